@@ -1,0 +1,85 @@
+"""The engine steps that are possible now, kept from what the taken steps did."""
+
+from __future__ import annotations
+
+from bisect import insort
+
+from workers.protocol import Deliver, EngineStep, FireTimer, Outcome
+
+
+class Agenda:
+    """Choices for the scheduler: each message pair once, each disk I/O, and the timer next in deadline order.
+
+    Choices stand in a list whose order follows from the past alone, so an index drawn from a seed means the
+    same choice in every run of that seed. The dict beside it keeps them by age.
+    """
+
+    def __init__(self) -> None:
+        self.choices: list[EngineStep] = []
+        self._position: dict[EngineStep, int] = {}
+        self._messages: dict[Deliver, int] = {}
+        self._timers: list[tuple[int, int, int, FireTimer]] = []
+
+    def post(self, step: Deliver) -> None:
+        """A message was sent."""
+        waiting = self._messages.get(step, 0)
+        self._messages[step] = waiting + 1
+        if not waiting:
+            self._add(step)
+
+    def absorb(self, outcome: Outcome) -> None:
+        """A step made others possible."""
+        messages = self._messages
+        for step in outcome.posted:
+            waiting = messages.get(step, 0)
+            messages[step] = waiting + 1
+            if not waiting:
+                self._add(step)
+        for started in outcome.started:
+            self._add(started)
+        for timer in outcome.armed:
+            self._arm(timer)
+
+    def took(self, step: EngineStep) -> None:
+        """The step is being taken; raises KeyError when it isn't possible."""
+        self._remove(step)
+        kind = step.__class__
+        if kind is Deliver:
+            waiting = self._messages[step] - 1  # type: ignore[index]
+            self._messages[step] = waiting  # type: ignore[index]
+            if waiting:
+                self._add(step)
+        elif kind is FireTimer:
+            self._timers.pop(0)
+            if self._timers:
+                self._add(self._timers[0][-1])
+
+    def oldest(self) -> EngineStep:
+        """The choice that has been possible for longest; taking it each time starves nobody."""
+        return next(iter(self._position))
+
+    def __contains__(self, step: EngineStep) -> bool:
+        return step in self._position
+
+    def __len__(self) -> int:
+        return len(self.choices)
+
+    def _arm(self, timer: FireTimer) -> None:
+        head = self._timers[0][-1] if self._timers else None
+        insort(self._timers, (timer.deadline_us, timer.reactor, timer.number, timer))
+        first = self._timers[0][-1]
+        if first is not head:
+            if head is not None:
+                self._remove(head)
+            self._add(first)
+
+    def _add(self, step: EngineStep) -> None:
+        self._position[step] = len(self.choices)
+        self.choices.append(step)
+
+    def _remove(self, step: EngineStep) -> None:
+        place = self._position.pop(step)
+        last = self.choices.pop()
+        if place < len(self.choices):
+            self.choices[place] = last
+            self._position[last] = place

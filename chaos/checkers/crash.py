@@ -1,0 +1,23 @@
+"""The target must not crash (C1)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.controller import Execution
+from chaos.history import Crashed
+
+
+def check_crash(execution: Execution) -> list[Finding]:
+    """Any assertion or exception inside the engine."""
+    return [
+        Finding(
+            check="crash",
+            kind=entry.crash.kind,
+            shape=entry.crash.where,
+            summary=f"reactor {entry.crash.reactor} crashed: {entry.crash.message}",
+            step=entry.number,
+            verdict=Verdict.CRASHED,
+        )
+        for entry in execution.history
+        if isinstance(entry, Crashed)
+    ]

@@ -1,0 +1,55 @@
+"""What a check finds."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Verdict(IntEnum):
+    """How a run ended; the number is the exit code."""
+
+    VALID = 0
+    INVALID = 1
+    UNKNOWN = 3
+    LIVENESS = 4
+    CRASHED = 5
+    NONDETERMINISM = 6
+    NOT_EXERCISED = 7
+    BROKEN = 70
+
+
+# The worst first: several runs exit with the first of these that occurred.
+SEVERITY = (
+    Verdict.INVALID,
+    Verdict.CRASHED,
+    Verdict.LIVENESS,
+    Verdict.NONDETERMINISM,
+    Verdict.BROKEN,
+    Verdict.NOT_EXERCISED,
+    Verdict.UNKNOWN,
+    Verdict.VALID,
+)
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict that several verdicts add up to."""
+    return min(verdicts, key=SEVERITY.index, default=Verdict.VALID)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One contradiction. ``shape`` says what kind it is, without numbers: it goes into the signature."""
+
+    check: str
+    kind: str
+    shape: str
+    summary: str
+    step: int
+    verdict: Verdict
+    ops: list[int] = []
+
+    @property
+    def signature(self) -> str:
+        """Groups equal failures of different seeds."""
+        return f"{self.check}/{self.kind}/{self.shape}"

@@ -1,0 +1,74 @@
+"""After healing, everything that was begun finishes (C2, C3)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.controller import Execution
+from chaos.history import Completed, Happened, History, Invoked, Restarted
+from chaos.schedule import Connect, Disconnect, Flush, Open, Operate, Read, Write
+
+SHOWN_MAX = 8
+
+
+def check_liveness(execution: Execution) -> list[Finding]:
+    """A run that could not reach its end is stuck; says on what."""
+    if execution.crash is not None or execution.settled or execution.interrupted:
+        return []
+    stuck = unfinished(execution.history)
+    kinds = sorted({what.split(" ", 1)[0] for what in stuck}) or ["nothing to name"]
+    shown = "; ".join(stuck[:SHOWN_MAX]) or "no operation is outstanding, yet the run did not end"
+    if len(stuck) > SHOWN_MAX:
+        shown += f"; and {len(stuck) - SHOWN_MAX} more"
+    bound = (
+        "within its step bound"
+        if execution.settle_bound_hit
+        else "and nothing is possible any more"
+    )
+    return [
+        Finding(
+            check="liveness",
+            kind="stuck",
+            shape="+".join(kinds),
+            summary=f"not finished after healing {bound}: {shown}",
+            step=execution.steps,
+            verdict=Verdict.LIVENESS,
+        )
+    ]
+
+
+def unfinished(history: History) -> list[str]:
+    """What was begun and has not ended, in words."""
+    begun: dict[int, Open | Connect | Read | Write | Flush | Disconnect | Operate] = {}
+    rebuild = ""
+    for entry in history:
+        match entry:
+            case Invoked(step=step):
+                if isinstance(step, (Open, Connect, Read, Write, Flush, Disconnect, Operate)):
+                    begun[step.op] = step
+            case Completed(op=op):
+                begun.pop(op, None)
+            case Restarted():
+                begun.clear()
+                rebuild = ""
+            case Happened(event=event):
+                if event.name == "rebuild.started":
+                    rebuild = f"rebuild of disk {event.args[1]}"
+                elif event.name == "rebuild.finished":
+                    rebuild = ""
+                elif event.name == "nvmf.qpair_destroyed":
+                    for op, step in list(begun.items()):
+                        if getattr(step, "connection", None) == event.args[0]:
+                            del begun[op]
+            case _:
+                pass
+    named = [_name(step) for step in begun.values()]
+    return [*named, rebuild] if rebuild else named
+
+
+def _name(step: Open | Connect | Read | Write | Flush | Disconnect | Operate) -> str:
+    if isinstance(step, Operate):
+        return f"{step.method} (op {step.op})"
+    where = ""
+    if isinstance(step, (Read, Write)):
+        where = f", blocks {step.slba}-{step.slba + step.blocks - 1}"
+    return f"{type(step).__name__.lower()} of host {step.host} (op {step.op}{where})"

@@ -1,0 +1,286 @@
+"""The controller: takes steps one by one, records them, and keeps the model and the history.
+
+It knows nothing of where the engine lives, and draws nothing itself: choices are the scheduler's and the
+generator's. A replay has neither; its steps come from the recorded schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from chaos.agenda import Agenda
+from chaos.drivers.base import Counts, SteppingDriver
+from chaos.experiment import RUN_PERMILLE, Plan
+from chaos.generator import Generator, Phase
+from chaos.history import Completed, Crashed, Fingerprint, Happened, History, Invoked
+from chaos.model import Model
+from chaos.nemesis import apply_to_disk
+from chaos.payload import decode, payload
+from chaos.prng import Stream
+from chaos.schedule import (
+    Connect,
+    Deliver,
+    Disconnect,
+    EngineStep,
+    FinishIo,
+    FireTimer,
+    Flush,
+    Inject,
+    Mark,
+    Open,
+    Operate,
+    OutsideStep,
+    Read,
+    Step,
+    Write,
+)
+from chaos.scheduler import FairScheduler, RandomScheduler, Scheduler
+from workers.nvmf.status import Opcode
+from workers.protocol import APP_THREAD, NEMESIS, OPERATOR, Crash, DefectSource, Message, Outcome
+from workers.reactor import FIRST_POLL_GROUP_THREAD, StepNotPossibleError
+
+SETTLE_STEPS_MAX = 60_000
+NAMESPACE = 1
+IDLE_PERMILLE = 5
+
+
+class DivergenceError(Exception):
+    """A replayed step is not possible: says where and why."""
+
+
+class Execution(msgspec.Struct):
+    """Everything a judge needs of one run: history, final disks, final counts."""
+
+    plan: Plan
+    history: History
+    schedule: list[Step]
+    fingerprint: str
+    steps: int
+    crash: Crash | None
+    settled: bool  # reached the end of its phases
+    settle_bound_hit: bool
+    disks: list[list[int]]  # per disk and block: see payload.py
+    census: Counts
+    interrupted: bool = False
+
+
+class Recorder:
+    """Model, history and fingerprint, fed with steps taken and what they brought."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.model = Model(plan.layout.disks)
+        self.history: History = []
+        self.schedule: list[Step] = []
+        self.fingerprint = Fingerprint()
+        self.steps = 0
+        self.crash: Crash | None = None
+        self.generator: Generator | None = None
+        self._reads: dict[int, Read] = {}
+
+    def took_outside(self, step: OutsideStep) -> None:
+        """A step from outside was taken."""
+        self.steps += 1
+        self.schedule.append(step)
+        self.fingerprint.add(step, [])
+        self.history.append(Invoked(self.steps, step))
+        if step.__class__ is Read:
+            self._reads[step.op] = step
+        self.model.took(step)
+
+    def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
+        """An engine step was taken."""
+        self.steps += 1
+        self.schedule.append(step)
+        if outcome.events or outcome.replies or outcome.crash is not None:
+            self.fingerprint.add(step, self.observe(outcome))
+        else:
+            self.fingerprint.add(step, [])
+
+    def observe(self, outcome: Outcome) -> list[Any]:
+        """Take in what a step showed; returns it in the form the fingerprint hashes."""
+        shown: list[Any] = []
+        for event in outcome.events:
+            self.history.append(Happened(self.steps, event))
+            self.model.happened(event)
+            if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
+                self.generator.connection_ended(event.args[0])
+            shown.append(event)
+        for reply in outcome.replies:
+            read = self._reads.pop(reply.token, None)
+            values = decode(reply.data, read.slba) if read is not None else []
+            completed = Completed(self.steps, reply.token, int(reply.status), reply.value, values)
+            self.history.append(completed)
+            shown.append(completed)
+            step = self.model.answered(reply.token, reply.status)
+            if step is not None and self.generator is not None:
+                self.generator.answered(step, reply.status, reply.value)
+        if outcome.crash is not None:
+            self.crash = outcome.crash
+            self.history.append(Crashed(self.steps, outcome.crash))
+            shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
+        return shown
+
+
+def message_of(step: OutsideStep) -> Message | None:
+    """The frame that a step from outside puts on the wire, if it puts one there."""
+    match step:
+        case Open():
+            return _to(APP_THREAD, step.connection, "nvmf.accept", step.op, step.connection)
+        case Connect():
+            return _to(
+                step.thread,
+                step.connection,
+                "nvmf.connect",
+                step.op,
+                step.connection,
+                step.qid,
+                step.cntlid,
+                step.host,
+            )
+        case Read():
+            return _io(step, Opcode.READ, step.slba, step.blocks, b"")
+        case Write():
+            data = payload(step.host, step.op, step.slba, step.blocks)
+            return _io(step, Opcode.WRITE, step.slba, step.blocks, data)
+        case Flush():
+            return _io(step, Opcode.FLUSH, 0, 0, b"")
+        case Disconnect():
+            return _to(step.thread, step.connection, "nvmf.disconnect", step.op, step.connection)
+        case Operate():
+            return _to(APP_THREAD, OPERATOR, f"rpc.{step.method}", step.op, *step.args)
+        case Inject() | Mark():
+            return None
+
+
+def _io(step: Read | Write | Flush, opcode: Opcode, slba: int, blocks: int, data: bytes) -> Message:
+    return _to(
+        step.thread,
+        step.connection,
+        "nvmf.io",
+        step.op,
+        step.connection,
+        int(opcode),
+        NAMESPACE,
+        slba,
+        blocks,
+        data,
+    )
+
+
+def _to(thread: int, sender: int, handler: str, token: int, *args: int | bytes) -> Message:
+    reactor = 0 if thread == APP_THREAD else thread - FIRST_POLL_GROUP_THREAD
+    return Message(reactor, sender, thread, handler, token, args)
+
+
+class Controller:
+    """One run under a stepping driver."""
+
+    def __init__(
+        self, plan: Plan, driver: SteppingDriver, defects: tuple[DefectSource, ...]
+    ) -> None:
+        self.plan = plan
+        self.driver = driver
+        self.recorder = Recorder(plan)
+        self.agenda = Agenda()
+        driver.start(plan.layout, defects)
+
+    def explore(self, seed: int) -> Execution:
+        """A new run, with every choice from the seed."""
+        stream = Stream(seed)
+        recorder, plan = self.recorder, self.plan
+        generator = Generator(plan, recorder.model, stream.fork("generator"))
+        recorder.generator = generator
+        fair = FairScheduler()
+        chaotic = RandomScheduler(stream.fork("scheduler"), plan.outside_share)
+        scheduler: Scheduler = fair
+        begin, bound = 0, SETTLE_STEPS_MAX
+        now = 0
+        while recorder.crash is None:
+            if scheduler is chaotic:
+                now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
+            elif recorder.steps - begin >= bound:
+                return self._execution(generator, bound_hit=True)
+            step = scheduler.next_step(self.agenda, generator, now)
+            while step is None and scheduler is chaotic and now < RUN_PERMILLE:
+                # All wait for planned moments: let the time pass that would bring the next one.
+                begin -= max(1, plan.steps * IDLE_PERMILLE // RUN_PERMILLE)
+                now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
+                step = generator.next_step(now)
+            if step is None:
+                break
+            if step.__class__ is Mark:
+                begin = recorder.steps
+                scheduler = chaotic if step.phase == "chaos" else fair
+            self.take(step)
+        return self._execution(generator, bound_hit=False)
+
+    def replay(self, schedule: Iterable[Step]) -> Execution:
+        """A recorded run again, step for step; raises DivergenceError where a step isn't possible."""
+        steps_since_mark = 0
+        done = False
+        for step in schedule:
+            if self.recorder.crash is not None:
+                raise DivergenceError(
+                    f"at step {self.recorder.steps + 1}: the target has crashed, "
+                    "but the schedule goes on"
+                )
+            steps_since_mark = 0 if isinstance(step, Mark) else steps_since_mark + 1
+            done = done or (isinstance(step, Mark) and step.phase == "done")
+            try:
+                self.take(step)
+            except (KeyError, StepNotPossibleError):
+                raise DivergenceError(
+                    f"at step {self.recorder.steps + 1}: {describe(step)} is not possible"
+                ) from None
+        return self._execution(None, bound_hit=steps_since_mark >= SETTLE_STEPS_MAX, done=done)
+
+    def take(self, step: Step) -> None:
+        """Take one step."""
+        kind = step.__class__
+        if kind is Deliver or kind is FinishIo or kind is FireTimer:
+            self.agenda.took(step)  # type: ignore[arg-type]
+            outcome = self.driver.perform(step)  # type: ignore[arg-type]
+            self.agenda.absorb(outcome)
+            self.recorder.took_engine(step, outcome)  # type: ignore[arg-type]
+        else:
+            self._take_outside(step)  # type: ignore[arg-type]
+
+    def _take_outside(self, step: OutsideStep) -> None:
+        message = message_of(step)
+        if isinstance(step, Inject):
+            handler = apply_to_disk(step, self.driver.disks[step.disk])
+            if handler is not None:
+                message = _to(APP_THREAD, NEMESIS, handler, step.op, step.disk)
+        if message is not None:
+            self.driver.send(message)
+            self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))
+        self.recorder.took_outside(step)
+
+    def _execution(
+        self, generator: Generator | None, *, bound_hit: bool, done: bool = False
+    ) -> Execution:
+        recorder = self.recorder
+        finished = generator.phase is Phase.DONE if generator is not None else done
+        crashed = recorder.crash is not None
+        return Execution(
+            plan=self.plan,
+            history=recorder.history,
+            schedule=recorder.schedule,
+            fingerprint=recorder.fingerprint.hex(),
+            steps=recorder.steps,
+            crash=recorder.crash,
+            settled=finished and not self.agenda.choices,
+            settle_bound_hit=bound_hit,
+            disks=[decode(bytes(disk.data), 0) for disk in self.driver.disks],
+            census=[] if crashed else self.driver.census(),
+        )
+
+
+def describe(step: Step) -> str:
+    """A step in a few words, for a sentence."""
+    fields = ", ".join(f"{field}={getattr(step, field)}" for field in step.__struct_fields__)
+    return f"{type(step).__name__}({fields})"

@@ -1,0 +1,36 @@
+"""What a stepping driver is: it turns the crank, and decides nothing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from workers.bdev.disk import Disk
+from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome
+
+Counts = list[tuple[str, str, int]]
+
+
+class DriverError(Exception):
+    """The driver itself broke (a worker was killed from outside, say), in one sentence."""
+
+
+class SteppingDriver(Protocol):
+    """``sim`` and ``lockstep``: the engine performs exactly the steps it is told."""
+
+    name: str
+    disks: list[Disk]
+
+    def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
+        """Blank disks and a new target."""
+
+    def perform(self, step: EngineStep) -> Outcome:
+        """Perform one step; raises StepNotPossibleError."""
+
+    def send(self, message: Message) -> None:
+        """A message from outside reaches its reactor."""
+
+    def census(self) -> Counts:
+        """What is alive on all reactors."""
+
+    def close(self) -> None:
+        """End processes, free memory."""

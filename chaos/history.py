@@ -1,0 +1,82 @@
+"""What happened in a run, in the order in which the tester saw it, and the fingerprint of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from chaos.schedule import OutsideStep, Step
+from workers.protocol import Crash, Event
+
+FINGERPRINT_BATCH = 256
+
+
+class Invoked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="invoked"):
+    """A step from outside the target was taken."""
+
+    number: int
+    step: OutsideStep
+
+
+class Completed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="completed"):
+    """An answer came: ``status`` as NVMe or errno; ``values`` per block of a read (see payload.py)."""
+
+    number: int
+    op: int
+    status: int
+    value: int
+    values: list[int]
+
+
+class Happened(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="happened"):
+    """The engine told something."""
+
+    number: int
+    event: Event
+
+
+class Crashed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="crashed"):
+    """The target crashed, by itself or killed from outside."""
+
+    number: int
+    crash: Crash
+
+
+class Restarted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="restarted"):
+    """The target was killed by the nemesis and is up again, with these disks as identical members."""
+
+    number: int
+    members: tuple[int, ...]
+
+
+Entry = Invoked | Completed | Happened | Crashed | Restarted
+History = list[Entry]
+
+
+class Fingerprint:
+    """A running hash over (step, what it showed): equal fingerprints mean equal runs."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._batch: list[Any] = []
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def add(self, step: Step, shown: list[Any]) -> None:
+        """Add a step, and what it showed if it showed anything."""
+        self._batch.append(step)
+        if shown:
+            self._batch.append(shown)
+        if len(self._batch) >= FINGERPRINT_BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        for item in self._batch:
+            self._hash.update(self._encode(item))
+        self._batch.clear()
+
+    def hex(self) -> str:
+        """32 hex digits."""
+        self._flush()
+        return self._hash.hexdigest()

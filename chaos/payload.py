@@ -1,0 +1,44 @@
+"""What hosts write: every block says who wrote it, by which op, and where it belongs."""
+
+from __future__ import annotations
+
+import struct
+
+from workers.bdev.io import BLOCK_SIZE
+
+STAMP = struct.Struct("<IIQ")  # writer (host + 1), sequence (op), LBA
+REPEATS = BLOCK_SIZE // STAMP.size
+NEVER_WRITTEN = 0
+TORN = -1
+FOREIGN = -2
+MISDIRECTED = -3
+_ZERO_BLOCK = bytes(BLOCK_SIZE)
+
+
+def payload(host: int, op: int, slba: int, blocks: int) -> bytes:
+    """The data of a write: ``blocks * BLOCK_SIZE`` bytes."""
+    pack = STAMP.pack
+    return b"".join([pack(host + 1, op, lba) * REPEATS for lba in range(slba, slba + blocks)])
+
+
+def decode(data: bytes, slba: int) -> list[int]:
+    """Per block the op that wrote it, NEVER_WRITTEN, or TORN, FOREIGN, MISDIRECTED."""
+    values = []
+    for start in range(0, len(data), BLOCK_SIZE):
+        block = data[start : start + BLOCK_SIZE]
+        writer, op, lba = STAMP.unpack_from(block)
+        if block == block[: STAMP.size] * REPEATS:
+            if writer and op:
+                values.append(op if lba == slba else MISDIRECTED)
+            else:
+                values.append(NEVER_WRITTEN if block == _ZERO_BLOCK else FOREIGN)
+        else:
+            values.append(_torn_or_foreign(block))
+        slba += 1
+    return values
+
+
+def _torn_or_foreign(block: bytes) -> int:
+    stamps = [STAMP.unpack_from(block, at) for at in range(0, BLOCK_SIZE, STAMP.size)]
+    known = all((writer and op) or (writer, op, lba) == (0, 0, 0) for writer, op, lba in stamps)
+    return TORN if known and len(set(stamps)) <= 3 else FOREIGN

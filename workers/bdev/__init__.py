@@ -1,0 +1,1 @@
+"""The bdev layer. Mirrors lib/bdev."""

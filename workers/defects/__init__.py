@@ -1,0 +1,1 @@
+"""Known defects, one file each; see docs/internals/defects.md."""

@@ -1,0 +1,88 @@
+"""Adding and removing namespaces: pause, change, resume. Mirrors ``subsystem.c``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.bdev.layer import BdevLayer, Descriptor
+from workers.errors import EEXIST, EINVAL, ENODEV, OK
+from workers.nvmf.target import NvmfTarget
+from workers.protocol import APP_THREAD
+from workers.shared import NAMESPACES_MAX
+from workers.thread import Future, SpdkThread
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+
+class Namespaces:
+    """Service ``namespaces``, on the subsystem thread."""
+
+    def __init__(self, reactor: Reactor, layer: BdevLayer, target: NvmfTarget) -> None:
+        self.reactor = reactor
+        self.layer = layer
+        self.target = target
+        self.record = target.subsystem
+        self.descriptors: dict[int, Descriptor] = {}
+        self._changing = False
+        self._queue: list[Future] = []
+
+    async def add(self, thread: SpdkThread, nsid: int, bdev_id: int) -> int:
+        """Attach a bdev as namespace; every poll group then gets a channel of it."""
+        if not 1 <= nsid <= NAMESPACES_MAX:
+            return EINVAL
+        await self._begin_change(thread, nsid)
+        status = self._attach(nsid, bdev_id)
+        await self._end_change(thread)
+        if status == OK:
+            thread.emit("nvmf.namespace_attached", nsid, bdev_id)
+        return status
+
+    def _attach(self, nsid: int, bdev_id: int) -> int:
+        if nsid in self.descriptors:
+            return EEXIST
+        bdev = self.layer.bdevs[bdev_id]
+        descriptor = self.layer.open(
+            bdev,
+            f"namespace {nsid}",
+            lambda app: app.send(APP_THREAD, "namespaces.bdev_removed", nsid),
+        )
+        if descriptor is None:
+            return ENODEV
+        self.descriptors[nsid] = descriptor
+        self.record.set_bdev(nsid, bdev_id)
+        return OK
+
+    async def remove(self, thread: SpdkThread, nsid: int) -> int:
+        """Detach a namespace; every poll group puts its channel."""
+        await self._begin_change(thread, nsid)
+        descriptor = self.descriptors.pop(nsid, None)
+        self.record.set_bdev(nsid, None)
+        await self._end_change(thread)
+        if descriptor is None:
+            return ENODEV
+        self.layer.close(descriptor)
+        thread.emit("nvmf.namespace_detached", nsid)
+        return OK
+
+    async def bdev_removed(self, thread: SpdkThread, nsid: int) -> None:
+        """Message: the namespace's bdev goes away."""
+        if nsid in self.descriptors:
+            await self.remove(thread, nsid)
+
+    async def _begin_change(self, thread: SpdkThread, nsid: int) -> None:
+        # Changes of a subsystem's state queue up, one at a time.
+        while self._changing:
+            turn = Future()
+            self._queue.append(turn)
+            await turn
+        self._changing = True
+        self.record.paused = nsid
+        await thread.for_each_channel(self.target, "pause", nsid)
+
+    async def _end_change(self, thread: SpdkThread) -> None:
+        self.record.paused = 0
+        await thread.for_each_channel(self.target, "resume")
+        self._changing = False
+        if self._queue:
+            self._queue.pop(0).resolve()

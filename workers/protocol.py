@@ -1,0 +1,240 @@
+"""Everything that crosses the border of a reactor: messages, steps, outcomes, commands and replies.
+
+This is the only wire format between the controller and its workers, and among workers. All values are
+immutable data, so that ``sim`` (which passes them by reference) and processes (which encode them) cannot
+differ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+APP_THREAD = 0
+OPERATOR = 1_000  # senders from here on are outside the target
+NEMESIS = 1_001
+FIRST_CONNECTION = 1_010
+
+# A number, a string, bytes or None: msgspec can't tell str from bytes in a union, so the type is left open.
+Argument = Any
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One message to an SPDK thread; a non-zero token asks for an answer."""
+
+    reactor: int
+    sender: int
+    receiver: int
+    handler: str
+    token: int
+    args: tuple[Argument, ...]
+
+
+class Deliver(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="deliver"):
+    """Step: the receiver handles the oldest message that this sender has sent it."""
+
+    reactor: int
+    sender: int
+    receiver: int
+
+
+class FinishIo(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="finish_io"):
+    """Step: a disk I/O takes effect and completes. ``tag_number`` tells equal ones apart."""
+
+    reactor: int
+    thread: int
+    disk: int
+    io_type: int
+    offset: int
+    count: int
+    tag_number: int
+
+
+class FireTimer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="fire_timer"):
+    """Step: virtual time moves to the deadline (microseconds) and the timer fires."""
+
+    reactor: int
+    deadline_us: int
+    thread: int
+    number: int
+
+
+EngineStep = Deliver | FinishIo | FireTimer
+
+
+class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a command from outside is answered: NVMe status or errno, a value, and data."""
+
+    status: int
+    value: int = 0
+    data: bytes = b""
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An answer on its way to a host connection or to the operator."""
+
+    receiver: int
+    token: int
+    status: int
+    value: int
+    data: bytes
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something worth telling that happened inside the engine, on an SPDK thread."""
+
+    name: str
+    thread: int
+    args: tuple[int, ...]
+
+
+class Crash(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The target crashed: an assertion or exception inside the engine."""
+
+    reactor: int
+    thread: int
+    kind: str
+    message: str
+    where: str  # file:function, without line numbers: part of the failure signature
+    traceback: str
+
+
+class Outcome(msgspec.Struct, array_like=True, gc=False):
+    """All that one step of a reactor did to the world outside its heap.
+
+    ``posted`` has a step for every message sent; ``outgoing`` the messages that leave this reactor.
+    """
+
+    posted: list[Deliver]
+    outgoing: list[Message]
+    started: list[FinishIo]
+    armed: list[FireTimer]
+    replies: list[Reply]
+    events: list[Event]
+    crash: Crash | None = None
+
+
+class Layout(msgspec.Struct, frozen=True, array_like=True):
+    """What a target looks like at its start; sizes in blocks."""
+
+    reactors: int
+    disks: int
+    disk_blocks: int
+    window_blocks: int
+
+
+class DefectSource(msgspec.Struct, frozen=True, array_like=True):
+    """A defect as workers receive it: the id of a built-in one, or source text from outside."""
+
+    id: str
+    source: str | None = None
+
+
+# Commands, controller to worker.
+class Reset(msgspec.Struct, frozen=True, array_like=True, tag="reset"):
+    """Build a new target; ``clear`` is for the first worker, which zeroes the control block."""
+
+    layout: Layout
+    defects: tuple[DefectSource, ...]
+
+
+class Perform(msgspec.Struct, frozen=True, array_like=True, tag="perform", gc=False):
+    """Take these messages in, then perform this step."""
+
+    step: EngineStep
+    inbox: list[Message]
+
+
+class Census(msgspec.Struct, frozen=True, array_like=True, tag="census"):
+    """Count what is alive, after taking these messages in."""
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True, tag="run"):
+    """Run free until told to stop; latencies of disk I/O in microseconds are used in rotation."""
+
+    latencies_us: tuple[int, ...]
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True, tag="frame", gc=False):
+    """Messages on their way while reactors run free, with the sender's step number."""
+
+    sender: int  # reactor number, or -1: the controller
+    step_number: int
+    messages: list[Message]
+
+
+class Pause(msgspec.Struct, frozen=True, array_like=True, tag="pause"):
+    """End the free run; the worker answers Counted and waits for the next command."""
+
+
+class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
+    """End the worker process."""
+
+
+Command = Reset | Perform | Census | Run | Frame | Pause | Stop
+
+
+# Replies, worker to controller.
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """The worker is up, or a Reset is done."""
+
+    reactor: int
+    pid: int
+    posted: list[Deliver] = []
+
+
+class Performed(msgspec.Struct, frozen=True, array_like=True, tag="performed", gc=False):
+    """What the granted step did."""
+
+    reactor: int
+    outcome: Outcome
+
+
+class NotPossible(msgspec.Struct, frozen=True, array_like=True, tag="not_possible"):
+    """The granted step was not possible: a replay has diverged."""
+
+    reactor: int
+    sentence: str
+
+
+class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted"):
+    """The census: (kind, owner, count), sorted."""
+
+    reactor: int
+    counts: list[tuple[str, str, int]]
+
+
+class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One step a free-running reactor took: its number there, its ticket in the one order of all."""
+
+    number: int
+    ticket: int
+    step: EngineStep
+    # The sender's step number for a delivered message that came from another reactor; 0 otherwise.
+    cause: int
+    outcome: Outcome
+
+
+class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped", gc=False):
+    """Steps a free-running reactor has taken since its last report."""
+
+    reactor: int
+    records: list[StepRecord]
+
+
+WorkerReply = Ready | Performed | NotPossible | Counted | Stepped
+
+command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
+reply_decoder: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)
+encoder = msgspec.msgpack.Encoder()
+
+
+def encode(value: Command | WorkerReply) -> bytes:
+    """One frame for the wire."""
+    return encoder.encode(value)
+
+
+def decode_any(data: bytes) -> Any:
+    """Decode without a schema; for tests and tools that look at frames."""
+    return msgspec.msgpack.decode(data)

@@ -1,0 +1,1 @@
+"""The RAID1 module. Mirrors module/bdev/raid."""

@@ -1,0 +1,220 @@
+"""An array on its threads: the RAID channel, its processed twin, and routing around a rebuild's offset.
+
+Mirrors ``bdev_raid.c`` (channel creation, ``raid_bdev_submit_rw_request``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.bdev.bdev import BdevChannel
+from workers.bdev.io import BdevIo, Completion, IoStatus, IoType
+from workers.raid.raid1 import Raid1Channel
+from workers.shared import ProcessState, RaidState, Slot
+from workers.thread import IoChannel, IoDevice, SpdkThread
+
+if TYPE_CHECKING:
+    from workers.bdev.bdev import Bdev
+    from workers.reactor import Reactor
+
+OFFSET_INVALID = -1
+
+
+class RaidBdev:
+    """The array as one reactor sees it: the io_device of RAID channels and the record all share."""
+
+    def __init__(self, reactor: Reactor, name: str, key: int, raid1_device: IoDevice) -> None:
+        self.reactor = reactor
+        self.name = f"{name} (raid)"
+        self.key = key
+        self.record = reactor.block.raid
+        self.raid1_device = raid1_device
+        self.module = reactor.classes.raid1(self)
+        self._channel_class = reactor.classes.raid_channel
+        self.processed_class = reactor.classes.processed_channel
+
+    def new_channel(self, thread: SpdkThread) -> RaidChannel:
+        return self._channel_class(self, thread)
+
+    def base_bdev(self, slot: Slot) -> Bdev:
+        """The bdev in a slot."""
+        assert slot.bdev, "an empty slot has no base bdev"
+        return self.reactor.services.bdev.bdevs[slot.bdev - 1]
+
+    @property
+    def slots(self) -> list[Slot]:
+        return self.record.slots[: self.record.num_slots]
+
+    def sources_without(self, excluded: Slot) -> int:
+        """How many members besides this one hold all acknowledged data."""
+        return sum(1 for slot in self.slots if slot is not excluded and is_in_sync(slot))
+
+    def fail_base_bdev(self, thread: SpdkThread, number: int) -> bool:
+        """A member couldn't be written: no channel reads from it from now on, and it is removed soon.
+
+        False: it is the last readable member, which is never failed; the write must fail instead.
+        """
+        slot = self.record.slots[number]
+        if slot.is_failed:
+            return True
+        if not slot.is_process_target and self.sources_without(slot) == 0:
+            return False
+        slot.is_failed = 1
+        thread.emit("raid.member_failed", number, slot.bdev - 1)
+        thread.send(0, "membership.fail_base_bdev", number, slot.generation)
+        return True
+
+
+def is_in_sync(slot: Slot) -> bool:
+    """Does this member hold all acknowledged data, and may it be read?"""
+    return bool(
+        slot.is_configured
+        and not slot.is_process_target
+        and not slot.is_failed
+        and not slot.remove_scheduled
+    )
+
+
+class ProcessedChannel:
+    """The twin for blocks already rebuilt: the same base channels plus the rebuild target."""
+
+    __slots__ = ("base_channels", "channel", "module_channel")
+
+    def __init__(self, channel: RaidChannel, slot: int, target: BdevChannel) -> None:
+        self.channel = channel
+        self.base_channels = list(channel.base_channels)
+        self.base_channels[slot] = target
+        self.module_channel = channel.module_channel
+
+
+class RaidChannel(IoChannel):
+    """A thread's channel of the array: one base channel a slot, and its view of the rebuild."""
+
+    __slots__ = (
+        "base_channels",
+        "module_channel",
+        "process_offset",
+        "processed",
+        "target_channel",
+    )
+    device: RaidBdev
+
+    def __init__(self, device: RaidBdev, thread: SpdkThread) -> None:
+        super().__init__(device, thread)
+        self.base_channels: list[BdevChannel | None] = []
+        self.module_channel: Raid1Channel | None = None
+        self.process_offset = OFFSET_INVALID
+        self.target_channel: BdevChannel | None = None
+        self.processed: ProcessedChannel | None = None
+
+    def create(self) -> bool:
+        # The module channel comes before the process: the twin copies it.
+        complete = (
+            self.take_base_channels() and self.take_module_channel() and self.set_up_process()
+        )
+        if not complete:
+            self.give_back()
+        return complete
+
+    def destroy(self) -> None:
+        self.give_back()
+
+    def take_base_channels(self) -> bool:
+        """Get a channel of each member that may be used as one; the rebuild target may not."""
+        for slot in self.device.slots:
+            channel = None
+            if slot.is_configured and not slot.is_process_target:
+                channel = self.thread.get_io_channel(self.device.base_bdev(slot))
+                if channel is None:
+                    return False
+            self.base_channels.append(channel)
+        return True
+
+    def take_module_channel(self) -> bool:
+        """Get raid1's own channel."""
+        self.module_channel = self.thread.get_io_channel(self.device.raid1_device)
+        return self.module_channel is not None
+
+    def set_up_process(self) -> bool:
+        """Join the rebuild, if one is under way (``raid_bdev_ch_process_setup``)."""
+        record = self.device.record
+        if record.process_state == ProcessState.NONE or self.processed is not None:
+            return True
+        slot = record.process_slot
+        self.target_channel = self.thread.get_io_channel(self.device.base_bdev(record.slots[slot]))
+        if self.target_channel is None:
+            return False
+        self.processed = self.device.processed_class(self, slot, self.target_channel)
+        self.process_offset = record.window_offset
+        return True
+
+    def give_back(self) -> None:
+        """Put everything this channel holds."""
+        for channel in self.base_channels:
+            if channel is not None:
+                self.thread.put_io_channel(channel)
+        if self.target_channel is not None:
+            self.thread.put_io_channel(self.target_channel)
+        if self.module_channel is not None:
+            self.thread.put_io_channel(self.module_channel)
+
+    # Visits of channel iterations.
+
+    def start_process(self) -> int:
+        """The rebuild starts; a channel born since has joined it already."""
+        if not self.set_up_process():
+            return -1
+        return 0
+
+    def advance_process(self, offset: int) -> None:
+        """A window is on the target: blocks below the offset go to the twin from now on."""
+        assert self.processed is not None, f"{self} doesn't know the rebuild whose offset moves"
+        self.process_offset = offset
+
+    async def finish_process(self, number: int, status: int) -> None:
+        """The rebuild is over: the target becomes a member of this channel, or leaves it."""
+        target, self.target_channel = self.target_channel, None
+        self.processed = None
+        self.process_offset = OFFSET_INVALID
+        if target is None:
+            return
+        if status == 0:
+            assert self.base_channels[number] is None, "the target's slot is taken on this channel"
+            self.base_channels[number] = target
+            return
+        await target.drained()
+        self.thread.put_io_channel(target)
+
+    async def remove_member(self, number: int) -> None:
+        """A member leaves the array; what is submitted to it is waited for."""
+        channel, self.base_channels[number] = self.base_channels[number], None
+        if self.processed is not None:
+            self.processed.base_channels[number] = None
+        if channel is None:
+            return
+        # A flush is not covered by the array's quiesce, so one may still be under way here.
+        await channel.drained()
+        self.thread.put_io_channel(channel)
+
+    # Client I/O.
+
+    async def execute(self, io: BdevIo) -> Completion:
+        """Route an I/O: rebuilt blocks through the twin, others through the plain channel."""
+        offset = self.process_offset
+        module = self.device.module
+        if offset == OFFSET_INVALID or io.offset >= offset:
+            return await module.submit(self, self, io)
+        twin = self.processed
+        assert twin is not None, f"{self} has a rebuild offset and no processed twin"
+        if io.end <= offset or io.io_type is IoType.FLUSH:
+            return await module.submit(self, twin, io)
+        upper = await module.submit(self, self, io.part(offset, io.end))
+        if upper.status is not IoStatus.SUCCESS:
+            return upper
+        lower = await module.submit(self, twin, io.part(io.offset, offset))
+        return Completion(lower.status, lower.data + upper.data)
+
+
+def is_online(raid: RaidBdev) -> bool:
+    """Is the array registered and not on its way out?"""
+    return raid.record.state == RaidState.ONLINE

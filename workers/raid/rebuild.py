@@ -1,0 +1,193 @@
+"""The rebuild: a background process that copies window by window onto a new member.
+
+Mirrors ``raid_bdev_process`` in ``bdev_raid.c``. It begins and ends on the app thread; its windows run on a
+thread of its own, with a RAID channel of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.bdev.bdev import Bdev
+from workers.bdev.io import BdevIo, IoStatus, IoType
+from workers.errors import EIO, ENODEV, OK
+from workers.protocol import APP_THREAD
+from workers.raid.array import RaidBdev, RaidChannel
+from workers.shared import ProcessState
+from workers.thread import Future, SpdkThread, run_flow
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+
+class Rebuild:
+    """Service ``rebuild``."""
+
+    def __init__(self, reactor: Reactor, raid: RaidBdev, bdev: Bdev) -> None:
+        self.reactor = reactor
+        self.raid = raid
+        self.bdev = bdev
+        self.record = raid.record
+        self._ended: list[Future] = []  # app thread
+        self._channel: RaidChannel | None = None  # process thread
+
+    # On the app thread.
+
+    def begin(self, thread: SpdkThread, number: int) -> None:
+        """Publish the rebuild of the member in this slot, then tell all channels.
+
+        Published first: a channel born while the iteration is under way joins the rebuild by itself.
+        """
+        record = self.record
+        slot = record.slots[number]
+        slot.is_process_target = 1
+        slot.is_configured = 1
+        record.process_slot = number
+        record.process_status = OK
+        record.process_thread = 0
+        record.window_offset = 0
+        record.process_state = ProcessState.INIT
+        record.discovered += 1
+        record.operational += 1
+        thread.emit("rebuild.started", number, slot.bdev - 1)
+        run_flow(self._start(thread))
+
+    async def _start(self, thread: SpdkThread) -> None:
+        record = self.record
+        status = await thread.for_each_channel(self.raid, "start_process")
+        if status and record.process_status == OK:
+            record.process_status = status
+        if record.process_status != OK:
+            # A channel couldn't join, or the target or the last source was removed meanwhile.
+            await self.finish(thread)
+            return
+        process_thread = self.reactor.free_thread_id()
+        home = self.reactor.poll_group_thread(self.reactor.reactor_of(process_thread))
+        await thread.call(home, "rebuild.create_thread", process_thread)
+        record.process_thread = process_thread + 1
+        thread.send(process_thread, "rebuild.run")
+
+    async def stop(self, thread: SpdkThread) -> None:
+        """Ask the rebuild to end, and wait until it has; one that has copied everything is not undone."""
+        record = self.record
+        if record.process_thread:
+            thread.send(record.process_thread - 1, "rebuild.stop_requested")
+        else:
+            self._request_stop()
+        ended = Future()
+        self._ended.append(ended)
+        await ended
+
+    async def finish(self, thread: SpdkThread) -> None:
+        """Message: no window is copied any more; make the target a member, or drop it."""
+        record = self.record
+        lock = await self.bdev.quiesce(thread)
+        number = record.process_slot
+        slot = record.slots[number]
+        disk = slot.bdev - 1
+        # The result is fixed here, for all channels alike. A failed write to the target was marked before it
+        # was acknowledged, and the quiesce has waited for all writes.
+        status = record.process_status or (EIO if slot.is_failed else OK)
+        record.process_state = ProcessState.NONE
+        slot.is_process_target = 0
+        if status != OK:
+            slot.is_configured = 0
+            record.discovered -= 1
+        await thread.for_each_channel(self.raid, "finish_process", number, status)
+        if record.process_thread:
+            await thread.call(record.process_thread - 1, "rebuild.exit")
+            record.process_thread = 0
+        # Superblock: the target becomes CONFIGURED here.
+        if status != OK:
+            self.reactor.services.membership.release_slot(number)
+            record.operational -= 1
+        await self.bdev.unquiesce_range(thread, lock)
+        thread.emit("rebuild.finished", number, disk, status)
+        ended, self._ended = self._ended, []
+        for future in ended:
+            future.resolve()
+
+    # On the home reactor of the process thread.
+
+    def create_thread(self, thread: SpdkThread, process_thread: int) -> int:
+        """Message: the rebuild's own thread is born on this reactor."""
+        self.reactor.add_thread(process_thread, f"{self.bdev.name}_rebuild")
+        return OK
+
+    # On the process thread.
+
+    def stop_requested(self, thread: SpdkThread) -> None:
+        """Message: the target or the last source is being removed."""
+        self._request_stop()
+
+    def _request_stop(self) -> None:
+        record = self.record
+        if record.process_state in (ProcessState.INIT, ProcessState.RUNNING):
+            record.process_state = ProcessState.STOPPING
+            record.process_status = ENODEV
+
+    async def run(self, thread: SpdkThread) -> None:
+        """Message: copy window after window."""
+        record = self.record
+        self._channel = thread.get_io_channel(self.raid)
+        if self._channel is None:
+            record.process_status = record.process_status or EIO
+            record.process_state = ProcessState.STOPPING
+        elif record.process_state == ProcessState.INIT:
+            record.process_state = ProcessState.RUNNING
+        while record.process_state == ProcessState.RUNNING:
+            if record.window_offset >= self.bdev.record.num_blocks:
+                record.process_state = ProcessState.STOPPING
+            else:
+                await self.copy_window(thread)
+        thread.send(APP_THREAD, "rebuild.finish")
+
+    async def copy_window(self, thread: SpdkThread) -> None:
+        """Lock a window, copy it, move the offset on all channels, unlock."""
+        record = self.record
+        channel = self._channel
+        assert channel is not None, "the rebuild copies on its own channel"
+        first = record.window_offset
+        count = min(record.window_size, self.bdev.record.num_blocks - first)
+        lock = await self.bdev.quiesce_range(thread, first, count)
+        if record.process_state == ProcessState.RUNNING:
+            if await self.copy(channel, first, count):
+                await self.advance(thread, first + count)
+            elif record.process_state == ProcessState.RUNNING:
+                record.process_state = ProcessState.STOPPING
+                record.process_status = EIO
+        await self.bdev.unquiesce_range(thread, lock)
+
+    async def copy(self, channel: RaidChannel, first: int, count: int) -> bool:
+        """One read through the ordinary path, without the target; one write to the target."""
+        target = channel.target_channel
+        assert target is not None, "the rebuild's own channel was born into the rebuild"
+        read = await self.raid.module.read(channel, channel, BdevIo(IoType.READ, first, count))
+        if read.status is not IoStatus.SUCCESS:
+            return False
+        written = await target.submit(BdevIo(IoType.WRITE, first, count, read.data))
+        return written.status is IoStatus.SUCCESS
+
+    async def advance(self, thread: SpdkThread, offset: int) -> None:
+        """All below the offset is on the target.
+
+        The offset moves before the iteration: a channel born behind it starts at the new one.
+        """
+        self.record.window_offset = offset
+        await thread.for_each_channel(self.raid, "advance_process", offset)
+        thread.emit("rebuild.window_done", offset, self.bdev.record.num_blocks)
+
+    async def exit(self, thread: SpdkThread) -> int:
+        """Message: give the channel back; the thread ends when the last thing it holds is gone."""
+        if self._channel is not None:
+            thread.put_io_channel(self._channel)
+            self._channel = None
+        while thread.channels:
+            # Each round is a message of this thread to itself, behind the deferred destroys.
+            await thread.call(thread.id, "rebuild.still_here")
+        self.reactor.exit_thread(thread)
+        return OK
+
+    def still_here(self, thread: SpdkThread) -> int:
+        """Message: the thread's own turn has come round."""
+        return OK

@@ -1,0 +1,263 @@
+"""A reactor: SPDK threads, their mailboxes, disk I/O under way and timers. Mirrors lib/event.
+
+It never acts by itself: :meth:`Reactor.pending` says which steps are possible, and :meth:`Reactor.perform`
+performs the one it is told. What is possible depends on its own heap alone, never on shared memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from types import CoroutineType
+from typing import Any
+
+from workers.bdev.disk import Disk, DiskIo
+from workers.engine import EngineClasses, Services, build_services
+from workers.protocol import (
+    APP_THREAD,
+    OPERATOR,
+    Answer,
+    Argument,
+    Deliver,
+    EngineStep,
+    Event,
+    FinishIo,
+    FireTimer,
+    Layout,
+    Message,
+    Outcome,
+    Reply,
+)
+from workers.shared import THREADS_MAX, ControlBlock
+from workers.thread import Future, IoDevices, SpdkThread, run_flow
+
+FIRST_POLL_GROUP_THREAD = 1
+FIRST_DYNAMIC_THREAD = 16
+
+
+class StepNotPossibleError(Exception):
+    """The step asked for is not possible now; nothing has changed."""
+
+
+class Reactor:
+    """One core of the target. ``number`` 0 also carries the app thread."""
+
+    def __init__(
+        self,
+        number: int,
+        block: ControlBlock,
+        disks: list[Disk],
+        layout: Layout,
+        classes: EngineClasses,
+    ) -> None:
+        self.number = number
+        self.block = block
+        self.disks = disks
+        self.layout = layout
+        self.classes = classes
+        self.threads: dict[int, SpdkThread] = {}
+        self.mailboxes: dict[Deliver, deque[Message]] = {}
+        self.ios: dict[FinishIo, DiskIo] = {}
+        self.timers: dict[FireTimer, Future] = {}
+        self._last_number = 0
+        self._deliveries: dict[tuple[int, int], Deliver] = {}
+        self._handlers: dict[str, Callable[..., Any]] = {}
+        self.current_thread = -1
+        self.outcome = Outcome([], [], [], [], [], [])
+        self.io_devices = IoDevices(self)
+        if number == 0:
+            self.add_thread(APP_THREAD, "app_thread")
+        self.add_thread(FIRST_POLL_GROUP_THREAD + number, f"nvmf_tgt_poll_group_{number}")
+        self.services: Services = build_services(self)
+
+    # Threads.
+
+    def add_thread(self, thread_id: int, name: str) -> SpdkThread:
+        """A thread is born on this reactor."""
+        thread = self.threads[thread_id] = SpdkThread(self, thread_id, name)
+        self.block.globals.thread_mask |= 1 << thread_id
+        return thread
+
+    def exit_thread(self, thread: SpdkThread) -> None:
+        """A thread ends; it has given everything back before (``spdk_thread_exit``)."""
+        assert not thread.channels, f"{thread.name} exits with {list(thread.channels.values())}"
+        assert not thread.calls, f"{thread.name} exits while it awaits answers"
+        del self.threads[thread.id]
+        self.block.globals.thread_mask &= ~(1 << thread.id)
+
+    def free_thread_id(self) -> int:
+        """The lowest id no thread has."""
+        mask = self.block.globals.thread_mask
+        for thread_id in range(FIRST_DYNAMIC_THREAD, THREADS_MAX):
+            if not mask >> thread_id & 1:
+                return thread_id
+        raise AssertionError("no thread id is free")
+
+    def reactor_of(self, thread_id: int) -> int:
+        """Where a thread lives."""
+        if thread_id == APP_THREAD:
+            return 0
+        if thread_id < FIRST_DYNAMIC_THREAD:
+            return thread_id - FIRST_POLL_GROUP_THREAD
+        # A rebuild's thread: spread over the reactors by its id, as the scheduler spreads new threads.
+        return thread_id % self.layout.reactors
+
+    @staticmethod
+    def poll_group_thread(reactor: int) -> int:
+        """The thread that carries a reactor's NVMe-oF poll group."""
+        return FIRST_POLL_GROUP_THREAD + reactor
+
+    # What the engine does to the world.
+
+    def new_number(self) -> int:
+        """A number used once on this reactor, never 0."""
+        self._last_number += 1
+        return self._last_number
+
+    def send(
+        self, sender: int, receiver: int, handler: str, token: int, args: tuple[Argument, ...]
+    ) -> None:
+        """Post a message to a thread, here or on another reactor."""
+        pair = (sender, receiver)
+        step = self._deliveries.get(pair)
+        if step is None:
+            step = self._deliveries[pair] = Deliver(self.reactor_of(receiver), sender, receiver)
+        message = Message(step.reactor, sender, receiver, handler, token, args)
+        if step.reactor == self.number:
+            self.receive(message, step)
+        else:
+            self.outcome.outgoing.append(message)
+        self.outcome.posted.append(step)
+
+    def emit(self, name: str, thread: int, args: tuple[int, ...]) -> None:
+        """Tell the outside that something happened."""
+        self.outcome.events.append(Event(name, thread, args))
+
+    def start_io(self, io: DiskIo) -> None:
+        """A disk I/O is under way from now on; it takes effect when its step comes."""
+        tag_number = 0
+        while True:
+            step = FinishIo(
+                self.number, io.thread, io.disk.number, io.io_type, io.offset, io.count, tag_number
+            )
+            if step not in self.ios:
+                break
+            tag_number += 1
+        self.ios[step] = io
+        self.outcome.started.append(step)
+
+    def sleep(self, thread: int, delay_us: int) -> Future:
+        """Await a timer."""
+        step = FireTimer(
+            self.number, self.block.globals.clock_us + delay_us, thread, self.new_number()
+        )
+        future = self.timers[step] = Future()
+        self.outcome.armed.append(step)
+        return future
+
+    # What the world does to the engine.
+
+    def receive(self, message: Message, step: Deliver | None = None) -> None:
+        """Put a message into its mailbox; its delivery is possible from now on."""
+        if step is None:
+            step = Deliver(self.number, message.sender, message.receiver)
+        mailbox = self.mailboxes.get(step)
+        if mailbox is None:
+            mailbox = self.mailboxes[step] = deque()
+        mailbox.append(message)
+
+    def pending(self) -> list[EngineStep]:
+        """All steps possible now: one per mailbox with a message, per I/O, and per timer."""
+        deliveries: list[EngineStep] = [step for step, box in self.mailboxes.items() if box]
+        return [*deliveries, *self.ios, *self.timers]
+
+    def perform(self, step: EngineStep) -> Outcome:
+        """Perform one step and say what it did.
+
+        Raises StepNotPossibleError, before anything has changed; whatever else it raises is the target crashing.
+        """
+        # A class test, not match: this is the hottest line of the simulator.
+        kind = step.__class__
+        if kind is Deliver:
+            mailbox = self.mailboxes.get(step)  # type: ignore[arg-type]
+            if not mailbox:
+                raise StepNotPossibleError(f"no message waits for {step}")
+            self._deliver(mailbox.popleft())
+        elif kind is FinishIo:
+            io = self.ios.pop(step, None)  # type: ignore[arg-type]
+            if io is None:
+                raise StepNotPossibleError(f"no such I/O is under way: {step}")
+            self.current_thread = io.thread
+            self.block.take_ticket()
+            io.finish()
+        else:
+            future = self.timers.pop(step, None)  # type: ignore[arg-type]
+            if future is None:
+                raise StepNotPossibleError(f"no such timer is armed: {step}")
+            self.current_thread = step.thread  # type: ignore[union-attr]
+            self.block.globals.clock_us = step.deadline_us  # type: ignore[union-attr]
+            future.resolve()
+        return self.take_outcome()
+
+    def take_outcome(self) -> Outcome:
+        """What has happened since the last outcome was taken."""
+        outcome = self.outcome
+        self.outcome = Outcome([], [], [], [], [], [])
+        return outcome
+
+    def _deliver(self, message: Message) -> None:
+        receiver = message.receiver
+        thread = self.threads.get(receiver)
+        self.current_thread = receiver
+        handler = message.handler
+        if handler == "reply":
+            assert thread is not None, f"an answer came for thread {receiver}, which has exited"
+            thread.calls.pop(message.token).resolve(message.args[0])
+            return
+        if thread is None:
+            assert handler == "io_device.visit", f"{handler} was sent to an exited thread"
+            self.io_devices.visit_exited(receiver, message.args)
+            return
+        function = self._handlers.get(handler)
+        if function is None:
+            service, _, method = handler.partition(".")
+            owner = self.io_devices if service == "io_device" else getattr(self.services, service)
+            function = self._handlers[handler] = getattr(owner, method)
+        result = function(thread, *message.args)
+        if result.__class__ is CoroutineType:
+            run_flow(result, lambda value: self._answer(message, value))
+        else:
+            self._answer(message, result)
+
+    def _answer(self, message: Message, value: Any) -> None:
+        if not message.token or value is None:
+            return
+        if message.sender < OPERATOR:
+            # Answered by the thread that handled the message.
+            pair_sender, receiver = message.receiver, message.sender
+            self.send(pair_sender, receiver, "reply", message.token, (value,))
+        elif value.__class__ is Answer:
+            self.outcome.replies.append(
+                Reply(message.sender, message.token, value.status, value.value, value.data)
+            )
+        else:
+            self.outcome.replies.append(Reply(message.sender, message.token, value, 0, b""))
+
+    def census(self) -> list[tuple[str, str, int]]:
+        """What is alive on this reactor: (kind, owner, count), sorted by kind and owner."""
+        rows = [
+            ("channel", f"{channel.device.name} on {thread.name}", channel.references)
+            for thread in self.threads.values()
+            for channel in thread.channels.values()
+        ]
+        rows += [("thread", thread.name, 1) for thread in self.threads.values()]
+        rows += [
+            ("awaited call", thread.name, len(thread.calls)) for thread in self.threads.values()
+        ]
+        rows.append(("disk I/O", f"reactor {self.number}", len(self.ios)))
+        rows.append(
+            ("message", f"reactor {self.number}", sum(len(box) for box in self.mailboxes.values()))
+        )
+        rows.append(("timer", f"reactor {self.number}", len(self.timers)))
+        rows += self.services.census()
+        return sorted(row for row in rows if row[2])

@@ -1,0 +1,220 @@
+"""The control block: what SPDK keeps in process-global memory and several threads read.
+
+It is an array of signed 64-bit words behind typed records, in shared memory for reactor processes and in
+a ``bytearray`` in ``sim``. What one channel owns is not here, it lives in the heap of its reactor.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import overload
+
+THREADS_MAX = 62
+DEVICES_MAX = 64
+BDEVS_MAX = 16
+SLOTS_MAX = 8
+LOCKS_MAX = 16
+NAMESPACES_MAX = 4
+REACTORS_MAX = 8
+
+
+class RaidState(IntEnum):
+    """State of an array; ABSENT means that nobody has created it."""
+
+    ABSENT = 0
+    CONFIGURING = 1
+    ONLINE = 2
+    OFFLINE = 3
+
+
+class ProcessState(IntEnum):
+    """State of an array's rebuild; NONE means that none is under way."""
+
+    NONE = 0
+    INIT = 1
+    RUNNING = 2
+    STOPPING = 3
+
+
+class Word:
+    """One word of a record, read and written as a plain attribute."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    @overload
+    def __get__(self, record: None, owner: type) -> Word: ...
+    @overload
+    def __get__(self, record: Record, owner: type) -> int: ...
+    def __get__(self, record: Record | None, owner: type) -> Word | int:
+        if record is None:
+            return self
+        return record.words[self.index]
+
+    def __set__(self, record: Record, value: int) -> None:
+        record.words[self.index] = value
+
+
+class Record:
+    """A window of words; subclasses name them."""
+
+    __slots__ = ("words",)
+    SIZE = 0
+
+    def __init__(self, words: memoryview) -> None:
+        self.words = words
+
+
+class Globals(Record):
+    """Words that exist once."""
+
+    __slots__ = ()
+    SIZE = 4 + 2 * REACTORS_MAX
+    clock_us = Word(0)
+    ticket = Word(1)
+    thread_mask = Word(2)
+    next_poll_group = Word(3)
+    # Steps begun and done by each reactor follow; a step that SIGKILL cut short is begun and not done.
+    FIRST_COUNTER = 4
+
+
+class Device(Record):
+    """An io_device: is it registered, who has a channel, what holds its unregistration up."""
+
+    __slots__ = ()
+    SIZE = 4
+    registered = Word(0)
+    channel_mask = Word(1)
+    iterations = Word(2)
+    unregister_thread = Word(3)  # thread id + 1; 0: nobody unregisters it
+
+
+class LockTable(Record):
+    """A short list of LBA ranges; each row is (lock id, offset, length, owner thread), in blocks."""
+
+    __slots__ = ()
+    ROW = 4
+    SIZE = 1 + ROW * LOCKS_MAX
+    count = Word(0)
+
+    def rows(self) -> list[tuple[int, int, int, int]]:
+        words = self.words
+        if not words[0]:
+            return []
+        flat = words[1 : 1 + self.ROW * words[0]].tolist()
+        return [
+            (flat[i], flat[i + 1], flat[i + 2], flat[i + 3]) for i in range(0, len(flat), self.ROW)
+        ]
+
+    def store(self, rows: list[tuple[int, int, int, int]]) -> None:
+        assert len(rows) <= LOCKS_MAX, "more LBA range locks than the control block has room for"
+        words = self.words
+        words[0] = len(rows)
+        for number, row in enumerate(rows):
+            base = 1 + self.ROW * number
+            words[base], words[base + 1], words[base + 2], words[base + 3] = row
+
+
+class BdevRecord(Record):
+    """A bdev's size and its LBA range locks: the granted ones and those that wait for them."""
+
+    __slots__ = ("locked", "pending")
+    SIZE = 2 + 2 * LockTable.SIZE
+    num_blocks = Word(0)
+    last_lock = Word(1)
+
+    def __init__(self, words: memoryview) -> None:
+        super().__init__(words)
+        self.locked = LockTable(words[2 : 2 + LockTable.SIZE])
+        self.pending = LockTable(words[2 + LockTable.SIZE :])
+
+
+class Slot(Record):
+    """A member's place in an array (``raid_base_bdev_info``)."""
+
+    __slots__ = ()
+    SIZE = 6
+    bdev = Word(0)  # bdev id + 1; 0: the slot is empty
+    is_configured = Word(1)
+    is_process_target = Word(2)
+    is_failed = Word(3)
+    remove_scheduled = Word(4)
+    generation = Word(
+        5
+    )  # raised at each removal, so that late messages about the former member are known
+
+
+class RaidRecord(Record):
+    """An array's state, its slots and its rebuild (``raid_bdev`` and ``raid_bdev_process``)."""
+
+    __slots__ = ("slots",)
+    SIZE = 12 + SLOTS_MAX * Slot.SIZE
+    state = Word(0)
+    num_slots = Word(1)
+    discovered = Word(2)
+    operational = Word(3)
+    process_state = Word(4)
+    process_status = Word(5)
+    process_slot = Word(6)
+    process_thread = Word(7)  # thread id + 1; 0: not created yet
+    window_offset = Word(8)  # blocks; all below it are on the rebuild target
+    window_size = Word(9)  # blocks
+
+    def __init__(self, words: memoryview) -> None:
+        super().__init__(words)
+        self.slots = [
+            Slot(words[12 + i * Slot.SIZE : 12 + (i + 1) * Slot.SIZE]) for i in range(SLOTS_MAX)
+        ]
+
+
+class SubsystemRecord(Record):
+    """The NVMe-oF subsystem: which bdev each namespace is, and whether the subsystem is paused."""
+
+    __slots__ = ()
+    SIZE = 1 + NAMESPACES_MAX
+    paused = Word(0)  # nsid whose change is under way; 0: active
+
+    def bdev_of(self, nsid: int) -> int | None:
+        bdev = self.words[nsid]
+        return None if bdev == 0 else bdev - 1
+
+    def set_bdev(self, nsid: int, bdev: int | None) -> None:
+        self.words[nsid] = 0 if bdev is None else bdev + 1
+
+
+class ControlBlock:
+    """All records over one buffer of :data:`SIZE` bytes; a zeroed buffer is a target not yet started."""
+
+    WORDS = (
+        Globals.SIZE
+        + DEVICES_MAX * Device.SIZE
+        + BDEVS_MAX * BdevRecord.SIZE
+        + RaidRecord.SIZE
+        + SubsystemRecord.SIZE
+    )
+    SIZE = 8 * WORDS
+
+    def __init__(self, buffer: memoryview | bytearray) -> None:
+        self.words = memoryview(buffer)[: self.SIZE].cast("B").cast("q")
+        self._next = 0
+        self.globals = Globals(self._take(Globals.SIZE))
+        self.devices = [Device(self._take(Device.SIZE)) for _ in range(DEVICES_MAX)]
+        self.bdevs = [BdevRecord(self._take(BdevRecord.SIZE)) for _ in range(BDEVS_MAX)]
+        self.raid = RaidRecord(self._take(RaidRecord.SIZE))
+        self.subsystem = SubsystemRecord(self._take(SubsystemRecord.SIZE))
+
+    def _take(self, count: int) -> memoryview:
+        first, self._next = self._next, self._next + count
+        return self.words[first : self._next]
+
+    def clear(self) -> None:
+        """Back to a target that has not started."""
+        self.words.cast("B")[:] = bytes(self.SIZE)
+
+    def take_ticket(self) -> int:
+        """The next place in the one order of all steps that touch shared memory."""
+        ticket = self.globals.words[1] + 1
+        self.globals.words[1] = ticket
+        return ticket

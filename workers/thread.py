@@ -1,0 +1,274 @@
+"""SPDK threads, messages, I/O channels and channel iteration. Mirrors lib/thread.
+
+Flows are coroutines on a runtime of our own: a flow awaits futures, and whoever resolves a future resumes
+the flow at once, inside the same step. A flow has no ``finally`` that acts on the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from workers.errors import OK
+from workers.protocol import Argument
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+NO_STATUS = -1
+FlowCoroutine = Coroutine["Future", None, Any]
+
+
+class Future:
+    """A value that some later step brings; at most one flow awaits it."""
+
+    __slots__ = ("done", "value", "waiter")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.value: Any = None
+        self.waiter: Flow | None = None
+
+    def __await__(self) -> Generator[Future, None, Any]:
+        if not self.done:
+            yield self
+        return self.value
+
+    def resolve(self, value: Any = None) -> None:
+        """Set the value and resume whoever waits, now."""
+        assert not self.done, "a future is resolved once"
+        self.done = True
+        self.value = value
+        if self.waiter is not None:
+            self.waiter.resume()
+
+
+class Flow:
+    """A running coroutine; ``on_done`` gets its result."""
+
+    __slots__ = ("coroutine", "on_done")
+
+    def __init__(self, coroutine: FlowCoroutine, on_done: Callable[[Any], None] | None) -> None:
+        self.coroutine = coroutine
+        self.on_done = on_done
+
+    def resume(self) -> None:
+        try:
+            future = self.coroutine.send(None)
+        except StopIteration as stop:
+            if self.on_done is not None:
+                self.on_done(stop.value)
+            return
+        future.waiter = self
+
+
+def run_flow(coroutine: FlowCoroutine, on_done: Callable[[Any], None] | None = None) -> None:
+    """Start a flow; it runs up to its first await at once."""
+    Flow(coroutine, on_done).resume()
+
+
+class SpdkThread:
+    """A green thread: channels, and calls whose answers it awaits. Its mailboxes are the reactor's."""
+
+    __slots__ = ("calls", "channels", "id", "name", "reactor")
+
+    def __init__(self, reactor: Reactor, thread_id: int, name: str) -> None:
+        self.reactor = reactor
+        self.id = thread_id
+        self.name = name
+        self.channels: dict[int, IoChannel] = {}
+        self.calls: dict[int, Future] = {}
+
+    def send(self, receiver: int, handler: str, *args: Argument) -> None:
+        """Send a message and forget it (``spdk_thread_send_msg``)."""
+        self.reactor.send(self.id, receiver, handler, 0, args)
+
+    def call(self, receiver: int, handler: str, *args: Argument) -> Future:
+        """Send a message and await the number its handler returns: one message there, one back."""
+        token = self.reactor.new_number()
+        future = self.calls[token] = Future()
+        self.reactor.send(self.id, receiver, handler, token, args)
+        return future
+
+    def emit(self, name: str, *args: int) -> None:
+        """Tell the outside that something happened."""
+        self.reactor.emit(name, self.id, args)
+
+    def get_io_channel(self, device: IoDevice) -> Any:
+        """A reference to this thread's channel of the device, or None (``spdk_get_io_channel``)."""
+        channel = self.channels.get(device.key)
+        if channel is not None:
+            channel.references += 1
+            return channel
+        record = self.reactor.block.devices[device.key]
+        if not record.registered:
+            return None
+        channel = device.new_channel(self)
+        # The channel is in the tree before its create callback runs, so an iteration started meanwhile sees it.
+        self.channels[device.key] = channel
+        record.channel_mask |= 1 << self.id
+        if not channel.create():
+            self.reactor.io_devices.forget_channel(self, channel)
+            return None
+        return channel
+
+    def put_io_channel(self, channel: IoChannel) -> None:
+        """Give a reference back; the last one destroys the channel, by message (``spdk_put_io_channel``)."""
+        assert channel.references > 0, f"{channel} was put more often than it was got"
+        channel.references -= 1
+        if channel.references == 0:
+            channel.destroys_queued += 1
+            self.send(self.id, "io_device.destroy_channel", channel.device.key)
+
+    def for_each_channel(self, device: IoDevice, method: str, *args: Argument) -> Future:
+        """Call the method on every channel of the device, one thread after the other; awaits a status."""
+        token = self.reactor.new_number()
+        future = self.calls[token] = Future()
+        self.reactor.block.devices[device.key].iterations += 1
+        self.reactor.io_devices.visit_next(self.id, device.key, -1, method, self.id, token, *args)
+        return future
+
+
+class IoDevice(Protocol):
+    """What channels are made of: a key into the control block, and a way to make a channel."""
+
+    key: int
+    name: str
+
+    def new_channel(self, thread: SpdkThread) -> IoChannel: ...
+
+
+class IoChannel:
+    """A thread's own state of an io_device; subclasses create and destroy their part."""
+
+    __slots__ = ("destroys_queued", "device", "references", "thread")
+
+    def __init__(self, device: Any, thread: SpdkThread) -> None:
+        self.device = device
+        self.thread = thread
+        self.references = 1
+        self.destroys_queued = 0
+
+    def create(self) -> bool:
+        """Acquire what the channel needs; False: it couldn't, and has given everything back."""
+        return True
+
+    def destroy(self) -> None:
+        """Give back what the channel holds."""
+
+    def __repr__(self) -> str:
+        return f"channel of {self.device.name} on {self.thread.name}"
+
+
+class IoDevices:
+    """Service ``io_device``: registration, deferred destroy and serial iteration, for one reactor."""
+
+    def __init__(self, reactor: Reactor) -> None:
+        self.reactor = reactor
+        self.unregistering: dict[int, Future] = {}
+
+    def register(self, device: IoDevice) -> None:
+        """From now on threads can get channels of the device."""
+        record = self.reactor.block.devices[device.key]
+        assert not record.registered, f"{device.name} is registered already"
+        assert not record.channel_mask, f"{device.name} still has channels"
+        record.registered = 1
+
+    def unregister(self, thread: SpdkThread, device: IoDevice) -> Future:
+        """Lookups fail from now on; awaits the end of the last channel and iteration."""
+        record = self.reactor.block.devices[device.key]
+        assert record.registered, f"{device.name} is not registered"
+        record.registered = 0
+        record.unregister_thread = thread.id + 1
+        future = self.unregistering[device.key] = Future()
+        self._check_unregistered(thread.id, device.key)
+        return future
+
+    def _check_unregistered(self, sender: int, key: int) -> None:
+        record = self.reactor.block.devices[key]
+        waiting = record.unregister_thread
+        if waiting and not record.channel_mask and not record.iterations:
+            record.unregister_thread = 0
+            self.reactor.send(sender, waiting - 1, "io_device.unregistered", 0, (key,))
+
+    def unregistered(self, thread: SpdkThread, key: int) -> None:
+        """Message: the last channel of an unregistered device is gone."""
+        self.unregistering.pop(key).resolve()
+
+    def destroy_channel(self, thread: SpdkThread, key: int) -> None:
+        """Message: destroy the channel, unless somebody got it again in the meantime."""
+        channel = thread.channels[key]
+        channel.destroys_queued -= 1
+        if channel.references or channel.destroys_queued:
+            return
+        channel.destroy()
+        self.forget_channel(thread, channel)
+
+    def forget_channel(self, thread: SpdkThread, channel: IoChannel) -> None:
+        """Take a channel out of the tree."""
+        key = channel.device.key
+        del thread.channels[key]
+        self.reactor.block.devices[key].channel_mask &= ~(1 << thread.id)
+        self._check_unregistered(thread.id, key)
+
+    def visit_next(
+        self,
+        here: int,
+        key: int,
+        position: int,
+        method: str,
+        origin: int,
+        token: int,
+        *args: Argument,
+    ) -> None:
+        """Go on to the first channel behind the thread ``position``, looked up now."""
+        later = self.reactor.block.devices[key].channel_mask >> (position + 1)
+        if later == 0:
+            self.reactor.send(here, origin, "io_device.iterated", 0, (key, token, OK))
+            return
+        receiver = position + (later & -later).bit_length()
+        message = (key, method, origin, token, *args)
+        self.reactor.send(here, receiver, "io_device.visit", 0, message)
+
+    def visit(
+        self, thread: SpdkThread, key: int, method: str, origin: int, token: int, *args: Argument
+    ) -> None:
+        """Message: an iteration has come to this thread."""
+        channel = thread.channels.get(key)
+        if channel is None:  # destroyed since; the iteration skips it
+            self.visit_next(thread.id, key, thread.id, method, origin, token, *args)
+            return
+        result = getattr(channel, method)(*args)
+        if result.__class__ is CoroutineType:
+            run_flow(result, partial(self._visited, thread.id, key, method, origin, token, args))
+        else:
+            self._visited(thread.id, key, method, origin, token, args, result)
+
+    def visit_exited(self, thread_id: int, args: tuple[Argument, ...]) -> None:
+        """The iteration has come to a thread that has exited; it skips it."""
+        key, method, origin, token, *rest = args
+        self.visit_next(thread_id, key, thread_id, method, origin, token, *rest)
+
+    def _visited(
+        self,
+        here: int,
+        key: int,
+        method: str,
+        origin: int,
+        token: int,
+        args: tuple[Argument, ...],
+        status: int | None,
+    ) -> None:
+        if status:
+            # A status other than 0 aborts the rest of the visits; those done stay done.
+            self.reactor.send(here, origin, "io_device.iterated", 0, (key, token, status))
+        else:
+            self.visit_next(here, key, here, method, origin, token, *args)
+
+    def iterated(self, thread: SpdkThread, key: int, token: int, status: int) -> None:
+        """Message: the iteration is over."""
+        self.reactor.block.devices[key].iterations -= 1
+        self._check_unregistered(thread.id, key)
+        thread.calls.pop(token).resolve(status)
