@@ -6,7 +6,7 @@ generator's. A replay has neither; its steps come from the recorded schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -34,10 +34,12 @@ from chaos.schedule import (
     Operate,
     OutsideStep,
     Read,
+    Stall,
     Step,
     Write,
 )
 from chaos.scheduler import FairScheduler, RandomScheduler, Scheduler
+from workers.bdev.disk import Disk
 from workers.nvmf.status import Opcode
 from workers.protocol import APP_THREAD, NEMESIS, OPERATOR, Crash, DefectSource, Message, Outcome
 from workers.reactor import FIRST_POLL_GROUP_THREAD, StepNotPossibleError
@@ -152,8 +154,16 @@ def message_of(step: OutsideStep) -> Message | None:
             return _to(step.thread, step.connection, "nvmf.disconnect", step.op, step.connection)
         case Operate():
             return _to(APP_THREAD, OPERATOR, f"rpc.{step.method}", step.op, *step.args)
-        case Inject() | Mark():
+        case Inject() | Stall() | Mark():
             return None
+
+
+def nemesis_message(step: Inject, disk: Disk) -> Message | None:
+    """Break or heal the disk; returns the event the target gets of it, if any."""
+    handler = apply_to_disk(step, disk)
+    if handler is None:
+        return None
+    return _to(APP_THREAD, NEMESIS, handler, step.op, step.disk)
 
 
 def _io(step: Read | Write | Flush, opcode: Opcode, slba: int, blocks: int, data: bytes) -> Message:
@@ -236,7 +246,12 @@ class Controller:
                 raise DivergenceError(
                     f"at step {self.recorder.steps + 1}: {describe(step)} is not possible"
                 ) from None
-        return self._execution(None, bound_hit=steps_since_mark >= SETTLE_STEPS_MAX, done=done)
+        execution = self._execution(None, bound_hit=steps_since_mark >= SETTLE_STEPS_MAX, done=done)
+        # A schedule that was recorded up to a crash, and no crash now: what is under way is not stuck.
+        execution.interrupted = bool(
+            not done and self.agenda.choices and not execution.settle_bound_hit
+        )
+        return execution
 
     def take(self, step: Step) -> None:
         """Take one step."""
@@ -252,9 +267,7 @@ class Controller:
     def _take_outside(self, step: OutsideStep) -> None:
         message = message_of(step)
         if isinstance(step, Inject):
-            handler = apply_to_disk(step, self.driver.disks[step.disk])
-            if handler is not None:
-                message = _to(APP_THREAD, NEMESIS, handler, step.op, step.disk)
+            message = nemesis_message(step, self.driver.disks[step.disk])
         if message is not None:
             self.driver.send(message)
             self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))

@@ -76,7 +76,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     all_poll_groups_at_start_share: int = 100
     steps: Range = (600, 1_200)
     milliseconds: Range = (800, 1_400)
-    disk_latency_us: Range = (50, 400)
+    disk_latency_us: Range = (100, 1_500)
     repair_delay: Range = (0, 60)
     faults: tuple[Fault, ...] = ()
     operations: tuple[Operation, ...] = ()

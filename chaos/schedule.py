@@ -87,6 +87,14 @@ class Inject(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="inject
     args: tuple[int, ...]
 
 
+class Stall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stall"):
+    """The nemesis stops a reactor's process for a while (realtime only)."""
+
+    op: int
+    reactor: int
+    milliseconds: int
+
+
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
     """A phase of the run begins: chaos, heal, audit, done."""
 
@@ -94,7 +102,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
 
 
 HostStep = Open | Connect | Read | Write | Flush | Disconnect
-OutsideStep = HostStep | Operate | Inject | Mark
+OutsideStep = HostStep | Operate | Inject | Stall | Mark
 Step = EngineStep | OutsideStep
 
 __all__ = [
@@ -112,6 +120,7 @@ __all__ = [
     "Operate",
     "OutsideStep",
     "Read",
+    "Stall",
     "Step",
     "Write",
 ]

@@ -133,10 +133,11 @@ class DefectSource(msgspec.Struct, frozen=True, array_like=True):
 
 # Commands, controller to worker.
 class Reset(msgspec.Struct, frozen=True, array_like=True, tag="reset"):
-    """Build a new target; ``clear`` is for the first worker, which zeroes the control block."""
+    """Build this reactor of a new target; the control block has been cleared before."""
 
     layout: Layout
     defects: tuple[DefectSource, ...]
+    epoch: int  # of the target; frames of an earlier one are void
 
 
 class Perform(msgspec.Struct, frozen=True, array_like=True, tag="perform", gc=False):
@@ -161,6 +162,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag="frame", gc=False)
 
     sender: int  # reactor number, or -1: the controller
     step_number: int
+    epoch: int
     messages: list[Message]
 
 
@@ -181,7 +183,6 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
 
     reactor: int
     pid: int
-    posted: list[Deliver] = []
 
 
 class Performed(msgspec.Struct, frozen=True, array_like=True, tag="performed", gc=False):

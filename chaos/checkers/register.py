@@ -63,6 +63,10 @@ class Registers:
     def all_connections_ended(self, index: int) -> None:
         """The target was killed."""
         for connection in sorted(self._open):
+            for write in self._open[connection].values():
+                for lba in range(write.slba, write.slba + write.blocks):
+                    # Killed in the middle of a copy; it ends like the write, when something supersedes it.
+                    self.candidates[lba][TORN] = index
             self.connection_ended(index, connection)
 
 

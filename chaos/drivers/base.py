@@ -18,7 +18,10 @@ class SteppingDriver(Protocol):
     """``sim`` and ``lockstep``: the engine performs exactly the steps it is told."""
 
     name: str
-    disks: list[Disk]
+
+    @property
+    def disks(self) -> list[Disk]:
+        """The disks of the target."""
 
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
         """Blank disks and a new target."""

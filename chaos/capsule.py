@@ -1,0 +1,117 @@
+"""The capsule: everything needed to run one run again, in one JSON file. The unit of reproduction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from chaos.code import EmbeddedCode, sha256
+from chaos.experiment import Experiment, Plan
+from chaos.labels import Labels
+from chaos.schedule import Step
+from workers.defects.loader import source_text
+from workers.protocol import DefectSource
+
+FORMAT = "raidstorm capsule"
+FORMAT_VERSION = 1
+CAPSULE_BYTES_MAX = 512 * 1024 * 1024
+
+
+class CapsuleError(Exception):
+    """A capsule can't be used, in one sentence."""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """How the recorded run ended."""
+
+    verdict: int
+    signature: str
+    fingerprint: str
+    steps: int
+
+
+class CapsuleDefect(msgspec.Struct, frozen=True):
+    """A defect that was on: built in, or embedded with its source."""
+
+    id: str
+    sha256: str
+    source: str | None = None
+
+
+class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A run; its head is written before the run, schedule and expectation after it."""
+
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    raidstorm_version: str
+    experiment: Experiment
+    seed: int
+    driver: str
+    plan: Plan
+    defects: list[CapsuleDefect] = []
+    checks: list[EmbeddedCode] = []
+    labels: Labels | None = None
+    expected: Expected | None = None
+    schedule: list[Step] | None = None
+
+    @property
+    def carries_code(self) -> bool:
+        """Is there code from outside in it?"""
+        return bool(self.checks) or any(defect.source is not None for defect in self.defects)
+
+    def defect_sources(self) -> tuple[DefectSource, ...]:
+        """The defects as workers take them."""
+        return tuple(DefectSource(defect.id, defect.source) for defect in self.defects)
+
+
+def capsule_defect(defect: DefectSource) -> CapsuleDefect:
+    """A defect as a capsule carries it."""
+    return CapsuleDefect(defect.id, sha256(source_text(defect)), defect.source)
+
+
+def write_capsule(path: Path, capsule: Capsule) -> None:
+    """Write the file whole, or leave the old one."""
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(msgspec.json.encode(capsule))
+    unfinished.replace(path)
+
+
+def read_capsule(path: Path) -> Capsule:
+    """Read and check a capsule; raises CapsuleError."""
+    try:
+        if path.stat().st_size > CAPSULE_BYTES_MAX:
+            raise CapsuleError(f"{path} is too large to be a capsule")
+        data = path.read_bytes()
+    except OSError as error:
+        raise CapsuleError(f"{path} can't be read: {error.strerror}") from None
+    _check_head(path, data)
+    try:
+        capsule = msgspec.json.decode(data, type=Capsule)
+    except msgspec.ValidationError as error:
+        raise CapsuleError(f"{path} is not a valid capsule: {error}") from None
+    for defect in capsule.defects:
+        if defect.source is not None and sha256(defect.source) != defect.sha256:
+            raise CapsuleError(f"{path}: the embedded defect {defect.id} doesn't match its SHA-256")
+    for code in capsule.checks:
+        if not code.is_intact():
+            raise CapsuleError(f"{path}: the embedded check {code.name} doesn't match its SHA-256")
+    return capsule
+
+
+def _check_head(path: Path, data: bytes) -> None:
+    try:
+        head = json.loads(data)
+    except ValueError:
+        raise CapsuleError(
+            f"{path} is not JSON, or was cut short; a capsule is one whole JSON object"
+        ) from None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise CapsuleError(f"{path} is not a raidstorm capsule")
+    version = head.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise CapsuleError(
+            f"{path} was written by a newer raidstorm (capsule version {version}, "
+            f"this one reads up to {FORMAT_VERSION}); update raidstorm to replay it"
+        )

@@ -1,0 +1,69 @@
+"""Code that comes from outside the package: checks named by dotted path, and what capsules carry of it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+from types import ModuleType
+
+import msgspec
+
+from chaos.checkers import Check
+
+
+class CodeError(Exception):
+    """Code named by the user can't be used, in one sentence."""
+
+
+class EmbeddedCode(msgspec.Struct, frozen=True):
+    """Source text that a capsule carries, with its SHA-256 in hex."""
+
+    name: str
+    sha256: str
+    source: str
+
+    def is_intact(self) -> bool:
+        """Is the text what its digest says?"""
+        return sha256(self.source) == self.sha256
+
+
+def sha256(text: str) -> str:
+    """Hex digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_check(path: str) -> Check:
+    """A check named ``module:function``, imported."""
+    module_name, _, function_name = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # noqa: BLE001  # a process's edge: the user's own code
+        raise CodeError(f"check {path} can't be imported: {error}") from None
+    return _function(module, path, function_name)
+
+
+def embed_check(path: str) -> EmbeddedCode:
+    """The source of the module a check comes from."""
+    module_name = path.partition(":")[0]
+    load_check(path)
+    source = inspect.getsource(importlib.import_module(module_name))
+    return EmbeddedCode(path, sha256(source), source)
+
+
+def load_embedded_check(code: EmbeddedCode) -> Check:
+    """A check from the source a capsule carries; the caller has the user's leave to run it."""
+    module = ModuleType("raidstorm_embedded_check")
+    try:
+        exec(compile(code.source, code.name, "exec"), module.__dict__)  # noqa: S102  # allowed by the user
+    except Exception as error:  # noqa: BLE001  # a process's edge: code from outside
+        raise CodeError(f"embedded check {code.name} can't be loaded: {error}") from None
+    return _function(module, code.name, code.name.partition(":")[2])
+
+
+def _function(module: ModuleType, path: str, name: str) -> Check:
+    function = getattr(module, name, None) if name else None
+    if not callable(function):
+        raise CodeError(f"check {path} must be named module:function")
+    check: Check = function
+    return check

@@ -1,0 +1,63 @@
+"""``raidstorm doctor``: what this machine offers, what killed runs left behind, and its removal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import zmq
+
+from workers import segments
+
+SHARED_MEMORY_BYTES_WANTED = 16 * 1024 * 1024
+
+
+def folders() -> tuple[Path, ...]:
+    """Where raidstorm leaves things: shared memory, and directories of sockets."""
+    return (segments.FOLDER, Path(tempfile.gettempdir()))
+
+
+def machine_lines() -> list[tuple[bool, str]]:
+    """(is it all right, what was found)."""
+    lines = [
+        (sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}, without -O"),
+        (sys.platform == "linux", f"platform {sys.platform}"),
+        (True, f"{len(os.sched_getaffinity(0))} cores"),
+        (zmq.has("ipc"), f"ZeroMQ {zmq.zmq_version()} with ipc"),
+    ]
+    if segments.FOLDER.is_dir():
+        usage = shutil.disk_usage(segments.FOLDER)
+        lines.append(
+            (
+                usage.free >= SHARED_MEMORY_BYTES_WANTED,
+                f"{segments.FOLDER}: {usage.free // 1024 // 1024} MiB of "
+                f"{usage.total // 1024 // 1024} MiB free",
+            )
+        )
+    else:
+        lines.append((False, f"{segments.FOLDER} is missing; lockstep and realtime need it"))
+    temporary = Path(tempfile.gettempdir())
+    lines.append((os.access(temporary, os.W_OK), f"{temporary} for socket directories"))
+    return lines
+
+
+def leftovers() -> list[segments.Leftover]:
+    """What bears raidstorm's name, of living and dead owners."""
+    return segments.leftovers(folders())
+
+
+def clean() -> list[segments.Leftover]:
+    """Remove what dead owners left; what belongs to a living process is spared."""
+    removed = []
+    for leftover in leftovers():
+        if leftover.owner_is_alive:
+            continue
+        if leftover.path.is_dir():
+            shutil.rmtree(leftover.path, ignore_errors=True)
+        else:
+            leftover.path.unlink(missing_ok=True)
+        removed.append(leftover)
+    return removed

@@ -1,0 +1,68 @@
+"""The driver ``lockstep``: one process per reactor, one grant at a time over ZeroMQ.
+
+The controller chooses every step, as in ``sim``, and sees the same run: the fingerprints are equal.
+"""
+
+from __future__ import annotations
+
+from chaos.drivers.base import Counts, DriverError
+from chaos.drivers.processes import CONTROLLER, Processes
+from workers.bdev.disk import Disk
+from workers.protocol import (
+    DefectSource,
+    EngineStep,
+    Frame,
+    Layout,
+    Message,
+    NotPossible,
+    Outcome,
+    Perform,
+    Performed,
+)
+from workers.reactor import StepNotPossibleError
+
+
+class LockstepDriver:
+    """Grants steps to worker processes and carries messages between them."""
+
+    name = "lockstep"
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+        self._inboxes: list[list[Message]] = []
+
+    @property
+    def disks(self) -> list[Disk]:
+        """The disks, in shared memory."""
+        return self.processes.disks
+
+    def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
+        self._inboxes = [[] for _ in range(layout.reactors)]
+        self.processes.start_target(layout, defects)
+
+    def perform(self, step: EngineStep) -> Outcome:
+        reactor = step.reactor
+        # Messages for a reactor wait here and travel with its next grant: a step is one round trip.
+        inbox, self._inboxes[reactor] = self._inboxes[reactor], []
+        self.processes.send(reactor, Perform(step, inbox))
+        reply = self.processes.receive()
+        if isinstance(reply, Performed):
+            for message in reply.outcome.outgoing:
+                self._inboxes[message.reactor].append(message)
+            return reply.outcome
+        if isinstance(reply, NotPossible):
+            raise StepNotPossibleError(reply.sentence)
+        raise DriverError(f"a worker answered a grant with {type(reply).__name__}")
+
+    def send(self, message: Message) -> None:
+        self._inboxes[message.reactor].append(message)
+
+    def census(self) -> Counts:
+        for reactor, inbox in enumerate(self._inboxes):
+            if inbox:
+                self.processes.send(reactor, Frame(CONTROLLER, 0, self.processes.epoch, inbox))
+        self._inboxes = [[] for _ in self._inboxes]
+        return self.processes.census()
+
+    def close(self) -> None:
+        self.processes.close()

@@ -1,0 +1,251 @@
+"""The worker processes of a target and their shared memory: started, watched, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from chaos.drivers.base import Counts, DriverError
+from workers import segments
+from workers.bdev.disk import Disk
+from workers.main import (
+    HIGH_WATER_MARK,
+    WorkerSpec,
+    controller_address,
+    inbox_address,
+    worker_main,
+)
+from workers.protocol import (
+    Census,
+    Command,
+    Counted,
+    DefectSource,
+    Layout,
+    Ready,
+    Reset,
+    Stop,
+    WorkerReply,
+    encode,
+    reply_decoder,
+)
+from workers.shared import ControlBlock
+
+START_SECONDS_MAX = 60.0
+WATCH_MILLISECONDS = 200
+STOP_SECONDS_MAX = 2.0
+SOCKET_PATH_BYTES_MAX = 107
+CONTROLLER = -1  # as the sender of frames
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The largest target that a set of processes can carry."""
+
+    reactors: int
+    disks: int
+    disk_blocks: int
+
+
+class WorkerLostError(DriverError):
+    """A worker process ended by itself or was killed from outside."""
+
+
+class InterruptedRunError(Exception):
+    """The user asked to stop while a worker was being waited for."""
+
+
+class Processes:
+    """Workers, segments and sockets for targets up to some limits; reused from run to run."""
+
+    def __init__(self, limits: Limits, interrupted: Callable[[], bool] = lambda: False) -> None:
+        self.limits = limits
+        self.interrupted = interrupted
+        self.layout: Layout | None = None
+        self.epoch = 0
+        self.disks: list[Disk] = []
+        self._segments: list[SharedMemory] = []
+        self._processes: list[SpawnProcess] = []
+        self._outboxes: list[zmq.Socket[bytes]] = []
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{segments.owner_tag()}-"))
+        self.context = zmq.Context(io_threads=1)
+        try:
+            self._check_path()
+            self._reserve()
+            self._listen()
+            self.start_workers()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_path(self) -> None:
+        if len(os.fsencode(self.directory)) > SOCKET_PATH_BYTES_MAX - len("/reactor-00"):
+            raise DriverError(
+                f"{self.directory} is too long for a socket; set TMPDIR to a shorter path"
+            )
+
+    def _reserve(self) -> None:
+        self.block_segment = self._segment("block", ControlBlock.SIZE)
+        size = Disk.segment_size(self.limits.disk_blocks)
+        self._disk_segments = [
+            self._segment(f"disk{number}", size) for number in range(self.limits.disks)
+        ]
+        self.block = ControlBlock(segments.memory(self.block_segment))
+        self.lock_path = self.directory / "step-lock"
+        self.lock_path.touch(mode=0o600)
+
+    def _segment(self, purpose: str, size: int) -> SharedMemory:
+        segment = segments.create(f"{self.directory.name[-8:]}-{purpose}", size)
+        self._segments.append(segment)
+        return segment
+
+    def _listen(self) -> None:
+        self.replies: zmq.Socket[bytes] = self.context.socket(zmq.PULL)
+        self.replies.set_hwm(HIGH_WATER_MARK)
+        self.replies.rcvtimeo = WATCH_MILLISECONDS
+        self.replies.bind(controller_address(str(self.directory)))
+
+    # Workers.
+
+    def start_workers(self) -> None:
+        """Start all worker processes and wait until they answer."""
+        context = multiprocessing.get_context("spawn")
+        for number in range(self.limits.reactors):
+            spec = WorkerSpec(
+                number=number,
+                total=self.limits.reactors,
+                parent_pid=os.getpid(),
+                directory=str(self.directory),
+                block_segment=self.block_segment.name,
+                disk_segments=tuple(segment.name for segment in self._disk_segments),
+                lock_path=str(self.lock_path),
+            )
+            process = context.Process(
+                target=worker_main, args=(spec,), name=f"raidstorm reactor {number}", daemon=True
+            )
+            process.start()
+            self._processes.append(process)
+        ready = 0
+        waited_ms = 0
+        while ready < self.limits.reactors:
+            try:
+                reply = reply_decoder.decode(self.replies.recv())
+            except zmq.Again:
+                waited_ms += WATCH_MILLISECONDS
+                self.check_alive()
+                if waited_ms > START_SECONDS_MAX * 1_000:
+                    raise DriverError("worker processes didn't start in time") from None
+                continue
+            ready += isinstance(reply, Ready)
+        for number in range(self.limits.reactors):
+            outbox: zmq.Socket[bytes] = self.context.socket(zmq.PUSH)
+            outbox.linger = 0
+            outbox.set_hwm(HIGH_WATER_MARK)
+            outbox.connect(inbox_address(str(self.directory), number))
+            self._outboxes.append(outbox)
+
+    @property
+    def pids(self) -> list[int]:
+        """The worker processes, by reactor."""
+        return [process.pid or 0 for process in self._processes]
+
+    def check_alive(self) -> None:
+        """Raises WorkerLostError when a worker process has ended."""
+        for number, process in enumerate(self._processes):
+            if process.exitcode is not None:
+                raise WorkerLostError(
+                    f"the worker process of reactor {number} ended (exit code {process.exitcode})"
+                )
+
+    def kill_workers(self) -> None:
+        """SIGKILL all workers, as the end of a target; what they shared stays."""
+        for process in self._processes:
+            if process.exitcode is None:
+                process.kill()
+        for process in self._processes:
+            process.join()
+            process.close()
+        self._processes.clear()
+        for outbox in self._outboxes:
+            outbox.close()
+        self._outboxes.clear()
+        with contextlib.suppress(zmq.Again):  # what they had sent is void
+            while True:
+                self.replies.recv(zmq.NOBLOCK)
+
+    def signal_worker(self, reactor: int, number: signal.Signals) -> None:
+        """Send a signal to one worker."""
+        os.kill(self.pids[reactor], number)
+
+    # Talking to them.
+
+    def send(self, reactor: int, command: Command) -> None:
+        """Send a command; a full queue is an error."""
+        self._outboxes[reactor].send(encode(command), zmq.NOBLOCK)
+
+    def receive(self) -> WorkerReply:
+        """The next reply, while watching that the workers live."""
+        while True:
+            try:
+                return reply_decoder.decode(self.replies.recv())
+            except zmq.Again:
+                self.check_alive()
+                if self.interrupted():
+                    raise InterruptedRunError from None
+
+    def start_target(
+        self, layout: Layout, defects: tuple[DefectSource, ...], *, blank: bool = True
+    ) -> None:
+        """A new target: cleared control block, fresh reactors, one after the other."""
+        self.layout = layout
+        self.epoch += 1
+        self.block.clear()
+        if blank:
+            self.disks = [
+                Disk(number, segments.memory(self._disk_segments[number]), layout.disk_blocks)
+                for number in range(layout.disks)
+            ]
+            for disk in self.disks:
+                disk.blank()
+        for reactor in range(layout.reactors):
+            self.send(reactor, Reset(layout, defects, self.epoch))
+            while not isinstance(self.receive(), Ready):
+                pass  # a late report of the run before
+
+    def census(self) -> Counts:
+        """What is alive on all reactors."""
+        assert self.layout is not None, "a target is started before it is counted"
+        counts: Counts = []
+        for reactor in range(self.layout.reactors):
+            self.send(reactor, Census())
+            reply = self.receive()
+            assert isinstance(reply, Counted), f"{type(reply).__name__} came instead of a census"
+            counts += reply.counts
+        return counts
+
+    def close(self) -> None:
+        """End all workers and give everything back."""
+        for outbox in self._outboxes:
+            with contextlib.suppress(zmq.ZMQError):
+                outbox.send(encode(Stop()), zmq.NOBLOCK)
+        for process in self._processes:
+            process.join(STOP_SECONDS_MAX)
+        self.kill_workers()
+        self.replies.close(linger=0)
+        self.context.destroy(linger=0)
+        self.disks = []
+        del self.block
+        gc.collect()  # engine objects refer to each other in rings, and hold views of the segments
+        for segment in self._segments:
+            segments.destroy(segment)
+        shutil.rmtree(self.directory, ignore_errors=True)

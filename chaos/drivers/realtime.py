@@ -1,0 +1,338 @@
+"""The driver ``realtime``: reactor processes run free; the controller acts on them by wall clock.
+
+Hosts, operator and nemesis are the same as in the stepping drivers, on trio: they act when time has passed and
+on what they have observed. The run's plan comes from its seed; its course does not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import trio
+
+from chaos.controller import Execution, Recorder, message_of, nemesis_message
+from chaos.drivers.base import Counts, DriverError
+from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
+from chaos.experiment import REALTIME_FAULTS, RUN_PERMILLE, Plan
+from chaos.generator import Generator, Phase
+from chaos.history import Restarted
+from chaos.moments import is_due
+from chaos.payload import decode
+from chaos.prng import Stream
+from chaos.schedule import Inject, OutsideStep, Stall
+from chaos.wire.bridge import Inbox
+from workers.bdev.disk import Disk
+from workers.protocol import (
+    Counted,
+    DefectSource,
+    Frame,
+    Message,
+    Pause,
+    Run,
+    Stepped,
+    StepRecord,
+    WorkerReply,
+    reply_decoder,
+)
+from workers.shared import RaidRecord, RaidState
+
+SETTLE_SECONDS_MAX = 30.0
+QUIET_SECONDS = 0.05
+WATCH_SECONDS = 0.1
+IDLE_SECONDS = 0.001
+THINK_SECONDS_MAX = 0.001
+LATENCIES = 64
+LOCK_RETRY_SECONDS = 0.000_05
+LOCK_ATTEMPTS_MAX = 20_000
+# What a census shows while something is still on its way.
+MOVING = ("message", "disk I/O", "awaited call")
+
+
+class RealtimeDriver:
+    """Free runs on a set of worker processes."""
+
+    name = "realtime"
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+
+    @property
+    def disks(self) -> list[Disk]:
+        """The disks, in shared memory."""
+        return self.processes.disks
+
+    def run(
+        self, plan: Plan, seed: int, defects: tuple[DefectSource, ...], path: Path | None
+    ) -> Execution:
+        """One run; step records go to ``path``/workers when it fails or is cut short."""
+        free_run = RealtimeRun(self.processes, plan, seed, defects)
+        try:
+            execution = trio.run(free_run.main)
+        finally:
+            free_run.end()
+            if path is not None:
+                free_run.write_records(path / "workers")
+        return execution
+
+    def close(self) -> None:
+        self.processes.close()
+
+
+class RealtimeRun:
+    """The course of one free run."""
+
+    def __init__(
+        self, processes: Processes, plan: Plan, seed: int, defects: tuple[DefectSource, ...]
+    ) -> None:
+        self.processes = processes
+        self.plan = plan
+        self.defects = defects
+        stream = Stream(seed)
+        self.recorder = Recorder(plan)
+        self.generator = Generator(plan, self.recorder.model, stream.fork("generator"))
+        self.recorder.generator = self.generator
+        self._pace = stream.fork("pace")
+        latency = stream.fork("disk latencies")
+        self._latencies = tuple(latency.between(*plan.disk_latency_us) for _ in range(LATENCIES))
+        self._process_faults = [
+            planned for planned in plan.planned if planned.kind in REALTIME_FAULTS
+        ]
+        self._records: list[list[StepRecord]] = [[] for _ in range(plan.layout.reactors)]
+        self._census: Counts = []
+        self._counted = 0
+        self._inbox = Inbox(processes.replies)
+        self._stalled: int | None = None
+        self._interrupted = False
+        self._settled = False
+
+    async def main(self) -> Execution:
+        """Start the target, let everything act on it, end it, and hand over what happened."""
+        self._start_target(blank=True)
+        self._begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._receive)
+            nursery.start_soon(self._watch, nursery.cancel_scope)
+            await self._play(nursery)
+            if self.recorder.crash is None:
+                await self._settle()
+            nursery.cancel_scope.cancel()
+        if self._interrupted:
+            raise InterruptedRunError
+        return self._execution()
+
+    def _start_target(self, *, blank: bool) -> None:
+        self.processes.start_target(self.plan.layout, self.defects, blank=blank)
+        for reactor in range(self.plan.layout.reactors):
+            self.processes.send(reactor, Run(self._latencies))
+
+    def end(self) -> None:
+        """Stop the free run on all workers, so that they can be used again, or end them."""
+        self._continue_stalled()
+        deadline_rounds = 25
+        try:
+            reactors = self.plan.layout.reactors
+            for reactor in range(reactors):
+                self.processes.send(reactor, Pause())
+            counted = 0
+            while counted < reactors and deadline_rounds:
+                for data in self._inbox.drain():
+                    counted += isinstance(reply_decoder.decode(data), Counted)
+                if counted < reactors:
+                    deadline_rounds -= 1
+                    self.processes.replies.poll(200)
+        except DriverError:
+            deadline_rounds = 0
+        if not deadline_rounds:
+            self.processes.kill_workers()
+            self.processes.start_workers()
+
+    # Tasks.
+
+    async def _receive(self) -> None:
+        while True:
+            for data in await self._inbox.receive():
+                self._take_reply(reply_decoder.decode(data))
+
+    def _take_reply(self, reply: WorkerReply) -> None:
+        if isinstance(reply, Stepped):
+            self._records[reply.reactor] += reply.records
+            for record in reply.records:
+                self.recorder.took_engine(record.step, record.outcome)
+        elif isinstance(reply, Counted):
+            self._counted += 1
+            self._census += reply.counts
+
+    async def _watch(self, scope: trio.CancelScope) -> None:
+        """The user's wish to stop, and workers that end by themselves."""
+        while True:
+            await trio.sleep(WATCH_SECONDS)
+            self.processes.check_alive()
+            if self.processes.interrupted():
+                self._interrupted = True
+                scope.cancel()
+
+    async def _play(self, nursery: trio.Nursery) -> None:
+        """Hosts, operator and nemesis, until the run's phases are over or it is stuck."""
+        begun = trio.current_time()
+        heal_deadline = begun + self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
+        while self.generator.phase is not Phase.DONE and self.recorder.crash is None:
+            now = trio.current_time()
+            if now > heal_deadline:
+                return
+            permille = int((now - begun) * 1_000_000 / self.plan.milliseconds)
+            in_chaos = self.generator.phase is Phase.CHAOS
+            if in_chaos and self._act_on_processes(permille, nursery):
+                continue
+            step = self.generator.next_step(permille)
+            if step is not None:
+                self._take(step)
+            if step is None:
+                await trio.sleep(IDLE_SECONDS)
+            elif in_chaos:
+                await trio.sleep(self._pace.random() * THINK_SECONDS_MAX)
+            else:
+                await trio.lowlevel.checkpoint()
+
+    def _take(self, step: OutsideStep) -> None:
+        # The history has it before the target can know of it: intervals come out wider, never narrower.
+        self.recorder.took_outside(step)
+        message = message_of(step)
+        if isinstance(step, Inject):
+            message = nemesis_message(step, self.processes.disks[step.disk])
+        if message is not None:
+            self._send(message)
+
+    def _send(self, message: Message) -> None:
+        frame = Frame(CONTROLLER, 0, self.processes.epoch, [message])
+        self.processes.send(message.reactor, frame)
+
+    # Faults of processes.
+
+    def _act_on_processes(self, permille: int, nursery: trio.Nursery) -> bool:
+        for planned in self._process_faults:
+            if not is_due(planned, permille, self.recorder.model):
+                continue
+            if planned.kind == "reactor_stall" and self._stalled is None:
+                self._process_faults.remove(planned)
+                reactor = self._pace.below(self.plan.layout.reactors)
+                milliseconds = max(1, self.plan.milliseconds * planned.lasting // RUN_PERMILLE)
+                nursery.start_soon(partial(self._stall, reactor, milliseconds))
+                return True
+            if planned.kind == "target_kill" and self._stalled is None and self._is_killable():
+                self._process_faults.remove(planned)
+                self._kill_target()
+                return True
+        return False
+
+    async def _stall(self, reactor: int, milliseconds: int) -> None:
+        """SIGSTOP one reactor, between two of its steps: a stopped holder of the lock would stop them all."""
+        self._stalled = reactor
+        step = Stall(self.recorder.model.new_op(), reactor, milliseconds)
+        descriptor = os.open(self.processes.lock_path, os.O_RDWR)
+        try:
+            for _ in range(LOCK_ATTEMPTS_MAX):
+                try:
+                    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    await trio.sleep(LOCK_RETRY_SECONDS)
+                else:
+                    self.recorder.took_outside(step)
+                    self.processes.signal_worker(reactor, signal.SIGSTOP)
+                    break
+        finally:
+            os.close(descriptor)  # this also gives the lock back
+        await trio.sleep(milliseconds / 1_000)
+        self._continue_stalled()
+
+    def _continue_stalled(self) -> None:
+        if self._stalled is not None:
+            self.processes.signal_worker(self._stalled, signal.SIGCONT)
+            self._stalled = None
+
+    def _is_killable(self) -> bool:
+        return self.recorder.model.array_online and self.recorder.model.good_disks() > 0
+
+    def _kill_target(self) -> None:
+        """SIGKILL all workers wherever they are; the disks survive.
+
+        Without superblocks an operator must say which disks belong together: a member known to be good is
+        cloned onto the others, and the array is created anew from them.
+        """
+        self.processes.kill_workers()
+        sources = in_sync_disks(self.processes.block.raid)
+        model = self.recorder.model
+        good = [disk for disk in sources if model.disks[disk].good] or sources
+        members = tuple(range(self.plan.members))
+        if good:
+            source = self.processes.disks[good[0]]
+            for disk in self.processes.disks:
+                disk.heal()
+                disk.header.present = 1
+                if disk is not source:
+                    disk.data[:] = source.data
+        self.recorder.steps += 1
+        self.recorder.history.append(Restarted(self.recorder.steps, members))
+        model.target_restarted(members)
+        self.generator.target_lost()
+        self.processes.start_workers()
+        self._start_target(blank=False)
+
+    # The end.
+
+    async def _settle(self) -> None:
+        """Wait until nothing moves any more, and count what is alive."""
+        if self.generator.phase is not Phase.DONE:
+            return
+        reactors = self.plan.layout.reactors
+        with trio.move_on_after(SETTLE_SECONDS_MAX):
+            while True:
+                await trio.sleep(QUIET_SECONDS)
+                self._census, self._counted = [], 0
+                for reactor in range(reactors):
+                    self.processes.send(reactor, Pause())
+                while self._counted < reactors:
+                    await trio.sleep(IDLE_SECONDS)
+                if not any(kind in MOVING for kind, _, _ in self._census):
+                    self._settled = True
+                    break
+                for reactor in range(reactors):
+                    self.processes.send(reactor, Run(self._latencies))
+
+    def _execution(self) -> Execution:
+        recorder = self.recorder
+        return Execution(
+            plan=self.plan,
+            history=recorder.history,
+            schedule=recorder.schedule,
+            fingerprint=recorder.fingerprint.hex(),
+            steps=recorder.steps,
+            crash=recorder.crash,
+            settled=self._settled,
+            settle_bound_hit=not self._settled,
+            disks=[decode(bytes(disk.data), 0) for disk in self.processes.disks],
+            census=sorted(self._census),
+        )
+
+    def write_records(self, folder: Path) -> None:
+        """A file per reactor: every step it took, with its number, ticket and cause."""
+        folder.mkdir(exist_ok=True)
+        encode = msgspec.json.Encoder().encode
+        for reactor, records in enumerate(self._records):
+            lines = b"".join(encode(record) + b"\n" for record in records)
+            (folder / f"reactor-{reactor}.jsonl").write_bytes(lines)
+
+
+def in_sync_disks(record: RaidRecord) -> list[int]:
+    """The disks that held all acknowledged data when the target died."""
+    if record.state != RaidState.ONLINE:
+        return []
+    return [
+        slot.bdev - 1
+        for slot in record.slots[: record.num_slots]
+        if slot.bdev and slot.is_configured and not slot.is_process_target and not slot.is_failed
+    ]

@@ -1,0 +1,108 @@
+"""What a person reads on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from chaos.campaign import Failure, Report
+from chaos.checkers import Verdict
+from chaos.run import RunResult
+
+SHOWN_FAILURES_MAX = 3
+NAMES = {
+    0: "valid",
+    1: "INVALID",
+    3: "UNKNOWN",
+    4: "STUCK",
+    5: "CRASHED",
+    6: "NONDETERMINISTIC",
+    7: "NOT EXERCISED",
+    70: "raidstorm itself broke",
+    130: "interrupted",
+}
+
+
+class Screen:
+    """Results on stdout; progress on stderr, when that is a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str = "", style: str | None = None) -> None:
+        """A line of the report."""
+        if not self.quiet:
+            self.out.print(text, style=style, markup=False)
+
+    def progress(self, description: str, total: int | None) -> Progress:
+        """A progress bar; nothing where there is no terminal."""
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self.errors,
+            transient=True,
+            disable=self.quiet or not self.errors.is_terminal,
+        )
+        progress.add_task(description, total=total, state="")
+        return progress
+
+    def report(self, report: Report, expect_code: int = 0) -> None:
+        """The end of one campaign."""
+        code = report.exit_code
+        style = "green" if code == expect_code else "red"
+        name = NAMES.get(code, str(code))
+        if code == expect_code != 0:
+            name += ", as it must be"
+        rate = report.steps / report.seconds if report.seconds else 0
+        self.say(
+            f"{name}: {report.runs} runs in {report.seconds:.1f} s ({rate:,.0f} steps/s): "
+            f"{report.valid} valid, {report.invalid} invalid, {report.unknown} unknown, "
+            f"{report.crashed} crashed, {report.hung} hung",
+            style,
+        )
+        happened = [
+            f"{count} {reach.replace('_', ' ')}" for reach, count in report.reach.items() if count
+        ]
+        if happened:
+            self.say("  happened: " + ", ".join(happened), "dim")
+        if report.missing:
+            self.say("  not reached: " + ", ".join(report.missing), "red")
+        if report.error:
+            self.say(f"  {report.error}", "red")
+        if report.interrupted:
+            self.say("  interrupted; what had run until then is reported", "yellow")
+        self._failures(report)
+
+    def _failures(self, report: Report) -> None:
+        groups: dict[str, list[Failure]] = {}
+        for failure in report.failures:
+            groups.setdefault(failure.signature, []).append(failure)
+        for signature, failures in list(groups.items())[:SHOWN_FAILURES_MAX]:
+            first = failures[0]
+            self.say()
+            self.say(f"  {NAMES[first.code]} in {len(failures)} runs: {signature}", "bold")
+            self.say(f"  seed {first.seed}: {first.summary}")
+            for line in first.story:
+                self.say(f"    {line}")
+            self.say(f"  replay: {first.replay}", "bold")
+        if len(groups) > SHOWN_FAILURES_MAX:
+            self.say(f"  and {len(groups) - SHOWN_FAILURES_MAX} more signatures; see index.jsonl")
+
+
+def state_of(result: RunResult, failed: int) -> str:
+    """What the progress bar shows."""
+    latest = "" if result.verdict is Verdict.VALID else f", newest: {NAMES[int(result.verdict)]}"
+    return f"{failed} failed{latest}" if failed else "all valid"

@@ -1,0 +1,303 @@
+"""One run, from seed or capsule to a stored result. The place where a run gets its driver and its judge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from chaos.capsule import Capsule, Expected, capsule_defect
+from chaos.checkers import Check, Finding, Verdict
+from chaos.code import embed_check, load_check
+from chaos.controller import Controller, DivergenceError, Execution
+from chaos.drivers.lockstep import LockstepDriver
+from chaos.drivers.processes import Limits, Processes, WorkerLostError
+from chaos.drivers.realtime import RealtimeDriver
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import Experiment, pair, resolve
+from chaos.judge import judge, verdict_of
+from chaos.labels import make_labels
+from chaos.reach import count_reach
+from chaos.store import IndexLine, Store, StoredResult
+from chaos.story import Storyteller
+from workers.protocol import DefectSource
+
+DRIVERS = {
+    "sim": "everything in this process; the controller chooses every step",
+    "lockstep": "one process per reactor, stepped over ZeroMQ; same fingerprints as sim",
+    "realtime": "the same processes running free on the real clock; also SIGSTOP and SIGKILL",
+}
+DOUBLE_RUN_EVERY = 20
+
+
+def tool_version() -> str:
+    """The installed version of raidstorm."""
+    try:
+        return version("raidstorm")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+class RunSpec(msgspec.Struct, frozen=True):
+    """What a campaign runs with every seed."""
+
+    experiment: Experiment
+    driver: str
+    defects: tuple[DefectSource, ...]
+    defect_arguments: tuple[str, ...]  # as the user gave them, for replay lines
+    experiment_argument: str
+    out: str
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """One run as its campaign needs it."""
+
+    seed: int
+    verdict: Verdict
+    findings: list[Finding]
+    story: list[str]
+    fingerprint: str
+    steps: int
+    seconds: float
+    reach: dict[str, int]
+    run_dir: str
+    replay: str
+
+    @property
+    def signature(self) -> str:
+        """Groups equal failures."""
+        return self.findings[0].signature if self.findings else ""
+
+
+Driver = SimDriver | LockstepDriver | RealtimeDriver
+
+
+def make_driver(
+    name: str, experiment: Experiment, interrupted: Callable[[], bool] = lambda: False
+) -> Driver:
+    """A driver large enough for every seed of the experiment."""
+    if name == "sim":
+        return SimDriver()
+    limits = Limits(
+        reactors=pair(experiment.reactors)[1],
+        disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
+        disk_blocks=pair(experiment.blocks)[1],
+    )
+    processes = Processes(limits, interrupted)
+    return LockstepDriver(processes) if name == "lockstep" else RealtimeDriver(processes)
+
+
+class Runner:
+    """Runs seeds of one spec on one driver, which is kept from run to run."""
+
+    def __init__(
+        self, spec: RunSpec, store: Store, interrupted: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.spec = spec
+        self.store = store
+        self.interrupted = interrupted
+        self.checks: tuple[Check, ...] = tuple(load_check(path) for path in spec.experiment.checks)
+        self._driver: Driver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The driver, started when first needed."""
+        if self._driver is None:
+            self._driver = make_driver(self.spec.driver, self.spec.experiment, self.interrupted)
+        return self._driver
+
+    def close(self) -> None:
+        """End the driver."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+
+    def head(self, seed: int) -> Capsule:
+        """The capsule's head: all that is known before the run."""
+        spec = self.spec
+        return Capsule(
+            raidstorm_version=tool_version(),
+            experiment=spec.experiment,
+            seed=seed,
+            driver=spec.driver,
+            plan=resolve(spec.experiment, seed),
+            defects=[capsule_defect(defect) for defect in spec.defects],
+            checks=[embed_check(path) for path in spec.experiment.checks],
+        )
+
+    def run_seed(self, seed: int) -> RunResult:
+        """One seed; a worker killed from outside is replaced and the seed run once more."""
+        head = self.head(seed)
+        path = self.store.begin(head)
+        begun = time.perf_counter()
+        try:
+            execution = self._execute_again_if_lost(head, path)
+        except BaseException:
+            self.store.discard(path)
+            raise
+        if seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver == "sim":
+            difference = self._run_twice(head, execution)
+        else:
+            difference = None
+        seconds = time.perf_counter() - begun
+        findings = judge(execution, self.checks)
+        if difference is not None:
+            findings.append(difference)
+        return self._finish(head, path, execution, findings, seconds)
+
+    def _execute_again_if_lost(self, head: Capsule, path: Path) -> Execution:
+        try:
+            return self._execute(head, path)
+        except WorkerLostError:
+            self.close()
+        try:
+            return self._execute(head, path)
+        except WorkerLostError:
+            self.close()
+            raise
+
+    def _execute(self, head: Capsule, path: Path) -> Execution:
+        driver = self.driver
+        defects = head.defect_sources()
+        if isinstance(driver, RealtimeDriver):
+            return driver.run(head.plan, head.seed, defects, path)
+        return Controller(head.plan, driver, defects).explore(head.seed)
+
+    def _run_twice(self, head: Capsule, first: Execution) -> Finding | None:
+        second = self._execute(head, self.store.root)
+        if second.fingerprint == first.fingerprint:
+            return None
+        step = first_difference(first, second)
+        return Finding(
+            check="determinism",
+            kind="difference",
+            shape="two runs of one seed",
+            summary=f"two runs of seed {head.seed} differ from step {step} on",
+            step=step,
+            verdict=Verdict.NONDETERMINISM,
+        )
+
+    def _finish(
+        self,
+        head: Capsule,
+        path: Path,
+        execution: Execution,
+        findings: list[Finding],
+        seconds: float,
+    ) -> RunResult:
+        verdict = verdict_of(findings)
+        reach = count_reach(execution.history)
+        story: list[str] = []
+        replay = ""
+        run_dir = ""
+        if findings:
+            labels = make_labels(head.plan, head.seed)
+            story = Storyteller(execution, labels).tell(findings[0])
+            replay = f"raidstorm replay {path}" + (" --allow-code" if head.carries_code else "")
+            expected = Expected(
+                int(verdict), findings[0].signature, execution.fingerprint, execution.steps
+            )
+            capsule = msgspec.structs.replace(
+                head, labels=labels, expected=expected, schedule=execution.schedule
+            )
+            result = StoredResult(
+                head.experiment.name,
+                head.driver,
+                head.seed,
+                int(verdict),
+                findings,
+                story,
+                reach,
+                replay,
+            )
+            if self.store.keep(path, capsule, execution, labels, result):
+                run_dir = str(path)
+            else:
+                replay = self.replay_by_seed(head.seed)
+        else:
+            self.store.discard(path)
+        line = IndexLine(
+            head.experiment.name,
+            head.driver,
+            head.seed,
+            int(verdict),
+            execution.steps,
+            round(seconds, 4),
+            execution.fingerprint,
+            findings[0].signature if findings else "",
+            run_dir,
+        )
+        self.store.index(line)
+        return RunResult(
+            seed=head.seed,
+            verdict=verdict,
+            findings=findings,
+            story=story,
+            fingerprint=execution.fingerprint,
+            steps=execution.steps,
+            seconds=seconds,
+            reach=reach,
+            run_dir=run_dir,
+            replay=replay,
+        )
+
+    def replay_by_seed(self, seed: int) -> str:
+        """The line that runs a seed again without its directory."""
+        spec = self.spec
+        words = ["raidstorm", "replay", f"{spec.experiment_argument}:{seed}"]
+        if spec.driver != "sim":
+            words += ["--driver", spec.driver]
+        for defect in spec.defect_arguments:
+            words += ["--defect", defect]
+        return " ".join(words)
+
+
+def first_difference(first: Execution, second: Execution) -> int:
+    """The first step at which two runs part, counted from 1."""
+    for number, (one, other) in enumerate(zip(first.schedule, second.schedule, strict=False), 1):
+        if one != other:
+            return number
+    return min(len(first.schedule), len(second.schedule)) + 1
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What came of a replay."""
+
+    verdict: Verdict
+    findings: list[Finding]
+    story: list[str]
+    fingerprint: str
+    steps: int
+    divergence: str = ""
+
+
+def replay_capsule(
+    capsule: Capsule,
+    driver_name: str,
+    defects: tuple[DefectSource, ...],
+    checks: tuple[Check, ...],
+) -> Replayed:
+    """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
+    driver = make_driver(driver_name, capsule.experiment)
+    try:
+        if isinstance(driver, RealtimeDriver):
+            execution = driver.run(capsule.plan, capsule.seed, defects, None)
+        else:
+            controller = Controller(capsule.plan, driver, defects)
+            if capsule.schedule is None:
+                execution = controller.explore(capsule.seed)
+            else:
+                execution = controller.replay(capsule.schedule)
+    except DivergenceError as error:
+        return Replayed(Verdict.NOT_EXERCISED, [], [], "", 0, str(error))
+    finally:
+        driver.close()
+    findings = judge(execution, checks)
+    story: list[str] = []
+    if findings:
+        labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
+        story = Storyteller(execution, labels).tell(findings[0])
+    return Replayed(verdict_of(findings), findings, story, execution.fingerprint, execution.steps)

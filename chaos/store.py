@@ -1,0 +1,151 @@
+"""The run directory: what stays of runs on disk.
+
+Passing runs keep a line in the index; failing ones keep their capsule, history, trace and result, up to a
+number per signature.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from pathlib import Path
+
+import msgspec
+
+from chaos.capsule import Capsule, write_capsule
+from chaos.checkers import Finding
+from chaos.controller import Execution
+from chaos.labels import Labels
+from chaos.story import Storyteller
+from chaos.trace import trace_lines
+
+KEPT_PER_SIGNATURE_MAX = 20
+README = """This directory is one failing run of raidstorm.
+
+capsule.json   everything needed to run it again; give this file to somebody else
+history.jsonl  what hosts, operator and nemesis did, and what the target answered and told, in order
+result.json    verdict, findings and story
+trace.log      a line per step, a column per actor
+workers/       in realtime: the step records of each reactor
+
+Replay it: {replay}
+"""
+
+
+class StoreError(Exception):
+    """The run directory can't be used, in one sentence."""
+
+
+class IndexLine(msgspec.Struct, frozen=True):
+    """One run in index.jsonl."""
+
+    experiment: str
+    driver: str
+    seed: int
+    code: int
+    steps: int
+    seconds: float
+    fingerprint: str
+    signature: str
+    run_dir: str
+
+
+class StoredResult(msgspec.Struct, frozen=True):
+    """result.json."""
+
+    experiment: str
+    driver: str
+    seed: int
+    code: int
+    findings: list[Finding]
+    story: list[str]
+    reach: dict[str, int]
+    replay: str
+
+
+class Store:
+    """Writes below one directory, ``runs`` unless the user says otherwise."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{root} can't be made: {error.strerror}") from None
+        if not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
+            raise StoreError(f"{root} can't be written to; choose another directory with --out")
+        self._kept: dict[str, int] = {}
+
+    def begin(self, capsule: Capsule) -> Path:
+        """A directory for one run, with the capsule's head in it: a killed run is replayable too."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        parent = self.root / capsule.experiment.name
+        base = f"{stamp}-{capsule.driver}-{capsule.seed}"
+        for attempt in range(1, 10_000):
+            path = parent / (base if attempt == 1 else f"{base}.{attempt}")
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise StoreError(f"{path} can't be made: {error.strerror}") from None
+            write_capsule(path / "capsule.json", capsule)
+            return path
+        raise StoreError(f"{parent} has too many runs named {base}")
+
+    def discard(self, path: Path) -> None:
+        """A passing run keeps only its index line."""
+        shutil.rmtree(path, ignore_errors=True)
+
+    def keep(
+        self,
+        path: Path,
+        capsule: Capsule,
+        execution: Execution,
+        labels: Labels,
+        result: StoredResult,
+    ) -> bool:
+        """Write all files of a failing run; False when its signature has enough of them already."""
+        signature = result.findings[0].signature if result.findings else ""
+        self._kept[signature] = self._kept.get(signature, 0) + 1
+        if self._kept[signature] > KEPT_PER_SIGNATURE_MAX:
+            self.discard(path)
+            return False
+        write_capsule(path / "capsule.json", capsule)
+        teller = Storyteller(execution, labels)
+        encode = msgspec.json.encode
+        (path / "history.jsonl").write_bytes(
+            b"".join(encode(entry) + b"\n" for entry in execution.history)
+        )
+        (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
+        (path / "trace.log").write_text("\n".join(trace_lines(execution, teller)) + "\n")
+        (path / "README.txt").write_text(README.format(replay=result.replay))
+        self.point("latest-failure", path)
+        return True
+
+    def point(self, name: str, path: Path) -> None:
+        """Let ``latest`` or ``latest-failure`` point to a run; a convenience that may not stop a run."""
+        link = self.root / name
+        fresh = self.root / f".{name}-{os.getpid()}"
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(os.path.relpath(path, self.root))
+            fresh.replace(link)
+
+    def index(self, line: IndexLine) -> None:
+        """Append to the index; one write, so that lines of several processes don't mix."""
+        data = msgspec.json.encode(line) + b"\n"
+        try:
+            descriptor = os.open(
+                self.root / "index.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644
+            )
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}/index.jsonl can't be written: {error.strerror}"
+            ) from None
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)

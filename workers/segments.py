@@ -1,0 +1,121 @@
+"""Shared-memory segments: creating, attaching and naming them, and what a killed run left behind.
+
+The controller alone creates segments. Their names carry the owner's pid and start time, so that leftovers can
+be told from those of a run that is alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from unittest import mock
+
+PREFIX = "raidstorm"
+FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory
+_NAME = re.compile(rf"^{PREFIX}-(\d+)-(\d+)-")
+
+
+class SegmentError(Exception):
+    """Shared memory can't be had, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A segment or directory with the owner its name tells of."""
+
+    path: Path
+    owner_pid: int
+    owner_is_alive: bool
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None: there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    # The command's name stands in parentheses and may contain anything; field 22 is counted behind it.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def owner_tag() -> str:
+    """The part of a name that says whose it is."""
+    return f"{PREFIX}-{os.getpid()}-{start_time(os.getpid())}"
+
+
+def create(purpose: str, size: int) -> SharedMemory:
+    """A new segment whose memory is reserved; raises SegmentError when there is not enough."""
+    name = f"{owner_tag()}-{purpose}"
+    try:
+        segment = SharedMemory(name=name, create=True, size=size)
+    except OSError as error:
+        raise SegmentError(
+            f"shared memory segment {name} can't be made: {error.strerror}"
+        ) from None
+    try:
+        # Without this a full file system would show as SIGBUS at the first touch.
+        with open(FOLDER / name, "rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        destroy(segment)
+        raise SegmentError(
+            f"{FOLDER} has no room for {size} bytes ({error.strerror}); free some, or ask for smaller disks"
+        ) from None
+    return segment
+
+
+def attach(name: str) -> SharedMemory:
+    """An existing segment, without this process's resource tracker taking it for its own.
+
+    Python 3.11 and 3.12 register attached segments as if they had been created here.
+    """
+    with mock.patch.object(resource_tracker, "register"):
+        return SharedMemory(name=name)
+
+
+def memory(segment: SharedMemory) -> memoryview:
+    """The bytes of a segment that is mapped."""
+    buffer = segment.buf
+    assert buffer is not None, f"segment {segment.name} is closed"
+    return buffer
+
+
+def destroy(segment: SharedMemory) -> None:
+    """Remove a segment; the mapping goes as soon as nobody looks at it any more."""
+    with contextlib.suppress(FileNotFoundError):
+        segment.unlink()
+    close(segment)
+
+
+def close(segment: SharedMemory) -> None:
+    """Unmap a segment, or leave that to the end of the process when views of it are alive."""
+    try:
+        segment.close()
+    except BufferError:
+        # Engine objects still hold views. Without its finalizer the object can't complain at exit.
+        segment.__class__ = _Abandoned
+
+
+class _Abandoned(SharedMemory):
+    """A segment whose mapping ends with the process."""
+
+    def __del__(self) -> None:
+        pass
+
+
+def leftovers(folders: tuple[Path, ...]) -> list[Leftover]:
+    """Everything in these folders that bears raidstorm's name, sorted."""
+    found = []
+    for folder in folders:
+        for path in sorted(folder.glob(f"{PREFIX}-*")):
+            match = _NAME.match(path.name)
+            if match is not None:
+                pid, started = int(match[1]), int(match[2])
+                found.append(Leftover(path, pid, start_time(pid) == started))
+    return found
