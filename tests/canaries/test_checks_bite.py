@@ -1,0 +1,121 @@
+"""Every check is caught sleeping at once: a defect it must see, and the clean engine on the same seeds."""
+
+import pytest
+
+from chaos.controller import Controller
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import resolve
+from chaos.judge import judge
+from experiments import EXPERIMENTS
+from workers.protocol import DefectSource
+
+SEEDS_MAX = 60
+
+READS_FROM_FAILED_MEMBERS = """
+from workers.raid.raid1 import Raid1
+
+class Defective(Raid1):
+    def read_order(self, context, paths):
+        return [n for n, base in enumerate(paths.base_channels) if base is not None]
+"""
+ACKNOWLEDGES_WITHOUT_FAILING_THE_MEMBER = """
+from workers.bdev.io import SUCCESS
+from workers.raid.raid1 import Raid1
+
+class Defective(Raid1):
+    def fail_members(self, thread, failed):
+        return SUCCESS
+"""
+SKIPS_THE_LAST_WINDOW = """
+from workers.raid.rebuild import Rebuild
+
+class Defective(Rebuild):
+    async def copy(self, channel, first, count):
+        if first + count >= self.bdev.record.num_blocks:
+            return True
+        return await super().copy(channel, first, count)
+"""
+LEAKS_THE_TARGET_CHANNEL = """
+from workers.raid import array
+
+class Defective(array.RaidChannel):
+    async def finish_process(self, number, status):
+        if status and self.thread.id < 16:  # the rebuild's own thread couldn't end
+            self.target_channel = None
+        await super().finish_process(number, status)
+"""
+NEVER_UNQUIESCES_AFTER_A_REMOVAL = """
+from workers.raid.membership import Membership
+
+class Defective(Membership):
+    async def _take_out(self, thread, number):
+        async def forget(*_):
+            pass
+        kept, self.bdev.unquiesce_range = self.bdev.unquiesce_range, forget
+        await super()._take_out(thread, number)
+        self.bdev.unquiesce_range = kept
+"""
+WRITES_TO_THE_WRONG_BLOCK = """
+from workers.bdev.io import BdevIo, IoType
+from workers.raid.raid1 import Raid1
+
+class Defective(Raid1):
+    async def write(self, channel, paths, io):
+        if io.io_type is IoType.WRITE and io.offset == 4:
+            io = BdevIo(io.io_type, 5, io.count, io.data)
+        return await super().write(channel, paths, io)
+"""
+
+CASES = [
+    ("crash", None, "connect-during-rebuild"),
+    ("register", ACKNOWLEDGES_WITHOUT_FAILING_THE_MEMBER, "disk-failure"),
+    ("mirrors", SKIPS_THE_LAST_WINDOW, "disk-failure"),
+    ("liveness", NEVER_UNQUIESCES_AFTER_A_REMOVAL, "disk-failure"),
+    ("references", LEAKS_THE_TARGET_CHANNEL, "disk-failure"),
+]
+
+
+def caught(check: str, source: str | None, name: str) -> list[int]:
+    """The seeds on which the check finds something."""
+    defect = (
+        DefectSource("new-channel-null-module-ctx")
+        if source is None
+        else DefectSource("canary", source)
+    )
+    driver = SimDriver()
+    found = []
+    for seed in range(SEEDS_MAX):
+        execution = Controller(resolve(EXPERIMENTS[name], seed), driver, (defect,)).explore(seed)
+        if any(finding.check == check for finding in judge(execution)):
+            found.append(seed)
+    return found
+
+
+@pytest.mark.parametrize(("check", "source", "name"), CASES)
+def test_check_catches_its_defect_and_accepts_the_clean_engine_on_the_same_seeds(
+    check, source, name
+):
+    seeds = caught(check, source, name)
+    assert seeds, f"{check} caught nothing in {SEEDS_MAX} seeds"
+    driver = SimDriver()
+    for seed in seeds:
+        execution = Controller(resolve(EXPERIMENTS[name], seed), driver, ()).explore(seed)
+        assert judge(execution) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (READS_FROM_FAILED_MEMBERS, "disk-failure"),
+        (WRITES_TO_THE_WRONG_BLOCK, "baseline"),
+    ],
+)
+def test_wrong_data_is_seen_by_some_check(source, name):
+    assert caught("register", source, name) or caught("mirrors", source, name)
+
+
+def test_seed_defect_is_caught_often():
+    """At least a fifth of the seeds, the first within twenty."""
+    seeds = caught("crash", None, "connect-during-rebuild")
+    assert seeds[0] < 20
+    assert len(seeds) >= SEEDS_MAX / 5

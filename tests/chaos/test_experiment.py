@@ -1,0 +1,85 @@
+"""Experiments: bounds, TOML, resolution."""
+
+import msgspec
+import pytest
+
+from chaos.catalog import find_experiment
+from chaos.experiment import Experiment, ExperimentError, Fault, resolve, validate
+from experiments import EXPERIMENTS
+
+TOML = """
+name = "mine"
+reactors = [2, 4]
+blocks = 64
+
+[[faults]]
+kind = "disk_failure"
+count = [1, 2]
+anchor = "rebuild"
+"""
+
+
+@pytest.mark.parametrize("name", list(EXPERIMENTS))
+def test_experiment_round_trips_to_json(name):
+    experiment = EXPERIMENTS[name]
+    assert msgspec.json.decode(msgspec.json.encode(experiment), type=Experiment) == experiment
+    assert validate(experiment) is experiment
+
+
+def test_toml_has_the_same_fields(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(TOML)
+    experiment = find_experiment(str(path), {})
+    assert experiment == Experiment(
+        name="mine",
+        reactors=(2, 4),
+        blocks=64,
+        faults=(Fault(kind="disk_failure", count=(1, 2), anchor="rebuild"),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (TOML + "colour = 1", "unknown field `colour`"),
+        (TOML.replace("disk_failure", "flood"), "Invalid enum value 'flood'"),
+        (TOML.replace("[2, 4]", "[4, 2]"), "reactors"),
+        (TOML.replace("64", "-3"), "blocks"),
+        ("name = ", "not a valid experiment"),
+    ],
+)
+def test_what_is_wrong_with_a_toml_file_is_said(tmp_path, text, sentence):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(ExperimentError, match=sentence):
+        find_experiment(str(path), {})
+
+
+def test_python_file_and_module_are_found(tmp_path, monkeypatch):
+    path = tmp_path / "my_own.py"
+    path.write_text(
+        "from chaos.experiment import Experiment\n"
+        "ONE = Experiment(name='one')\nTWO = Experiment(name='two')\n"
+    )
+    assert find_experiment(f"{path}:TWO", {}).name == "two"
+    with pytest.raises(ExperimentError, match="has 2 experiments"):
+        find_experiment(str(path), {})
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_experiment("my_own:ONE", {}).name == "one"
+    with pytest.raises(ExperimentError, match="no experiment named THREE"):
+        find_experiment("my_own:THREE", {})
+
+
+def test_near_miss_is_suggested():
+    with pytest.raises(ExperimentError, match="did you mean connect-during-rebuild"):
+        find_experiment("connect-during-rebuilt", EXPERIMENTS)
+
+
+def test_resolution_draws_within_the_bounds_and_only_from_the_seed():
+    experiment = EXPERIMENTS["disk-failure"]
+    plans = [resolve(experiment, seed) for seed in range(50)]
+    assert plans == [resolve(experiment, seed) for seed in range(50)]
+    assert {plan.layout.reactors for plan in plans} == {2, 3}
+    assert {plan.members for plan in plans} == {2, 3}
+    assert all(600 <= plan.steps <= 1_200 for plan in plans)
+    assert all(0 <= planned.moment <= 1_000 for plan in plans for planned in plan.planned)

@@ -1,0 +1,117 @@
+"""The register check: what a read may return, and what it must not."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chaos.checkers.register import judge_reads
+from chaos.history import Completed, Happened, Invoked, Restarted
+from chaos.payload import FOREIGN, MISDIRECTED, TORN, decode, payload
+from chaos.schedule import Read, Write
+from workers.bdev.io import BLOCK_SIZE
+from workers.nvmf.status import NvmeStatus
+from workers.protocol import Event
+
+ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
+
+
+class Story:
+    """Builds a history, an entry a call."""
+
+    def __init__(self):
+        self.history = []
+
+    def _number(self):
+        return len(self.history) + 1
+
+    def send_write(self, op, slba=0, blocks=1, connection=1):
+        self.history.append(Invoked(self._number(), Write(op, 0, connection, 1, slba, blocks)))
+        return self
+
+    def send_read(self, op, slba=0, blocks=1):
+        self.history.append(Invoked(self._number(), Read(op, 0, 2, 1, slba, blocks)))
+        return self
+
+    def answer(self, op, *values, status=0):
+        self.history.append(Completed(self._number(), op, status, 0, list(values)))
+        return self
+
+    def write(self, op, **where):
+        return self.send_write(op, **where).answer(op)
+
+    def read(self, op, *values, slba=0):
+        return self.send_read(op, slba, len(values)).answer(op, *values)
+
+    def end(self, connection):
+        self.history.append(
+            Happened(self._number(), Event("nvmf.qpair_destroyed", 1, (connection,)))
+        )
+        return self
+
+    def kill(self):
+        self.history.append(Restarted(self._number(), (0, 1)))
+        return self
+
+    def kinds(self):
+        return [finding.kind for finding in judge_reads(self.history, 8)[1]]
+
+
+@pytest.mark.parametrize(
+    ("story", "kinds"),
+    [
+        (Story().read(1, 0), []),
+        (Story().write(1).read(2, 1), []),
+        (Story().write(1).read(2, 0), ["lost"]),
+        (Story().write(1).write(2).read(3, 1), ["stale"]),
+        (Story().write(1).read(2, 77), ["foreign"]),
+        (Story().write(1).read(2, TORN), ["torn"]),
+        (Story().write(1).read(2, MISDIRECTED), ["misdirected"]),
+        (Story().write(1).read(2, FOREIGN), ["foreign"]),
+        # A value of a write elsewhere is foreign here.
+        (Story().write(1, slba=3).read(2, 1), ["foreign"]),
+        # Only the block that is wrong is named, and the others are right.
+        (Story().write(1, blocks=3).write(4, slba=1).read(5, 1, 1, 1), ["stale"]),
+        # A read that is out while a write is: old or new, also twice in the wrong order.
+        (Story().write(1).send_write(2).read(3, 2).read(4, 1).answer(2).read(5, 2), []),
+        (Story().write(1).send_read(3).write(2).answer(3, 1), []),
+        (Story().write(1).send_read(3).write(2).answer(3, 2), []),
+        # A failed write may have landed or not, until it is overwritten.
+        (Story().write(1).send_write(2).answer(2, status=ERROR).read(3, 2).read(4, 1), []),
+        (Story().write(1).send_write(2).answer(2, status=ERROR).write(3).read(4, 2), ["stale"]),
+        # A write nobody answered may land until its connection is destroyed, also after newer ones.
+        (Story().write(1).send_write(2).write(3, connection=3).read(4, 2).read(5, 3), []),
+        (Story().send_write(2).end(1).write(3, connection=3).read(4, 2), ["stale"]),
+        (Story().send_write(2).write(3, connection=3).end(1).read(4, 2), []),
+        # A failed read says nothing.
+        (Story().write(1).send_read(2).answer(2, status=ERROR), []),
+        # The target was killed: what was out may be there, not, or torn; never what it superseded.
+        (Story().write(1).send_write(2).kill().read(3, 2).read(4, 1).read(5, TORN), []),
+        (Story().write(1).write(2).kill().read(3, 1), ["stale"]),
+        (Story().send_write(2).kill().write(3).read(4, TORN), ["torn"]),
+        # Fewer blocks than were asked for.
+        (Story().send_read(1, 0, 2).answer(1, 0), ["short"]),
+    ],
+)
+def test_what_a_read_may_return(story, kinds):
+    assert story.kinds() == kinds
+
+
+def test_finding_names_the_events_that_contradict_each_other():
+    finding = judge_reads(Story().write(1).write(2).read(3, 1).history, 8)[1][0]
+    assert finding.ops == [2, 1, 3]
+    assert "stale data: read op 3 of host 0 got op 1 in block 0" in finding.summary
+
+
+@given(st.integers(0, 9), st.integers(1, 1 << 20), st.integers(0, 1 << 20), st.integers(1, 6))
+def test_payload_says_who_wrote_it(host, op, slba, blocks):
+    assert decode(payload(host, op, slba, blocks), slba) == [op] * blocks
+
+
+@settings(max_examples=60)
+@given(st.integers(16, BLOCK_SIZE - 16), st.binary(min_size=BLOCK_SIZE, max_size=BLOCK_SIZE))
+def test_damaged_payload_is_known_as_such(cut, noise):
+    one, other = payload(0, 1, 5, 1), payload(1, 2, 5, 1)
+    cut -= cut % 16
+    assert decode(one[:cut] + other[cut:], 5) == [TORN]
+    assert decode(one, 6) == [MISDIRECTED]
+    assert decode(noise, 5)[0] in (FOREIGN, 0)

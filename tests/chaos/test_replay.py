@@ -1,0 +1,157 @@
+"""Replay: by directory, by capsule alone, by NAME:SEED; and what must not pass."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.support import SEED_DEFECT, raidstorm, run_json
+from workers.defects.loader import source_text
+from workers.protocol import DefectSource
+
+EXPERIMENT = """
+from chaos.experiment import Experiment, Operation
+MINE = Experiment(
+    name="mine",
+    namespace_at_start_share=0,
+    operations=(
+        Operation(kind="member_removal", between=(0, 200)),
+        Operation(kind="namespace_attach", anchor="rebuild", between=(0, 300)),
+    ),
+)
+"""
+
+
+def replay(*args: str) -> dict:
+    done = raidstorm("replay", *args, "--format", "json")
+    report = json.loads(done.stdout)
+    assert report["exit_code"] == done.returncode, done.stderr
+    return report
+
+
+@pytest.fixture(scope="module", params=["sim", "lockstep"])
+def failing(request, tmp_path_factory):
+    """A campaign with failures, and its experiment's file gone."""
+    folder = tmp_path_factory.mktemp(request.param)
+    file = folder / "mine.py"
+    file.write_text(EXPERIMENT)
+    report = run_json(
+        *(str(file), "--driver", request.param, "--seeds", "8", "--defect", SEED_DEFECT),
+        out=folder / "runs",
+    )
+    assert report["crashed"] >= 2
+    return request.param, file, report["failures"]
+
+
+def test_replay_of_a_directory_has_the_same_code_and_fingerprint(failing):
+    _, file, failures = failing
+    moved = file.with_suffix(".gone")
+    file.rename(moved)
+    for failure in failures:
+        again = replay(failure["run_dir"])
+        assert again["exit_code"] == failure["code"] == 5
+        assert again["fingerprint"] == failure["fingerprint"]
+        assert again["findings"][0]["summary"] == failure["summary"]
+    moved.rename(file)
+
+
+def test_replay_of_a_capsule_alone(failing, tmp_path):
+    _, file, failures = failing
+    moved = file.with_suffix(".gone")
+    file.rename(moved)
+    capsule = tmp_path / "capsule.json"
+    shutil.copy(f"{failures[0]['run_dir']}/capsule.json", capsule)
+    for driver in ("sim", "lockstep"):
+        again = replay(str(capsule), "--driver", driver)
+        assert again["exit_code"] == 5
+        assert again["fingerprint"] == failures[0]["fingerprint"]
+    moved.rename(file)
+
+
+def test_replay_by_name_and_seed(failing):
+    driver, file, failures = failing
+    for failure in failures:
+        target = f"{file}:{failure['seed']}"
+        again = replay(target, "--driver", driver, "--defect", SEED_DEFECT)
+        assert again["exit_code"] == 5
+        assert again["fingerprint"] == failure["fingerprint"]
+
+
+def test_replay_on_the_reference_engine_is_valid(failing):
+    _, _, failures = failing
+    assert replay(failures[0]["run_dir"], "--defect", "none")["exit_code"] == 0
+
+
+def test_capsule_with_code_runs_it_only_when_allowed(tmp_path):
+    defect = tmp_path / "own.py"
+    defect.write_text(source_text(DefectSource(SEED_DEFECT)))
+    report = run_json(
+        *("connect-during-rebuild", "--seeds", "10", "-x", "--defect", str(defect)),
+        out=tmp_path / "runs",
+    )
+    directory = report["failures"][0]["run_dir"]
+    defect.unlink()
+    refused = raidstorm("replay", directory)
+    assert refused.returncode == 2
+    assert "carries code from outside (own)" in refused.stderr
+    again = replay(directory, "--allow-code")
+    assert again["exit_code"] == 5
+    assert again["fingerprint"] == report["failures"][0]["fingerprint"]
+
+
+def test_capsule_with_changed_code_is_refused(tmp_path):
+    defect = tmp_path / "own.py"
+    defect.write_text(source_text(DefectSource(SEED_DEFECT)))
+    report = run_json(
+        *("connect-during-rebuild", "--seeds", "10", "-x", "--defect", str(defect)),
+        out=tmp_path / "runs",
+    )
+    path = f"{report['failures'][0]['run_dir']}/capsule.json"
+    with open(path) as file:
+        capsule = json.load(file)
+    capsule["defects"][0]["source"] += "\nimport os\n"
+    with open(path, "w") as file:
+        json.dump(capsule, file)
+    refused = raidstorm("replay", path, "--allow-code")
+    assert refused.returncode == 2
+    assert "doesn't match its SHA-256" in refused.stderr
+
+
+def test_schedule_that_no_longer_applies_is_a_divergence_not_a_pass(failing, tmp_path):
+    _, _, failures = failing
+    with open(f"{failures[0]['run_dir']}/capsule.json") as file:
+        capsule = json.load(file)
+    opened = next(i for i, step in enumerate(capsule["schedule"]) if step[0] == "operate")
+    del capsule["schedule"][opened]
+    path = tmp_path / "cut.json"
+    path.write_text(json.dumps(capsule))
+    report = replay(str(path))
+    assert report["exit_code"] == 7
+    assert "is not possible" in report["divergence"]
+
+
+def test_killed_run_s_capsule_is_replayable_by_its_seed(failing, tmp_path):
+    _, _, failures = failing
+    with open(f"{failures[0]['run_dir']}/capsule.json") as file:
+        capsule = json.load(file)
+    capsule["schedule"] = capsule["expected"] = None
+    path = tmp_path / "head.json"
+    path.write_text(json.dumps(capsule))
+    assert replay(str(path))["fingerprint"] == failures[0]["fingerprint"]
+
+
+def test_check_of_a_user_is_run_and_embedded(tmp_path):
+    (tmp_path / "my_checks.py").write_text(
+        "from chaos.checkers import Finding, Verdict\n"
+        "def no_reads(execution):\n"
+        "    return [Finding(check='no-reads', kind='read', shape='any', summary='somebody read',\n"
+        "                    step=1, verdict=Verdict.INVALID)]\n"
+    )
+    toml = tmp_path / "mine.toml"
+    toml.write_text('name = "mine"\nchecks = ["my_checks:no_reads"]\n')
+    report = run_json(*(str(toml), "--seed", "1"), out=tmp_path / "runs", PYTHONPATH=str(tmp_path))
+    assert report["exit_code"] == 1
+    assert report["failures"][0]["signature"] == "no-reads/read/any"
+    directory = report["failures"][0]["run_dir"]
+    assert raidstorm("replay", directory).returncode == 2
+    assert replay(directory, "--allow-code")["exit_code"] == 1

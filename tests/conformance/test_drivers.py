@@ -1,0 +1,127 @@
+"""One body, every driver: what is promised of a run holds wherever the engine lives."""
+
+import json
+
+import pytest
+
+from chaos.checkers import Verdict
+from chaos.controller import Controller
+from chaos.drivers.lockstep import LockstepDriver
+from chaos.drivers.processes import Limits, Processes
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import resolve
+from chaos.judge import judge, verdict_of
+from experiments import EXPERIMENTS
+from tests.support import SEED_DEFECT, run_json
+from workers.defects.loader import source_text
+from workers.protocol import DefectSource
+
+SEEDS = 20
+FORGETS_TO_UNLOCK = '''
+"""Forgets to resume client I/O after a window."""
+
+from workers.bdev import bdev
+
+
+class Bdev(bdev.Bdev):
+    async def unquiesce_range(self, thread, lock):
+        if self.record.locked.rows()[0][2] == self.record.num_blocks:
+            await super().unquiesce_range(thread, lock)
+'''
+
+
+@pytest.fixture(scope="module")
+def lockstep():
+    driver = LockstepDriver(Processes(Limits(3, 4, 96)))
+    yield driver
+    driver.close()
+
+
+@pytest.mark.parametrize("name", ["baseline", "disk-failure", "connect-during-rebuild"])
+@pytest.mark.parametrize("defects", [(), (DefectSource(SEED_DEFECT),)])
+def test_lockstep_gives_the_verdict_and_the_fingerprint_of_sim(lockstep, name, defects):
+    sim = SimDriver()
+    for seed in range(SEEDS if name == "connect-during-rebuild" else 5):
+        plan = resolve(EXPERIMENTS[name], seed)
+        expected = Controller(plan, sim, defects).explore(seed)
+        found = Controller(plan, lockstep, defects).explore(seed)
+        assert found.fingerprint == expected.fingerprint
+        assert found.schedule == expected.schedule
+        assert found.history == expected.history
+        assert found.census == expected.census
+        assert found.disks == expected.disks
+        assert verdict_of(judge(found)) is verdict_of(judge(expected))
+
+
+def test_recorded_schedule_replays_in_the_other_driver(lockstep):
+    sim = SimDriver()
+    defects = (DefectSource(SEED_DEFECT),)
+    for seed in range(6):
+        plan = resolve(EXPERIMENTS["connect-during-rebuild"], seed)
+        recorded = Controller(plan, sim, defects).explore(seed)
+        replayed = Controller(plan, lockstep, defects).replay(recorded.schedule)
+        assert replayed.fingerprint == recorded.fingerprint
+        assert verdict_of(judge(replayed)) is verdict_of(judge(recorded))
+
+
+@pytest.mark.parametrize("driver", ["sim", "lockstep", "realtime"])
+def test_clean_engine_is_valid_and_does_what_it_says(tmp_path, driver):
+    amount = ["--for", "6s"] if driver == "realtime" else ["--seeds", "20"]
+    report = run_json("connect-during-rebuild", "--driver", driver, *amount, out=tmp_path)
+    assert report["exit_code"] == 0, report["failures"]
+    assert report["runs"] == report["valid"] >= 3
+    for name in ("connects", "rebuilds_finished", "channels_created_in_rebuild", "disks_failed"):
+        assert report["reach"][name] > 0, name
+
+
+@pytest.mark.parametrize("driver", ["sim", "lockstep", "realtime"])
+def test_seed_defect_is_caught(tmp_path, driver):
+    amount = ["--for", "15s"] if driver == "realtime" else ["--seeds", "20"]
+    report = run_json(
+        "connect-during-rebuild",
+        "--driver",
+        driver,
+        *amount,
+        "-x",
+        "--defect",
+        SEED_DEFECT,
+        out=tmp_path,
+    )
+    assert report["exit_code"] == Verdict.CRASHED
+    failure = report["failures"][0]
+    assert failure["check"] == "crash"
+    assert "raid_ch->module_channel != NULL" in failure["summary"]
+    assert any(
+        "gets its channel of namespace 1 while the rebuild runs" in s for s in failure["story"]
+    )
+    result = json.loads((tmp_path / "latest-failure" / "result.json").read_text())
+    assert result["code"] == Verdict.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("driver", "amount"),
+    [("sim", ["--seeds", "20"]), ("lockstep", ["--seeds", "20"]), ("realtime", ["--for", "15s"])],
+)
+def test_defect_from_a_file_outside_the_package_is_caught(tmp_path, driver, amount):
+    path = tmp_path / "my_own.py"
+    path.write_text(source_text(DefectSource(SEED_DEFECT)))
+    report = run_json(
+        "connect-during-rebuild",
+        *("--driver", driver, *amount, "-x", "--defect", str(path)),
+        out=tmp_path / "runs",
+    )
+    assert report["exit_code"] == Verdict.CRASHED
+    assert "--allow-code" in report["failures"][0]["replay"]
+
+
+@pytest.mark.parametrize("driver", ["sim", "lockstep"])
+def test_hang_is_a_verdict_of_its_own(tmp_path, driver):
+    path = tmp_path / "forgetful.py"
+    path.write_text(FORGETS_TO_UNLOCK)
+    report = run_json(
+        "connect-during-rebuild",
+        *("--driver", driver, "--seeds", "6", "-x", "--defect", str(path)),
+        out=tmp_path / "runs",
+    )
+    assert report["exit_code"] == Verdict.LIVENESS
+    assert "not finished after healing" in report["failures"][0]["summary"]

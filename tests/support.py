@@ -1,0 +1,92 @@
+"""Running the command line as a user does, and looking at what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = [sys.executable, str(ROOT / "raidstorm.py")]
+SEED_DEFECT = "new-channel-null-module-ctx"
+SECONDS_MAX = 120
+
+
+def raidstorm(*args: str, cwd: Path | None = None, **environment: str):
+    """Run to its end; text output."""
+    return subprocess.run(
+        [*PROGRAM, *args],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        cwd=cwd or ROOT,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def run_json(*args: str, out: Path, **environment: str) -> dict:
+    """``raidstorm run`` with JSON output, decoded; its code is checked against the process's."""
+    done = raidstorm("run", *args, "--out", str(out), "--format", "json", **environment)
+    assert done.stdout.count("\n") == 1, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["exit_code"] == done.returncode, done.stderr
+    counted = sum(report[kind] for kind in ("valid", "invalid", "unknown", "crashed", "hung"))
+    assert counted == report["runs"]
+    return report
+
+
+def start(*args: str, out: Path) -> subprocess.Popen:
+    """Start ``raidstorm run`` and come back at once, in a process group of its own."""
+    return subprocess.Popen(
+        [*PROGRAM, "run", *args, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+
+def processes(session: int) -> dict[int, str]:
+    """All processes of a session: pid -> command line."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            stat = (entry / "stat").read_text().rpartition(")")[2].split()
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+        except OSError:
+            continue
+        if int(stat[3]) == session and stat[0] != "Z":
+            found[int(entry.name)] = command
+    return found
+
+
+def reactors(session: int) -> dict[int, str]:
+    """The reactor processes of a session."""
+    return {
+        pid: command
+        for pid, command in processes(session).items()
+        if command.startswith("raidstorm reactor")
+    }
+
+
+def leftovers(pid: int) -> list[str]:
+    """Segments and socket directories a process has made."""
+    folders = (Path("/dev/shm"), Path(tempfile.gettempdir()))
+    return [path.name for folder in folders for path in folder.glob(f"raidstorm-{pid}-*")]
+
+
+def wait_for(condition, what: str, seconds: float = 30.0) -> None:
+    """Wait for something outside this process, with a bound; the only wait by clock in the tests."""
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)

@@ -1,0 +1,268 @@
+"""RAID1: routing, degraded writes, membership, rebuild."""
+
+import pytest
+
+from tests.rig import HostRig, Rig, fill, is_delivery_to
+from workers.bdev.disk import FOREVER
+from workers.bdev.io import BLOCK_SIZE, IoType
+from workers.protocol import Deliver, FinishIo
+from workers.shared import ProcessState, RaidState
+
+
+@pytest.fixture
+def rig():
+    rig = Rig()
+    rig.configure()
+    return rig
+
+
+def block_of(rig, disk, lba):
+    return bytes(rig.driver.disks[disk].data[lba * BLOCK_SIZE : (lba + 1) * BLOCK_SIZE])
+
+
+def is_io(step, disk=None, io_type=None):
+    return (
+        isinstance(step, FinishIo) and disk in (None, step.disk) and io_type in (None, step.io_type)
+    )
+
+
+def run_to_window(rig, number):
+    rig.run_until(lambda: len(rig.named("rebuild.window_done")) == number)
+
+
+def test_error_codes_are_spdk_s():
+    rig = Rig(disks=4)
+    assert rig.call("bdev_raid_create", 0) == -22
+    assert rig.call("bdev_raid_create", 0, 0) == -22
+    assert rig.call("bdev_raid_create", 0, 9) == -19
+    assert rig.call("bdev_raid_remove_base_bdev", 0) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 2) == -19
+    assert rig.call("bdev_raid_create", 0, 1) == 0
+    assert rig.call("bdev_raid_create", 2, 3) == -17
+    assert rig.call("bdev_raid_add_base_bdev", 9) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 0) == -1
+    assert rig.call("bdev_raid_add_base_bdev", 2) == -22  # no free slot
+    assert rig.call("bdev_raid_remove_base_bdev", 0) == 0
+    assert rig.call("bdev_raid_remove_base_bdev", 0) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 2) == 0
+    assert rig.call("bdev_raid_add_base_bdev", 3) == -1  # during a rebuild
+
+
+def test_write_reaches_every_member_and_a_read_comes_from_the_least_busy_one(rig):
+    host = HostRig(rig)
+    assert host.finish(host.write(3, b"both")).status == 0
+    assert block_of(rig, 0, 3) == block_of(rig, 1, 3) == fill(b"both")
+    host.read(0, 4)
+    host.read(8, 1)
+    host.read(12, 1)
+    rig.settle(hold=is_io)
+    assert [step.disk for step in rig.pending()] == [0, 1, 1]
+
+
+def test_read_error_is_answered_from_the_other_member(rig):
+    host = HostRig(rig)
+    host.finish(host.write(3, b"safe"))
+    rig.driver.disks[0].add_fault((IoType.READ,), 0, 32, FOREVER)
+    reply = host.finish(host.read(3))
+    assert reply.status == 0
+    assert reply.data == fill(b"safe")
+
+
+def test_member_that_misses_a_write_is_out_of_the_read_set_before_the_write_is_acknowledged(rig):
+    host = HostRig(rig)
+    host.finish(host.write(3, b"old"))
+    rig.driver.disks[0].add_fault((IoType.WRITE,), 0, 32, 1)
+    # The app thread, which removes the member, gets no turn.
+    write = host.write(3, b"new")
+    rig.settle(hold=is_delivery_to(0))
+    assert rig.replies[write].status == 0
+    read = host.read(3)
+    rig.settle(hold=is_delivery_to(0))
+    assert rig.replies[read].data == fill(b"new")
+    rig.settle()
+    assert rig.named("raid.member_removed")[0].args == (0, 0)
+
+
+def test_write_that_no_member_takes_fails_and_costs_no_member(rig):
+    host = HostRig(rig)
+    for disk in (0, 1):
+        rig.driver.disks[disk].add_fault((IoType.WRITE,), 0, 32, 1)
+    assert host.finish(host.write(3, b"x")).status == 0x006
+    rig.settle()
+    assert not rig.named("raid.member_failed")
+    assert host.finish(host.write(3, b"y")).status == 0
+
+
+def test_last_readable_member_is_never_failed(rig):
+    host = HostRig(rig)
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.driver.disks[0].add_fault((IoType.WRITE,), 0, 32, 1)
+    assert host.finish(host.write(3, b"x")).status == 0x006
+    rig.settle()
+    assert host.finish(host.write(3, b"y")).status == 0
+    assert host.finish(host.read(3)).data == fill(b"y")
+
+
+def test_rebuild_copies_everything_and_takes_part_from_then_on(rig):
+    host = HostRig(rig)
+    host.finish(host.write(0, b"a", 32))
+    assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
+    host.finish(host.write(5, b"degraded"))
+    assert rig.call("bdev_raid_add_base_bdev", 2) == 0
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args == (1, 2, 0)
+    assert bytes(rig.driver.disks[0].data) == bytes(rig.driver.disks[2].data)
+    host.finish(host.write(6, b"later"))
+    assert block_of(rig, 2, 6) == fill(b"later")
+    assert rig.block.raid.process_state == ProcessState.NONE
+    assert not [row for row in rig.census() if "rebuild" in row[1]]
+
+
+def test_write_straddling_the_offset_goes_to_the_target_below_it_only(rig):
+    host = HostRig(rig)
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    run_to_window(rig, 1)  # offset 8
+    rig.settle(hold=is_delivery_to(rig.block.raid.process_thread - 1))
+    assert host.finish(host.write(6, b"straddles", 4)).status == 0
+    assert block_of(rig, 2, 7) == fill(b"straddles")
+    assert block_of(rig, 2, 8) == bytes(BLOCK_SIZE)
+    rig.settle()
+    assert block_of(rig, 2, 9) == fill(b"straddles")
+
+
+@pytest.mark.parametrize("windows", [0, 1, 2, 3])
+@pytest.mark.parametrize("reactor", [1, 2])
+def test_channel_born_at_any_window_of_a_rebuild_serves_reads_and_writes(windows, reactor):
+    rig = Rig()
+    rig.configure(groups=reactor)
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    run_to_window(rig, windows)
+    assert rig.call("nvmf_create_poll_group", reactor) == 0
+    channel = rig.thread(reactor).channels[rig.reactor(reactor).services.raid_bdev.module.key]
+    twin = channel.processed
+    if rig.block.raid.process_state != ProcessState.NONE:
+        assert twin is not None
+        assert twin.module_channel is channel.module_channel is not None
+        assert channel.process_offset == rig.block.raid.window_offset
+    rig.settle()
+    assert channel.processed is None
+    assert channel.base_channels[1] is not None
+    assert rig.crash is None
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_channel_born_while_the_start_or_a_window_is_announced_joins_the_rebuild(seed):
+    """Global state flips at one moment, channels follow by iteration: a channel born in between."""
+    rig = Rig(seed=seed)
+    rig.configure(groups=2)
+    host = HostRig(rig)
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.rpc("bdev_raid_add_base_bdev", 2)
+    rig.rpc("nvmf_create_poll_group", 2)
+    for lba in range(0, 32, 3):
+        host.finish(host.write(lba, b"%d" % lba))
+    rig.settle()
+    assert rig.crash is None
+    assert bytes(rig.driver.disks[0].data) == bytes(rig.driver.disks[2].data)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("victim", [0, 2])
+@pytest.mark.parametrize("windows", [0, 2, 4])
+def test_member_removed_at_any_point_of_a_rebuild_ends_in_a_whole_state(seed, victim, windows):
+    rig = Rig(seed=seed)
+    rig.configure()
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.rpc("bdev_raid_add_base_bdev", 2)
+    run_to_window(rig, windows)
+    assert rig.call("bdev_raid_remove_base_bdev", victim) in (0, -19)
+    rig.settle()
+    assert rig.crash is None
+    record = rig.block.raid
+    configured = [slot for slot in record.slots if slot.is_configured]
+    assert record.discovered == record.operational == len(configured)
+    assert record.process_state == ProcessState.NONE
+    expected = RaidState.ONLINE if configured else RaidState.ABSENT
+    assert record.state == expected
+
+
+def test_failed_write_to_the_target_ends_the_rebuild_and_drops_the_target(rig):
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.driver.disks[2].add_fault((IoType.WRITE,), 16, 17, FOREVER)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args == (1, 2, -5)
+    assert not rig.block.raid.slots[1].bdev
+    assert rig.call("bdev_raid_add_base_bdev", 2) == 0
+
+
+def test_late_message_about_a_former_member_does_not_remove_its_successor(rig):
+    host = HostRig(rig)
+    rig.driver.disks[1].add_fault((IoType.WRITE,), 0, 32, 1)
+    write = host.write(3, b"x")
+    failure = Deliver(0, host.thread, 0)
+    rig.settle(hold=lambda step: step == failure)
+    assert rig.replies[write].status == 0
+    remove = rig.rpc("bdev_raid_remove_base_bdev", 1)
+    rig.settle(hold=lambda step: step == failure)
+    assert rig.replies[remove].status == 0
+    add = rig.rpc("bdev_raid_add_base_bdev", 2)
+    rig.settle(hold=lambda step: step == failure)
+    assert rig.replies[add].status == 0
+    rig.settle()
+    assert [event.args[1] for event in rig.named("raid.member_removed")] == [1]
+    assert rig.named("rebuild.finished")[0].args == (1, 2, 0)
+
+
+def test_array_goes_offline_with_its_last_member_and_can_be_created_anew(rig):
+    host = HostRig(rig)
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_remove_base_bdev", 0)
+    rig.settle()
+    assert rig.block.raid.state == RaidState.ABSENT
+    assert host.finish(host.read(0)).status == 0x00B | 1 << 14
+    assert [kind for kind, _, _ in rig.census() if kind in ("claim", "descriptor")] == []
+    assert rig.call("bdev_raid_create", 0, 1) == 0
+
+
+def test_deleting_an_array_stops_its_rebuild_first(rig):
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    run_to_window(rig, 1)
+    assert rig.call("bdev_raid_delete") == 0
+    rig.settle()
+    assert rig.crash is None
+    assert rig.block.raid.state == RaidState.ABSENT
+    assert not [row for row in rig.census() if "raid0" in row[1]]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_members_of_three_removed_at_once(seed):
+    rig = Rig(seed=seed, disks=4)
+    rig.configure(members=3)
+    host = HostRig(rig)
+    host.finish(host.write(3, b"x"))
+    first, second = (
+        rig.rpc("bdev_raid_remove_base_bdev", 0),
+        rig.rpc("bdev_raid_remove_base_bdev", 1),
+    )
+    write = host.write(4, b"y")
+    rig.settle()
+    assert rig.replies[first].status == rig.replies[second].status == 0
+    assert rig.replies[write].status == 0
+    assert block_of(rig, 2, 4) == fill(b"y")
+    assert rig.block.raid.discovered == rig.block.raid.operational == 1
+
+
+def test_flush_under_way_on_a_leaving_member_is_waited_for(rig):
+    host = HostRig(rig)
+    flush = host.io(0x00)
+    rig.settle(hold=is_io)
+    removal = rig.rpc("bdev_raid_remove_base_bdev", 1)
+    rig.settle(hold=is_io)
+    assert removal not in rig.replies
+    rig.settle()
+    assert rig.crash is None
+    assert rig.replies[flush].status == rig.replies[removal].status == 0
