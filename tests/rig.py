@@ -89,7 +89,7 @@ class Rig:
         self,
         condition: Callable[[], bool],
         *,
-        hold: Callable[[EngineStep], bool] = lambda step: False,
+        hold: Callable[[EngineStep], bool] = lambda _: False,
         steps: int = STEPS_MAX,
     ) -> None:
         """Take steps (the first possible, or drawn ones) that aren't held until the condition holds."""
@@ -102,7 +102,7 @@ class Rig:
             self.take(possible[index])
         raise AssertionError(f"the condition doesn't hold after {steps} steps")
 
-    def settle(self, hold: Callable[[EngineStep], bool] = lambda step: False) -> None:
+    def settle(self, hold: Callable[[EngineStep], bool] = lambda _: False) -> None:
         """Run until nothing (that isn't held) is possible any more."""
         self.run_until(lambda: not [step for step in self.pending() if not hold(step)], hold=hold)
 

@@ -77,16 +77,19 @@ class Processes:
         self._segments: list[SharedMemory] = []
         self._processes: list[SpawnProcess] = []
         self._outboxes: list[zmq.Socket[bytes]] = []
-        self.directory = Path(tempfile.mkdtemp(prefix=f"{segments.owner_tag()}-"))
-        self.context = zmq.Context(io_threads=1)
-        try:
+        self._undo = contextlib.ExitStack()
+        with contextlib.ExitStack() as undo:
+            self.directory = Path(tempfile.mkdtemp(prefix=f"{segments.owner_tag()}-"))
+            undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
             self._check_path()
+            undo.callback(self._free)
             self._reserve()
+            self.context = zmq.Context(io_threads=1)
+            undo.callback(self.context.destroy, linger=0)
             self._listen()
+            undo.callback(self._end_workers)
             self.start_workers()
-        except BaseException:
-            self.close()
-            raise
+            self._undo = undo.pop_all()
 
     def _check_path(self) -> None:
         if len(os.fsencode(self.directory)) > SOCKET_PATH_BYTES_MAX - len("/reactor-00"):
@@ -235,17 +238,19 @@ class Processes:
 
     def close(self) -> None:
         """End all workers and give everything back."""
+        self._undo.close()
+
+    def _end_workers(self) -> None:
         for outbox in self._outboxes:
             with contextlib.suppress(zmq.ZMQError):
                 outbox.send(encode(Stop()), zmq.NOBLOCK)
         for process in self._processes:
             process.join(STOP_SECONDS_MAX)
         self.kill_workers()
-        self.replies.close(linger=0)
-        self.context.destroy(linger=0)
+
+    def _free(self) -> None:
         self.disks = []
-        del self.block
+        self.block = ControlBlock(bytearray(ControlBlock.SIZE))
         gc.collect()  # engine objects refer to each other in rings, and hold views of the segments
         for segment in self._segments:
             segments.destroy(segment)
-        shutil.rmtree(self.directory, ignore_errors=True)

@@ -17,7 +17,7 @@ import trio
 
 from chaos.controller import Execution, Recorder, message_of, nemesis_message
 from chaos.drivers.base import Counts, DriverError
-from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
+from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes, WorkerLostError
 from chaos.experiment import REALTIME_FAULTS, RUN_PERMILLE, Plan
 from chaos.generator import Generator, Phase
 from chaos.history import Restarted
@@ -108,6 +108,7 @@ class RealtimeRun:
         self._inbox = Inbox(processes.replies)
         self._stalled: int | None = None
         self._interrupted = False
+        self._lost: WorkerLostError | None = None
         self._settled = False
 
     async def main(self) -> Execution:
@@ -121,6 +122,8 @@ class RealtimeRun:
             if self.recorder.crash is None:
                 await self._settle()
             nursery.cancel_scope.cancel()
+        if self._lost is not None:
+            raise self._lost
         if self._interrupted:
             raise InterruptedRunError
         return self._execution()
@@ -171,7 +174,12 @@ class RealtimeRun:
         """The user's wish to stop, and workers that end by themselves."""
         while True:
             await trio.sleep(WATCH_SECONDS)
-            self.processes.check_alive()
+            try:
+                self.processes.check_alive()
+            except WorkerLostError as error:
+                # Kept and raised outside the nursery, which would wrap it into a group.
+                self._lost = error
+                scope.cancel()
             if self.processes.interrupted():
                 self._interrupted = True
                 scope.cancel()

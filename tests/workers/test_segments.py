@@ -34,7 +34,7 @@ def test_process_that_attached_and_died_does_not_take_the_segment_along():
 
 
 def test_too_large_a_segment_fails_at_creation_and_leaves_nothing(tmp_path):
-    with pytest.raises(segments.SegmentError, match="no room|can't be made"):
+    with pytest.raises(segments.SegmentError, match=r"no room|can't be made"):
         segments.create("test-huge", 1 << 50)
     assert not list(segments.FOLDER.glob("*test-huge*"))
 

@@ -1,0 +1,136 @@
+"""``make bench``: prints one JSON object. Each speed and its floor are measured in turn, medians are compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+
+import msgspec
+
+from benchmarks.floor import floor_steps_per_second
+from benchmarks.pingpong import PingPong
+from chaos.campaign import Request, run_campaign
+from chaos.controller import Controller
+from chaos.drivers.lockstep import LockstepDriver
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import resolve
+from chaos.interrupt import Interrupt
+from chaos.judge import judge
+from chaos.reach import count_reach
+from chaos.run import RunSpec, make_driver
+from experiments import EXPERIMENTS
+
+EXPERIMENT = EXPERIMENTS["connect-during-rebuild"]
+ROUNDS = 7
+SIM_SEEDS = 30
+LOCKSTEP_SEEDS = 6
+PING_PONGS = 4_000
+REALTIME_SECONDS = 8.0
+
+
+def steps_per_second(driver: SimDriver | LockstepDriver, seeds: range) -> float:
+    """Whole runs: resolved, run, judged, counted."""
+    steps = 0
+    begun = time.perf_counter()
+    for seed in seeds:
+        execution = Controller(resolve(EXPERIMENT, seed), driver, ()).explore(seed)
+        assert not judge(execution), f"seed {seed} is not valid"
+        count_reach(execution.history)
+        steps += execution.steps
+    return steps / (time.perf_counter() - begun)
+
+
+def sim_figures() -> dict[str, float]:
+    """Steps per second as a ratio to the bare Python floor."""
+    driver = SimDriver()
+    steps_per_second(driver, range(5))
+    pairs = []
+    for number in range(ROUNDS):
+        seeds = range(number * SIM_SEEDS, (number + 1) * SIM_SEEDS)
+        pairs.append((floor_steps_per_second(100_000), steps_per_second(driver, seeds)))
+    return {
+        "floor_steps_per_second": round(statistics.median(floor for floor, _ in pairs)),
+        "sim_steps_per_second": round(statistics.median(sim for _, sim in pairs)),
+        "sim_to_floor": round(statistics.median(sim / floor for floor, sim in pairs), 4),
+    }
+
+
+def lockstep_figures() -> dict[str, float]:
+    """Steps per second as a ratio to a plain ping-pong."""
+    driver = make_driver("lockstep", EXPERIMENT)
+    assert isinstance(driver, LockstepDriver), "lockstep was asked for"
+    partner = PingPong()
+    try:
+        steps_per_second(driver, range(2))
+        partner.per_second(PING_PONGS)
+        pairs = []
+        for number in range(ROUNDS):
+            seeds = range(number * LOCKSTEP_SEEDS, (number + 1) * LOCKSTEP_SEEDS)
+            pairs.append((partner.per_second(PING_PONGS), steps_per_second(driver, seeds)))
+    finally:
+        partner.close()
+        driver.close()
+    return {
+        "ping_pongs_per_second": round(statistics.median(floor for floor, _ in pairs)),
+        "lockstep_steps_per_second": round(statistics.median(speed for _, speed in pairs)),
+        "lockstep_to_ping_pong": round(statistics.median(s / floor for floor, s in pairs), 4),
+    }
+
+
+def seeds_per_second() -> dict[str, float]:
+    """Whole campaigns as a user runs them, files and all."""
+    figures = {}
+    wanted = {"sim": (200, None), "lockstep": (15, None), "realtime": (None, REALTIME_SECONDS)}
+    for driver, (seeds, seconds) in wanted.items():
+        with tempfile.TemporaryDirectory() as out:
+            spec = RunSpec(
+                experiment=EXPERIMENT,
+                driver=driver,
+                defects=(),
+                defect_arguments=(),
+                experiment_argument=EXPERIMENT.name,
+                out=out,
+            )
+            request = Request(
+                spec=spec,
+                first_seed=0,
+                seeds=seeds,
+                seconds=seconds,
+                jobs=1,
+                stop_on_first=False,
+            )
+            report = run_campaign(request, Interrupt(), lambda _: None)
+            assert report.exit_code == 0, f"{driver}: {report.failures}"
+            figures[f"{driver}_seeds_per_second"] = round(report.runs / report.seconds, 2)
+    return figures
+
+
+def history_figures() -> dict[str, float]:
+    """Bytes of history.jsonl for each step."""
+    driver = SimDriver()
+    written = steps = 0
+    for seed in range(30):
+        execution = Controller(resolve(EXPERIMENT, seed), driver, ()).explore(seed)
+        written += sum(len(msgspec.json.encode(entry)) + 1 for entry in execution.history)
+        steps += execution.steps
+    return {"history_bytes_per_step": round(written / steps, 1)}
+
+
+def main() -> None:
+    """Measure and print."""
+    figures: dict[str, object] = {
+        "experiment": EXPERIMENT.name,
+        "python": sys.version.split()[0],
+        "cores": len(os.sched_getaffinity(0)),
+    }
+    for measure in (sim_figures, lockstep_figures, seeds_per_second, history_figures):
+        figures |= measure()
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Real processes: they are there while a run goes on, say what they are, and nothing of them stays."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.support import (
+    PROGRAM,
+    ROOT,
+    leftovers,
+    processes,
+    raidstorm,
+    reactors,
+    run_json,
+    start,
+    wait_for,
+)
+
+LONG = {
+    "sim": ("connect-during-rebuild", "--seeds", "100000"),
+    "lockstep": ("connect-during-rebuild", "--driver", "lockstep", "--seeds", "100000"),
+    "realtime": ("connect-during-rebuild", "--driver", "realtime", "--for", "10m"),
+}
+ENDS_WITHIN_SECONDS = 20.0
+
+
+@pytest.fixture
+def launch(tmp_path):
+    """Starts long runs and makes sure that no test leaves one behind."""
+    begun = []
+
+    def launch(driver: str, *options: str) -> subprocess.Popen:
+        process = start(*LONG[driver], *options, out=tmp_path / "runs")
+        begun.append(process)
+        if driver != "sim":
+            wait_for(lambda: len(reactors(process.pid)) >= 3, "reactor processes")
+        wait_for((tmp_path / "runs" / "index.jsonl").exists, "the first finished seed")
+        return process
+
+    yield launch
+    for process in begun:
+        for pid in processes(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+
+
+def assert_all_gone(process: subprocess.Popen) -> None:
+    """At the end of the controller; only Python's resource tracker may take a moment longer."""
+    assert leftovers(process.pid) == []
+    assert not reactors(process.pid)
+    wait_for(lambda: not processes(process.pid), "the resource tracker to end", 5.0)
+
+
+def assert_nothing_is_left(process: subprocess.Popen) -> None:
+    wait_for(lambda: not processes(process.pid), "all processes to end", ENDS_WITHIN_SECONDS)
+    raidstorm("doctor", "--clean")
+    assert leftovers(process.pid) == []
+
+
+@pytest.mark.parametrize("driver", ["lockstep", "realtime"])
+def test_reactors_are_processes_with_titles_and_segments_with_names(launch, driver):
+    process = launch(driver)
+    titles = sorted(reactors(process.pid).values())
+    assert titles == [f"raidstorm reactor {number} of 3" for number in range(3)]
+    names = leftovers(process.pid)
+    assert sum("-block" in name for name in names) == 1
+    assert sum("-disk" in name for name in names) >= 2
+    sockets = next(name for name in names if "-block" not in name and "-disk" not in name)
+    folder = os.path.join(os.environ.get("TMPDIR", "/tmp"), sockets)
+    assert os.stat(folder).st_mode & 0o777 == 0o700
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert process.returncode == 130
+    assert_all_gone(process)
+
+
+def test_run_that_ends_by_itself_leaves_no_process_and_no_segment(tmp_path):
+    process = start(
+        *("connect-during-rebuild", "--driver", "lockstep", "--seeds", "3"), out=tmp_path / "runs"
+    )
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert_all_gone(process)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("driver", ["sim", "lockstep", "realtime"])
+def test_interrupted_run_reports_and_leaves_nothing(launch, driver, number):
+    process = launch(driver, "--format", "json")
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=ENDS_WITHIN_SECONDS)
+    assert process.returncode == 130
+    report = json.loads(output)
+    assert report["exit_code"] == 130
+    assert report["runs"] == report["valid"] >= 1
+    assert "Traceback" not in errors
+    assert_all_gone(process)
+
+
+def test_interrupt_reaches_the_jobs_too(launch):
+    process = launch("sim", "--jobs", "2")
+    # As Ctrl-C does: every process of the group gets it.
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=ENDS_WITHIN_SECONDS)
+    assert process.returncode == 130, errors
+    assert "interrupted" in output
+    assert "Traceback" not in errors
+    assert_nothing_is_left(process)
+
+
+@pytest.mark.parametrize("options", [(), ("--jobs", "2")])
+@pytest.mark.parametrize("driver", ["lockstep", "realtime"])
+def test_killed_controller_takes_all_workers_along_also_a_stopped_one(launch, driver, options):
+    process = launch(driver, *options)
+    os.kill(sorted(reactors(process.pid))[0], signal.SIGSTOP)
+    process.kill()
+    process.communicate()
+    assert_nothing_is_left(process)
+
+
+def test_doctor_removes_what_dead_runs_left_and_spares_a_living_one(launch):
+    dead, alive = launch("lockstep"), launch("lockstep")
+    for pid in processes(dead.pid):
+        os.kill(pid, signal.SIGKILL)  # the resource tracker too: nobody tidies up
+    dead.communicate()
+    wait_for(lambda: not processes(dead.pid), "the dead to be gone")
+    mine = leftovers(alive.pid)
+    assert mine
+    assert leftovers(dead.pid)
+    shown = raidstorm("doctor")
+    assert shown.returncode == 70
+    assert f"by process {dead.pid}, which is gone" in shown.stdout
+    cleaned = raidstorm("doctor", "--clean")
+    assert cleaned.returncode == 0, cleaned.stdout
+    assert leftovers(dead.pid) == []
+    assert leftovers(alive.pid) == mine
+    assert reactors(alive.pid)
+
+
+@pytest.mark.parametrize("driver", ["lockstep", "realtime"])
+def test_worker_killed_from_outside_is_replaced_and_its_seed_run_again(launch, driver):
+    process = launch(driver, "--format", "json")
+    before = reactors(process.pid)
+    os.kill(sorted(before)[1], signal.SIGKILL)
+    wait_for(
+        lambda: len(set(reactors(process.pid)) - set(before)) >= 3, "new reactor processes"
+    )
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=ENDS_WITHIN_SECONDS)
+    report = json.loads(output)
+    assert report["runs"] == report["valid"]
+    assert report["error"] == ""
+
+
+def test_worker_killed_again_and_again_ends_the_run_with_seventy(launch):
+    process = launch("lockstep", "--format", "json")
+
+    def kill_one() -> bool:
+        for pid in reactors(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        return process.poll() is not None
+
+    wait_for(kill_one, "the run to give up")
+    output, _ = process.communicate()
+    assert process.returncode == 70
+    assert "the worker process of reactor" in json.loads(output)["error"]
+    assert_nothing_is_left(process)
+
+
+def test_job_process_killed_from_outside_costs_no_seed(tmp_path):
+    process = start(
+        *("connect-during-rebuild", "--seeds", "300", "--jobs", "2", "--format", "json"),
+        out=tmp_path / "runs",
+    )
+    wait_for((tmp_path / "runs" / "index.jsonl").exists, "the first finished seed")
+    jobs = [pid for pid, line in processes(process.pid).items() if "spawn_main" in line]
+    os.kill(jobs[0], signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    report = json.loads(output)
+    assert report["exit_code"] == 0
+    assert report["runs"] == 300
+
+
+def test_full_shared_memory_is_a_sentence_and_leaves_nothing(tmp_path):
+    """A private, tiny /dev/shm, where the kernel lets us have one."""
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare command to make a private /dev/shm with")
+    command = " ".join(
+        ["mount -t tmpfs -o size=64k tmpfs /dev/shm &&", *PROGRAM, "run connect-during-rebuild"]
+        + ["--driver lockstep --seeds 2 --out", str(tmp_path), "; code=$?; ls /dev/shm; exit $code"]
+    )
+    done = subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no private /dev/shm to be had here: {done.stderr.strip()}")
+    assert done.returncode == 2, done.stderr
+    assert "has no room for" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "raidstorm-" not in done.stdout
+
+
+def test_realtime_kills_and_restarts_the_target_and_stops_reactors(tmp_path):
+    file = tmp_path / "harsh.py"
+    file.write_text(
+        "from chaos.experiment import Experiment, Fault\n"
+        "HARSH = Experiment(name='harsh', milliseconds=900, faults=(\n"
+        "    Fault(kind='target_kill', between=(200, 700)),\n"
+        "    Fault(kind='reactor_stall', count=2, between=(0, 150), lasting=60),\n"
+        "    Fault(kind='disk_failure', count=1)))\n"
+    )
+    report = run_json(str(file), "--driver", "realtime", "--seeds", "3", out=tmp_path / "runs")
+    assert report["exit_code"] == 0, report["failures"]
+    assert report["reach"]["target_kills"] >= 2
+    assert report["reach"]["reactor_stalls"] >= 3
+
+
+def test_python_without_assertions_is_refused(tmp_path):
+    for command in ([sys.executable, "-O", "-m", "experiments"], [sys.executable, "-OO", PROGRAM[1]]):
+        done = subprocess.run(
+            [*command, "list"], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        assert done.returncode == 2
+        assert "python -O" in done.stderr
+        assert "Traceback" not in done.stderr
