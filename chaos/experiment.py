@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -121,6 +122,9 @@ def pair(value: Range) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
 
+# It names a directory of runs.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
 # Bounds that the engine's fixed tables and common sense set: field -> (low, high).
 _BOUNDS = {
     "reactors": (1, REACTORS_MAX),
@@ -147,6 +151,11 @@ _BOUNDS = {
 
 def validate(experiment: Experiment) -> Experiment:
     """The experiment itself; raises ExperimentError with what is out of bounds."""
+    if not _NAME.fullmatch(experiment.name):
+        raise ExperimentError(
+            f"an experiment's name {experiment.name!r} may have letters, digits, '-', '_' and '.', "
+            "and begins with a letter or digit"
+        )
     for field, (low, high) in _BOUNDS.items():
         _check_bounds(experiment, field, getattr(experiment, field), low, high)
     wanted: list[Fault | Operation] = [*experiment.faults, *experiment.operations]

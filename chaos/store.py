@@ -73,7 +73,9 @@ class Store:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{root} can't be made: {error.strerror}") from None
+            raise StoreError(
+                f"{root} can't be made ({error.strerror}); choose another directory with --out"
+            ) from None
         if not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
             raise StoreError(f"{root} can't be written to; choose another directory with --out")
         self._kept: dict[str, int] = {}

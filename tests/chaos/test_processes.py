@@ -147,9 +147,7 @@ def test_worker_killed_from_outside_is_replaced_and_its_seed_run_again(launch, d
     process = launch(driver, "--format", "json")
     before = reactors(process.pid)
     os.kill(sorted(before)[1], signal.SIGKILL)
-    wait_for(
-        lambda: len(set(reactors(process.pid)) - set(before)) >= 3, "new reactor processes"
-    )
+    wait_for(lambda: len(set(reactors(process.pid)) - set(before)) >= 3, "new reactor processes")
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=ENDS_WITHIN_SECONDS)
     report = json.loads(output)
@@ -190,9 +188,10 @@ def test_full_shared_memory_is_a_sentence_and_leaves_nothing(tmp_path):
     """A private, tiny /dev/shm, where the kernel lets us have one."""
     if shutil.which("unshare") is None:
         pytest.skip("there is no unshare command to make a private /dev/shm with")
-    command = " ".join(
-        ["mount -t tmpfs -o size=64k tmpfs /dev/shm &&", *PROGRAM, "run connect-during-rebuild"]
-        + ["--driver lockstep --seeds 2 --out", str(tmp_path), "; code=$?; ls /dev/shm; exit $code"]
+    command = (
+        "mount -t tmpfs -o size=64k tmpfs /dev/shm && "
+        f"{' '.join(PROGRAM)} run connect-during-rebuild --driver lockstep --seeds 2 "
+        f"--out {tmp_path}; code=$?; ls /dev/shm; exit $code"
     )
     done = subprocess.run(
         ["unshare", "--mount", "--map-root-user", "sh", "-c", command],
@@ -225,7 +224,10 @@ def test_realtime_kills_and_restarts_the_target_and_stops_reactors(tmp_path):
 
 
 def test_python_without_assertions_is_refused(tmp_path):
-    for command in ([sys.executable, "-O", "-m", "experiments"], [sys.executable, "-OO", PROGRAM[1]]):
+    for command in (
+        [sys.executable, "-O", "-m", "experiments"],
+        [sys.executable, "-OO", PROGRAM[1]],
+    ):
         done = subprocess.run(
             [*command, "list"], capture_output=True, text=True, cwd=ROOT, check=False
         )

@@ -1,0 +1,76 @@
+"""The command line: one module a command. What is printed is chaos/report.py; what is done is elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import click
+
+from chaos.capsule import CapsuleError
+from chaos.checkers import Verdict
+from chaos.cli.look import doctor_command, list_command
+from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
+from chaos.cli.replay import replay_command
+from chaos.cli.run import run_command
+from chaos.code import CodeError
+from chaos.drivers.base import DriverError
+from chaos.experiment import Experiment, ExperimentError
+from chaos.run import tool_version
+from chaos.store import StoreError
+from workers.defects.loader import DefectError
+from workers.segments import SegmentError
+
+USAGE = 2
+USER_ERRORS = (
+    CapsuleError,
+    CodeError,
+    DefectError,
+    ExperimentError,
+    SegmentError,
+    StoreError,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(tool_version(), prog_name="raidstorm")
+def program() -> None:
+    """Find out whether some interleaving of disk failure, rebuild, client connect and crash breaks a
+    RAID1 target. Every run is chosen by a seed, judged, and replayable.
+
+    Exit codes: 0 valid, 1 wrong data or another check broken, 2 usage, 3 could not decide, 4 something
+    never finished, 5 the target crashed, 6 two runs of a seed differ, 7 not exercised or a replay that
+    no longer applies, 70 raidstorm itself broke, 130 interrupted.
+    """
+
+
+for command in (list_command, run_command, replay_command, doctor_command):
+    program.add_command(command)
+
+
+def run_command_line(experiments: dict[str, Experiment], suites: Suites) -> None:
+    """Run the command line and exit with the code of the outcome."""
+    code = int(Verdict.BROKEN)
+    try:
+        code = program(obj=Catalog(experiments, suites), standalone_mode=False) or 0
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
+    except USER_ERRORS as error:
+        click.echo(f"raidstorm: {error}", err=True)
+        code = USAGE
+    except DriverError as error:
+        click.echo(f"raidstorm: {error}", err=True)
+    except (KeyboardInterrupt, click.Abort):
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = INTERRUPTED
+    except Exception:  # noqa: BLE001  # the process's edge
+        traceback.print_exc()
+        click.echo(
+            "raidstorm: this is a defect of raidstorm itself; please report it with the lines above",
+            err=True,
+        )
+    sys.exit(code)

@@ -1,0 +1,62 @@
+"""``raidstorm list`` and ``raidstorm doctor``: looking around."""
+
+from __future__ import annotations
+
+import click
+
+from chaos.checkers import CHECKS, Verdict
+from chaos.cli.parameters import Catalog
+from chaos.doctor import clean, leftovers, machine_lines
+from chaos.nemesis import FAULTS
+from chaos.operator import OPERATIONS
+from chaos.report import Screen
+from chaos.run import DRIVERS
+from workers.defects.loader import known_defects, summary
+from workers.protocol import DefectSource
+
+LIST_TOPICS = ("experiments", "suites", "defects", "faults", "checks", "drivers")
+
+
+@click.command("list")
+@click.argument("topic", type=click.Choice(LIST_TOPICS), required=False)
+@click.pass_obj
+def list_command(catalog: Catalog, topic: str | None) -> None:
+    """List what there is to run, to break and to check."""
+    screen = Screen(quiet=False)
+    tables = {
+        "experiments": {name: value.description for name, value in catalog.experiments.items()},
+        "suites": {name: description for name, (description, _) in catalog.suites.items()},
+        "defects": {name: summary(DefectSource(name)) for name in known_defects()},
+        "faults": {**FAULTS, **OPERATIONS},
+        "checks": {name: description for name, (_, description) in CHECKS.items()},
+        "drivers": DRIVERS,
+    }
+    for title in [topic] if topic else LIST_TOPICS:
+        screen.say(title, "bold")
+        width = max(len(name) for name in tables[title])
+        for name, description in tables[title].items():
+            screen.say(f"  {name:<{width}}  {description}")
+
+
+@click.command("doctor")
+@click.option("--clean", "do_clean", is_flag=True, help="Remove what killed runs left behind.")
+def doctor_command(do_clean: bool) -> int:
+    """Say what this machine offers, and what killed runs have left behind."""
+    screen = Screen(quiet=False)
+    fine = True
+    for is_fine, line in machine_lines():
+        fine = fine and is_fine
+        screen.say(f"{'ok ' if is_fine else 'BAD'} {line}", None if is_fine else "red")
+    if do_clean:
+        removed = clean()
+        for leftover in removed:
+            screen.say(f"removed {leftover.path}, left by process {leftover.owner_pid}")
+    for leftover in leftovers():
+        if leftover.owner_is_alive:
+            screen.say(f"in use  {leftover.path}, by process {leftover.owner_pid}")
+        else:
+            screen.say(f"left    {leftover.path}, by process {leftover.owner_pid}, which is gone")
+            fine = False
+    if not do_clean and not fine:
+        screen.say("'raidstorm doctor --clean' removes what is left over")
+    return 0 if fine else int(Verdict.BROKEN)

@@ -1,0 +1,148 @@
+"""``raidstorm replay``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from chaos.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
+from chaos.catalog import find_experiment
+from chaos.cli.parameters import Catalog, Seed
+from chaos.code import load_check, load_embedded_check
+from chaos.experiment import resolve
+from chaos.interrupt import Interrupt
+from chaos.report import NAMES, Screen
+from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
+from workers.defects.loader import compose, read_defect
+
+
+@click.command("replay")
+@click.argument("target", metavar="RUN_DIR|CAPSULE.json|NAME:SEED")
+@click.option("--driver", type=click.Choice(list(DRIVERS)), help="[the recorded one]")
+@click.option(
+    "--defect",
+    "defects",
+    multiple=True,
+    metavar="ID|FILE.py|none",
+    help="Instead of the recorded defects; 'none' for the reference engine.",
+)
+@click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def replay_command(
+    catalog: Catalog,
+    target: str,
+    driver: str | None,
+    defects: tuple[str, ...],
+    allow_code: bool,
+    output: str,
+) -> int:
+    """Run one recorded run again, step for step, and judge it again."""
+    interrupt = Interrupt()
+    interrupt.install()
+    capsule, is_recording = _capsule_of(catalog, target)
+    if defects:
+        sources = () if defects == ("none",) else tuple(read_defect(name) for name in defects)
+        capsule = msgspec.structs.replace(
+            capsule, defects=[capsule_defect(source) for source in sources]
+        )
+    elif is_recording and capsule.carries_code and not allow_code:
+        names = [defect.id for defect in capsule.defects if defect.source is not None]
+        names += [code.name for code in capsule.checks]
+        raise CapsuleError(
+            f"{target} carries code from outside ({', '.join(names)}); "
+            "read it, then replay with --allow-code"
+        )
+    if is_recording and capsule.checks and not allow_code:
+        raise CapsuleError(f"{target} carries checks; read them, then replay with --allow-code")
+    sources = capsule.defect_sources()
+    compose(sources)
+    if is_recording:
+        checks = tuple(load_embedded_check(code) for code in capsule.checks)
+    else:
+        checks = tuple(load_check(path) for path in capsule.experiment.checks)
+    replayed = replay_capsule(capsule, driver or capsule.driver, sources, checks)
+    expects_same = not defects and (driver or capsule.driver) != "realtime"
+    code, remark = _compare(capsule, replayed) if expects_same else (int(replayed.verdict), "")
+    _show_replay(capsule, replayed, code, remark, output)
+    return code
+
+
+def _capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
+    """The capsule, and whether it is a recording (or made up from NAME:SEED)."""
+    path = Path(target)
+    if path.is_dir():
+        return read_capsule(path / "capsule.json"), True
+    if path.exists() or target.endswith(".json"):
+        return read_capsule(path), True
+    name, separator, seed_text = target.rpartition(":")
+    if not separator or not seed_text.isdecimal():
+        raise CapsuleError(f"{target} is neither a run directory, nor a capsule, nor NAME:SEED")
+    experiment = find_experiment(name, catalog.experiments)
+    seed = Seed().convert(seed_text, None, None)
+    return (
+        Capsule(
+            raidstorm_version=tool_version(),
+            experiment=experiment,
+            seed=seed,
+            driver="sim",
+            plan=resolve(experiment, seed),
+        ),
+        False,
+    )
+
+
+def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:
+    """The exit code, and a remark when the replay isn't what was recorded."""
+    expected = capsule.expected
+    code = int(replayed.verdict)
+    if replayed.divergence or expected is None or capsule.schedule is None:
+        return code, ""
+    if replayed.fingerprint == expected.fingerprint:
+        return code, "the fingerprint is the recorded one"
+    if capsule.raidstorm_version == tool_version() and code == expected.verdict:
+        return code, (
+            f"the fingerprint {replayed.fingerprint} is not the recorded {expected.fingerprint}: "
+            "the code has changed since"
+        )
+    return code, (
+        f"the recorded run ended {NAMES.get(expected.verdict, expected.verdict)} with fingerprint "
+        f"{expected.fingerprint}, this one has {replayed.fingerprint}"
+    )
+
+
+def _show_replay(capsule: Capsule, replayed: Replayed, code: int, remark: str, output: str) -> None:
+    if output == "json":
+        summary_ = {
+            "experiment": capsule.experiment.name,
+            "seed": capsule.seed,
+            "exit_code": code,
+            "fingerprint": replayed.fingerprint,
+            "expected": capsule.expected,
+            "steps": replayed.steps,
+            "findings": replayed.findings,
+            "divergence": replayed.divergence,
+            "remark": remark,
+        }
+        sys.stdout.buffer.write(msgspec.json.encode(summary_) + b"\n")
+        sys.stdout.flush()
+        return
+    screen = Screen(quiet=False)
+    defects = ", ".join(defect.id for defect in capsule.defects) or "none"
+    screen.say(f"{capsule.experiment.name}: seed {capsule.seed}, defects: {defects}", "bold")
+    if replayed.divergence:
+        screen.say(f"the schedule no longer applies: {replayed.divergence}", "red")
+        return
+    screen.say(
+        f"{NAMES[int(replayed.verdict)]} after {replayed.steps} steps, fingerprint {replayed.fingerprint}",
+        "green" if code == 0 else "red",
+    )
+    if replayed.findings:
+        screen.say(replayed.findings[0].summary)
+    for line in replayed.story:
+        screen.say(f"  {line}")
+    if remark:
+        screen.say(remark)

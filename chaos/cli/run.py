@@ -1,0 +1,194 @@
+"""``raidstorm run``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from chaos.campaign import Facet, Report, Request, run_campaign
+from chaos.catalog import find_experiment
+from chaos.checkers import Verdict
+from chaos.checkers.finding import worst
+from chaos.cli.parameters import INTERRUPTED, Catalog, Duration, Seed
+from chaos.code import load_check
+from chaos.interrupt import Interrupt
+from chaos.reach import add_reach
+from chaos.report import NAMES, Screen, state_of
+from chaos.run import DRIVERS, RunResult, RunSpec
+from chaos.store import Store
+from workers.defects.loader import compose, read_defect
+
+DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
+
+
+@click.command("run")
+@click.argument("names", nargs=-1, required=True, metavar="NAME|module:NAME|FILE.py|FILE.toml ...")
+@click.option("--seeds", type=click.IntRange(min=1), help="How many seeds to run.")
+@click.option("--seed", type=Seed(), help="The first seed [0]; alone, the only one.")
+@click.option("--driver", type=click.Choice(list(DRIVERS)), default="sim", show_default=True)
+@click.option(
+    "--defect", "defects", multiple=True, metavar="ID|FILE.py", help="Turn a defect on; repeatable."
+)
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--for", "seconds", type=Duration(), help="Run new seeds for a time: 20s, 5m, 8h.")
+@click.option("-x", "stop_on_first", is_flag=True, help="Stop at the first failure.")
+@click.option("--out", default="runs", show_default=True, help="Where failing runs are kept.")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+@click.pass_obj
+def run_command(
+    catalog: Catalog,
+    names: tuple[str, ...],
+    seeds: int | None,
+    seed: int | None,
+    driver: str,
+    defects: tuple[str, ...],
+    jobs: int,
+    seconds: float | None,
+    stop_on_first: bool,
+    out: str,
+    output: str,
+) -> int:
+    """Run experiments or suites, and judge every run.
+
+    Without --seeds and --for, a driver's usual number of seeds is run. A suite brings its own numbers,
+    drivers and defects.
+    """
+    parts = _parts(
+        catalog,
+        names,
+        Facet(
+            experiment="",
+            driver=driver,
+            seeds=_number_of_seeds(seeds, seed, seconds, driver),
+            seconds=seconds,
+            defects=defects,
+            stop_on_first=stop_on_first,
+        ),
+    )
+    interrupt = Interrupt()
+    interrupt.install()
+    screen = Screen(quiet=output == "json")
+    # Everything is looked up before the first run: a typing error must not show after an hour.
+    requests = [_request(catalog, facet, seed or 0, jobs, out) for facet in parts]
+    Store(Path(out))
+    reports = []
+    for facet, request in zip(parts, requests, strict=True):
+        reports.append(_run_part(screen, request, interrupt, facet.expect_code))
+        if interrupt.requested:
+            break
+    codes = [
+        _code_of_part(report, facet.expect_code)
+        for report, facet in zip(reports, parts, strict=False)
+    ]
+    code = INTERRUPTED if interrupt.requested else int(worst([Verdict(code) for code in codes]))
+    if output == "json":
+        _print_json(reports, names, code)
+    elif len(reports) > 1:
+        screen.say()
+        screen.say(
+            f"{len(reports)} parts: {'all as they must be' if code == 0 else NAMES[code]}",
+            "bold green" if code == 0 else "bold red",
+        )
+    return code
+
+
+def _number_of_seeds(
+    seeds: int | None, seed: int | None, seconds: float | None, driver: str
+) -> int | None:
+    if seeds is not None:
+        return seeds
+    if seconds is not None:
+        return None
+    return 1 if seed is not None else DEFAULT_SEEDS[driver]
+
+
+def _parts(catalog: Catalog, names: tuple[str, ...], template: Facet) -> list[Facet]:
+    parts: list[Facet] = []
+    for name in names:
+        if name in catalog.suites:
+            parts += catalog.suites[name][1]
+        else:
+            parts.append(msgspec.structs.replace(template, experiment=name))
+    return parts
+
+
+def _request(catalog: Catalog, facet: Facet, first_seed: int, jobs: int, out: str) -> Request:
+    sources = tuple(read_defect(name) for name in facet.defects)
+    compose(sources)
+    experiment = find_experiment(facet.experiment, catalog.experiments)
+    for path in experiment.checks:
+        load_check(path)
+    spec = RunSpec(
+        experiment=experiment,
+        driver=facet.driver,
+        defects=sources,
+        defect_arguments=facet.defects,
+        experiment_argument=facet.experiment,
+        out=out,
+    )
+    return Request(
+        spec=spec,
+        first_seed=first_seed,
+        seeds=facet.seeds,
+        seconds=facet.seconds,
+        jobs=jobs,
+        stop_on_first=facet.stop_on_first,
+    )
+
+
+def _run_part(screen: Screen, request: Request, interrupt: Interrupt, expect_code: int) -> Report:
+    spec = request.spec
+    last = "..." if request.seeds is None else f"..{request.first_seed + request.seeds - 1}"
+    heading = f"{spec.experiment.name}: driver {spec.driver}, seeds {request.first_seed}{last}"
+    if request.seconds is not None:
+        heading += f", for {request.seconds:g} s"
+    if spec.defects:
+        heading += ", with defect " + ", ".join(defect.id for defect in spec.defects)
+    screen.say()
+    screen.say(heading, "bold")
+    failed = 0
+    with screen.progress(spec.experiment.name, request.seeds) as progress:
+        task = progress.task_ids[0]
+
+        def show(result: RunResult) -> None:
+            nonlocal failed
+            failed += bool(result.findings)
+            progress.update(task, advance=1, state=state_of(result, failed))
+
+        report = run_campaign(request, interrupt, show)
+    screen.report(report, expect_code)
+    return report
+
+
+def _code_of_part(report: Report, expect_code: int) -> int:
+    """A part that must fail and doesn't is a canary that was not caught."""
+    if report.exit_code == expect_code:
+        return 0
+    if expect_code and report.exit_code == 0:
+        return int(Verdict.NOT_EXERCISED)
+    return report.exit_code if report.exit_code != INTERRUPTED else 0
+
+
+def _print_json(reports: list[Report], names: tuple[str, ...], code: int) -> None:
+    if len(reports) == 1 and len(names) == 1:
+        whole: Any = msgspec.structs.replace(reports[0], exit_code=code)
+    else:
+        total = Report(
+            ",".join(names),
+            ",".join(sorted({report.driver for report in reports})),
+            ",".join(report.seeds for report in reports),
+        )
+        for report in reports:
+            for field in ("runs", "valid", "invalid", "unknown", "crashed", "hung", "steps"):
+                setattr(total, field, getattr(total, field) + getattr(report, field))
+            total.seconds = round(total.seconds + report.seconds, 3)
+            add_reach(total.reach, report.reach)
+            total.failures += report.failures
+        total.exit_code = code
+        whole = {**msgspec.structs.asdict(total), "parts": reports}
+    sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")
+    sys.stdout.flush()

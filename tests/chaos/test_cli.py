@@ -1,0 +1,258 @@
+"""The command line: bad input is one clear sentence and code 2; good output is what it says."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, SEED_DEFECT, raidstorm, run_json
+
+NOBODY = 65534
+SAME_METHOD = """
+from workers.raid import array
+class Other(array.RaidChannel):
+    def create(self):
+        return True
+"""
+
+
+def assert_refused(done, *words: str) -> None:
+    """Code 2, one sentence with these words, no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], ["there is no experiment or suite 'nothing'"]),
+        (["baseline", "nothing"], ["there is no experiment or suite 'nothing'"]),
+        (["baseline", "--seed", "-1"], ["-1 is not a seed"]),
+        (["baseline", "--seed", "x"], ["'x' is not a seed"]),
+        (["baseline", "--seed", "1.5"], ["'1.5' is not a seed"]),
+        (["baseline", "--seed", str(2**64)], ["is not a seed"]),
+        (["baseline", "--seeds", "0"], ["--seeds", "0"]),
+        (["baseline", "--jobs", "0"], ["--jobs", "0"]),
+        (["baseline", "--for", "soon"], ["'soon' is not a duration"]),
+        (["baseline", "--for", "-3s"], ["'-3s' is not a duration"]),
+        (["baseline", "--for", "nan"], ["'nan' is not a duration"]),
+        (["baseline", "--driver", "dream"], ["--driver", "dream"]),
+        (["baseline", "--defect", "nothing"], ["there is no defect 'nothing'"]),
+        (["baseline", "--defect", "absent.py"], ["absent.py can't be read"]),
+        (["absent.toml"], ["absent.toml can't be read"]),
+        (["absent.py"], ["absent.py can't be read"]),
+        (["no_such_module:X"], ["module no_such_module can't be imported"]),
+        ([], ["Missing argument"]),
+    ],
+)
+def test_bad_arguments_of_run(tmp_path, arguments, words):
+    assert_refused(raidstorm("run", *arguments, "--out", str(tmp_path / "runs")), *words)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("mine.toml", 'name = "x"\ncolour = 3\n', ["unknown field `colour`"]),
+        ("mine.toml", "name = ", ["mine.toml is not a valid experiment"]),
+        ("mine.toml", 'name = "x"\nreactors = [1, 99]\n', ["reactors", "[1, 8]"]),
+        (
+            "mine.toml",
+            'name = "x"\nchecks = ["nowhere:f"]\n',
+            ["check nowhere:f can't be imported"],
+        ),
+        ("mine.toml", 'name = "../x"\n', ["name"]),
+        ("mine.py", "def broken(:\n", ["syntax error in line 1"]),
+        ("mine.py", "1 / 0\n", ["ZeroDivisionError"]),
+        ("mine.py", "x = 1\n", ["has 0 experiments"]),
+    ],
+)
+def test_bad_experiment_files(tmp_path, name, text, words):
+    path = tmp_path / name
+    path.write_text(text)
+    assert_refused(raidstorm("run", str(path), "--out", str(tmp_path / "runs")), *words)
+
+
+def test_bad_defect_files(tmp_path):
+    broken, other = tmp_path / "broken.py", tmp_path / "other.py"
+    broken.write_text("class X(:\n")
+    other.write_text(SAME_METHOD)
+    out = str(tmp_path / "runs")
+    done = raidstorm("run", "baseline", "--defect", str(broken), "--out", out)
+    assert_refused(done, "defect broken has a syntax error in line 1")
+    options = ["--defect", SEED_DEFECT, "--defect", str(other)]
+    done = raidstorm("run", "baseline", *options, "--out", out)
+    assert_refused(done, f"{SEED_DEFECT} and other both replace RaidChannel.create")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ["is not JSON, or was cut short"]),
+        (b'{"format": "raidstorm cap', ["is not JSON, or was cut short"]),
+        (b"\x00\xff\x17", ["is not JSON, or was cut short"]),
+        (b"[1, 2]", ["is not a raidstorm capsule"]),
+        (b'{"format": "something"}', ["is not a raidstorm capsule"]),
+        (
+            b'{"format": "raidstorm capsule", "format_version": 99}',
+            ["written by a newer raidstorm", "version 99"],
+        ),
+        (b'{"format": "raidstorm capsule", "format_version": 1}', ["is not a valid capsule"]),
+    ],
+)
+def test_bad_capsules(tmp_path, content, words):
+    path = tmp_path / "capsule.json"
+    path.write_bytes(content)
+    assert_refused(raidstorm("replay", str(path)), *words)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "target", ["nowhere", "baseline", "baseline:x", "baseline:-1", "gone.json"]
+)
+def test_bad_replay_targets(target):
+    assert_refused(raidstorm("replay", target), target.partition(":")[0])
+
+
+def test_directory_that_is_no_run_is_refused(tmp_path):
+    assert_refused(raidstorm("replay", str(tmp_path)), "can't be read")
+
+
+def test_output_directory_that_is_a_file_is_refused(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious")
+    assert_refused(raidstorm("run", "baseline", "--seed", "1", "--out", str(path)), str(path))
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody without rights")
+def test_output_directory_without_rights_is_refused(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o755)
+
+    # Everything is imported before the rights go: the code may lie where nobody may look.
+    program = (
+        "import os, sys, raidstorm, chaos.cli, experiments.suites\n"
+        f"os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+        "raidstorm.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", "baseline", "--seed", "1", "--out", str(closed)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert_refused(done, "closed can't be")
+    assert list(closed.iterdir()) == []
+
+
+@pytest.mark.parametrize("package", ["chaos", "workers", "experiments"])
+def test_foreign_package_that_shadows_ours_is_named(tmp_path, package):
+    foreign = tmp_path / package
+    foreign.mkdir()
+    (foreign / "__init__.py").write_text("")
+    # As the console script starts: the script's own directory first, then PYTHONPATH, then site-packages.
+    script = tmp_path / "bin"
+    script.mkdir()
+    program = f"import sys; sys.path.append({str(ROOT)!r}); import raidstorm; raidstorm.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "list"],
+        capture_output=True,
+        text=True,
+        cwd=script,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert_refused(done, f"package {package!r}", "shadows")
+
+
+def test_json_is_one_object_with_every_promised_field(tmp_path):
+    report = run_json("connect-during-rebuild", "--seeds", "30", out=tmp_path / "runs")
+    promised = {"experiment", "driver", "seeds", "runs", "steps", "seconds", "exit_code"}
+    promised |= {"valid", "invalid", "unknown", "crashed", "hung"}
+    promised |= {"reach", "failures", "fingerprints"}
+    assert promised <= set(report)
+    assert report["runs"] == len(report["fingerprints"]) == 30
+    assert all(len(value) == 32 for value in report["fingerprints"].values())
+    assert not list((tmp_path / "runs" / "connect-during-rebuild").iterdir())
+    lines = (tmp_path / "runs" / "index.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in lines] == list(range(30))
+
+
+def test_fingerprints_of_more_than_fifty_seeds_are_left_out(tmp_path):
+    report = run_json("baseline", "--seeds", "51", out=tmp_path / "runs")
+    assert report["fingerprints"] == {}
+
+
+def test_failing_run_directory_holds_what_the_readme_of_it_says(tmp_path):
+    out = tmp_path / "runs"
+    report = run_json(
+        *("connect-during-rebuild", "--seeds", "20", "-x", "--defect", SEED_DEFECT), out=out
+    )
+    failure = report["failures"][0]
+    folder = Path(failure["run_dir"])
+    names = {path.name for path in folder.iterdir()}
+    assert {"capsule.json", "history.jsonl", "result.json", "trace.log", "README.txt"} <= names
+    assert (out / "latest-failure").resolve() == folder.resolve()
+    trace = (folder / "trace.log").read_text()
+    assert "CRASH on reactor" in trace.splitlines()[-1]
+    assert failure["replay"] in (folder / "README.txt").read_text()
+    steps = json.loads((folder / "capsule.json").read_text())["schedule"]
+    assert len(steps) == report["steps"] or report["runs"] > 1
+
+
+def test_state_that_was_not_reached_is_not_a_pass(tmp_path):
+    toml = tmp_path / "idle.toml"
+    toml.write_text('name = "idle"\n[reach]\nrebuilds_finished = 1\n')
+    report = run_json(str(toml), "--seeds", "20", out=tmp_path / "runs")
+    assert report["exit_code"] == 7
+    assert report["missing"] == ["rebuilds_finished: 0 of 1"]
+
+
+def test_suite_with_an_uncaught_canary_fails():
+    from chaos.campaign import Report
+    from chaos.cli.run import _code_of_part
+
+    quiet = Report("x", "sim", "0..9")
+    assert _code_of_part(quiet, 5) == 7
+    quiet.exit_code = 5
+    assert _code_of_part(quiet, 5) == 0
+    assert _code_of_part(quiet, 0) == 5
+
+
+def test_list_names_everything():
+    done = raidstorm("list")
+    for word in (
+        "connect-during-rebuild",
+        "smoke",
+        SEED_DEFECT,
+        "disk_pull",
+        "register",
+        "lockstep",
+    ):
+        assert word in done.stdout
+    assert raidstorm("list", "drivers").stdout.splitlines()[0] == "drivers"
+
+
+def test_python_m_experiments_is_the_same_program(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "list", "suites"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout == raidstorm("list", "suites").stdout
+
+
+def test_help_tells_the_exit_codes():
+    done = raidstorm("--help")
+    assert "5 the target crashed" in " ".join(done.stdout.split())

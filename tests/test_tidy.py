@@ -1,0 +1,71 @@
+"""The code base is checked like the program: format, lint, types, layers, and what must never be in it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+
+BIN = Path(sys.executable).parent
+LINES_MAX = 400
+FOREVER_OUT = re.compile(r"/(home|root|work|Users)/[a-z]")
+
+
+def tracked(pattern: str) -> list[Path]:
+    """Files under version control, or all of them where there is none."""
+    done = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", pattern],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    if done.returncode == 0:
+        return [ROOT / name for name in done.stdout.splitlines() if (ROOT / name).exists()]
+    return [path for path in ROOT.glob(pattern) if ".venv" not in path.parts]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ruff", "format", "--check", "."], ["ruff", "check", "."], ["mypy"], ["lint-imports"]],
+    ids=lambda command: " ".join(command),
+)
+def test_tool_has_nothing_to_say(command):
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_modules_stay_small():
+    for path in tracked("*.py"):
+        lines = len(path.read_text().splitlines())
+        assert lines <= LINES_MAX, f"{path} has {lines} lines; cut it"
+
+
+def test_no_path_of_a_machine_is_in_the_tree():
+    for pattern in ("*.py", "*.md", "*.toml", "*.txt", "Makefile"):
+        for path in tracked(pattern):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                assert not FOREVER_OUT.search(line) or "FOREVER_OUT" in line, f"{path}:{number}"
+
+
+def test_every_module_says_what_it_is():
+    for folder in ("workers", "chaos", "experiments"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert path.read_text().startswith('"""'), f"{path} has no docstring"
+
+
+def test_engine_has_no_place_made_for_a_defect():
+    ids = [path.stem for path in (ROOT / "workers" / "defects").glob("*.py")]
+    for path in (ROOT / "workers").rglob("*.py"):
+        if path.parent.name == "defects":
+            continue
+        text = path.read_text()
+        for name in ids:
+            if name not in ("__init__", "loader"):
+                assert name not in text
+                assert name.replace("_", "-") not in text
