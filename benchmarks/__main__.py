@@ -93,6 +93,7 @@ def seeds_per_second() -> dict[str, float]:
                 defects=(),
                 defect_arguments=(),
                 experiment_argument=EXPERIMENT.name,
+                program="raidstorm",
                 out=out,
             )
             request = Request(

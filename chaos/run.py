@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -49,6 +50,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     defects: tuple[DefectSource, ...]
     defect_arguments: tuple[str, ...]  # as the user gave them, for replay lines
     experiment_argument: str
+    program: str  # how the user called raidstorm, for lines to paste
     out: str
 
 
@@ -196,7 +198,8 @@ class Runner:
         if findings:
             labels = make_labels(head.plan, head.seed)
             story = Storyteller(execution, labels).tell(findings[0])
-            replay = f"raidstorm replay {path}" + (" --allow-code" if head.carries_code else "")
+            words = [self.spec.program, "replay", shlex.quote(str(path))]
+            replay = " ".join([*words, "--allow-code"] if head.carries_code else words)
             expected = Expected(
                 int(verdict), findings[0].signature, execution.fingerprint, execution.steps
             )
@@ -247,11 +250,11 @@ class Runner:
     def replay_by_seed(self, seed: int) -> str:
         """The line that runs a seed again without its directory."""
         spec = self.spec
-        words = ["raidstorm", "replay", f"{spec.experiment_argument}:{seed}"]
+        words = [spec.program, "replay", shlex.quote(f"{spec.experiment_argument}:{seed}")]
         if spec.driver != "sim":
             words += ["--driver", spec.driver]
         for defect in spec.defect_arguments:
-            words += ["--defect", defect]
+            words += ["--defect", shlex.quote(defect)]
         return " ".join(words)
 
 

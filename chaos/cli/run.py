@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -96,6 +99,17 @@ def run_command(
     return code
 
 
+def command_name() -> str:
+    """How to call this program again from here, in a line to paste."""
+    script = Path(sys.argv[0])
+    if script.name != "raidstorm":
+        return f"{shlex.quote(os.path.relpath(sys.executable))} -m experiments"
+    found = shutil.which("raidstorm")
+    if found is not None and Path(found).resolve() == script.resolve():
+        return "raidstorm"
+    return shlex.quote(os.path.relpath(script))
+
+
 def _number_of_seeds(
     seeds: int | None, seed: int | None, seconds: float | None, driver: str
 ) -> int | None:
@@ -128,6 +142,7 @@ def _request(catalog: Catalog, facet: Facet, first_seed: int, jobs: int, out: st
         defects=sources,
         defect_arguments=facet.defects,
         experiment_argument=facet.experiment,
+        program=command_name(),
         out=out,
     )
     return Request(
