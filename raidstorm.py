@@ -10,8 +10,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-PACKAGES = ("workers", "chaos", "experiments")
+# Each package with a file that only ours has.
+PACKAGES = {"workers": "engine.py", "chaos": "campaign.py", "experiments": "suites.py"}
 USAGE = 2
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -20,11 +22,14 @@ def main() -> None:
     if sentence:
         sys.stderr.write(f"raidstorm: {sentence}\n")
         sys.exit(USAGE)
-    from chaos.cli import run_command_line
-    from experiments import EXPERIMENTS
-    from experiments.suites import SUITES
+    try:
+        from chaos.cli import run_command_line
+        from experiments.catalog import EXPERIMENTS
+        from experiments.suites import SUITES
 
-    run_command_line(EXPERIMENTS, SUITES)
+        run_command_line(EXPERIMENTS, SUITES)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def what_is_wrong() -> str:
@@ -32,12 +37,14 @@ def what_is_wrong() -> str:
     if sys.flags.optimize:
         return "python -O removes the engine's assertions, which are its crash detector; run without -O"
     home = Path(__file__).resolve().parent
-    for package in PACKAGES:
+    for package, own_file in PACKAGES.items():
         found = importlib.util.find_spec(package)
         origin = found.origin if found is not None else None
-        if origin is None or Path(origin).resolve().parent.parent != home:
+        folder = Path(origin).resolve().parent if origin is not None else None
+        if folder is None or folder.parent != home or not (folder / own_file).exists():
+            where = origin or "a directory without __init__.py"
             return (
-                f"the package {package!r} that Python finds ({origin or 'none'}) is not raidstorm's own; "
+                f"the package {package!r} that Python finds ({where}) is not raidstorm's own; "
                 "another installed package or a directory on PYTHONPATH shadows it; use a clean "
                 "virtual environment"
             )

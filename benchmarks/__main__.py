@@ -22,7 +22,7 @@ from chaos.interrupt import Interrupt
 from chaos.judge import judge
 from chaos.reach import count_reach
 from chaos.run import RunSpec, make_driver
-from experiments import EXPERIMENTS
+from experiments.catalog import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS["connect-during-rebuild"]
 ROUNDS = 7

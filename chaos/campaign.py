@@ -11,18 +11,21 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
 from multiprocessing.util import Finalize
 from pathlib import Path
 
 import msgspec
 
+from chaos.capsule import DriverName
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
+from chaos.doctor import clean
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
-from chaos.experiment import Experiment
-from chaos.interrupt import Interrupt
-from chaos.reach import NAMES, add_reach
+from chaos.experiment import REACH_NAMES, Experiment
+from chaos.interrupt import Interrupt, shielded
+from chaos.reach import add_reach
 from chaos.run import Runner, RunResult, RunSpec
 from chaos.store import Store
 from workers.main import die_with_parent
@@ -33,13 +36,14 @@ FAILURES_SHOWN_MAX = 100
 GATE_RUNS_MIN = {"sim": 20, "lockstep": 20, "realtime": 5}
 CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
 WAIT_SECONDS = 0.2
+INTERRUPT_SECONDS_MAX = 3.0
 
 
 class Facet(msgspec.Struct, frozen=True, kw_only=True):
     """One part of a suite."""
 
     experiment: str
-    driver: str
+    driver: DriverName
     seeds: int | None = None
     seconds: float | None = None
     defects: tuple[str, ...] = ()
@@ -50,6 +54,8 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
 class Failure(msgspec.Struct, frozen=True):
     """One failing run in a report."""
 
+    experiment: str
+    driver: str
     seed: int
     code: int
     check: str
@@ -76,7 +82,7 @@ class Report(msgspec.Struct):
     steps: int = 0
     seconds: float = 0.0
     exit_code: int = 0
-    reach: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(NAMES, 0))
+    reach: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REACH_NAMES, 0))
     missing: list[str] = []
     failures: list[Failure] = []
     failures_left_out: int = 0
@@ -103,14 +109,16 @@ class Report(msgspec.Struct):
         if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
             self.fingerprints[str(result.seed)] = result.fingerprint
         if result.findings and len(self.failures) < FAILURES_SHOWN_MAX:
-            self.failures.append(_failure(result))
+            self.failures.append(_failure(self, result))
         elif result.findings:
             self.failures_left_out += 1
 
 
-def _failure(result: RunResult) -> Failure:
+def _failure(report: Report, result: RunResult) -> Failure:
     first = result.findings[0]
     return Failure(
+        experiment=report.experiment,
+        driver=report.driver,
         seed=result.seed,
         code=int(result.verdict),
         check=first.check,
@@ -152,9 +160,15 @@ def run_campaign(
                 on_result(result)
                 if result.findings and request.stop_on_first:
                     break
+    except KeyboardInterrupt:
+        # The second wish to stop; what has run is reported all the same.
+        interrupt.requested = True
     except (DriverError, BrokenProcessPool) as error:
         report.error = str(error)
         verdicts.append(Verdict.BROKEN)
+    finally:
+        # Of job processes that were killed; the living ones tidy up themselves.
+        clean(owners=_job_pids)
     report.interrupted = interrupt.requested
     report.seconds = round(time.monotonic() - begun, 3)
     report.failures.sort(key=lambda failure: failure.seed)
@@ -214,14 +228,15 @@ def _in_this_process(
 # Over several processes: each keeps one runner, and so one driver, from seed to seed.
 
 _runner: Runner | None = None
+_job_pids: set[int] = set()
 
 
-def _start_job(spec: RunSpec, parent_pid: int) -> None:
+def _start_job(spec: RunSpec, parent_pid: int, stop: Event) -> None:
     global _runner  # a pool process has no other place to keep things between tasks
     die_with_parent(parent_pid)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    runner = Runner(spec, Store(Path(spec.out)))
+    runner = Runner(spec, Store(Path(spec.out)), stop.is_set)
     _runner = runner
     # Before the process waits for its own children, end them.
     Finalize(runner, runner.close, exitpriority=100)
@@ -229,7 +244,15 @@ def _start_job(spec: RunSpec, parent_pid: int) -> None:
 
 def _run_seeds(seeds: list[int]) -> list[RunResult]:
     assert _runner is not None, "a pool process is started with its runner"
-    return [_runner.run_seed(seed) for seed in seeds]
+    results: list[RunResult] = []
+    for seed in seeds:
+        if _runner.interrupted():
+            break
+        try:
+            results.append(_runner.run_seed(seed))
+        except InterruptedRunError:
+            break
+    return results
 
 
 def _in_processes(
@@ -240,7 +263,7 @@ def _in_processes(
     for attempt in (1, 2):
         running: dict[Future[list[RunResult]], list[int]] = {}
         try:
-            yield from _over_pool(request, seeds, lost, running)
+            yield from _over_pool(request, interrupt, seeds, lost, running)
         except BrokenProcessPool:
             # A process was killed from outside: run again, once, what was under way.
             lost = sorted(running.values())
@@ -252,21 +275,34 @@ def _in_processes(
 
 def _over_pool(
     request: Request,
+    interrupt: Interrupt,
     seeds: Iterator[int],
     again: list[list[int]],
     running: dict[Future[list[RunResult]], list[int]],
 ) -> Iterator[RunResult]:
     size = CHUNK_SEEDS[request.spec.driver]
     chunks = itertools.chain(again, iter(lambda: list(itertools.islice(seeds, size)), []))
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
     pool = ProcessPoolExecutor(
         request.jobs,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=context,
         initializer=_start_job,
-        initargs=(request.spec, os.getpid()),
+        initargs=(request.spec, os.getpid(), stop),
     )
+
+    def submit(chunk: list[int]) -> None:
+        with shielded():
+            future: Future[list[RunResult]] = Future()
+            running[future] = chunk  # not lost, should the pool be broken already
+            running[pool.submit(_run_seeds, chunk)] = chunk
+            del running[future]
+        _job_pids.update(child.pid or 0 for child in multiprocessing.active_children())
+
     try:
         for chunk in itertools.islice(chunks, 2 * request.jobs):
-            running[pool.submit(_run_seeds, chunk)] = chunk
+            submit(chunk)
+        asked_at: float | None = None
         while running:
             done, _ = wait(running, WAIT_SECONDS, FIRST_COMPLETED)
             for future in sorted(done, key=lambda future: running[future][0]):
@@ -274,6 +310,16 @@ def _over_pool(
                 del running[future]
                 chunk = next(chunks, [])
                 if chunk:
-                    running[pool.submit(_run_seeds, chunk)] = chunk
+                    submit(chunk)
+            if interrupt.requested:
+                stop.set()
+                asked_at = asked_at or time.monotonic()
+                if time.monotonic() - asked_at > INTERRUPT_SECONDS_MAX:
+                    break
     finally:
+        stop.set()
+        if running:
+            # Stuck, or not waited for: with a job process its workers end.
+            for child in multiprocessing.active_children():
+                child.kill()
         pool.shutdown(wait=True, cancel_futures=True)

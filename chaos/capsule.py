@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from chaos.code import EmbeddedCode, sha256
-from chaos.experiment import Experiment, Plan
+from chaos.experiment import Experiment, ExperimentError, Plan, fits, validate
 from chaos.labels import Labels
 from chaos.schedule import Step
+from chaos.steps_check import what_is_wrong
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
+DriverName = Literal["sim", "lockstep", "realtime"]
 FORMAT = "raidstorm capsule"
 FORMAT_VERSION = 1
 CAPSULE_BYTES_MAX = 512 * 1024 * 1024
@@ -48,7 +51,7 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     raidstorm_version: str
     experiment: Experiment
     seed: int
-    driver: str
+    driver: DriverName
     plan: Plan
     defects: list[CapsuleDefect] = []
     checks: list[EmbeddedCode] = []
@@ -89,8 +92,9 @@ def read_capsule(path: Path) -> Capsule:
     _check_head(path, data)
     try:
         capsule = msgspec.json.decode(data, type=Capsule)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise CapsuleError(f"{path} is not a valid capsule: {error}") from None
+    _check_run(path, capsule)
     for defect in capsule.defects:
         if defect.source is not None and sha256(defect.source) != defect.sha256:
             raise CapsuleError(f"{path}: the embedded defect {defect.id} doesn't match its SHA-256")
@@ -100,17 +104,40 @@ def read_capsule(path: Path) -> Capsule:
     return capsule
 
 
+def _check_run(path: Path, capsule: Capsule) -> None:
+    """Could this run ever have been? A capsule from outside may say anything."""
+    try:
+        validate(capsule.experiment)
+    except ExperimentError as error:
+        raise CapsuleError(f"{path}: {error}") from None
+    if not fits(capsule.experiment, capsule.plan):
+        raise CapsuleError(f"{path}: its plan is not one of its experiment; it was edited")
+    if capsule.schedule is None:
+        return
+    if capsule.expected is not None and capsule.expected.steps != len(capsule.schedule):
+        raise CapsuleError(
+            f"{path} has {len(capsule.schedule)} steps of {capsule.expected.steps} recorded ones; "
+            "it was edited or cut short"
+        )
+    for number, step in enumerate(capsule.schedule, 1):
+        wrong = what_is_wrong(step, capsule.plan.layout, capsule.plan.hosts)
+        if wrong:
+            raise CapsuleError(f"{path}: step {number} can't be taken: {wrong}")
+
+
 def _check_head(path: Path, data: bytes) -> None:
     try:
         head = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CapsuleError(
             f"{path} is not JSON, or was cut short; a capsule is one whole JSON object"
         ) from None
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise CapsuleError(f"{path} is not a raidstorm capsule")
     version = head.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if not isinstance(version, int) or version < 1:
+        raise CapsuleError(f"{path} has no valid format_version")
+    if version > FORMAT_VERSION:
         raise CapsuleError(
             f"{path} was written by a newer raidstorm (capsule version {version}, "
             f"this one reads up to {FORMAT_VERSION}); update raidstorm to replay it"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 import importlib
 import runpy
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
 from chaos.experiment import Experiment, ExperimentError, validate
+from workers.errors import ANYTHING_RAISED
 
 
-def find_experiment(argument: str, built_in: dict[str, Experiment]) -> Experiment:
+def find_experiment(
+    argument: str, built_in: dict[str, Experiment], suites: Collection[str] = ()
+) -> Experiment:
     """The experiment a user names; raises ExperimentError."""
     if argument in built_in:
         return validate(built_in[argument])
@@ -24,7 +28,7 @@ def find_experiment(argument: str, built_in: dict[str, Experiment]) -> Experimen
     if ":" in argument:
         module, _, name = argument.partition(":")
         return validate(_from_module(module, name))
-    close = difflib.get_close_matches(argument, built_in, n=1)
+    close = difflib.get_close_matches(argument, [*built_in, *suites], n=1)
     hint = f"; did you mean {close[0]}?" if close else "; 'raidstorm list' shows what there is"
     raise ExperimentError(f"there is no experiment or suite {argument!r}{hint}")
 
@@ -47,7 +51,7 @@ def _from_python_file(path: Path, name: str) -> Experiment:
         raise ExperimentError(
             f"{path} has a syntax error in line {error.lineno}: {error.msg}"
         ) from None
-    except Exception as error:  # noqa: BLE001  # a process's edge: the user's own code
+    except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise ExperimentError(f"{path} can't be run: {type(error).__name__}: {error}") from None
     return _pick(str(path), variables, name)
 
@@ -55,7 +59,7 @@ def _from_python_file(path: Path, name: str) -> Experiment:
 def _from_module(module: str, name: str) -> Experiment:
     try:
         variables = vars(importlib.import_module(module))
-    except Exception as error:  # noqa: BLE001  # a process's edge: the user's own code
+    except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise ExperimentError(f"module {module} can't be imported: {error}") from None
     return _pick(module, variables, name)
 

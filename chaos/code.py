@@ -10,6 +10,7 @@ from types import ModuleType
 import msgspec
 
 from chaos.checkers import Check
+from workers.errors import ANYTHING_RAISED
 
 
 class CodeError(Exception):
@@ -38,7 +39,7 @@ def load_check(path: str) -> Check:
     module_name, _, function_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # noqa: BLE001  # a process's edge: the user's own code
+    except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise CodeError(f"check {path} can't be imported: {error}") from None
     return _function(module, path, function_name)
 
@@ -56,7 +57,7 @@ def load_embedded_check(code: EmbeddedCode) -> Check:
     module = ModuleType("raidstorm_embedded_check")
     try:
         exec(compile(code.source, code.name, "exec"), module.__dict__)  # noqa: S102  # allowed by the user
-    except Exception as error:  # noqa: BLE001  # a process's edge: code from outside
+    except ANYTHING_RAISED as error:  # a process's edge: code from outside
         raise CodeError(f"embedded check {code.name} can't be loaded: {error}") from None
     return _function(module, code.name, code.name.partition(":")[2])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -49,15 +50,16 @@ def leftovers() -> list[segments.Leftover]:
     return segments.leftovers(folders())
 
 
-def clean() -> list[segments.Leftover]:
-    """Remove what dead owners left; what belongs to a living process is spared."""
+def clean(owners: set[int] | None = None) -> list[segments.Leftover]:
+    """Remove what dead owners (these, or all) left; what belongs to a living process is spared."""
     removed = []
     for leftover in leftovers():
-        if leftover.owner_is_alive:
+        if leftover.owner_is_alive or (owners is not None and leftover.owner_pid not in owners):
             continue
-        if leftover.path.is_dir():
-            shutil.rmtree(leftover.path, ignore_errors=True)
-        else:
-            leftover.path.unlink(missing_ok=True)
-        removed.append(leftover)
+        with contextlib.suppress(OSError):  # another user's: it stays, and is shown as left
+            if leftover.path.is_dir() and not leftover.path.is_symlink():
+                shutil.rmtree(leftover.path)
+            else:
+                leftover.path.unlink()
+            removed.append(leftover)
     return removed

@@ -122,6 +122,35 @@ def pair(value: Range) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
 
+# Every name a report may show, in the order of reports.
+REACH_NAMES = {
+    "connects": "hosts connected (admin queues)",
+    "io_queues_connected": "I/O queues connected",
+    "disconnects": "connections closed by hosts",
+    "reads": "reads answered",
+    "writes": "writes answered",
+    "flushes": "flushes answered",
+    "io_errors": "I/O answered with an error",
+    "rebuilds_started": "rebuilds started",
+    "rebuilds_finished": "rebuilds finished with success",
+    "rebuilds_ended_early": "rebuilds ended without success",
+    "connects_in_rebuild": "hosts connected while a rebuild ran",
+    "channels_created_in_rebuild": "namespace channels created while a rebuild ran",
+    "namespaces_attached": "namespaces attached",
+    "namespaces_detached": "namespaces detached",
+    "poll_groups_created": "poll groups born",
+    "disks_failed": "disks that began to fail all I/O",
+    "disks_pulled": "disks pulled out",
+    "disks_returned": "disks returned",
+    "read_errors_injected": "transient read errors injected",
+    "write_errors_injected": "transient write errors injected",
+    "members_failed": "members failed by the array after a write error",
+    "members_removed": "members removed from the array",
+    "reactor_stalls": "reactors stopped for a while",
+    "target_kills": "targets killed and restarted",
+    "crashes": "targets crashed by themselves",
+}
+
 # It names a directory of runs.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -151,6 +180,11 @@ _BOUNDS = {
 
 def validate(experiment: Experiment) -> Experiment:
     """The experiment itself; raises ExperimentError with what is out of bounds."""
+    try:
+        # In Python a field can hold anything; this looks at the types.
+        msgspec.convert(msgspec.to_builtins(experiment), Experiment)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ExperimentError(f"experiment {experiment.name!r} is not valid: {error}") from None
     if not _NAME.fullmatch(experiment.name):
         raise ExperimentError(
             f"an experiment's name {experiment.name!r} may have letters, digits, '-', '_' and '.', "
@@ -162,6 +196,12 @@ def validate(experiment: Experiment) -> Experiment:
     for planned in wanted:
         _check_bounds(experiment, f"{planned.kind} count", planned.count, 0, 1_000)
         _check_bounds(experiment, f"{planned.kind} between", planned.between, 0, RUN_PERMILLE)
+    for name, wanted_count in experiment.reach.items():
+        if name not in REACH_NAMES or wanted_count < 1:
+            raise ExperimentError(
+                f"experiment {experiment.name}: reach {name} = {wanted_count} is not a count of "
+                f"something that is counted; these are: {', '.join(REACH_NAMES)}"
+            )
     for fault in experiment.faults:
         _check_bounds(experiment, f"{fault.kind} lasting", fault.lasting, 0, RUN_PERMILLE)
     if pair(experiment.members)[1] + pair(experiment.spares)[1] > SLOTS_MAX:
@@ -177,6 +217,10 @@ def validate(experiment: Experiment) -> Experiment:
 
 def _check_bounds(experiment: Experiment, field: str, value: Range, low: int, high: int) -> None:
     first, last = pair(value)
+    if first > last:
+        raise ExperimentError(
+            f"experiment {experiment.name}: {field} = {value!r} has its low bound above its high one"
+        )
     if not low <= first <= last <= high:
         raise ExperimentError(
             f"experiment {experiment.name}: {field} = {value!r} must lie within [{low}, {high}]"
@@ -230,4 +274,25 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         disk_latency_us=pair(experiment.disk_latency_us),
         repair_delay=pair(experiment.repair_delay),
         planned=tuple(planned),
+    )
+
+
+def fits(experiment: Experiment, plan: Plan) -> bool:
+    """Is the plan one that some seed makes of the experiment, as far as sizes go?"""
+    layout = plan.layout
+
+    def within(value: int, wanted: Range) -> bool:
+        low, high = pair(wanted)
+        return low <= value <= high
+
+    return (
+        within(layout.reactors, experiment.reactors)
+        and within(layout.disk_blocks, experiment.blocks)
+        and 1 <= layout.window_blocks <= layout.disk_blocks
+        and within(plan.members, experiment.members)
+        and within(layout.disks - plan.members, experiment.spares)
+        and within(plan.hosts, experiment.hosts)
+        and within(plan.io_queues, experiment.io_queues)
+        and within(plan.queue_depth, experiment.queue_depth)
+        and 1 <= plan.poll_groups_at_start <= layout.reactors
     )

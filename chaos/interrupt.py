@@ -1,9 +1,21 @@
-"""Ctrl-C and SIGTERM: the first asks the run to end and write its reports, the second doesn't wait."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first asks the run to end and write its reports, the second doesn't wait."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import types
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def shielded() -> Iterator[None]:
+    """Processes started in here don't get SIGINT before they can decide what it means."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Interrupt:
@@ -16,9 +28,10 @@ class Interrupt:
         return self.requested
 
     def install(self) -> None:
-        """Take SIGINT and SIGTERM from now on."""
+        """Take the signals from now on."""
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGTERM, self._handle)
+        signal.signal(signal.SIGHUP, self._handle)
 
     def _handle(self, number: int, frame: types.FrameType | None) -> None:
         if self.requested:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import SEVERITY
+from chaos.code import CodeError
 from chaos.controller import Execution
+from workers.errors import ANYTHING_RAISED
 
 
 def judge(execution: Execution, more_checks: tuple[Check, ...] = ()) -> list[Finding]:
     """All findings of a run, the most severe verdict first."""
     findings = [finding for check, _ in CHECKS.values() for finding in check(execution)]
     for check in more_checks:
-        findings += check(execution)
+        findings += _ask(check, execution)
     return sorted(findings, key=lambda finding: SEVERITY.index(finding.verdict))
+
+
+def _ask(check: Check, execution: Execution) -> list[Finding]:
+    """A user's own check, which may do anything."""
+    name = getattr(check, "__name__", str(check))
+    try:
+        findings = list(check(execution))
+    except ANYTHING_RAISED as error:  # a process's edge: the user's own code
+        raise CodeError(f"check {name} failed: {type(error).__name__}: {error}") from None
+    if not all(isinstance(finding, Finding) for finding in findings):
+        raise CodeError(f"check {name} must return a list of findings")
+    return findings
 
 
 def verdict_of(findings: list[Finding]) -> Verdict:

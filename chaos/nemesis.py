@@ -24,6 +24,9 @@ FAULTS = {
 }
 
 
+HEALS = {"disk_heal": "injected I/O errors end", "disk_return": "a pulled disk is back"}
+
+
 class Due(msgspec.Struct, frozen=True):
     """A heal that comes due at a point of the chaos phase."""
 

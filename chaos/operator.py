@@ -17,6 +17,16 @@ OPERATIONS = {
     "namespace_detach": "the namespace is detached; every poll group gives its channel back",
     "poll_group_create": "a poll group is born on a reactor that has none",
 }
+METHODS = (
+    "bdev_raid_create",
+    "bdev_raid_delete",
+    "bdev_raid_add_base_bdev",
+    "bdev_raid_remove_base_bdev",
+    "bdev_raid_get_bdevs",
+    "nvmf_subsystem_add_ns",
+    "nvmf_subsystem_remove_ns",
+    "nvmf_create_poll_group",
+)
 assert set(OPERATIONS) == set(get_args(OperationKind))
 
 

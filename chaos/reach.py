@@ -4,38 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from chaos.experiment import REACH_NAMES
 from chaos.history import Completed, Crashed, Happened, History, Invoked, Restarted
 from chaos.schedule import Disconnect, Flush, Inject, OutsideStep, Read, Stall, Write
 from workers.protocol import Event
-
-# Every name a report may show, in the order of reports.
-NAMES = {
-    "connects": "hosts connected (admin queues)",
-    "io_queues_connected": "I/O queues connected",
-    "disconnects": "connections closed by hosts",
-    "reads": "reads answered",
-    "writes": "writes answered",
-    "flushes": "flushes answered",
-    "io_errors": "I/O answered with an error",
-    "rebuilds_started": "rebuilds started",
-    "rebuilds_finished": "rebuilds finished with success",
-    "rebuilds_ended_early": "rebuilds ended without success",
-    "connects_in_rebuild": "hosts connected while a rebuild ran",
-    "channels_created_in_rebuild": "namespace channels created while a rebuild ran",
-    "namespaces_attached": "namespaces attached",
-    "namespaces_detached": "namespaces detached",
-    "poll_groups_created": "poll groups born",
-    "disks_failed": "disks that began to fail all I/O",
-    "disks_pulled": "disks pulled out",
-    "disks_returned": "disks returned",
-    "read_errors_injected": "transient read errors injected",
-    "write_errors_injected": "transient write errors injected",
-    "members_failed": "members failed by the array after a write error",
-    "members_removed": "members removed from the array",
-    "reactor_stalls": "reactors stopped for a while",
-    "target_kills": "targets killed and restarted",
-    "crashes": "targets crashed by themselves",
-}
 
 _FAULTS = {
     "disk_failure": "disks_failed",
@@ -81,7 +53,7 @@ def count_reach(history: History) -> dict[str, int]:
                 counts["target_kills"] += 1
             case Crashed():
                 counts["crashes"] += 1
-    return {name: counts[name] for name in NAMES}
+    return {name: counts[name] for name in REACH_NAMES}
 
 
 def _count_io(counts: Counter[str], step: OutsideStep | None, status: int) -> None:

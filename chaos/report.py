@@ -68,7 +68,7 @@ class Screen:
             name += ", as it must be"
         rate = report.steps / report.seconds if report.seconds else 0
         self.say(
-            f"{name}: {report.runs} runs in {report.seconds:.1f} s ({rate:,.0f} steps/s): "
+            f"{name}: {_runs(report.runs)} in {report.seconds:.1f} s ({rate:,.0f} steps/s): "
             f"{report.valid} valid, {report.invalid} invalid, {report.unknown} unknown, "
             f"{report.crashed} crashed, {report.hung} hung",
             style,
@@ -93,13 +93,17 @@ class Screen:
         for signature, failures in list(groups.items())[:SHOWN_FAILURES_MAX]:
             first = failures[0]
             self.say()
-            self.say(f"  {NAMES[first.code]} in {len(failures)} runs: {signature}", "bold")
+            self.say(f"  {NAMES[first.code]} in {_runs(len(failures))}: {signature}", "bold")
             self.say(f"  seed {first.seed}: {first.summary}")
             for line in first.story:
                 self.say(f"    {line}")
             self.say(f"  replay: {first.replay}", "bold")
         if len(groups) > SHOWN_FAILURES_MAX:
             self.say(f"  and {len(groups) - SHOWN_FAILURES_MAX} more signatures; see index.jsonl")
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def state_of(result: RunResult, failed: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import Capsule, Expected, capsule_defect
+from chaos.capsule import Capsule, DriverName, Expected, capsule_defect
 from chaos.checkers import Check, Finding, Verdict
 from chaos.code import embed_check, load_check
 from chaos.controller import Controller, DivergenceError, Execution
@@ -46,7 +46,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     """What a campaign runs with every seed."""
 
     experiment: Experiment
-    driver: str
+    driver: DriverName
     defects: tuple[DefectSource, ...]
     defect_arguments: tuple[str, ...]  # as the user gave them, for replay lines
     experiment_argument: str
@@ -282,9 +282,10 @@ def replay_capsule(
     driver_name: str,
     defects: tuple[DefectSource, ...],
     checks: tuple[Check, ...],
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> Replayed:
     """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
-    driver = make_driver(driver_name, capsule.experiment)
+    driver = make_driver(driver_name, capsule.experiment, interrupted)
     try:
         if isinstance(driver, RealtimeDriver):
             execution = driver.run(capsule.plan, capsule.seed, defects, None)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -93,13 +94,16 @@ class Store:
                 continue
             except OSError as error:
                 raise StoreError(f"{path} can't be made: {error.strerror}") from None
-            write_capsule(path / "capsule.json", capsule)
+            with self._writing(path):
+                write_capsule(path / "capsule.json", capsule)
             return path
         raise StoreError(f"{parent} has too many runs named {base}")
 
     def discard(self, path: Path) -> None:
         """A passing run keeps only its index line."""
         shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # other runs are in it
+            path.parent.rmdir()
 
     def keep(
         self,
@@ -115,6 +119,28 @@ class Store:
         if self._kept[signature] > KEPT_PER_SIGNATURE_MAX:
             self.discard(path)
             return False
+        with self._writing(path):
+            self._write_all(path, capsule, execution, labels, result)
+        self.point("latest-failure", path)
+        return True
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """A run that can't be written whole is not left behind half."""
+        try:
+            yield
+        except OSError as error:
+            self.discard(path)
+            raise StoreError(f"{path} can't be written: {error.strerror}") from None
+
+    def _write_all(
+        self,
+        path: Path,
+        capsule: Capsule,
+        execution: Execution,
+        labels: Labels,
+        result: StoredResult,
+    ) -> None:
         write_capsule(path / "capsule.json", capsule)
         teller = Storyteller(execution, labels)
         encode = msgspec.json.encode
@@ -124,8 +150,6 @@ class Store:
         (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
         (path / "trace.log").write_text("\n".join(trace_lines(execution, teller)) + "\n")
         (path / "README.txt").write_text(README.format(replay=result.replay))
-        self.point("latest-failure", path)
-        return True
 
     def point(self, name: str, path: Path) -> None:
         """Let ``latest`` or ``latest-failure`` point to a run; a convenience that may not stop a run."""
@@ -149,5 +173,9 @@ class Store:
             ) from None
         try:
             os.write(descriptor, data)
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}/index.jsonl can't be written: {error.strerror}"
+            ) from None
         finally:
             os.close(descriptor)

@@ -1,12 +1,1 @@
-"""What we run. Each experiment is a value; suites.py puts them together."""
-
-from __future__ import annotations
-
-from chaos.experiment import Experiment
-from experiments.baseline import BASELINE
-from experiments.connect_during_rebuild import CONNECT_DURING_REBUILD
-from experiments.disk_failure import DISK_FAILURE
-
-EXPERIMENTS: dict[str, Experiment] = {
-    experiment.name: experiment for experiment in (BASELINE, DISK_FAILURE, CONNECT_DURING_REBUILD)
-}
+"""What we run: one file an experiment; ``catalog`` has them all, ``suites`` puts them together."""

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from workers.bdev.disk import Disk
 from workers.defects.loader import compose
+from workers.errors import ANYTHING_RAISED
 from workers.protocol import Crash, DefectSource, EngineStep, Layout, Outcome
 from workers.reactor import Reactor, StepNotPossibleError
 from workers.shared import ControlBlock
@@ -40,13 +41,13 @@ class Worker:
             return reactor.perform(step)
         except StepNotPossibleError:
             raise
-        except Exception as error:  # noqa: BLE001  # the edge: an exception inside the engine is a finding
+        except ANYTHING_RAISED as error:  # the edge: an exception inside the engine is a finding
             outcome = reactor.take_outcome()
             outcome.crash = describe_crash(reactor, error)
             return outcome
 
 
-def describe_crash(reactor: Reactor, error: Exception) -> Crash:
+def describe_crash(reactor: Reactor, error: BaseException) -> Crash:
     """What a crash looks like from outside."""
     frames = traceback.extract_tb(error.__traceback__)
     innermost = frames[-1]

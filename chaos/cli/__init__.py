@@ -15,6 +15,7 @@ from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
+from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.store import StoreError
@@ -63,9 +64,7 @@ def run_command_line(experiments: dict[str, Experiment], suites: Suites) -> None
         code = USAGE
     except DriverError as error:
         click.echo(f"raidstorm: {error}", err=True)
-    except (KeyboardInterrupt, click.Abort):
-        code = INTERRUPTED
-    except BrokenPipeError:
+    except (KeyboardInterrupt, InterruptedRunError, click.Abort, BrokenPipeError):
         code = INTERRUPTED
     except Exception:  # noqa: BLE001  # the process's edge
         traceback.print_exc()

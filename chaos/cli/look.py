@@ -59,4 +59,4 @@ def doctor_command(do_clean: bool) -> int:
             fine = False
     if not do_clean and not fine:
         screen.say("'raidstorm doctor --clean' removes what is left over")
-    return 0 if fine else int(Verdict.BROKEN)
+    return 0 if fine else int(Verdict.INVALID)

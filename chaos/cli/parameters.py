@@ -11,7 +11,7 @@ from chaos.campaign import Facet
 from chaos.experiment import Experiment
 
 Suites = dict[str, tuple[str, tuple[Facet, ...]]]
-SEED_MAX = 2**63 - 1
+SEED_MAX = 2**53 - 1  # JSON readers keep whole numbers up to here exact
 INTERRUPTED = 130
 
 
@@ -29,10 +29,10 @@ class Seed(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Parse, or fail with a sentence."""
-        try:
-            seed = int(value)
-        except ValueError:
+        text = str(value)
+        if not (text.removeprefix("-").isascii() and text.removeprefix("-").isdecimal()):
             self.fail(f"{value!r} is not a seed; a seed is a whole number from 0 on", param, ctx)
+        seed = int(text)
         if not 0 <= seed <= SEED_MAX:
             self.fail(f"{value} is not a seed; a seed lies between 0 and {SEED_MAX}", param, ctx)
         return seed

@@ -11,12 +11,13 @@ import msgspec
 from chaos.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
 from chaos.catalog import find_experiment
 from chaos.cli.parameters import Catalog, Seed
-from chaos.code import load_check, load_embedded_check
+from chaos.code import load_check, load_embedded_check, sha256
 from chaos.experiment import resolve
 from chaos.interrupt import Interrupt
 from chaos.report import NAMES, Screen
 from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
-from workers.defects.loader import compose, read_defect
+from workers.defects.loader import compose, read_defect, source_text
+from workers.protocol import DefectSource
 
 
 @click.command("replay")
@@ -40,11 +41,17 @@ def replay_command(
     allow_code: bool,
     output: str,
 ) -> int:
-    """Run one recorded run again, step for step, and judge it again."""
+    """Run one recorded run again, step for step, and judge it again.
+
+    Code that a capsule carries (defects and checks from files) runs only with --allow-code; checks also
+    when --defect replaces the defects.
+    """
     interrupt = Interrupt()
     interrupt.install()
     capsule, is_recording = _capsule_of(catalog, target)
     if defects:
+        if "none" in defects and len(defects) > 1:
+            raise click.UsageError("--defect none stands alone")
         sources = () if defects == ("none",) else tuple(read_defect(name) for name in defects)
         capsule = msgspec.structs.replace(
             capsule, defects=[capsule_defect(source) for source in sources]
@@ -64,7 +71,7 @@ def replay_command(
         checks = tuple(load_embedded_check(code) for code in capsule.checks)
     else:
         checks = tuple(load_check(path) for path in capsule.experiment.checks)
-    replayed = replay_capsule(capsule, driver or capsule.driver, sources, checks)
+    replayed = replay_capsule(capsule, driver or capsule.driver, sources, checks, interrupt)
     expects_same = not defects and (driver or capsule.driver) != "realtime"
     code, remark = _compare(capsule, replayed) if expects_same else (int(replayed.verdict), "")
     _show_replay(capsule, replayed, code, remark, output)
@@ -74,9 +81,13 @@ def replay_command(
 def _capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
     """The capsule, and whether it is a recording (or made up from NAME:SEED)."""
     path = Path(target)
-    if path.is_dir():
+    try:
+        is_directory, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:
+        raise CapsuleError(f"{target} can't be read: {error}") from None
+    if is_directory:
         return read_capsule(path / "capsule.json"), True
-    if path.exists() or target.endswith(".json"):
+    if exists or target.endswith(".json"):
         return read_capsule(path), True
     name, separator, seed_text = target.rpartition(":")
     if not separator or not seed_text.isdecimal():
@@ -105,9 +116,16 @@ def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:
         return code, "the fingerprint is the recorded one"
     if capsule.raidstorm_version == tool_version() and code == expected.verdict:
         return code, (
-            f"the fingerprint {replayed.fingerprint} is not the recorded {expected.fingerprint}: "
-            "the code has changed since"
+            f"the fingerprint {replayed.fingerprint} is not the recorded {expected.fingerprint}; "
+            "the code, or the capsule, is not what it was"
         )
+    changed = [
+        defect.id
+        for defect in capsule.defects
+        if sha256(source_text(DefectSource(defect.id, defect.source))) != defect.sha256
+    ]
+    if changed:
+        return code, f"the defect {', '.join(changed)} is not what it was when this was recorded"
     return code, (
         f"the recorded run ended {NAMES.get(expected.verdict, expected.verdict)} with fingerprint "
         f"{expected.fingerprint}, this one has {replayed.fingerprint}"

@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from chaos.campaign import Facet, Report, Request, run_campaign
+from chaos.capsule import DriverName
 from chaos.catalog import find_experiment
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.cli.parameters import INTERRUPTED, Catalog, Duration, Seed
+from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.code import load_check
 from chaos.interrupt import Interrupt
 from chaos.reach import add_reach
@@ -47,7 +49,7 @@ def run_command(
     names: tuple[str, ...],
     seeds: int | None,
     seed: int | None,
-    driver: str,
+    driver: DriverName,
     defects: tuple[str, ...],
     jobs: int,
     seconds: float | None,
@@ -60,6 +62,11 @@ def run_command(
     Without --seeds and --for, a driver's usual number of seeds is run. A suite brings its own numbers,
     drivers and defects.
     """
+    if not out:
+        raise click.UsageError("--out needs the name of a directory")
+    if (seed or 0) + (seeds or 1) - 1 > SEED_MAX:
+        raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
+    _refuse_options_of_suites(catalog, names)
     parts = _parts(
         catalog,
         names,
@@ -99,6 +106,25 @@ def run_command(
     return code
 
 
+def _refuse_options_of_suites(catalog: Catalog, names: tuple[str, ...]) -> None:
+    """A suite has its own numbers; an option that would be ignored must not be given."""
+    context = click.get_current_context()
+    given = [
+        option
+        for option in ("seeds", "driver", "defects", "seconds", "stop_on_first")
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE
+    ]
+    for name in names:
+        if name in catalog.suites and given:
+            option = {"defects": "--defect", "seconds": "--for", "stop_on_first": "-x"}.get(
+                given[0], f"--{given[0]}"
+            )
+            raise click.UsageError(
+                f"{name} is a suite and brings its own {option}; give it without, or run its "
+                "experiments by name"
+            )
+
+
 def command_name() -> str:
     """How to call this program again from here, in a line to paste."""
     script = Path(sys.argv[0])
@@ -133,7 +159,7 @@ def _parts(catalog: Catalog, names: tuple[str, ...], template: Facet) -> list[Fa
 def _request(catalog: Catalog, facet: Facet, first_seed: int, jobs: int, out: str) -> Request:
     sources = tuple(read_defect(name) for name in facet.defects)
     compose(sources)
-    experiment = find_experiment(facet.experiment, catalog.experiments)
+    experiment = find_experiment(facet.experiment, catalog.experiments, catalog.suites)
     for path in experiment.checks:
         load_check(path)
     spec = RunSpec(
@@ -202,7 +228,11 @@ def _print_json(reports: list[Report], names: tuple[str, ...], code: int) -> Non
                 setattr(total, field, getattr(total, field) + getattr(report, field))
             total.seconds = round(total.seconds + report.seconds, 3)
             add_reach(total.reach, report.reach)
-            total.failures += report.failures
+            total.failures = [*total.failures, *report.failures]
+            total.missing = [*total.missing, *report.missing]
+            total.failures_left_out += report.failures_left_out
+            total.interrupted = total.interrupted or report.interrupted
+            total.error = total.error or report.error
         total.exit_code = code
         whole = {**msgspec.structs.asdict(total), "parts": reports}
     sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")

@@ -18,6 +18,7 @@ import msgspec
 import zmq
 
 from chaos.drivers.base import Counts, DriverError
+from chaos.interrupt import shielded
 from workers import segments
 from workers.bdev.disk import Disk
 from workers.main import (
@@ -93,7 +94,7 @@ class Processes:
 
     def _check_path(self) -> None:
         if len(os.fsencode(self.directory)) > SOCKET_PATH_BYTES_MAX - len("/reactor-00"):
-            raise DriverError(
+            raise segments.SegmentError(
                 f"{self.directory} is too long for a socket; set TMPDIR to a shorter path"
             )
 
@@ -136,7 +137,8 @@ class Processes:
             process = context.Process(
                 target=worker_main, args=(spec,), name=f"raidstorm reactor {number}", daemon=True
             )
-            process.start()
+            with shielded():
+                process.start()
             self._processes.append(process)
         ready = 0
         waited_ms = 0

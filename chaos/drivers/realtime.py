@@ -136,7 +136,7 @@ class RealtimeRun:
     def end(self) -> None:
         """Stop the free run on all workers, so that they can be used again, or end them."""
         self._continue_stalled()
-        deadline_rounds = 25
+        deadline_rounds = 10
         try:
             reactors = self.plan.layout.reactors
             for reactor in range(reactors):

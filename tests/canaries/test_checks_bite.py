@@ -6,7 +6,7 @@ from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import resolve
 from chaos.judge import judge
-from experiments import EXPERIMENTS
+from experiments.catalog import EXPERIMENTS
 from workers.protocol import DefectSource
 
 SEEDS_MAX = 60

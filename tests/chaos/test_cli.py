@@ -10,6 +10,9 @@ import pytest
 
 from tests.support import ROOT, SEED_DEFECT, raidstorm, run_json
 
+EXPERIMENT_OF_WRONG_TYPE = (
+    "from chaos.experiment import Experiment\nX = Experiment(name='x', reactors='q')\n"
+)
 NOBODY = 65534
 SAME_METHOD = """
 from workers.raid import array
@@ -71,12 +74,31 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
         ("mine.py", "def broken(:\n", ["syntax error in line 1"]),
         ("mine.py", "1 / 0\n", ["ZeroDivisionError"]),
         ("mine.py", "x = 1\n", ["has 0 experiments"]),
+        ("mine.py", "raise SystemExit(0)\n", ["can't be run"]),
+        ("mine.py", EXPERIMENT_OF_WRONG_TYPE, ["is not valid", "reactors"]),
+        ("mine.toml", 'name = "x"\nreactors = [3, 2]\n', ["low bound above its high one"]),
+        ("mine.toml", 'name = "x"\n[reach]\nconects = 1\n', ["reach conects", "connects"]),
     ],
 )
 def test_bad_experiment_files(tmp_path, name, text, words):
     path = tmp_path / name
     path.write_text(text)
     assert_refused(raidstorm("run", str(path), "--out", str(tmp_path / "runs")), *words)
+
+
+@pytest.mark.parametrize(
+    "options", [["--seeds", "5"], ["--driver", "sim"], ["-x"], ["--for", "3s"]]
+)
+def test_option_that_a_suite_would_ignore_is_refused(tmp_path, options):
+    done = raidstorm("run", "smoke", *options, "--out", str(tmp_path / "runs"))
+    assert_refused(done, "smoke is a suite and brings its own", options[0])
+
+
+def test_exit_inside_the_engine_is_a_crash_and_not_an_exit(tmp_path):
+    defect = tmp_path / "leaves.py"
+    defect.write_text(SAME_METHOD.replace("return True", "raise SystemExit(0)"))
+    report = run_json("baseline", "--seed", "1", "--defect", str(defect), out=tmp_path / "runs")
+    assert report["exit_code"] == 5
 
 
 def test_bad_defect_files(tmp_path):
@@ -153,6 +175,19 @@ def test_output_directory_without_rights_is_refused(tmp_path):
     assert list(closed.iterdir()) == []
 
 
+def test_foreign_module_beside_python_m_experiments_is_named(tmp_path):
+    (tmp_path / "chaos.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "list"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        check=False,
+    )
+    assert_refused(done, "package 'chaos'", "shadows")
+
+
 @pytest.mark.parametrize("package", ["chaos", "workers", "experiments"])
 def test_foreign_package_that_shadows_ours_is_named(tmp_path, package):
     foreign = tmp_path / package
@@ -181,7 +216,7 @@ def test_json_is_one_object_with_every_promised_field(tmp_path):
     assert promised <= set(report)
     assert report["runs"] == len(report["fingerprints"]) == 30
     assert all(len(value) == 32 for value in report["fingerprints"].values())
-    assert not list((tmp_path / "runs" / "connect-during-rebuild").iterdir())
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["index.jsonl"]
     lines = (tmp_path / "runs" / "index.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == list(range(30))
 

@@ -5,7 +5,7 @@ import json
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import resolve
-from experiments import EXPERIMENTS
+from experiments.catalog import EXPERIMENTS
 from tests.support import raidstorm
 
 SEEDS = 200

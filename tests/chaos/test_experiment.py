@@ -5,7 +5,7 @@ import pytest
 
 from chaos.catalog import find_experiment
 from chaos.experiment import Experiment, ExperimentError, Fault, resolve, validate
-from experiments import EXPERIMENTS
+from experiments.catalog import EXPERIMENTS
 
 TOML = """
 name = "mine"

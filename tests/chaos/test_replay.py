@@ -1,12 +1,14 @@
 """Replay: by directory, by capsule alone, by NAME:SEED; and what must not pass."""
 
 import json
+import re
 import shutil
 
 import pytest
 
+from chaos.capsule import CapsuleError, read_capsule
 from tests.support import SEED_DEFECT, raidstorm, run_json
-from workers.defects.loader import source_text
+from workers.defects.loader import DefectError, compose, source_text
 from workers.protocol import DefectSource
 
 EXPERIMENT = """
@@ -123,11 +125,52 @@ def test_schedule_that_no_longer_applies_is_a_divergence_not_a_pass(failing, tmp
         capsule = json.load(file)
     opened = next(i for i, step in enumerate(capsule["schedule"]) if step[0] == "operate")
     del capsule["schedule"][opened]
+    capsule["expected"]["steps"] -= 1
     path = tmp_path / "cut.json"
     path.write_text(json.dumps(capsule))
     report = replay(str(path))
     assert report["exit_code"] == 7
     assert "is not possible" in report["divergence"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda c: c["schedule"].pop(), "edited or cut short"),
+        (lambda c: c.update(driver="dream"), "Invalid enum value 'dream'"),
+        (lambda c: c["plan"]["layout"].__setitem__(1, 9), "its plan is not one of its experiment"),
+        (lambda c: c["plan"]["layout"].__setitem__(1, -1), "its plan is not one of its experiment"),
+        (lambda c: c["defects"].append({"id": "../../x", "sha256": "0"}), "no built-in defect"),
+        (lambda c: c["schedule"].__setitem__(0, ["read", 1, 0, 1010, 99, 0, 1]), "no such thread"),
+        (lambda c: c["schedule"].__setitem__(0, ["read", 1, 0, 1010, -1, 0, 1]), "out of bounds"),
+        (
+            lambda c: c["schedule"].__setitem__(0, ["write", 1, 0, 1010, 1, 0, 10**8]),
+            "too many blocks",
+        ),
+        (
+            lambda c: c["schedule"].__setitem__(0, ["write", 1, 0, 1010, 1, 0, 10**18]),
+            "out of bounds",
+        ),
+        (
+            lambda c: c["schedule"].__setitem__(0, ["read", 1, 10**30, 1010, 1, 0, 1]),
+            "out of bounds",
+        ),
+        (lambda c: c["schedule"].__setitem__(0, ["inject", 1, "disk_pull", 9, []]), "no such disk"),
+        (lambda c: c["schedule"].__setitem__(0, ["inject", 1, "flood", 0, []]), "no such fault"),
+        (lambda c: c["schedule"].__setitem__(0, ["operate", 1, "format", []]), "no such RPC"),
+        (lambda c: c["schedule"].__setitem__(0, ["deliver", 7, 0, 1]), "no such reactor"),
+        (lambda c: c["schedule"].__setitem__(0, ["dance"]), "not a valid capsule"),
+    ],
+)
+def test_capsule_that_was_edited_is_refused_in_a_sentence(failing, tmp_path, change, sentence):
+    _, _, failures = failing
+    with open(f"{failures[0]['run_dir']}/capsule.json") as file:
+        capsule = json.load(file)
+    change(capsule)
+    path = tmp_path / "edited.json"
+    path.write_text(json.dumps(capsule))
+    with pytest.raises((CapsuleError, DefectError), match=re.escape(sentence)):
+        compose(read_capsule(path).defect_sources())
 
 
 def test_killed_run_s_capsule_is_replayable_by_its_seed(failing, tmp_path):
@@ -138,6 +181,19 @@ def test_killed_run_s_capsule_is_replayable_by_its_seed(failing, tmp_path):
     path = tmp_path / "head.json"
     path.write_text(json.dumps(capsule))
     assert replay(str(path))["fingerprint"] == failures[0]["fingerprint"]
+
+
+def test_check_of_a_user_that_fails_is_a_sentence(tmp_path):
+    (tmp_path / "bad_checks.py").write_text("def boom(execution):\n    raise RuntimeError('no')\n")
+    toml = tmp_path / "mine.toml"
+    toml.write_text('name = "mine"\nchecks = ["bad_checks:boom"]\n')
+    done = raidstorm(
+        *("run", str(toml), "--seed", "1", "--out", str(tmp_path / "runs")),
+        PYTHONPATH=str(tmp_path),
+    )
+    assert done.returncode == 2
+    assert "check boom failed: RuntimeError: no" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_check_of_a_user_is_run_and_embedded(tmp_path):

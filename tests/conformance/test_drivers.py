@@ -11,7 +11,7 @@ from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import resolve
 from chaos.judge import judge, verdict_of
-from experiments import EXPERIMENTS
+from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, run_json
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource

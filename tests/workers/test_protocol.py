@@ -3,7 +3,7 @@
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import resolve
-from experiments import EXPERIMENTS
+from experiments.catalog import EXPERIMENTS
 from workers.protocol import (
     Frame,
     Perform,

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from workers.engine import EngineClasses
+from workers.errors import ANYTHING_RAISED
 from workers.protocol import DefectSource
 
 FOLDER = Path(__file__).parent
@@ -34,7 +35,7 @@ def read_defect(name: str) -> DefectSource:
         path = Path(name)
         try:
             source = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise DefectError(f"defect file {name} can't be read: {error}") from None
         defect = DefectSource(path.stem.replace("_", "-"), source)
     elif name in known_defects():
@@ -52,6 +53,8 @@ def source_text(defect: DefectSource) -> str:
     """The defect's code, wherever it comes from."""
     if defect.source is not None:
         return defect.source
+    if defect.id not in known_defects():  # an id is never a path
+        raise DefectError(f"there is no built-in defect {defect.id!r}")
     return (FOLDER / (defect.id.replace("-", "_") + ".py")).read_text(encoding="utf-8")
 
 
@@ -72,6 +75,9 @@ def compose(defects: tuple[DefectSource, ...]) -> EngineClasses:
     Raises DefectError for code that doesn't load, replaces nothing, or replaces what another one replaces.
     """
     reference = EngineClasses()
+    for number, defect in enumerate(defects):
+        if defect in defects[:number]:
+            raise DefectError(f"defect {defect.id} is named twice")
     replacements: dict[str, list[type]] = {}
     owners: dict[str, str] = {}
     for defect in defects:
@@ -126,10 +132,12 @@ def _module(defect: DefectSource) -> ModuleType:
     try:
         code = compile(source_text(defect), f"{defect.id}.py", "exec")
         exec(code, module.__dict__)  # noqa: S102  # the user's own code, named by the user
+    except DefectError:
+        raise
     except SyntaxError as error:
         raise DefectError(
             f"defect {defect.id} has a syntax error in line {error.lineno}: {error.msg}"
         ) from None
-    except Exception as error:  # noqa: BLE001  # a process's edge: code from outside
+    except ANYTHING_RAISED as error:  # a process's edge: code from outside
         raise DefectError(f"defect {defect.id} can't be loaded: {error}") from None
     return module
