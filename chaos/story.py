@@ -7,9 +7,33 @@ from chaos.controller import Execution, describe
 from chaos.history import Completed, Happened, Invoked
 from chaos.labels import Labels
 from chaos.nemesis import FAULTS
-from chaos.schedule import Connect, Deliver, Inject, Open, Operate, Read, Stall, Step, Write
+from chaos.schedule import (
+    Connect,
+    Deliver,
+    Disconnect,
+    Flush,
+    Inject,
+    Open,
+    Operate,
+    Read,
+    Stall,
+    Step,
+    Write,
+)
 from workers.protocol import FIRST_CONNECTION, Event
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
+
+
+_EVENT_WORDS = {
+    "bdev.registered": "bdev {0} is registered",
+    "bdev.unregistered": "bdev {0} is unregistered",
+    "nvmf.namespace_attached": "namespace {0} is attached",
+    "nvmf.namespace_detached": "namespace {0} is detached",
+    "nvmf.poll_group_created": "a poll group is born on {where}",
+    "raid.created": "the array is created from {0} disks",
+    "raid.deleted": "the array is gone",
+    "raid.member_failed": "{where} fails slot {0} after a write error",
+}
 
 
 class Storyteller:
@@ -133,16 +157,21 @@ class Storyteller:
         match step:
             case Read() | Write():
                 verb = "reads" if isinstance(step, Read) else "writes"
-                last = step.slba + step.blocks - 1
                 return (
-                    f"{self.host(step.host)} {verb} blocks {step.slba}-{last} (op {step.op}) "
+                    f"{self.host(step.host)} {verb} {blocks(step.slba, step.blocks)} (op {step.op}) "
                     f"through {self.thread(step.thread)}"
                 )
+            case Flush():
+                return f"{self.host(step.host)} flushes (op {step.op}) through {self.thread(step.thread)}"
+            case Open():
+                return f"{self.host(step.host)} opens a connection (op {step.op})"
+            case Disconnect():
+                return f"{self.host(step.host)} closes its connection to {self.thread(step.thread)}"
             case Connect():
                 queue = "its admin queue" if step.qid == 0 else f"I/O queue {step.qid}"
                 return f"{self.host(step.host)} connects {queue} on {self.thread(step.thread)}"
             case Operate():
-                return f"the operator calls {step.method}{step.args}"
+                return f"the operator calls {step.method}({', '.join(map(str, step.args))})"
             case Inject():
                 return f"the nemesis injects {step.fault} on {self.labels.disk(step.disk)}"
             case Stall():
@@ -174,17 +203,22 @@ class Storyteller:
                 return f"{where} has connected the {queue} of {self.owner(args[0])}"
             case "nvmf.qpair_destroyed":
                 return f"{where} has ended a connection of {self.owner(args[0])}"
-            case "raid.member_failed":
-                return f"{where} fails slot {args[0]} after a write error"
             case "raid.member_removed":
                 return f"slot {args[0]} is empty: {self.labels.disk(args[1])} was removed"
+            case name if name in _EVENT_WORDS:
+                return _EVENT_WORDS[name].format(*args, where=where)
             case _:
-                return f"{where}: {event.name}{args}"
+                return f"{where}: {event.name} {args}"
 
     def owner(self, connection: int) -> str:
         """The host a connection belongs to."""
         host = self.owners.get(connection)
         return f"connection {connection - FIRST_CONNECTION}" if host is None else self.host(host)
+
+
+def blocks(first: int, count: int) -> str:
+    """A range of blocks in words."""
+    return f"block {first}" if count == 1 else f"blocks {first}-{first + count - 1}"
 
 
 def _in_order(told: list[tuple[int, str]]) -> list[str]:

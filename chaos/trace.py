@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chaos.controller import Execution
 from chaos.history import Completed, Crashed, Happened, Restarted
 from chaos.schedule import Deliver, FinishIo, FireTimer, Inject, Mark, Operate, Stall, Step
-from chaos.story import Storyteller
+from chaos.story import Storyteller, blocks
 from workers.bdev.io import IoType
 from workers.protocol import NEMESIS, OPERATOR
 
@@ -53,8 +53,8 @@ def _words(step: Step, teller: Storyteller) -> str:
             return f"{teller.thread(step.receiver)} handles a message of {_sender(step, teller)}"
         case FinishIo():
             kind = IoType(step.io_type).name.lower()
-            last = step.offset + step.count - 1
-            return f"disk{step.disk} finishes a {kind} of blocks {step.offset}-{last} for {teller.thread(step.thread)}"
+            where = blocks(step.offset, step.count)
+            return f"disk{step.disk} finishes a {kind} of {where} for {teller.thread(step.thread)}"
         case FireTimer():
             return f"a timer of {teller.thread(step.thread)} fires at {step.deadline_us} us"
         case Mark():
