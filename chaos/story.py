@@ -23,7 +23,6 @@ from chaos.schedule import (
 from workers.protocol import FIRST_CONNECTION, Event
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
 
-
 _EVENT_WORDS = {
     "bdev.registered": "bdev {0} is registered",
     "bdev.unregistered": "bdev {0} is unregistered",
