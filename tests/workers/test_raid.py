@@ -266,3 +266,22 @@ def test_flush_under_way_on_a_leaving_member_is_waited_for(rig):
     rig.settle()
     assert rig.crash is None
     assert rig.replies[flush].status == rig.replies[removal].status == 0
+
+
+def test_flush_that_outlives_the_member_it_failed_on_fails_nobody_else(rig):
+    """Found by disk-failure, seed 1611: the flush marked the empty slot, and the next member in it, as failed."""
+    host = HostRig(rig)
+    rig.driver.disks[1].add_fault((IoType.FLUSH,), 0, 32, FOREVER)
+    flush = host.io(0x00)
+    rig.settle(hold=is_io)
+    failing = next(step for step in rig.pending() if is_io(step, disk=1))
+    rig.take(failing)
+    removal = rig.rpc("bdev_raid_remove_base_bdev", 1)
+    rig.run_until(lambda: removal in rig.replies, hold=lambda step: is_io(step, disk=0))
+    add = rig.rpc("bdev_raid_add_base_bdev", 2)
+    rig.run_until(lambda: add in rig.replies, hold=lambda step: is_io(step, 0, IoType.FLUSH))
+    rig.settle()
+    assert rig.replies[flush].status == 0
+    assert not rig.named("raid.member_failed")
+    assert [slot.is_failed for slot in rig.block.raid.slots] == [0] * 8
+    assert rig.named("rebuild.finished")[0].args == (1, 2, 0)

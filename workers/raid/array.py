@@ -49,13 +49,14 @@ class RaidBdev:
         """How many members besides this one hold all acknowledged data."""
         return sum(1 for slot in self.slots if slot is not excluded and is_in_sync(slot))
 
-    def fail_base_bdev(self, thread: SpdkThread, number: int) -> bool:
+    def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         """A member couldn't be written: no channel reads from it from now on, and it is removed soon.
 
         False: it is the last readable member, which is never failed; the write must fail instead.
         """
         slot = self.record.slots[number]
-        if slot.is_failed:
+        # A flush can outlive the member it failed on: no quiesce waits for it.
+        if slot.is_failed or slot.generation != generation:
             return True
         if not slot.is_process_target and self.sources_without(slot) == 0:
             return False

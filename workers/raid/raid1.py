@@ -5,7 +5,7 @@ Read-error repair, unmap and reset have their place in :class:`Raid1`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
@@ -37,6 +37,14 @@ class Raid1Device:
 
     def new_channel(self, thread: SpdkThread) -> Raid1Channel:
         return self._channel_class(self, thread)
+
+
+class Part(NamedTuple):
+    """A member's part of a write: the slot, the member's generation there, and how it ends."""
+
+    slot: int
+    generation: int
+    ending: Future
 
 
 class Raid1:
@@ -100,22 +108,26 @@ class Raid1:
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
     ) -> Completion:
         """Write (or flush) to every member; one that fails is failed before the write is acknowledged."""
-        present = [(number, base) for number, base in enumerate(paths.base_channels) if base]
-        endings = [_start(base, io) for _, base in present]
-        failed: list[int] = []
-        for (number, _), ending in zip(present, endings, strict=True):
-            completion = await ending
+        slots = self.raid.record.slots
+        under_way = [
+            Part(number, slots[number].generation, _start(base, io))
+            for number, base in enumerate(paths.base_channels)
+            if base is not None
+        ]
+        failed = []
+        for part in under_way:
+            completion = await part.ending
             if completion.status is not IoStatus.SUCCESS:
-                failed.append(number)
-        if len(failed) == len(present):
+                failed.append(part)
+        if len(failed) == len(under_way):
             # No copy has it: an error to the client, and no member is worth less than another.
             return FAILED
         return self.fail_members(channel.thread, failed)
 
-    def fail_members(self, thread: SpdkThread, failed: list[int]) -> Completion:
+    def fail_members(self, thread: SpdkThread, failed: list[Part]) -> Completion:
         """Take the members that missed a write out of the read set, then acknowledge it."""
-        for number in failed:
-            if not self.raid.fail_base_bdev(thread, number):
+        for part in failed:
+            if not self.raid.fail_base_bdev(thread, part.slot, part.generation):
                 return FAILED
         return SUCCESS
 
