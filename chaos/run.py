@@ -140,7 +140,7 @@ class Runner:
         except BaseException:
             self.store.discard(path)
             raise
-        if seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver == "sim":
+        if seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver != "realtime":
             difference = self._run_twice(head, execution)
         else:
             difference = None

@@ -121,6 +121,7 @@ class Store:
             return False
         with self._writing(path):
             self._write_all(path, capsule, execution, labels, result)
+        self.point("latest", path)
         self.point("latest-failure", path)
         return True
 

@@ -234,8 +234,3 @@ encoder = msgspec.msgpack.Encoder()
 def encode(value: Command | WorkerReply) -> bytes:
     """One frame for the wire."""
     return encoder.encode(value)
-
-
-def decode_any(data: bytes) -> Any:
-    """Decode without a schema; for tests and tools that look at frames."""
-    return msgspec.msgpack.decode(data)

@@ -188,7 +188,6 @@ class Reactor:
             if io is None:
                 raise StepNotPossibleError(f"no such I/O is under way: {step}")
             self.current_thread = io.thread
-            self.block.take_ticket()
             io.finish()
         else:
             future = self.timers.pop(step, None)  # type: ignore[arg-type]

@@ -17,7 +17,6 @@ from workers.protocol import Argument
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
-NO_STATUS = -1
 FlowCoroutine = Coroutine["Future", None, Any]
 
 

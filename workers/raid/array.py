@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import BdevIo, Completion, IoStatus, IoType
 from workers.raid.raid1 import Raid1Channel
-from workers.shared import ProcessState, RaidState, Slot
+from workers.shared import ProcessState, Slot
 from workers.thread import IoChannel, IoDevice, SpdkThread
 
 if TYPE_CHECKING:
@@ -214,8 +214,3 @@ class RaidChannel(IoChannel):
             return upper
         lower = await module.submit(self, twin, io.part(io.offset, offset))
         return Completion(lower.status, lower.data + upper.data)
-
-
-def is_online(raid: RaidBdev) -> bool:
-    """Is the array registered and not on its way out?"""
-    return raid.record.state == RaidState.ONLINE
