@@ -72,7 +72,8 @@ class Report(msgspec.Struct):
 
     experiment: str
     driver: str
-    seeds: str
+    first_seed: int
+    seeds: int = 0
     runs: int = 0
     valid: int = 0
     invalid: int = 0
@@ -92,6 +93,7 @@ class Report(msgspec.Struct):
 
     def add(self, result: RunResult) -> None:
         """Count one run."""
+        self.seeds += 1
         self.runs += 1
         self.steps += result.steps
         add_reach(self.reach, result.reach)
@@ -147,8 +149,7 @@ def run_campaign(
 ) -> Report:
     """Run seeds until their number or the time is over; reports also when interrupted."""
     spec = request.spec
-    last = "" if request.seeds is None else str(request.first_seed + request.seeds - 1)
-    report = Report(spec.experiment.name, spec.driver, f"{request.first_seed}..{last}")
+    report = Report(spec.experiment.name, spec.driver, request.first_seed)
     begun = time.monotonic()
     verdicts: list[Verdict] = []
     results = _in_processes if request.jobs > 1 else _in_this_process

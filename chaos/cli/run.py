@@ -221,10 +221,19 @@ def _print_json(reports: list[Report], names: tuple[str, ...], code: int) -> Non
         total = Report(
             ",".join(names),
             ",".join(sorted({report.driver for report in reports})),
-            ",".join(report.seeds for report in reports),
+            reports[0].first_seed,
         )
         for report in reports:
-            for field in ("runs", "valid", "invalid", "unknown", "crashed", "hung", "steps"):
+            for field in (
+                "seeds",
+                "runs",
+                "valid",
+                "invalid",
+                "unknown",
+                "crashed",
+                "hung",
+                "steps",
+            ):
                 setattr(total, field, getattr(total, field) + getattr(report, field))
             total.seconds = round(total.seconds + report.seconds, 3)
             add_reach(total.reach, report.reach)

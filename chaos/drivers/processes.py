@@ -196,7 +196,10 @@ class Processes:
 
     def send(self, reactor: int, command: Command) -> None:
         """Send a command; a full queue is an error."""
-        self._outboxes[reactor].send(encode(command), zmq.NOBLOCK)
+        try:
+            self._outboxes[reactor].send(encode(command), zmq.NOBLOCK)
+        except zmq.Again:
+            raise DriverError(f"reactor {reactor} doesn't take its frames any more") from None
 
     def receive(self) -> WorkerReply:
         """The next reply, while watching that the workers live."""

@@ -171,3 +171,15 @@ def test_injected_errors_hit_their_kind_their_range_and_their_number_of_times():
     assert disk.transfer(read).status is IoStatus.SUCCESS
     assert disk.header.faults_bitten == 2
     assert disk.header.fault_count == 0
+
+
+def test_claimed_bdev_is_opened_by_nobody_else(rig):
+    layer = rig.reactor(0).services.bdev
+    assert layer.open(layer.bdevs[0], "somebody", lambda _: None) == -1
+    opened = layer.open(layer.bdevs[2], "somebody", lambda _: None)
+    assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
+    # Whoever has it open already may go on; a claim doesn't wait for that.
+    assert rig.call("bdev_raid_add_base_bdev", 2) == 0
+    layer.close(opened)
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args == (1, 2, 0)

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from workers.bdev.bdev import Bdev
-from workers.errors import EBUSY, ENODEV, OK
+from workers.errors import EBUSY, ENODEV, EPERM, OK
 from workers.thread import Future, SpdkThread
 
 if TYPE_CHECKING:
@@ -57,10 +57,15 @@ class BdevLayer:
 
     def open(
         self, bdev: Bdev, owner: str, on_remove: Callable[[SpdkThread], None]
-    ) -> Descriptor | None:
-        """A descriptor, or None when the bdev is not there or on its way out."""
+    ) -> Descriptor | int:
+        """A descriptor for reading and writing, or a negative errno.
+
+        ENODEV: the bdev is not there, or on its way out. EPERM: a module has claimed it for itself.
+        """
         if self.status[bdev.id] is not BdevStatus.READY:
-            return None
+            return ENODEV
+        if self.claims[bdev.id] is not None:
+            return EPERM
         descriptor = Descriptor(bdev, owner, on_remove)
         self.descriptors[bdev.id].append(descriptor)
         return descriptor
@@ -74,12 +79,11 @@ class BdevLayer:
             if closed is not None:
                 closed.resolve()
 
-    def claim(self, bdev: Bdev, owner: str) -> bool:
-        """Take the bdev for exclusive writing; False: somebody else has it."""
-        if self.claims[bdev.id] is not None:
-            return False
-        self.claims[bdev.id] = owner
-        return True
+    def claim(self, descriptor: Descriptor) -> None:
+        """Take the opened bdev for exclusive writing; those who have it open already may go on."""
+        bdev = descriptor.bdev
+        assert self.claims[bdev.id] is None, f"{bdev.name} is claimed already"
+        self.claims[bdev.id] = descriptor.owner
 
     def release_claim(self, bdev: Bdev) -> None:
         """Give the claim back."""

@@ -47,8 +47,8 @@ class Namespaces:
             f"namespace {nsid}",
             lambda app: app.send(APP_THREAD, "namespaces.bdev_removed", nsid),
         )
-        if descriptor is None:
-            return ENODEV
+        if not isinstance(descriptor, Descriptor):
+            return descriptor
         self.descriptors[nsid] = descriptor
         self.record.set_bdev(nsid, bdev_id)
         return OK

@@ -65,9 +65,11 @@ class Membership:
         self.layer.register(self.bdev, blocks)
         self.reactor.io_devices.register(self.raid.raid1_device)
         record.state = RaidState.ONLINE
-        self.self_descriptor = self.layer.open(
+        opened = self.layer.open(
             self.bdev, OWNER, lambda app: app.send(APP_THREAD, "membership.array_removed")
         )
+        assert isinstance(opened, Descriptor), "an array just registered can't be opened"
+        self.self_descriptor = opened
         thread.emit("raid.created", len(disks))
         return OK
 
@@ -178,14 +180,14 @@ class Membership:
         slot = self.record.slots[number]
         generation = slot.generation
         base = self.layer.bdevs[disk]
-        if not self.layer.claim(base, OWNER):
-            return EPERM
         descriptor = self.layer.open(
             base,
             OWNER,
             lambda app: app.send(APP_THREAD, "membership.base_bdev_removed", number, generation),
         )
-        assert descriptor is not None, f"{base.name} is ready and can't be opened"
+        if not isinstance(descriptor, Descriptor):
+            return descriptor
+        self.layer.claim(descriptor)
         self.descriptors[number] = descriptor
         slot.bdev = disk + 1
         return OK
