@@ -120,6 +120,7 @@ class Model:
                 disk.faulted = True
 
     def _harm(self, number: int) -> None:
+        assert number >= 0, "there is no disk of a negative number"
         self.disks[number].good = False
         if self.rebuild is not None and self.rebuild.disk == number:
             self.rebuild.harmed = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chaos.checkers.availability import check_availability
 from chaos.checkers.crash import check_crash
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.liveness import check_liveness
@@ -19,6 +20,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "crash": (check_crash, "no assertion or exception in the target"),
     "register": (check_register, "no read returns lost, stale, torn, misdirected or foreign data"),
     "mirrors": (check_mirrors, "members in sync hold the same acknowledged data at the end"),
+    "availability": (check_availability, "no I/O fails while a member with all data works"),
     "liveness": (check_liveness, "everything begun finishes after healing"),
     "references": (
         check_references,

@@ -66,10 +66,28 @@ class Defective(Raid1):
         return await super().write(channel, paths, io)
 """
 
+READS_FROM_ONE_MEMBER_ONLY = """
+from workers.raid.raid1 import Raid1
+
+class Defective(Raid1):
+    def read_order(self, context, paths):
+        return super().read_order(context, paths)[:1]
+"""
+NEVER_UNLOCKS_A_WINDOW_IN_THE_END = """
+from workers.bdev import bdev
+
+class Defective(bdev.BdevChannel):
+    def destroy(self):
+        super().destroy()
+        self.device.record.pending.store([(1_000, 0, 1, 0)])
+"""
+
 CASES = [
     ("crash", None, "connect-during-rebuild"),
     ("register", ACKNOWLEDGES_WITHOUT_FAILING_THE_MEMBER, "disk-failure"),
     ("mirrors", SKIPS_THE_LAST_WINDOW, "disk-failure"),
+    ("availability", READS_FROM_ONE_MEMBER_ONLY, "disk-failure"),
+    ("references", NEVER_UNLOCKS_A_WINDOW_IN_THE_END, "baseline"),
     ("liveness", NEVER_UNQUIESCES_AFTER_A_REMOVAL, "disk-failure"),
     ("references", LEAKS_THE_TARGET_CHANNEL, "disk-failure"),
 ]

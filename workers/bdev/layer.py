@@ -107,7 +107,7 @@ class BdevLayer:
         self.status[bdev.id] = BdevStatus.ABSENT
         thread.emit("bdev.unregistered", bdev.id)
         for waiting in self._unregistered.pop(bdev.id, []):
-            waiting.resolve()
+            waiting.resolve(True)
         return OK
 
     # Messages.
@@ -118,7 +118,8 @@ class BdevLayer:
         while self.status[disk] is BdevStatus.REMOVING:
             gone = Future()
             self._unregistered.setdefault(disk, []).append(gone)
-            await gone
+            if not await gone:
+                return ENODEV  # pulled again meanwhile
         if self.status[disk] is BdevStatus.READY:
             return EBUSY
         self.register(bdev, self.reactor.disks[disk].num_blocks)
@@ -126,7 +127,10 @@ class BdevLayer:
         return OK
 
     async def hot_remove(self, thread: SpdkThread, disk: int) -> int:
-        """A disk was pulled: its bdev goes away."""
+        """A disk was pulled: its bdev goes away, and doesn't come back for a plug that is still waiting."""
+        if self.status[disk] is BdevStatus.REMOVING:
+            for waiting in self._unregistered.pop(disk, []):
+                waiting.resolve(False)
         return await self.unregister(thread, self.bdevs[disk])
 
     def lock_granted(self, thread: SpdkThread, bdev: int, lock: int) -> None:
@@ -134,7 +138,7 @@ class BdevLayer:
         self.bdevs[bdev].lock_granted(lock)
 
     def census(self) -> list[tuple[str, str, int]]:
-        """Descriptors, claims and range locks."""
+        """Descriptors, claims and range locks; the latter stand in the control block."""
         rows = [
             ("descriptor", f"{descriptor.owner} of {descriptor.bdev.name}", 1)
             for held in self.descriptors
@@ -145,4 +149,10 @@ class BdevLayer:
             for bdev, owner in zip(self.bdevs, self.claims, strict=True)
             if owner is not None
         ]
+        if self.reactor.number == 0:
+            rows += [
+                ("range lock", bdev.name, table.count)
+                for bdev in self.bdevs
+                for table in (bdev.record.locked, bdev.record.pending)
+            ]
         return rows

@@ -23,7 +23,8 @@ class Namespaces:
         self.layer = layer
         self.target = target
         self.record = target.subsystem
-        self.descriptors: dict[int, Descriptor] = {}
+        self.descriptors: dict[int, tuple[int, Descriptor]] = {}
+        self._attached = 0  # numbers attachments, so that a late REMOVE finds its own
         self._changing = False
         self._queue: list[Future] = []
 
@@ -42,32 +43,34 @@ class Namespaces:
         if nsid in self.descriptors:
             return EEXIST
         bdev = self.layer.bdevs[bdev_id]
+        self._attached += 1
+        attachment = self._attached
         descriptor = self.layer.open(
             bdev,
             f"namespace {nsid}",
-            lambda app: app.send(APP_THREAD, "namespaces.bdev_removed", nsid),
+            lambda app: app.send(APP_THREAD, "namespaces.bdev_removed", nsid, attachment),
         )
         if not isinstance(descriptor, Descriptor):
             return descriptor
-        self.descriptors[nsid] = descriptor
+        self.descriptors[nsid] = (attachment, descriptor)
         self.record.set_bdev(nsid, bdev_id)
         return OK
 
     async def remove(self, thread: SpdkThread, nsid: int) -> int:
         """Detach a namespace; every poll group puts its channel."""
         await self._begin_change(thread, nsid)
-        descriptor = self.descriptors.pop(nsid, None)
+        attached = self.descriptors.pop(nsid, None)
         self.record.set_bdev(nsid, None)
         await self._end_change(thread)
-        if descriptor is None:
+        if attached is None:
             return ENODEV
-        self.layer.close(descriptor)
+        self.layer.close(attached[1])
         thread.emit("nvmf.namespace_detached", nsid)
         return OK
 
-    async def bdev_removed(self, thread: SpdkThread, nsid: int) -> None:
-        """Message: the namespace's bdev goes away."""
-        if nsid in self.descriptors:
+    async def bdev_removed(self, thread: SpdkThread, nsid: int, attachment: int) -> None:
+        """Message: the bdev of this attachment goes away."""
+        if nsid in self.descriptors and self.descriptors[nsid][0] == attachment:
             await self.remove(thread, nsid)
 
     async def _begin_change(self, thread: SpdkThread, nsid: int) -> None:

@@ -12,7 +12,7 @@ from workers.bdev.bdev import Bdev
 from workers.bdev.layer import BdevLayer, Descriptor
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
 from workers.protocol import APP_THREAD
-from workers.raid.array import RaidBdev
+from workers.raid.array import RaidBdev, is_in_sync
 from workers.shared import SLOTS_MAX, ProcessState, RaidState, Slot
 from workers.thread import Future, SpdkThread, run_flow
 
@@ -78,8 +78,10 @@ class Membership:
         record = self.record
         if record.state != RaidState.ONLINE or not self._is_known(disk):
             return ENODEV
-        if record.process_state != ProcessState.NONE:
+        if self.reactor.services.rebuild.is_under_way:
             return EPERM
+        if not any(is_in_sync(slot) for slot in self.raid.slots):
+            return ENODEV  # its last member is being taken out: there is nothing to rebuild from
         if any(slot.bdev == disk + 1 for slot in self.raid.slots):
             return EPERM
         free = [number for number, slot in enumerate(self.raid.slots) if not slot.bdev]
@@ -160,9 +162,10 @@ class Membership:
 
     async def array_removed(self, thread: SpdkThread) -> None:
         """The array is being unregistered: nothing of it may still run when its channels go."""
-        while self.record.process_state != ProcessState.NONE or self.removals:
-            if self.record.process_state != ProcessState.NONE:
-                await self.reactor.services.rebuild.stop(thread)
+        rebuild = self.reactor.services.rebuild
+        while rebuild.is_under_way or self.removals:
+            if rebuild.is_under_way:
+                await rebuild.stop(thread)
             else:
                 waiting = Future()
                 self._waiting.append(waiting)

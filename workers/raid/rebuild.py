@@ -28,7 +28,9 @@ class Rebuild:
         self.raid = raid
         self.bdev = bdev
         self.record = raid.record
-        self._ended: list[Future] = []  # app thread
+        # App thread: from begin() to the very end of finish(), which is later than process_state tells.
+        self.is_under_way = False
+        self._ended: list[Future] = []
         self._channel: RaidChannel | None = None  # process thread
 
     # On the app thread.
@@ -38,6 +40,7 @@ class Rebuild:
 
         Published first: a channel born while the iteration is under way joins the rebuild by itself.
         """
+        self.is_under_way = True
         record = self.record
         slot = record.slots[number]
         slot.is_process_target = 1
@@ -70,7 +73,9 @@ class Rebuild:
     async def stop(self, thread: SpdkThread) -> None:
         """Ask the rebuild to end, and wait until it has; one that has copied everything is not undone."""
         record = self.record
-        if record.process_thread:
+        if record.process_state == ProcessState.NONE:
+            pass  # it is finishing, and its thread may be gone
+        elif record.process_thread:
             thread.send(record.process_thread - 1, "rebuild.stop_requested")
         else:
             self._request_stop()
@@ -101,8 +106,10 @@ class Rebuild:
         if status != OK:
             self.reactor.services.membership.release_slot(number)
             record.operational -= 1
-        await self.bdev.unquiesce_range(thread, lock)
+        # Told before client I/O goes on, and before a removal that waits for the quiesce can overtake it.
         thread.emit("rebuild.finished", number, disk, status)
+        await self.bdev.unquiesce_range(thread, lock)
+        self.is_under_way = False
         ended, self._ended = self._ended, []
         for future in ended:
             future.resolve()
