@@ -79,7 +79,7 @@ class Generator:
             return step
         first = self._stream.below(len(self.hosts))
         for host in (*self.hosts[first:], *self.hosts[:first]):
-            found = host.next_step(new_work=True)
+            found = host.next_step(new_work=True, gives_up=True)
             if found is not None:
                 return found
         return None

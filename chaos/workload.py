@@ -10,6 +10,7 @@ from chaos.prng import Stream
 from chaos.schedule import Connect, Disconnect, Flush, HostStep, Open, OutsideStep, Read, Write
 
 PLACE_ATTEMPTS = 4
+GIVE_UP_ONE_IN = 100
 
 
 class HostState(Enum):
@@ -44,17 +45,25 @@ class Host:
 
     # What it does next, if anything.
 
-    def next_step(self, *, new_work: bool) -> HostStep | None:
-        """The host's next step; without new work it only goes on with what it has begun."""
+    def next_step(self, *, new_work: bool, gives_up: bool = False) -> HostStep | None:
+        """The host's next step; without new work it only goes on with what it has begun.
+
+        One that gives up may close its connections at any point of their set-up.
+        """
         match self.state:
             case HostState.DOWN:
                 return self._begin() if new_work else None
             case HostState.CONNECTING:
+                if gives_up and self.threads and self.stream.chance(1, GIVE_UP_ONE_IN):
+                    return self.disconnect()
                 return self._connect_on()
             case HostState.UP:
                 return self._work() if new_work else None
             case HostState.CLOSING:
-                return self._close_on()
+                step = self._close_on()
+                # The state may have moved on: whoever asks must not be told that nothing is possible.
+                is_down = self.state is not HostState.CLOSING
+                return self._begin() if step is None and is_down and new_work else step
 
     def _begin(self) -> HostStep:
         self._forget()
