@@ -85,6 +85,7 @@ class Report(msgspec.Struct):
     exit_code: int = 0
     reach: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REACH_NAMES, 0))
     missing: list[str] = []
+    gate_not_judged: bool = False
     failures: list[Failure] = []
     failures_left_out: int = 0
     fingerprints: dict[str, str] = {}
@@ -186,7 +187,8 @@ def run_campaign(
 def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) -> int:
     if report.interrupted:
         return 130
-    if report.runs >= GATE_RUNS_MIN[report.driver] and set(verdicts) == {Verdict.VALID}:
+    report.gate_not_judged = bool(experiment.reach) and report.runs < GATE_RUNS_MIN[report.driver]
+    if not report.gate_not_judged and set(verdicts) == {Verdict.VALID}:
         report.missing = [
             f"{name}: {report.reach.get(name, 0)} of {wanted}"
             for name, wanted in experiment.reach.items()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import runpy
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
-from chaos.experiment import Experiment, ExperimentError, validate
+from chaos.experiment import KINDS, Experiment, ExperimentError, validate
 from workers.errors import ANYTHING_RAISED
 
 
@@ -39,7 +41,8 @@ def _from_toml(path: Path) -> Experiment:
     except OSError as error:
         raise ExperimentError(f"{path} can't be read: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ExperimentError(f"{path} is not a valid experiment: {error}") from None
+        hint = f"; kinds are {', '.join(KINDS)}" if "Invalid enum value" in str(error) else ""
+        raise ExperimentError(f"{path} is not a valid experiment: {error}{hint}") from None
 
 
 def _from_python_file(path: Path, name: str) -> Experiment:
@@ -57,6 +60,8 @@ def _from_python_file(path: Path, name: str) -> Experiment:
 
 
 def _from_module(module: str, name: str) -> Experiment:
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # last, so that nothing there shadows anything
     try:
         variables = vars(importlib.import_module(module))
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code

@@ -29,6 +29,7 @@ from chaos.schedule import (
     FireTimer,
     Flush,
     Inject,
+    Kill,
     Mark,
     Open,
     Operate,
@@ -59,6 +60,7 @@ class Execution(msgspec.Struct):
     plan: Plan
     history: History
     schedule: list[Step]
+    notes: list[str]  # per step, in a word: the message handled, or that an I/O failed
     fingerprint: str
     steps: int
     crash: Crash | None
@@ -77,6 +79,7 @@ class Recorder:
         self.model = Model(plan.layout.disks)
         self.history: History = []
         self.schedule: list[Step] = []
+        self.notes: list[str] = []
         self.fingerprint = Fingerprint()
         self.steps = 0
         self.crash: Crash | None = None
@@ -87,6 +90,7 @@ class Recorder:
         """A step from outside was taken."""
         self.steps += 1
         self.schedule.append(step)
+        self.notes.append("")
         self.fingerprint.add(step, [])
         self.history.append(Invoked(self.steps, step))
         if step.__class__ is Read:
@@ -97,6 +101,7 @@ class Recorder:
         """An engine step was taken."""
         self.steps += 1
         self.schedule.append(step)
+        self.notes.append(outcome.note)
         if outcome.events or outcome.replies or outcome.crash is not None:
             self.fingerprint.add(step, self.observe(outcome))
         else:
@@ -121,7 +126,8 @@ class Recorder:
             if step is not None and self.generator is not None:
                 self.generator.answered(step, reply.status, reply.value)
         if outcome.crash is not None:
-            self.crash = outcome.crash
+            # Reactors that run free may crash one after the other; the first is the finding.
+            self.crash = self.crash or outcome.crash
             self.history.append(Crashed(self.steps, outcome.crash))
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
         return shown
@@ -154,7 +160,7 @@ def message_of(step: OutsideStep) -> Message | None:
             return _to(step.thread, step.connection, "nvmf.disconnect", step.op, step.connection)
         case Operate():
             return _to(APP_THREAD, OPERATOR, f"rpc.{step.method}", step.op, *step.args)
-        case Inject() | Stall() | Mark():
+        case Inject() | Stall() | Kill() | Mark():
             return None
 
 
@@ -229,7 +235,10 @@ class Controller:
         return self._execution(generator, bound_hit=False)
 
     def replay(self, schedule: Iterable[Step]) -> Execution:
-        """A recorded run again, step for step; raises DivergenceError where a step isn't possible."""
+        """A recorded run again, step for step; raises DivergenceError where a step isn't possible.
+
+        Its interruption tells that the recording ends in the middle, at a crash that doesn't come any more.
+        """
         steps_since_mark = 0
         done = False
         for step in schedule:
@@ -240,6 +249,10 @@ class Controller:
                 )
             steps_since_mark = 0 if isinstance(step, Mark) else steps_since_mark + 1
             done = done or (isinstance(step, Mark) and step.phase == "done")
+            if isinstance(step, (Stall, Kill)):
+                raise DivergenceError(
+                    f"at step {self.recorder.steps + 1}: {describe(step)} needs free-running processes"
+                )
             try:
                 self.take(step)
             except (KeyError, StepNotPossibleError):
@@ -283,6 +296,7 @@ class Controller:
             plan=self.plan,
             history=recorder.history,
             schedule=recorder.schedule,
+            notes=recorder.notes,
             fingerprint=recorder.fingerprint.hex(),
             steps=recorder.steps,
             crash=recorder.crash,

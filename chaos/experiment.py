@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -25,6 +25,7 @@ OperationKind = Literal[
 ]
 Anchor = Literal["run", "rebuild"]
 
+KINDS = (*get_args(FaultKind), *get_args(OperationKind))
 REALTIME_FAULTS = ("target_kill", "reactor_stall")
 
 

@@ -102,7 +102,7 @@ class Model:
             case Operate():
                 if step.method == "bdev_raid_remove_base_bdev":
                     self._harm(step.args[0])
-            case _:
+            case _:  # what the nemesis does to processes, and marks, are answered by nobody
                 return
         self.outstanding[step.op] = step
 

@@ -17,6 +17,7 @@ from chaos.checkers import Verdict
 from chaos.run import RunResult
 
 SHOWN_FAILURES_MAX = 3
+SEEDS_SHOWN_MAX = 12
 NAMES = {
     0: "valid",
     1: "INVALID",
@@ -78,6 +79,8 @@ class Screen:
         ]
         if happened:
             self.say("  happened: " + ", ".join(happened), "dim")
+        if report.gate_not_judged:
+            self.say("  too few runs to judge what the experiment must reach", "dim")
         if report.missing:
             self.say("  not reached: " + ", ".join(report.missing), "red")
         if report.error:
@@ -95,6 +98,10 @@ class Screen:
             self.say()
             self.say(f"  {NAMES[first.code]} in {_runs(len(failures))}: {signature}", "bold")
             self.say(f"  seed {first.seed}: {first.summary}")
+            if len(failures) > 1:
+                others = ", ".join(str(failure.seed) for failure in failures[1:SEEDS_SHOWN_MAX])
+                more = ", ..." if len(failures) > SEEDS_SHOWN_MAX else ""
+                self.say(f"  also seeds {others}{more}")
             for line in first.story:
                 self.say(f"    {line}")
             self.say(f"  replay: {first.replay}", "bold")

@@ -24,6 +24,7 @@ from chaos.labels import make_labels
 from chaos.reach import count_reach
 from chaos.store import IndexLine, Store, StoredResult
 from chaos.story import Storyteller
+from chaos.trace import trace_lines
 from workers.protocol import DefectSource
 
 DRIVERS = {
@@ -207,14 +208,19 @@ class Runner:
                 head, labels=labels, expected=expected, schedule=execution.schedule
             )
             result = StoredResult(
-                head.experiment.name,
-                head.driver,
-                head.seed,
-                int(verdict),
-                findings,
-                story,
-                reach,
-                replay,
+                experiment=head.experiment.name,
+                driver=head.driver,
+                seed=head.seed,
+                code=int(verdict),
+                verdict=verdict.name.lower(),
+                defects=[defect.id for defect in head.defects],
+                steps=execution.steps,
+                fingerprint=execution.fingerprint,
+                findings=findings,
+                story=story,
+                reach=reach,
+                crash=execution.crash,
+                replay=replay,
             )
             if self.store.keep(path, capsule, execution, labels, result):
                 run_dir = str(path)
@@ -223,15 +229,16 @@ class Runner:
         else:
             self.store.discard(path)
         line = IndexLine(
-            head.experiment.name,
-            head.driver,
-            head.seed,
-            int(verdict),
-            execution.steps,
-            round(seconds, 4),
-            execution.fingerprint,
-            findings[0].signature if findings else "",
-            run_dir,
+            experiment=head.experiment.name,
+            driver=head.driver,
+            seed=head.seed,
+            defects=[defect.id for defect in head.defects],
+            code=int(verdict),
+            steps=execution.steps,
+            seconds=round(seconds, 4),
+            fingerprint=execution.fingerprint,
+            signature=findings[0].signature if findings else "",
+            run_dir=run_dir,
         )
         self.store.index(line)
         return RunResult(
@@ -275,6 +282,8 @@ class Replayed(msgspec.Struct, frozen=True):
     fingerprint: str
     steps: int
     divergence: str = ""
+    ends_early: bool = False  # the recording ends in the middle: not healed, not audited
+    trace: list[str] = []
 
 
 def replay_capsule(
@@ -300,8 +309,14 @@ def replay_capsule(
     finally:
         driver.close()
     findings = judge(execution, checks)
-    story: list[str] = []
-    if findings:
-        labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
-        story = Storyteller(execution, labels).tell(findings[0])
-    return Replayed(verdict_of(findings), findings, story, execution.fingerprint, execution.steps)
+    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
+    teller = Storyteller(execution, labels)
+    return Replayed(
+        verdict=verdict_of(findings),
+        findings=findings,
+        story=teller.tell(findings[0]) if findings else [],
+        fingerprint=execution.fingerprint,
+        steps=execution.steps,
+        ends_early=execution.interrupted,
+        trace=list(trace_lines(execution, teller, findings)),
+    )

@@ -95,6 +95,13 @@ class Stall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stall")
     milliseconds: int
 
 
+class Kill(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="kill"):
+    """The nemesis kills the whole target and starts it again (realtime only)."""
+
+    op: int
+    members: tuple[int, ...]
+
+
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
     """A phase of the run begins: chaos, heal, audit, done."""
 
@@ -102,7 +109,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
 
 
 HostStep = Open | Connect | Read | Write | Flush | Disconnect
-OutsideStep = HostStep | Operate | Inject | Stall | Mark
+OutsideStep = HostStep | Operate | Inject | Stall | Kill | Mark
 Step = EngineStep | OutsideStep
 
 __all__ = [
@@ -115,6 +122,7 @@ __all__ = [
     "Flush",
     "HostStep",
     "Inject",
+    "Kill",
     "Mark",
     "Open",
     "Operate",

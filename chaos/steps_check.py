@@ -12,6 +12,7 @@ from chaos.schedule import (
     FireTimer,
     Flush,
     Inject,
+    Kill,
     Mark,
     Open,
     Operate,
@@ -34,8 +35,8 @@ def what_is_wrong(step: Step, layout: Layout, hosts: int) -> str:
     match step:
         case Deliver() | FinishIo() | FireTimer():
             return "" if 0 <= step.reactor < layout.reactors else "no such reactor"
-        case Stall():
-            return "a stall can't be replayed"
+        case Stall() | Kill():
+            return ""
         case Mark():
             return ""
         case Operate():

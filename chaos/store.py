@@ -21,12 +21,15 @@ from chaos.controller import Execution
 from chaos.labels import Labels
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
+from workers.protocol import Crash
 
 KEPT_PER_SIGNATURE_MAX = 20
 README = """This directory is one failing run of raidstorm.
 
 capsule.json   everything needed to run it again; give this file to somebody else
-history.jsonl  what hosts, operator and nemesis did, and what the target answered and told, in order
+history.jsonl  what hosts, operator and nemesis did, and what the target answered and told, in order:
+               ["invoked", step, [what, op, ...]], ["completed", step, op, status, value, data per block],
+               ["happened", step, [event, thread, [numbers]]]; trace.log has the same in words
 result.json    verdict, findings and story
 trace.log      a line per step, a column per actor
 workers/       in realtime: the step records of each reactor
@@ -45,6 +48,7 @@ class IndexLine(msgspec.Struct, frozen=True):
     experiment: str
     driver: str
     seed: int
+    defects: list[str]
     code: int
     steps: int
     seconds: float
@@ -60,9 +64,14 @@ class StoredResult(msgspec.Struct, frozen=True):
     driver: str
     seed: int
     code: int
+    verdict: str
+    defects: list[str]
+    steps: int
+    fingerprint: str
     findings: list[Finding]
     story: list[str]
     reach: dict[str, int]
+    crash: Crash | None
     replay: str
 
 
@@ -149,7 +158,9 @@ class Store:
             b"".join(encode(entry) + b"\n" for entry in execution.history)
         )
         (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
-        (path / "trace.log").write_text("\n".join(trace_lines(execution, teller)) + "\n")
+        (path / "trace.log").write_text(
+            "\n".join(trace_lines(execution, teller, result.findings)) + "\n"
+        )
         (path / "README.txt").write_text(README.format(replay=result.replay))
 
     def point(self, name: str, path: Path) -> None:

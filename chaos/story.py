@@ -13,6 +13,7 @@ from chaos.schedule import (
     Disconnect,
     Flush,
     Inject,
+    Kill,
     Open,
     Operate,
     Read,
@@ -33,6 +34,10 @@ _EVENT_WORDS = {
     "raid.deleted": "the array is gone",
     "raid.member_failed": "{where} fails slot {0} after a write error",
 }
+
+
+_MEMBER_EVENTS = ("raid.member_failed", "raid.member_removed", "rebuild.finished")
+BETWEEN_MAX = 12
 
 
 class Storyteller:
@@ -61,7 +66,9 @@ class Storyteller:
             for entry in self.execution.history
             if isinstance(entry, Invoked) and getattr(entry.step, "op", None) in finding.ops
         ]
-        told += self._background(finding.step)
+        if told:
+            told += self._between(told[0][0], finding.step, finding.ops)
+        told += [line for line in self._background(finding.step) if line not in told]
         return [*_in_order(told), f"step {finding.step}: {finding.summary}"]
 
     def _crash(self, finding: Finding) -> list[str]:
@@ -83,6 +90,19 @@ class Storyteller:
         )
         return lines
 
+    def _between(self, begin: int, end: int, ops: list[int]) -> list[tuple[int, str]]:
+        """What became of the members, and the answers to the ops, from one step to another."""
+        told: list[tuple[int, str]] = []
+        for entry in self.execution.history:
+            if not begin <= entry.number <= end:
+                continue
+            if isinstance(entry, Happened) and entry.event.name in _MEMBER_EVENTS:
+                told.append((entry.number, self.event(entry.event)))
+            elif isinstance(entry, Completed) and entry.op in ops and entry.number != end:
+                result = "success" if entry.status == 0 else f"status {entry.status:#x}"
+                told.append((entry.number, f"op {entry.op} is answered: {result}"))
+        return told[:BETWEEN_MAX]
+
     def _background(self, until: int) -> list[tuple[int, str]]:
         """The rebuild and the fault that were under way."""
         lines = []
@@ -98,8 +118,10 @@ class Storyteller:
             for entry in self.execution.history
             if isinstance(entry, Invoked)
             and entry.number <= until
-            and isinstance(entry.step, Inject)
-            and entry.step.fault in FAULTS  # a heal is none
+            and (
+                isinstance(entry.step, (Stall, Kill))
+                or (isinstance(entry.step, Inject) and entry.step.fault in FAULTS)  # a heal is none
+            )
         ]
         if faults:
             lines.append((faults[-1].number, self.step(faults[-1].step)))
@@ -171,8 +193,14 @@ class Storyteller:
                 return f"{self.host(step.host)} connects {queue} on {self.thread(step.thread)}"
             case Operate():
                 return f"the operator calls {step.method}({', '.join(map(str, step.args))})"
+            case Inject(fault="disk_heal"):
+                return f"the injected errors of {self.labels.disk(step.disk)} are healed"
+            case Inject(fault="disk_return"):
+                return f"{self.labels.disk(step.disk)} is plugged in again"
             case Inject():
                 return f"the nemesis injects {step.fault} on {self.labels.disk(step.disk)}"
+            case Kill():
+                return "the nemesis kills the target; it is started again"
             case Stall():
                 return f"the nemesis stops reactor {step.reactor} for {step.milliseconds} ms"
             case _:

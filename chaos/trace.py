@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chaos.checkers import Finding
 from chaos.controller import Execution
 from chaos.history import Completed, Crashed, Happened, Restarted
-from chaos.schedule import Deliver, FinishIo, FireTimer, Inject, Mark, Operate, Stall, Step
+from chaos.schedule import Deliver, FinishIo, FireTimer, Inject, Kill, Mark, Operate, Stall, Step
 from chaos.story import Storyteller, blocks
 from workers.bdev.io import IoType
 from workers.protocol import NEMESIS, OPERATOR
 
 
-def trace_lines(execution: Execution, teller: Storyteller) -> Iterator[str]:
-    """The lines; indented under a step stands what it showed."""
+def trace_lines(
+    execution: Execution, teller: Storyteller, findings: list[Finding]
+) -> Iterator[str]:
+    """The lines; indented under a step stands what it showed, and what a check found there."""
     layout, hosts = execution.plan.layout, execution.plan.hosts
     columns = [f"R{number}" for number in range(layout.reactors)]
     columns += [f"H{number}" for number in range(hosts)]
@@ -24,13 +27,18 @@ def trace_lines(execution: Execution, teller: Storyteller) -> Iterator[str]:
     for entry in execution.history:
         text = _shown(entry, teller)
         if text:
-            shown.setdefault(entry.number, []).append(text)
+            shown.setdefault(entry.number, []).append(f"-> {text}")
+    for finding in findings:
+        shown.setdefault(finding.step, []).append(f"=> FINDING {finding.check}: {finding.summary}")
+    if execution.crash is not None:
+        at = shown.setdefault(execution.steps, [])
+        at += [f"   {line}" for line in execution.crash.traceback.splitlines()]
     for number, step in enumerate(execution.schedule, 1):
         actor = _actor(step)
         marks = " ".join(f"{'*' if column == actor else '.':>3}" for column in columns)
-        yield f"{number:>6}  {marks}  {_words(step, teller)}"
+        yield f"{number:>6}  {marks}  {_words(step, execution.notes[number - 1], teller)}"
         for text in shown.get(number, []):
-            yield f"{'':>6}  {'':>{4 * len(columns) - 1}}    -> {text}"
+            yield f"{'':>6}  {'':>{4 * len(columns) - 1}}    {text}"
 
 
 def _actor(step: Step) -> str:
@@ -39,7 +47,7 @@ def _actor(step: Step) -> str:
             return f"R{step.reactor}"
         case Operate():
             return "OP"
-        case Inject() | Stall():
+        case Inject() | Stall() | Kill():
             return "NEM"
         case Mark():
             return ""
@@ -47,14 +55,15 @@ def _actor(step: Step) -> str:
             return f"H{step.host}"
 
 
-def _words(step: Step, teller: Storyteller) -> str:
+def _words(step: Step, note: str, teller: Storyteller) -> str:
     match step:
         case Deliver():
-            return f"{teller.thread(step.receiver)} handles a message of {_sender(step, teller)}"
+            return f"{teller.thread(step.receiver)} handles {note} of {_sender(step, teller)}"
         case FinishIo():
             kind = IoType(step.io_type).name.lower()
             where = blocks(step.offset, step.count)
-            return f"disk{step.disk} finishes a {kind} of {where} for {teller.thread(step.thread)}"
+            end = "FAILS" if note else "finishes"
+            return f"disk{step.disk} {end} a {kind} of {where} for {teller.thread(step.thread)}"
         case FireTimer():
             return f"a timer of {teller.thread(step.thread)} fires at {step.deadline_us} us"
         case Mark():
@@ -77,6 +86,8 @@ def _shown(entry: object, teller: Storyteller) -> str:
     match entry:
         case Happened(event=event):
             return teller.event(event)
+        case Completed(op=op, status=0, values=values) if values:
+            return f"op {op} is answered: success, with the data of ops {values} (0: never written)"
         case Completed(op=op, status=status):
             result = (
                 "success" if status == 0 else f"status {status:#x}" if status > 0 else f"{status}"

@@ -89,7 +89,7 @@ class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     args: tuple[int, ...]
 
 
-class Crash(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Crash(msgspec.Struct, frozen=True, gc=False):
     """The target crashed: an assertion or exception inside the engine."""
 
     reactor: int
@@ -112,6 +112,7 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
     armed: list[FireTimer]
     replies: list[Reply]
     events: list[Event]
+    note: str = ""  # the message handled, or that an I/O failed: for people, in no decision
     crash: Crash | None = None
 
 

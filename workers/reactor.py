@@ -188,7 +188,8 @@ class Reactor:
             if io is None:
                 raise StepNotPossibleError(f"no such I/O is under way: {step}")
             self.current_thread = io.thread
-            io.finish()
+            if not io.finish():
+                self.outcome.note = "failed"
         else:
             future = self.timers.pop(step, None)  # type: ignore[arg-type]
             if future is None:
@@ -209,6 +210,7 @@ class Reactor:
         thread = self.threads.get(receiver)
         self.current_thread = receiver
         handler = message.handler
+        self.outcome.note = handler
         if handler == "reply":
             assert thread is not None, f"an answer came for thread {receiver}, which has exited"
             thread.calls.pop(message.token).resolve(message.args[0])

@@ -14,16 +14,12 @@ def check_liveness(execution: Execution) -> list[Finding]:
     """A run that could not reach its end is stuck; says on what."""
     if execution.crash is not None or execution.settled or execution.interrupted:
         return []
-    stuck = unfinished(execution.history)
+    ops, stuck = unfinished(execution.history)
     kinds = sorted({what.split(" ", 1)[0] for what in stuck}) or ["nothing to name"]
     shown = "; ".join(stuck[:SHOWN_MAX]) or "no operation is outstanding, yet the run did not end"
     if len(stuck) > SHOWN_MAX:
         shown += f"; and {len(stuck) - SHOWN_MAX} more"
-    bound = (
-        "within its step bound"
-        if execution.settle_bound_hit
-        else "and nothing is possible any more"
-    )
+    bound = "within its bound" if execution.settle_bound_hit else "and nothing is possible any more"
     return [
         Finding(
             check="liveness",
@@ -32,12 +28,13 @@ def check_liveness(execution: Execution) -> list[Finding]:
             summary=f"not finished after healing {bound}: {shown}",
             step=execution.steps,
             verdict=Verdict.LIVENESS,
+            ops=ops[:SHOWN_MAX],
         )
     ]
 
 
-def unfinished(history: History) -> list[str]:
-    """What was begun and has not ended, in words."""
+def unfinished(history: History) -> tuple[list[int], list[str]]:
+    """What was begun and has not ended: the ops, and all of it in words."""
     begun: dict[int, Open | Connect | Read | Write | Flush | Disconnect | Operate] = {}
     rebuild = ""
     for entry in history:
@@ -62,7 +59,7 @@ def unfinished(history: History) -> list[str]:
             case _:
                 pass
     named = [_name(step) for step in begun.values()]
-    return [*named, rebuild] if rebuild else named
+    return list(begun), [*named, rebuild] if rebuild else named
 
 
 def _name(step: Open | Connect | Read | Write | Flush | Disconnect | Operate) -> str:

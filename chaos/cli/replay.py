@@ -31,6 +31,7 @@ from workers.protocol import DefectSource
     help="Instead of the recorded defects; 'none' for the reference engine.",
 )
 @click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")
+@click.option("--trace", metavar="FILE", help="Write the replayed run, a line per step, to a file.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 @click.pass_obj
 def replay_command(
@@ -39,6 +40,7 @@ def replay_command(
     driver: str | None,
     defects: tuple[str, ...],
     allow_code: bool,
+    trace: str | None,
     output: str,
 ) -> int:
     """Run one recorded run again, step for step, and judge it again.
@@ -74,8 +76,22 @@ def replay_command(
     replayed = replay_capsule(capsule, driver or capsule.driver, sources, checks, interrupt)
     expects_same = not defects and (driver or capsule.driver) != "realtime"
     code, remark = _compare(capsule, replayed) if expects_same else (int(replayed.verdict), "")
+    if replayed.ends_early and not replayed.findings:
+        remark = (
+            f"no finding up to step {replayed.steps}, where the recording ends; "
+            "what was under way was not healed and audited"
+        )
+    if trace is not None:
+        _write_trace(Path(trace), replayed.trace)
     _show_replay(capsule, replayed, code, remark, output)
     return code
+
+
+def _write_trace(path: Path, lines: list[str]) -> None:
+    try:
+        path.write_text("\n".join(lines) + "\n")
+    except OSError as error:
+        raise CapsuleError(f"{path} can't be written: {error.strerror}") from None
 
 
 def _capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
@@ -85,6 +101,10 @@ def _capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
         is_directory, exists = path.is_dir(), path.exists()
     except (OSError, ValueError) as error:
         raise CapsuleError(f"{target} can't be read: {error}") from None
+    if is_directory and not (path / "capsule.json").exists():
+        raise CapsuleError(
+            f"{target} has no capsule.json; a run's own directory has, such as {target}/latest-failure"
+        )
     if is_directory:
         return read_capsule(path / "capsule.json"), True
     if exists or target.endswith(".json"):

@@ -24,7 +24,7 @@ from chaos.history import Restarted
 from chaos.moments import is_due
 from chaos.payload import decode
 from chaos.prng import Stream
-from chaos.schedule import Inject, OutsideStep, Stall
+from chaos.schedule import Inject, Kill, OutsideStep, Stall
 from chaos.wire.bridge import Inbox
 from workers.bdev.disk import Disk
 from workers.protocol import (
@@ -228,6 +228,8 @@ class RealtimeRun:
             if planned.kind == "reactor_stall" and self._stalled is None:
                 self._process_faults.remove(planned)
                 reactor = self._pace.below(self.plan.layout.reactors)
+                # Taken here, not in the task, which begins later: there is one stall at a time.
+                self._stalled = reactor
                 milliseconds = max(1, self.plan.milliseconds * planned.lasting // RUN_PERMILLE)
                 nursery.start_soon(partial(self._stall, reactor, milliseconds))
                 return True
@@ -239,7 +241,6 @@ class RealtimeRun:
 
     async def _stall(self, reactor: int, milliseconds: int) -> None:
         """SIGSTOP one reactor, between two of its steps: a stopped holder of the lock would stop them all."""
-        self._stalled = reactor
         step = Stall(self.recorder.model.new_op(), reactor, milliseconds)
         descriptor = os.open(self.processes.lock_path, os.O_RDWR)
         try:
@@ -283,7 +284,7 @@ class RealtimeRun:
                 disk.header.present = 1
                 if disk is not source:
                     disk.data[:] = source.data
-        self.recorder.steps += 1
+        self.recorder.took_outside(Kill(model.new_op(), members))
         self.recorder.history.append(Restarted(self.recorder.steps, members))
         model.target_restarted(members)
         self.generator.target_lost()
@@ -317,6 +318,7 @@ class RealtimeRun:
             plan=self.plan,
             history=recorder.history,
             schedule=recorder.schedule,
+            notes=recorder.notes,
             fingerprint=recorder.fingerprint.hex(),
             steps=recorder.steps,
             crash=recorder.crash,

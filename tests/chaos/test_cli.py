@@ -143,7 +143,7 @@ def test_bad_replay_targets(target):
 
 
 def test_directory_that_is_no_run_is_refused(tmp_path):
-    assert_refused(raidstorm("replay", str(tmp_path)), "can't be read")
+    assert_refused(raidstorm("replay", str(tmp_path)), "has no capsule.json")
 
 
 def test_output_directory_that_is_a_file_is_refused(tmp_path):
@@ -237,7 +237,12 @@ def test_failing_run_directory_holds_what_the_readme_of_it_says(tmp_path):
     assert {"capsule.json", "history.jsonl", "result.json", "trace.log", "README.txt"} <= names
     assert (out / "latest-failure").resolve() == folder.resolve()
     trace = (folder / "trace.log").read_text()
-    assert "CRASH on reactor" in trace.splitlines()[-1]
+    assert "-> CRASH on reactor" in trace
+    assert "=> FINDING crash" in trace
+    result = json.loads((folder / "result.json").read_text())
+    assert result["verdict"] == "crashed"
+    assert result["defects"] == [SEED_DEFECT]
+    assert "module_context" in result["crash"]["traceback"]
     assert failure["replay"] in (folder / "README.txt").read_text()
     steps = json.loads((folder / "capsule.json").read_text())["schedule"]
     assert len(steps) == report["steps"] or report["runs"] > 1

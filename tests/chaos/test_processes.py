@@ -223,6 +223,46 @@ def test_realtime_kills_and_restarts_the_target_and_stops_reactors(tmp_path):
     assert report["reach"]["reactor_stalls"] >= 3
 
 
+def test_stalls_and_kills_that_come_due_together_stop_nobody_for_good(tmp_path):
+    file = tmp_path / "together.py"
+    file.write_text(
+        "from chaos.experiment import Experiment, Fault\n"
+        "TOGETHER = Experiment(name='together', reactors=3, milliseconds=500, faults=(\n"
+        "    Fault(kind='reactor_stall', count=3, between=(400, 400), lasting=(20, 60)),\n"
+        "    Fault(kind='target_kill', between=(400, 400))))\n"
+    )
+    report = run_json(str(file), "--driver", "realtime", "--seeds", "4", out=tmp_path / "runs")
+    assert report["exit_code"] == 0, report["failures"]
+    assert report["reach"]["target_kills"] == 4
+    assert report["reach"]["reactor_stalls"] >= 8
+
+
+def test_failing_free_run_with_a_kill_in_it_can_be_replayed(tmp_path):
+    file = tmp_path / "killed.py"
+    file.write_text(
+        "from chaos.experiment import Experiment, Fault\n"
+        "KILLED = Experiment(name='killed', milliseconds=300, checks=('always:red',),\n"
+        "    faults=(Fault(kind='target_kill', between=(300, 300)),))\n"
+    )
+    (tmp_path / "always.py").write_text(
+        "from chaos.checkers import Finding, Verdict\n"
+        "def red(execution):\n"
+        "    return [Finding(check='always', kind='red', shape='any', summary='red', step=1,\n"
+        "                    verdict=Verdict.INVALID)]\n"
+    )
+    out = tmp_path / "runs"
+    report = run_json(
+        *(str(file), "--driver", "realtime", "--seed", "1"), out=out, PYTHONPATH=str(tmp_path)
+    )
+    assert report["exit_code"] == 1
+    assert report["reach"]["target_kills"] == 1
+    directory = report["failures"][0]["run_dir"]
+    assert "kills the target" in (out / "latest-failure" / "trace.log").read_text()
+    done = raidstorm("replay", directory, "--allow-code", "--trace", str(tmp_path / "again.log"))
+    assert done.returncode == 1, done.stderr
+    assert "kills the target" in (tmp_path / "again.log").read_text()
+
+
 def test_python_without_assertions_is_refused(tmp_path):
     for command in (
         [sys.executable, "-O", "-m", "experiments"],

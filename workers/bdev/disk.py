@@ -141,9 +141,11 @@ class DiskIo:
     def count(self) -> int:
         return self.io.count
 
-    def finish(self) -> None:
-        """The I/O takes effect and completes."""
-        self.future.resolve(self.disk.transfer(self.io))
+    def finish(self) -> bool:
+        """The I/O takes effect and completes; False: with an error."""
+        completion = self.disk.transfer(self.io)
+        self.future.resolve(completion)
+        return completion.status is IoStatus.SUCCESS
 
 
 class DiskChannel(IoChannel):
