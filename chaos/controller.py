@@ -132,6 +132,24 @@ class Recorder:
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
         return shown
 
+    def execution(
+        self, *, settled: bool, bound_hit: bool, disks: list[Disk], census: Counts
+    ) -> Execution:
+        """The run as its judge needs it."""
+        return Execution(
+            plan=self.plan,
+            history=self.history,
+            schedule=self.schedule,
+            notes=self.notes,
+            fingerprint=self.fingerprint.hex(),
+            steps=self.steps,
+            crash=self.crash,
+            settled=settled,
+            settle_bound_hit=bound_hit,
+            disks=[decode(bytes(disk.data), 0) for disk in disks],
+            census=census,
+        )
+
 
 def message_of(step: OutsideStep) -> Message | None:
     """The frame that a step from outside puts on the wire, if it puts one there."""
@@ -289,21 +307,12 @@ class Controller:
     def _execution(
         self, generator: Generator | None, *, bound_hit: bool, done: bool = False
     ) -> Execution:
-        recorder = self.recorder
         finished = generator.phase is Phase.DONE if generator is not None else done
-        crashed = recorder.crash is not None
-        return Execution(
-            plan=self.plan,
-            history=recorder.history,
-            schedule=recorder.schedule,
-            notes=recorder.notes,
-            fingerprint=recorder.fingerprint.hex(),
-            steps=recorder.steps,
-            crash=recorder.crash,
+        return self.recorder.execution(
             settled=finished and not self.agenda.choices,
-            settle_bound_hit=bound_hit,
-            disks=[decode(bytes(disk.data), 0) for disk in self.driver.disks],
-            census=[] if crashed else self.driver.census(),
+            bound_hit=bound_hit,
+            disks=self.driver.disks,
+            census=[] if self.recorder.crash is not None else self.driver.census(),
         )
 
 

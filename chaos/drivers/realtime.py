@@ -22,7 +22,6 @@ from chaos.experiment import REALTIME_FAULTS, RUN_PERMILLE, Plan
 from chaos.generator import Generator, Phase
 from chaos.history import Restarted
 from chaos.moments import is_due
-from chaos.payload import decode
 from chaos.prng import Stream
 from chaos.schedule import Inject, Kill, OutsideStep, Stall
 from chaos.wire.bridge import Inbox
@@ -49,6 +48,8 @@ THINK_SECONDS_MAX = 0.001
 LATENCIES = 64
 LOCK_RETRY_SECONDS = 0.000_05
 LOCK_ATTEMPTS_MAX = 20_000
+PAUSE_ATTEMPTS_MAX = 100
+PAUSE_WAIT_MS = 20
 # What a census shows while something is still on its way.
 MOVING = ("message", "disk I/O", "awaited call")
 
@@ -134,25 +135,28 @@ class RealtimeRun:
             self.processes.send(reactor, Run(self._latencies))
 
     def end(self) -> None:
-        """Stop the free run on all workers, so that they can be used again, or end them."""
+        """Stop the free run on all workers, so that they can be used again; replace those that don't answer."""
         self._continue_stalled()
-        deadline_rounds = 10
         try:
-            reactors = self.plan.layout.reactors
-            for reactor in range(reactors):
-                self.processes.send(reactor, Pause())
-            counted = 0
-            while counted < reactors and deadline_rounds:
-                for data in self._inbox.drain():
-                    counted += isinstance(reply_decoder.decode(data), Counted)
-                if counted < reactors:
-                    deadline_rounds -= 1
-                    self.processes.replies.poll(200)
+            answered = self._pause_all()
         except DriverError:
-            deadline_rounds = 0
-        if not deadline_rounds:
+            answered = False
+        if not answered:
             self.processes.kill_workers()
             self.processes.start_workers()
+
+    def _pause_all(self) -> bool:
+        reactors = self.plan.layout.reactors
+        for reactor in range(reactors):
+            self.processes.send(reactor, Pause())
+        counted = 0
+        for _ in range(PAUSE_ATTEMPTS_MAX):
+            for data in self._inbox.drain():
+                counted += isinstance(reply_decoder.decode(data), Counted)
+            if counted >= reactors:
+                return True
+            self.processes.replies.poll(PAUSE_WAIT_MS)
+        return False
 
     # Tasks.
 
@@ -313,18 +317,10 @@ class RealtimeRun:
                     self.processes.send(reactor, Run(self._latencies))
 
     def _execution(self) -> Execution:
-        recorder = self.recorder
-        return Execution(
-            plan=self.plan,
-            history=recorder.history,
-            schedule=recorder.schedule,
-            notes=recorder.notes,
-            fingerprint=recorder.fingerprint.hex(),
-            steps=recorder.steps,
-            crash=recorder.crash,
+        return self.recorder.execution(
             settled=self._settled,
-            settle_bound_hit=not self._settled,
-            disks=[decode(bytes(disk.data), 0) for disk in self.processes.disks],
+            bound_hit=not self._settled,
+            disks=self.processes.disks,
             census=sorted(self._census),
         )
 
