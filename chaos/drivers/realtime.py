@@ -17,7 +17,7 @@ import trio
 
 from chaos.controller import Execution, Recorder, message_of, nemesis_message
 from chaos.drivers.base import Counts, DriverError
-from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes, WorkerLostError
+from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
 from chaos.experiment import REALTIME_FAULTS, RUN_PERMILLE, Plan
 from chaos.generator import Generator, Phase
 from chaos.history import Restarted
@@ -74,6 +74,12 @@ class RealtimeDriver:
         free_run = RealtimeRun(self.processes, plan, seed, defects)
         try:
             execution = trio.run(free_run.main)
+        except ExceptionGroup as group:
+            # The nursery wraps what ends it; what we raise on purpose comes alone.
+            expected, other = group.split((DriverError, InterruptedRunError))
+            if expected is None or other is not None:
+                raise
+            raise expected.exceptions[0] from None
         finally:
             free_run.end()
             if path is not None:
@@ -108,25 +114,18 @@ class RealtimeRun:
         self._counted = 0
         self._inbox = Inbox(processes.replies)
         self._stalled: int | None = None
-        self._interrupted = False
-        self._lost: WorkerLostError | None = None
         self._settled = False
 
     async def main(self) -> Execution:
         """Start the target, let everything act on it, end it, and hand over what happened."""
         self._start_target(blank=True)
-        self._begun = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive)
-            nursery.start_soon(self._watch, nursery.cancel_scope)
+            nursery.start_soon(self._watch)
             await self._play(nursery)
             if self.recorder.crash is None:
                 await self._settle()
             nursery.cancel_scope.cancel()
-        if self._lost is not None:
-            raise self._lost
-        if self._interrupted:
-            raise InterruptedRunError
         return self._execution()
 
     def _start_target(self, *, blank: bool) -> None:
@@ -174,19 +173,13 @@ class RealtimeRun:
             self._counted += 1
             self._census += reply.counts
 
-    async def _watch(self, scope: trio.CancelScope) -> None:
-        """The user's wish to stop, and workers that end by themselves."""
+    async def _watch(self) -> None:
+        """The user's wish to stop, and workers that end by themselves; both end the run."""
         while True:
             await trio.sleep(WATCH_SECONDS)
-            try:
-                self.processes.check_alive()
-            except WorkerLostError as error:
-                # Kept and raised outside the nursery, which would wrap it into a group.
-                self._lost = error
-                scope.cancel()
+            self.processes.check_alive()
             if self.processes.interrupted():
-                self._interrupted = True
-                scope.cancel()
+                raise InterruptedRunError
 
     async def _play(self, nursery: trio.Nursery) -> None:
         """Hosts, operator and nemesis, until the run's phases are over or it is stuck."""
