@@ -49,6 +49,7 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
     raidstorm_version: str
+    python_version: str = ""
     experiment: Experiment
     seed: int
     driver: DriverName

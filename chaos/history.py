@@ -72,8 +72,7 @@ class Fingerprint:
             self._flush()
 
     def _flush(self) -> None:
-        for item in self._batch:
-            self._hash.update(self._encode(item))
+        self._hash.update(self._encode(self._batch))
         self._batch.clear()
 
     def hex(self) -> str:

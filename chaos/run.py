@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shlex
 import time
 from collections.abc import Callable
@@ -123,6 +124,7 @@ class Runner:
         spec = self.spec
         return Capsule(
             raidstorm_version=tool_version(),
+            python_version=platform.python_version(),
             experiment=spec.experiment,
             seed=seed,
             driver=spec.driver,

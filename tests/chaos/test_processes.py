@@ -114,6 +114,18 @@ def test_interrupt_reaches_the_jobs_too(launch):
 
 
 @pytest.mark.parametrize("options", [(), ("--jobs", "2")])
+def test_interrupt_does_not_wait_for_a_worker_that_is_stuck(launch, options):
+    process = launch("lockstep", *options, "--format", "json")
+    os.kill(sorted(reactors(process.pid))[0], signal.SIGSTOP)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=ENDS_WITHIN_SECONDS)
+    assert process.returncode == 130
+    assert json.loads(output)["interrupted"] is True
+    assert "Traceback" not in errors
+    assert_all_gone(process)
+
+
+@pytest.mark.parametrize("options", [(), ("--jobs", "2")])
 @pytest.mark.parametrize("driver", ["lockstep", "realtime"])
 def test_killed_controller_takes_all_workers_along_also_a_stopped_one(launch, driver, options):
     process = launch(driver, *options)
