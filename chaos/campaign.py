@@ -171,6 +171,7 @@ def run_campaign(
     finally:
         # Of job processes that were killed; the living ones tidy up themselves.
         clean(owners=_job_pids)
+        Store(Path(spec.out)).drop_if_empty(spec.experiment.name)
     report.interrupted = interrupt.requested
     report.seconds = round(time.monotonic() - begun, 3)
     report.failures.sort(key=lambda failure: failure.seed)

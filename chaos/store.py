@@ -111,8 +111,11 @@ class Store:
     def discard(self, path: Path) -> None:
         """A passing run keeps only its index line."""
         shutil.rmtree(path, ignore_errors=True)
-        with contextlib.suppress(OSError):  # other runs are in it
-            path.parent.rmdir()
+
+    def drop_if_empty(self, experiment: str) -> None:
+        """At the end of a campaign, when no other process makes directories there."""
+        with contextlib.suppress(OSError):  # failing runs are in it
+            (self.root / experiment).rmdir()
 
     def keep(
         self,
