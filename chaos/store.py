@@ -99,7 +99,8 @@ class Store:
             path = parent / (base if attempt == 1 else f"{base}.{attempt}")
             try:
                 path.mkdir(parents=True)
-            except FileExistsError:
+            except (FileExistsError, FileNotFoundError):
+                # Taken by another run; or another campaign, at its end, has just dropped the empty parent.
                 continue
             except OSError as error:
                 raise StoreError(f"{path} can't be made: {error.strerror}") from None
@@ -113,7 +114,7 @@ class Store:
         shutil.rmtree(path, ignore_errors=True)
 
     def drop_if_empty(self, experiment: str) -> None:
-        """At the end of a campaign, when no other process makes directories there."""
+        """At the end of a campaign that left nothing; another one makes the directory again."""
         with contextlib.suppress(OSError):  # failing runs are in it
             (self.root / experiment).rmdir()
 

@@ -36,6 +36,18 @@ def test_runs_begin_and_are_discarded_side_by_side(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_campaign_that_ends_takes_no_directory_from_one_that_goes_on(tmp_path):
+    def one_campaign(seed: int) -> None:
+        store = Store(tmp_path)
+        for _ in range(200):
+            store.discard(store.begin(head(seed)))
+            store.drop_if_empty("baseline")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one_campaign, range(4)))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_directory_with_a_failing_run_is_kept(tmp_path):
     store = Store(tmp_path)
     path = store.begin(head(1))
