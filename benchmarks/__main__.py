@@ -15,16 +15,19 @@ from benchmarks.floor import floor_steps_per_second
 from benchmarks.pingpong import PingPong
 from chaos.campaign import Request, run_campaign
 from chaos.controller import Controller
+from chaos.crash_points import crash_points
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import resolve
 from chaos.interrupt import Interrupt
 from chaos.judge import judge
+from chaos.plan import resolve
 from chaos.reach import count_reach
 from chaos.run import RunSpec, make_driver
 from experiments.catalog import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS["connect-during-rebuild"]
+CRASHED = EXPERIMENTS["restart-from-superblock"]
+CRASH_POINT_RUNS = 20
 ROUNDS = 7
 SIM_SEEDS = 30
 LOCKSTEP_SEEDS = 6
@@ -121,6 +124,21 @@ def history_figures() -> dict[str, float]:
     return {"history_bytes_per_step": round(written / steps, 1)}
 
 
+def crash_point_figures() -> dict[str, float]:
+    """Prefixes of recorded runs that are assembled again and judged, a second; and next to them their runs."""
+    driver = SimDriver()
+    plans = [(seed, resolve(CRASHED, seed)) for seed in range(CRASH_POINT_RUNS)]
+    runs = [
+        (plan, Controller(plan, driver, ()).explore(seed).schedule)
+        for seed, plan in plans
+        if plan.superblock
+    ]
+    begun = time.perf_counter()
+    points = sum(1 for plan, schedule in runs for _ in crash_points(plan, schedule, ()))
+    seconds = time.perf_counter() - begun
+    return {"crash_points": points, "crash_points_per_second": round(points / seconds)}
+
+
 def main() -> None:
     """Measure and print."""
     figures: dict[str, object] = {
@@ -128,7 +146,14 @@ def main() -> None:
         "python": sys.version.split()[0],
         "cores": len(os.sched_getaffinity(0)),
     }
-    for measure in (sim_figures, lockstep_figures, seeds_per_second, history_figures):
+    measures = (
+        sim_figures,
+        lockstep_figures,
+        seeds_per_second,
+        history_figures,
+        crash_point_figures,
+    )
+    for measure in measures:
         figures |= measure()
     print(json.dumps(figures, indent=2))
 

@@ -58,6 +58,19 @@ class Agenda:
         """The choice that has been possible for longest; taking it each time starves nobody."""
         return next(iter(self._position))
 
+    def second_oldest(self) -> EngineStep:
+        """The next one; there must be two. Only one timer is possible at a time, so one of them is none."""
+        ages = iter(self._position)
+        next(ages)
+        return next(ages)
+
+    def clear(self) -> None:
+        """The target is gone, and all that was possible with it."""
+        self.choices.clear()
+        self._position.clear()
+        self._messages.clear()
+        self._timers.clear()
+
     def __contains__(self, step: EngineStep) -> bool:
         return step in self._position
 

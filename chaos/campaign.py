@@ -23,9 +23,11 @@ from chaos.checkers.finding import worst
 from chaos.doctor import clean
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
-from chaos.experiment import REACH_NAMES, Experiment
+from chaos.experiment import Experiment
 from chaos.interrupt import Interrupt, shielded
 from chaos.reach import add_reach
+from chaos.reach_names import REACH_NAMES
+from chaos.resources import Resources, Watch
 from chaos.run import Runner, RunResult, RunSpec
 from chaos.store import Store
 from workers.main import die_with_parent
@@ -89,6 +91,7 @@ class Report(msgspec.Struct):
     failures: list[Failure] = []
     failures_left_out: int = 0
     fingerprints: dict[str, str] = {}
+    resources: Resources | None = None  # of this process, where it runs the seeds itself
     interrupted: bool = False
     error: str = ""
 
@@ -153,11 +156,14 @@ def run_campaign(
     report = Report(spec.experiment.name, spec.driver, request.first_seed)
     begun = time.monotonic()
     verdicts: list[Verdict] = []
+    watch = Watch()
     results = _in_processes if request.jobs > 1 else _in_this_process
     try:
         with contextlib.closing(results(request, interrupt, begun)) as running:
             for result in running:
                 report.add(result)
+                if request.spec.driver != "sim":
+                    watch.look()
                 verdicts.append(result.verdict)
                 on_result(result)
                 if result.findings and request.stop_on_first:
@@ -173,6 +179,7 @@ def run_campaign(
         clean(owners=_job_pids)
         Store(Path(spec.out)).drop_if_empty(spec.experiment.name)
     report.interrupted = interrupt.requested
+    report.resources = watch.report()
     report.seconds = round(time.monotonic() - begun, 3)
     report.failures.sort(key=lambda failure: failure.seed)
     if report.runs > FINGERPRINTS_SHOWN_MAX:

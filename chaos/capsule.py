@@ -9,8 +9,9 @@ from typing import Literal
 import msgspec
 
 from chaos.code import EmbeddedCode, sha256
-from chaos.experiment import Experiment, ExperimentError, Plan, fits, validate
+from chaos.experiment import Experiment, ExperimentError, validate
 from chaos.labels import Labels
+from chaos.plan import Plan, fits
 from chaos.schedule import Step
 from chaos.steps_check import what_is_wrong
 from workers.defects.loader import source_text
@@ -18,7 +19,7 @@ from workers.protocol import DefectSource
 
 DriverName = Literal["sim", "lockstep", "realtime"]
 FORMAT = "raidstorm capsule"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: plans with superblocks, restarts as steps
 CAPSULE_BYTES_MAX = 512 * 1024 * 1024
 
 
@@ -113,6 +114,11 @@ def _check_run(path: Path, capsule: Capsule) -> None:
         raise CapsuleError(f"{path}: {error}") from None
     if not fits(capsule.experiment, capsule.plan):
         raise CapsuleError(f"{path}: its plan is not one of its experiment; it was edited")
+    labels, plan = capsule.labels, capsule.plan
+    if labels is not None and (
+        len(labels.hosts) < plan.hosts or len(labels.disks) < plan.layout.disks
+    ):
+        raise CapsuleError(f"{path}: it has fewer labels than hosts or disks; it was edited")
     if capsule.schedule is None:
         return
     if capsule.expected is not None and capsule.expected.steps != len(capsule.schedule):
@@ -138,6 +144,11 @@ def _check_head(path: Path, data: bytes) -> None:
     version = head.get("format_version")
     if not isinstance(version, int) or version < 1:
         raise CapsuleError(f"{path} has no valid format_version")
+    if version < FORMAT_VERSION:
+        raise CapsuleError(
+            f"{path} was written by an older raidstorm (capsule version {version}); "
+            "replay it with that one"
+        )
     if version > FORMAT_VERSION:
         raise CapsuleError(
             f"{path} was written by a newer raidstorm (capsule version {version}, "

@@ -13,41 +13,39 @@ import msgspec
 
 from chaos.agenda import Agenda
 from chaos.drivers.base import Counts, SteppingDriver
-from chaos.experiment import RUN_PERMILLE, Plan
+from chaos.experiment import RUN_PERMILLE
 from chaos.generator import Generator, Phase
-from chaos.history import Completed, Crashed, Fingerprint, Happened, History, Invoked
+from chaos.history import Completed, Crashed, Fingerprint, Happened, History, Invoked, Unheard
+from chaos.messages import message_of, nemesis_message
 from chaos.model import Model
-from chaos.nemesis import apply_to_disk
-from chaos.payload import decode, payload
+from chaos.payload import decode
+from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import (
-    Connect,
+    Admin,
     Deliver,
-    Disconnect,
     EngineStep,
     FinishIo,
     FireTimer,
-    Flush,
     Inject,
     Kill,
     Mark,
-    Open,
-    Operate,
     OutsideStep,
+    PowerLoss,
     Read,
     Stall,
     Step,
-    Write,
 )
 from chaos.scheduler import FairScheduler, RandomScheduler, Scheduler
 from workers.bdev.disk import Disk
-from workers.nvmf.status import Opcode
-from workers.protocol import APP_THREAD, NEMESIS, OPERATOR, Crash, DefectSource, Message, Outcome
-from workers.reactor import FIRST_POLL_GROUP_THREAD, StepNotPossibleError
+from workers.bdev.io import BLOCK_SIZE
+from workers.nvmf.status import AdminOpcode
+from workers.protocol import Crash, DefectSource, Event, Outcome
+from workers.reactor import StepNotPossibleError
 
 SETTLE_STEPS_MAX = 60_000
-NAMESPACE = 1
 IDLE_PERMILLE = 5
+OUTSIDE_THREAD = -1  # of events that no thread of the target tells
 
 
 class DivergenceError(Exception):
@@ -76,7 +74,7 @@ class Recorder:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.model = Model(plan.layout.disks)
+        self.model = Model(plan)
         self.history: History = []
         self.schedule: list[Step] = []
         self.notes: list[str] = []
@@ -85,6 +83,7 @@ class Recorder:
         self.crash: Crash | None = None
         self.generator: Generator | None = None
         self._reads: dict[int, Read] = {}
+        self._events: dict[int, Admin] = {}  # asynchronous event requests
 
     def took_outside(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
@@ -95,11 +94,24 @@ class Recorder:
         self.history.append(Invoked(self.steps, step))
         if step.__class__ is Read:
             self._reads[step.op] = step
+        elif step.__class__ is Admin and step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
+            self._events[step.op] = step
         self.model.took(step)
+        if step.__class__ is Stall:
+            self.model.stalled = (step.reactor, self.steps + step.length)
+        elif isinstance(step, (Kill, PowerLoss)):
+            self._reads.clear()
+            self.model.target_restarted(step.clones)
+        if self.generator is not None:
+            self.generator.took(step)
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
         self.steps += 1
+        if step.__class__ is FireTimer:
+            self.model.clock_us = step.deadline_us
+        if self.model.stalled is not None and self.steps >= self.model.stalled[1]:
+            self.model.stalled = None
         self.schedule.append(step)
         self.notes.append(outcome.note)
         if outcome.events or outcome.replies or outcome.crash is not None:
@@ -117,12 +129,19 @@ class Recorder:
                 self.generator.connection_ended(event.args[0])
             shown.append(event)
         for reply in outcome.replies:
+            if reply.receiver in self.model.lost_connections:
+                unheard = Unheard(self.steps, reply.token)
+                self.history.append(unheard)
+                shown.append(unheard)
+                continue
             read = self._reads.pop(reply.token, None)
             values = decode(reply.data, read.slba) if read is not None else []
             completed = Completed(self.steps, reply.token, int(reply.status), reply.value, values)
             self.history.append(completed)
             shown.append(completed)
-            step = self.model.answered(reply.token, reply.status)
+            step = self.model.answered(reply.token, reply.status) or self._events.pop(
+                reply.token, None
+            )
             if step is not None and self.generator is not None:
                 self.generator.answered(step, reply.status, reply.value)
         if outcome.crash is not None:
@@ -131,6 +150,12 @@ class Recorder:
             self.history.append(Crashed(self.steps, outcome.crash))
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
         return shown
+
+    def tell(self, events: list[Event]) -> None:
+        """What happened without the target knowing of it."""
+        for event in events:
+            self.history.append(Happened(self.steps, event))
+        self.fingerprint.add(self.schedule[-1], list(events))
 
     def execution(
         self, *, settled: bool, bound_hit: bool, disks: list[Disk], census: Counts
@@ -146,68 +171,11 @@ class Recorder:
             crash=self.crash,
             settled=settled,
             settle_bound_hit=bound_hit,
-            disks=[decode(bytes(disk.data), 0) for disk in disks],
+            disks=[
+                decode(bytes(disk.data[self.plan.data_offset * BLOCK_SIZE :]), 0) for disk in disks
+            ],
             census=census,
         )
-
-
-def message_of(step: OutsideStep) -> Message | None:
-    """The frame that a step from outside puts on the wire, if it puts one there."""
-    match step:
-        case Open():
-            return _to(APP_THREAD, step.connection, "nvmf.accept", step.op, step.connection)
-        case Connect():
-            return _to(
-                step.thread,
-                step.connection,
-                "nvmf.connect",
-                step.op,
-                step.connection,
-                step.qid,
-                step.cntlid,
-                step.host,
-            )
-        case Read():
-            return _io(step, Opcode.READ, step.slba, step.blocks, b"")
-        case Write():
-            data = payload(step.host, step.op, step.slba, step.blocks)
-            return _io(step, Opcode.WRITE, step.slba, step.blocks, data)
-        case Flush():
-            return _io(step, Opcode.FLUSH, 0, 0, b"")
-        case Disconnect():
-            return _to(step.thread, step.connection, "nvmf.disconnect", step.op, step.connection)
-        case Operate():
-            return _to(APP_THREAD, OPERATOR, f"rpc.{step.method}", step.op, *step.args)
-        case Inject() | Stall() | Kill() | Mark():
-            return None
-
-
-def nemesis_message(step: Inject, disk: Disk) -> Message | None:
-    """Break or heal the disk; returns the event the target gets of it, if any."""
-    handler = apply_to_disk(step, disk)
-    if handler is None:
-        return None
-    return _to(APP_THREAD, NEMESIS, handler, step.op, step.disk)
-
-
-def _io(step: Read | Write | Flush, opcode: Opcode, slba: int, blocks: int, data: bytes) -> Message:
-    return _to(
-        step.thread,
-        step.connection,
-        "nvmf.io",
-        step.op,
-        step.connection,
-        int(opcode),
-        NAMESPACE,
-        slba,
-        blocks,
-        data,
-    )
-
-
-def _to(thread: int, sender: int, handler: str, token: int, *args: int | bytes) -> Message:
-    reactor = 0 if thread == APP_THREAD else thread - FIRST_POLL_GROUP_THREAD
-    return Message(reactor, sender, thread, handler, token, args)
 
 
 class Controller:
@@ -229,7 +197,7 @@ class Controller:
         generator = Generator(plan, recorder.model, stream.fork("generator"))
         recorder.generator = generator
         fair = FairScheduler()
-        chaotic = RandomScheduler(stream.fork("scheduler"), plan.outside_share)
+        chaotic = RandomScheduler(stream.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
         begin, bound = 0, SETTLE_STEPS_MAX
         now = 0
@@ -267,22 +235,22 @@ class Controller:
                 )
             steps_since_mark = 0 if isinstance(step, Mark) else steps_since_mark + 1
             done = done or (isinstance(step, Mark) and step.phase == "done")
-            if isinstance(step, (Stall, Kill)):
-                raise DivergenceError(
-                    f"at step {self.recorder.steps + 1}: {describe(step)} needs free-running processes"
-                )
-            try:
-                self.take(step)
-            except (KeyError, StepNotPossibleError):
-                raise DivergenceError(
-                    f"at step {self.recorder.steps + 1}: {describe(step)} is not possible"
-                ) from None
+            self.take_recorded(step)
         execution = self._execution(None, bound_hit=steps_since_mark >= SETTLE_STEPS_MAX, done=done)
         # A schedule that was recorded up to a crash, and no crash now: what is under way is not stuck.
         execution.interrupted = bool(
             not done and self.agenda.choices and not execution.settle_bound_hit
         )
         return execution
+
+    def take_recorded(self, step: Step) -> None:
+        """Take one step of a recording; raises DivergenceError."""
+        try:
+            self.take(step)
+        except (KeyError, StepNotPossibleError):
+            raise DivergenceError(
+                f"at step {self.recorder.steps + 1}: {describe(step)} is not possible"
+            ) from None
 
     def take(self, step: Step) -> None:
         """Take one step."""
@@ -298,11 +266,15 @@ class Controller:
     def _take_outside(self, step: OutsideStep) -> None:
         message = message_of(step)
         if isinstance(step, Inject):
-            message = nemesis_message(step, self.driver.disks[step.disk])
+            message = nemesis_message(step, self.driver.disks, self.plan)
         if message is not None:
             self.driver.send(message)
             self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))
         self.recorder.took_outside(step)
+        if isinstance(step, (Kill, PowerLoss)):
+            self.recorder.tell(end_target(step, self.driver.disks))
+            self.agenda.clear()
+            self.driver.restart()
 
     def _execution(
         self, generator: Generator | None, *, bound_hit: bool, done: bool = False
@@ -314,6 +286,25 @@ class Controller:
             disks=self.driver.disks,
             census=[] if self.recorder.crash is not None else self.driver.census(),
         )
+
+
+def end_target(step: Kill | PowerLoss, disks: list[Disk]) -> list[Event]:
+    """What the end of the target does to its disks, and what is to be told of it."""
+    events = []
+    if isinstance(step, PowerLoss):
+        for disk, lost in zip(disks, step.lost, strict=False):
+            count = disk.lose_power(lost)
+            if count:
+                events.append(Event("disk.cache_lost", OUTSIDE_THREAD, (disk.number, count)))
+    if step.clones:
+        source = disks[step.clones[0]]
+        largest = max(disk.num_blocks for disk in disks)
+        for disk in disks:
+            disk.heal()
+            disk.header.present, disk.header.num_blocks = 1, largest
+            if disk is not source:
+                disk.copy_from(source)
+    return events
 
 
 def describe(step: Step) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from enum import Enum
 
-from chaos.experiment import RUN_PERMILLE, Plan
+from chaos.experiment import RUN_PERMILLE
 from chaos.model import Model
 from chaos.nemesis import Nemesis
 from chaos.operator import Operator
+from chaos.plan import Plan
 from chaos.prng import Stream
-from chaos.schedule import Mark, OutsideStep, Read
+from chaos.schedule import Impair, Kill, Mark, OutsideStep, PowerLoss, Read
 from chaos.workload import Host, HostState
 
 AUDIT_READ_BLOCKS = 16
@@ -38,10 +39,10 @@ class Generator:
         self.model = model
         self.phase = Phase.SETUP
         self.operator = Operator(plan, model, stream.fork("operator"))
-        self.nemesis = Nemesis(plan, model, stream.fork("nemesis"))
         self.hosts = [
             Host(number, plan, model, stream.fork(f"host {number}")) for number in range(plan.hosts)
         ]
+        self.nemesis = Nemesis(plan, model, self.hosts, stream.fork("nemesis"))
         self._stream = stream.fork("order")
         self._audited = 0
 
@@ -71,10 +72,10 @@ class Generator:
         if now_permille >= RUN_PERMILLE:
             self.phase = Phase.HEAL
             return Mark("heal")
-        if not self.operator.is_set_up:
-            return self.operator.set_up()
         # Planned things come first: their moments were drawn.
-        step = self.nemesis.next_step(now_permille) or self.operator.next_step(now_permille)
+        step = self.operator.set_up() or self.nemesis.next_step(now_permille)
+        if step is None and self.operator.is_set_up:
+            step = self.operator.next_step(now_permille)
         if step is not None:
             return step
         first = self._stream.below(len(self.hosts))
@@ -87,23 +88,36 @@ class Generator:
     def _heal(self) -> OutsideStep | None:
         if not self.operator.is_set_up:
             return self.operator.set_up()
-        step = self.nemesis.heal_all() or self.operator.repair() or self.operator.attach_namespace()
+        operator = self.operator
+        step = (
+            self.nemesis.heal_all()
+            or operator.go_on()
+            or operator.create_poll_groups()
+            or operator.repair()
+            or operator.attach_namespace()
+        )
         if step is not None:
             return step
         for host in self.hosts:
             found = host.next_step(new_work=False)
             if found is not None:
                 return found
-        if self.operator.is_array_whole and not self.model.outstanding:
+        model = self.model
+        is_served = model.namespace_attached and not model.channels_missing
+        if operator.is_array_whole and is_served and not model.outstanding:
             self.phase = Phase.AUDIT
             return Mark("audit")
         return None
 
     def _audit(self) -> OutsideStep | None:
+        for host in self.hosts:
+            found = host.next_step(new_work=False)  # what keeps a connection up
+            if found is not None:
+                return found
         auditor = self.hosts[0]
         if auditor.state is not HostState.UP:
             return auditor.next_step(new_work=True)
-        blocks = self.plan.layout.disk_blocks
+        blocks = self.model.blocks
         if self._audited < blocks:
             slba = self._audited
             if len(self.model.connections[auditor.connections[1]]) >= self.plan.queue_depth:
@@ -130,7 +144,7 @@ class Generator:
             )
             if found is not None:
                 return found
-        if any(host.state is not HostState.DOWN for host in self.hosts):
+        if any(host.state is not HostState.DOWN for host in self.hosts) or self.model.connections:
             return None
         step = self.operator.detach_namespace()
         if step is None and not self.model.outstanding:
@@ -142,7 +156,7 @@ class Generator:
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
         """An answer to one of the steps."""
-        self.operator.answered(step)
+        self.operator.answered(step, status)
         host = getattr(step, "host", None)
         if host is not None:
             self.hosts[host].answered(step, status, value)
@@ -152,8 +166,11 @@ class Generator:
         for host in self.hosts:
             host.connection_ended(connection)
 
-    def target_lost(self) -> None:
-        """The target died."""
-        for host in self.hosts:
-            host.target_lost()
-        self.operator.target_lost()
+    def took(self, step: OutsideStep) -> None:
+        """A step of the nemesis against a host or the target was taken."""
+        if isinstance(step, Impair):
+            self.hosts[step.host].impair(step)
+        elif isinstance(step, (Kill, PowerLoss)):
+            for host in self.hosts:
+                host.target_lost()
+            self.operator.target_lost(step.clones)

@@ -44,14 +44,14 @@ class Crashed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="crash
     crash: Crash
 
 
-class Restarted(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="restarted"):
-    """The target was killed by the nemesis and is up again, with these disks as identical members."""
+class Unheard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="unheard"):
+    """An answer that didn't reach its host, which is gone or off the network."""
 
     number: int
-    members: tuple[int, ...]
+    op: int
 
 
-Entry = Invoked | Completed | Happened | Crashed | Restarted
+Entry = Invoked | Completed | Unheard | Happened | Crashed
 History = list[Entry]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 from faker import Faker
 
-from chaos.experiment import Plan
+from chaos.plan import Plan
 
 
 class HostLabel(msgspec.Struct, frozen=True):

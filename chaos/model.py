@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaos.faults import FAULTS
+from chaos.plan import Plan
 from chaos.schedule import (
+    CHANGING,
+    Admin,
+    Changing,
+    CompareAndWrite,
     Connect,
     Disconnect,
     Flush,
@@ -18,6 +24,8 @@ from chaos.schedule import (
     Read,
     Write,
 )
+from workers.bdev.stack import disk_of, member_bdev_id
+from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
 
 
@@ -26,10 +34,15 @@ class DiskView:
     """A disk as the operator and the nemesis know it."""
 
     present: bool = True
+    arrived: bool = False  # the running target has been told of it
     faulted: bool = False
+    weak: bool = False  # faulted, in a way that leaves its data good
     member: bool = False
     # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
+    small: bool = False  # too small for the array
+    imaged: bool = False  # an older image of it is kept
+    out: bool = False  # the superblocks of the others say that it is no member
 
 
 @dataclass(slots=True)
@@ -45,16 +58,27 @@ class RebuildView:
 class Model:
     """The tester's knowledge; :class:`~chaos.controller.Controller` keeps it up to date."""
 
-    def __init__(self, disks: int) -> None:
-        self.disks = [DiskView() for _ in range(disks)]
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.disks = [DiskView() for _ in range(plan.layout.disks)]
+        self.blocks = plan.blocks  # of the array, as hosts know it
         self.array_online = False
+        self.array_configuring = False
+        # The operator takes the array apart; its disks must stay as they are.
+        self.is_dismantling = False
+        self.is_recreating = False  # and will create it anew from them
         self.namespace_attached = False
-        self.poll_groups = 0
+        self.channels_missing = False  # a poll group couldn't get its channel of the namespace
+        self.poll_groups: list[int] = []  # reactors
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
+        self.stalled: tuple[int, int] | None = None  # reactor, and the step until which
+        self.clock_us = 0
         self.outstanding: dict[int, OutsideStep] = {}
-        self.writing: dict[int, int] = {}  # LBA -> writes that may still land
+        self.writing: dict[int, int] = {}  # LBA -> changes that may still land
+        self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
+        self.lost_connections: set[int] = set()  # whose host doesn't hear the target any more
         self._last_op = 0
         self._last_connection = FIRST_CONNECTION - 1
 
@@ -69,16 +93,18 @@ class Model:
         return self._last_connection
 
     def good_disks(self) -> int:
-        """How many members hold all acknowledged data and work."""
-        return sum(1 for disk in self.disks if disk.good)
+        """How many disks hold all acknowledged data and work."""
+        return sum(1 for disk in self.disks if is_sound(disk))
 
     def may_harm(self, number: int) -> bool:
         """The fault budget: another good copy must be left."""
         disk = self.disks[number]
-        return self.good_disks() - int(disk.good) >= 1
+        if self.is_recreating or self.is_dismantling:
+            return False
+        return self.good_disks() - int(is_sound(disk)) >= 1
 
     def is_being_written(self, slba: int, blocks: int) -> bool:
-        """May a write of these blocks still land?"""
+        """May a change of these blocks still land?"""
         writing = self.writing
         return any(lba in writing for lba in range(slba, slba + blocks))
 
@@ -89,35 +115,95 @@ class Model:
         match step:
             case Open():
                 self.connections[step.connection] = set()
-            case Connect() | Read() | Flush():
+            case Read() | Flush() | Connect():
                 self.connections[step.connection].add(step.op)
-            case Write():
+            case Admin():
+                if step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
+                    return  # answered when something happens, or never
                 self.connections[step.connection].add(step.op)
-                self._hold(step, 1)
             case Disconnect():
                 pass
             case Inject():
                 self._injected(step)
                 return
             case Operate():
-                if step.method == "bdev_raid_remove_base_bdev":
-                    self._harm(step.args[0])
-            case _:  # what the nemesis does to processes, and marks, are answered by nobody
+                if step.method == "bdev_raid_remove_base_bdev" and self._is_member(step.args[0]):
+                    self._removing(self.disk_of(step.args[0]))
+                elif step.method == "bdev_raid_delete" and step.args[0]:
+                    self.is_recreating = True  # its superblocks are wiped
+                elif step.method == "framework_start_init":
+                    for number in step.args:
+                        self.disks[number].arrived = True
+            case _ if isinstance(step, CHANGING):
+                self.connections[step.connection].add(step.op)
+                self._hold(step, 1)
+            case (
+                _
+            ):  # what the nemesis does to processes and hosts, and marks, are answered by nobody
                 return
         self.outstanding[step.op] = step
 
+    def _is_member(self, bdev: int) -> bool:
+        layout = self.plan.layout
+        return any(bdev == member_bdev_id(layout, disk) for disk in range(layout.disks))
+
+    def disk_of(self, bdev: int) -> int:
+        """The disk at the bottom of a member bdev."""
+        return disk_of(self.plan.layout, bdev)
+
+    def _removing(self, number: int) -> None:
+        # The last one keeps all acknowledged data: the array goes offline with it.
+        if [other for other in self._members() if other != number]:
+            self._harm(number)
+
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
-        if step.fault == "disk_heal":
-            disk.faulted = False
-        elif step.fault == "disk_return":
-            disk.present = True
-        else:
-            self._harm(step.disk)
-            if step.fault == "disk_pull":
-                disk.present = False
-            else:
-                disk.faulted = True
+        match step.fault:
+            case "disk_heal":
+                disk.faulted = disk.weak = False
+            case "disk_return" | "disk_return_stale":
+                disk.present = disk.arrived = True
+            case "disk_return_blank" | "disk_return_small":
+                disk.present = disk.arrived = True
+                disk.faulted = disk.weak = disk.good = disk.imaged = False
+                disk.small = step.fault == "disk_return_small"
+            case "disk_arrive":
+                disk.arrived = True
+            case "disk_image":
+                disk.imaged = True
+            case "disk_grow" | "bit_rot" | "misdirected_write":
+                pass
+            case name:
+                fault = FAULTS[name]
+                if name == "superblock_errors" and self.is_alone(step.disk):
+                    return  # the engine tries again: its only member takes no harm
+                if fault.harms:
+                    self._harm(step.disk)
+                if name == "disk_pull":
+                    disk.present = disk.arrived = False
+                else:
+                    disk.faulted = True
+                    disk.weak = disk.weak or fault.weakens
+
+    def trust_members(self) -> None:
+        """No disk is known to be good, yet an array is online: what it calls members must be good."""
+        for number in self._members():
+            self.disks[number].good = not self._is_harmful(self.disks[number])
+
+    def is_alone(self, number: int) -> bool:
+        """Is this sound disk the array's only member but for one being rebuilt?"""
+        return is_sound(self.disks[number]) and self._members() == [number]
+
+    def _members(self) -> list[int]:
+        target = self.rebuild.disk if self.rebuild is not None else None
+        return [
+            number for number, disk in enumerate(self.disks) if disk.member and number != target
+        ]
+
+    def harm_by_rpc(self, number: int) -> None:
+        """An error bdev was told to fail I/O of this disk."""
+        self._harm(number)
+        self.disks[number].faulted = True
 
     def _harm(self, number: int) -> None:
         assert number >= 0, "there is no disk of a negative number"
@@ -125,8 +211,9 @@ class Model:
         if self.rebuild is not None and self.rebuild.disk == number:
             self.rebuild.harmed = True
 
-    def _hold(self, step: Write, change: int) -> None:
+    def _hold(self, step: Changing, change: int) -> None:
         for lba in range(step.slba, step.slba + step.blocks):
+            self.newest.pop(lba, None)
             count = self.writing.get(lba, 0) + change
             if count:
                 self.writing[lba] = count
@@ -140,73 +227,129 @@ class Model:
         step = self.outstanding.pop(op, None)
         if step is None:
             return None
-        if isinstance(step, (Connect, Read, Write, Flush)):
+        if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
+            # Also when the array came online while the request was on its way.
+            self.is_recreating = self.is_recreating or status == 0
+        if isinstance(step, Open) and status != 0:
+            del self.connections[step.connection]
+        if isinstance(step, (Connect, Read, Flush, Admin, *CHANGING)):
             self.connections[step.connection].discard(op)
-        if isinstance(step, Write):
+        if isinstance(step, CHANGING):
             self._hold(step, -1)
-        if isinstance(step, Operate) and status == 0:
-            if step.method == "nvmf_subsystem_add_ns":
-                self.namespace_attached = True
-            elif step.method == "nvmf_subsystem_remove_ns":
-                self.namespace_attached = False
+            if status == 0 and isinstance(step, (Write, CompareAndWrite)):
+                for lba in range(step.slba, step.slba + step.blocks):
+                    self.newest[lba] = step
         return step
 
     def happened(self, event: Event) -> None:
         """The engine told something."""
         args = event.args
         match event.name:
-            case "raid.created":
-                self.array_online = True
-                for disk in self.disks[: args[0]]:
-                    disk.member = disk.good = True
+            case "raid.created" | "raid.assembled":
+                self._came_online(args, fresh=event.name == "raid.created")
+            case "raid.configuring":
+                self.array_configuring = True
             case "raid.member_failed":
                 self._harm(args[1])
             case "raid.member_removed":
-                self.disks[args[1]].member = self.disks[args[1]].good = False
+                self.disks[args[1]].member = False
+                self._removing(args[1])
+                self.disks[args[1]].out = not self.disks[args[1]].good
             case "raid.deleted":
-                self.array_online = False
+                self.array_online = self.array_configuring = False
                 for disk in self.disks:
-                    disk.member = disk.good = False
+                    disk.member = False
             case "rebuild.started":
                 disk = self.disks[args[1]]
-                disk.member = True
+                disk.member, disk.good = True, False
                 self.rebuilds_started += 1
-                self.rebuild = RebuildView(args[1], harmed=disk.faulted or not disk.present)
+                self.rebuild = RebuildView(args[1], harmed=self._is_harmful(disk))
             case "rebuild.window_done":
                 if self.rebuild is not None:
                     self.rebuild.offset, self.rebuild.blocks = args
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
-            case "nvmf.poll_group_created":
-                self.poll_groups += 1
-            case "nvmf.qpair_destroyed":
-                self._connection_ended(args[0])
+            case name if name.startswith("nvmf."):
+                self._happened_to_hosts(event)
             case _:
                 pass
+
+    def _is_harmful(self, disk: DiskView) -> bool:
+        return (disk.faulted and not disk.weak) or not disk.present
+
+    def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
+        first = fresh and not any(disk.good for disk in self.disks)
+        self.array_online, self.array_configuring = True, False
+        self.is_recreating = self.is_dismantling = False
+        for number, disk in enumerate(self.disks):
+            is_member = number in members
+            disk.member, disk.out = is_member, disk.out and not is_member
+            if fresh:
+                disk.good = is_member and (disk.good or first)
+            else:
+                # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
+                # couldn't know (a removal under way when the target died); others are left behind now.
+                disk.good = is_member and not self._is_harmful(disk)
+
+    def _happened_to_hosts(self, event: Event) -> None:
+        match event.name:
+            case "nvmf.poll_group_created":
+                self.poll_groups.append(event.thread - 1)
+            case "nvmf.poll_group_destroyed":
+                self.poll_groups.remove(event.thread - 1)
+            case "nvmf.namespace_attached":
+                self.namespace_attached = True
+            case "nvmf.namespace_detached":
+                self.namespace_attached = self.channels_missing = False
+            case "nvmf.namespace_channel_failed":
+                self.channels_missing = True
+            case "nvmf.qpair_destroyed":
+                self._connection_ended(event.args[0])
+            case _:
+                pass
+
+    def grown(self, blocks: int) -> None:
+        """Hosts have been told that the namespace has this size."""
+        self.blocks = max(self.blocks, blocks)
 
     def _rebuild_finished(self, disk: int, status: int) -> None:
         rebuild, self.rebuild = self.rebuild, None
         view = self.disks[disk]
         view.member = status == 0
+        view.out = view.out and status != 0
         view.good = status == 0 and rebuild is not None and not rebuild.harmed
 
     def _connection_ended(self, connection: int) -> None:
+        self.lost_connections.discard(connection)
         for op in sorted(self.connections.pop(connection, ())):
             step = self.outstanding.pop(op, None)
-            if isinstance(step, Write):
+            if isinstance(step, CHANGING):
                 self._hold(step, -1)
         for op, step in list(self.outstanding.items()):
-            if isinstance(step, Disconnect) and step.connection == connection:
+            if isinstance(step, (Open, Disconnect)) and step.connection == connection:
                 del self.outstanding[op]
 
-    def target_restarted(self, members: tuple[int, ...]) -> None:
-        """The target was killed and is up again with these members, made identical."""
+    def target_restarted(self, clones: tuple[int, ...]) -> None:
+        """The target died and is starting again; with clones, those disks are identical now."""
         for connection in sorted(self.connections):
             self._connection_ended(connection)
         self.outstanding.clear()
         self.writing.clear()
+        self.newest.clear()
+        self.lost_connections.clear()
         self.rebuild = None
-        self.array_online = self.namespace_attached = False
-        self.poll_groups = 0
-        for disk in self.disks:
-            disk.present, disk.faulted, disk.member, disk.good = True, False, False, False
+        self.stalled = None
+        self.clock_us = 0
+        self.array_online = self.array_configuring = self.namespace_attached = False
+        self.channels_missing = self.is_dismantling = False
+        self.poll_groups.clear()
+        for number, disk in enumerate(self.disks):
+            disk.member = disk.arrived = False
+            if clones:
+                disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
+                disk.good = number in clones
+
+
+def is_sound(disk: DiskView) -> bool:
+    """Can all acknowledged data be read from this disk?"""
+    return disk.good and disk.present and not (disk.faulted and disk.weak)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.experiment import RUN_PERMILLE, Planned
+from chaos.experiment import RUN_PERMILLE
 from chaos.model import Model
+from chaos.plan import Planned
 
 
 def is_due(planned: Planned, now_permille: int, model: Model) -> bool:

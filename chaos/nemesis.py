@@ -4,116 +4,326 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.experiment import REALTIME_FAULTS, RUN_PERMILLE, Plan, Planned
-from chaos.model import Model
+from chaos.experiment import RUN_PERMILLE
+from chaos.faults import (
+    FAULTS,
+    HOST_FAULTS,
+    HOST_HEALS,
+    SMALLER_BY,
+    TARGET_FAULTS,
+)
+from chaos.model import DiskView, Model, is_sound
 from chaos.moments import is_due
+from chaos.plan import Plan, Planned
 from chaos.prng import Stream
-from chaos.schedule import Inject
-from workers.bdev.disk import FOREVER, Disk
+from chaos.schedule import Impair, Inject, Kill, Operate, PowerLoss, Stall
+from chaos.workload import Host
 from workers.bdev.io import IoType
+from workers.bdev.stack import ErrorType, Stack, stack_of, stacked_bdev_id
 
 TRANSIENT_ERRORS_MAX = 3
-ALL_TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH)
-FAULTS = {
-    "disk_failure": "every I/O of a disk fails until it is healed",
-    "disk_pull": "a disk is pulled out, and returned with what it held",
-    "read_errors": "a few reads of a range of blocks fail",
-    "write_errors": "a few writes of a range of blocks fail",
-    "reactor_stall": "one reactor is stopped for a while (SIGSTOP, SIGCONT; realtime only)",
-    "target_kill": "the whole target is killed and restarted (SIGKILL; realtime only)",
-}
+SLOW_US = (1_000, 50_000)
+STALL_STEPS = (20, 200)
+LATE_PERMILLE_MAX = 250
+CHANNEL_FAILURES_MAX = 2
+BAD_BLOCKS_MAX = 6
 
-
-HEALS = {"disk_heal": "injected I/O errors end", "disk_return": "a pulled disk is back"}
+NemesisStep = Inject | Impair | Stall | Kill | PowerLoss | Operate
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A heal that comes due at a point of the chaos phase."""
+    """A heal that comes due at a point of the chaos phase: of a disk, or of a host."""
 
     permille: int
-    disk: int
+    heal: str
+    number: int
 
 
 class Nemesis:
-    """Breaks disks at planned moments and heals them again."""
+    """Breaks disks, hosts, reactors and the target at planned moments, and heals them again."""
 
-    def __init__(self, plan: Plan, model: Model, stream: Stream) -> None:
+    def __init__(self, plan: Plan, model: Model, hosts: list[Host], stream: Stream) -> None:
         self.model = model
+        self.hosts = hosts
         self.stream = stream
         self.plan = plan
-        self.waiting = [
-            planned
-            for planned in plan.planned
-            if planned.kind in FAULTS and planned.kind not in REALTIME_FAULTS
-        ]
+        self.waiting = [planned for planned in plan.planned if planned.kind in FAULTS]
         self.heals: list[Due] = []
+        self._growing: list[int] = []
+        self._has_taken = False  # a disk has gone, or not, before the target will
+        self._delayed: list[int] = []  # disks whose delay bdev has a latency
 
-    def next_step(self, now_permille: int) -> Inject | None:
+    def next_step(self, now_permille: int) -> NemesisStep | None:
         """A fault or a heal whose moment has come."""
         for due in self.heals:
             if now_permille >= due.permille:
                 self.heals.remove(due)
-                return self._heal(due.disk)
+                step = self._heal(due)
+                if step is not None:
+                    return step
+        if self._growing:
+            return self._grow(self._growing.pop(0))
         for planned in self.waiting:
             if is_due(planned, now_permille, self.model):
-                disk = self._victim()
-                if disk is None:
-                    continue  # the budget doesn't allow it now; perhaps later
-                self.waiting.remove(planned)
-                return self._fault(planned, disk, now_permille)
+                step = self._fault(planned, now_permille)
+                if step is not None:
+                    self.waiting.remove(planned)
+                    return step
+                # The budget doesn't allow it now, or it isn't applicable; perhaps later.
         return None
 
-    def heal_all(self) -> Inject | None:
+    def heal_all(self) -> NemesisStep | None:
         """Heals, one a call, until nothing is broken."""
         self.waiting.clear()
-        self.heals.clear()
+        if self._growing:
+            return self._grow(self._growing.pop(0))
+        while self.heals:
+            step = self._heal(self.heals.pop(0))
+            if step is not None:
+                return step
+        while self._delayed:
+            return self._set_latency(self._delayed.pop(0), 0)
         for number, disk in enumerate(self.model.disks):
-            if disk.faulted or not disk.present:
-                return self._heal(number)
+            if not disk.present:
+                return self._inject("disk_return", number)
+            if not disk.arrived:
+                return self._inject("disk_arrive", number)
+            if disk.faulted:
+                return self._inject("disk_heal", number)
+            if disk.small and not disk.member:
+                return self._inject("disk_pull", number)
         return None
 
-    def _victim(self) -> int | None:
-        whole = [
+    # Faults.
+
+    def _fault(self, planned: Planned, now_permille: int) -> NemesisStep | None:
+        ends = min(RUN_PERMILLE, now_permille + planned.lasting)
+        kind = planned.kind
+        if kind in HOST_FAULTS:
+            return self._harm_host(kind, ends)
+        if kind in TARGET_FAULTS:
+            taken = self._take_disk_along(ends)
+            if taken is not None:
+                self.waiting.append(planned)  # the target follows
+            return taken or self._end_target(kind, now_permille)
+        if kind == "reactor_stall":
+            return self._stall(planned)
+        if kind == "disk_grow":
+            if self.plan.layout.capacity_blocks:
+                self._growing = self.stream.shuffled(range(len(self.model.disks)))
+                return self._grow(self._growing.pop(0))
+            return None
+        disk = self._victim(kind)
+        if disk is None:
+            return None
+        if kind == "error_bdev":
+            return self._break_error_bdev(disk, ends)
+        if kind == "delay_bdev":
+            self._delayed.append(disk)
+            return self._set_latency(disk, self.stream.between(*SLOW_US))
+        heal = "disk_heal"
+        if kind == "disk_pull":
+            heal = self._way_back(disk)
+            if heal == "disk_return_stale" and not self.model.disks[disk].imaged:
+                # First keep what it holds; it is pulled when the array has gone on.
+                self.waiting.append(
+                    msgspec.structs.replace(
+                        planned, moment=min(RUN_PERMILLE, now_permille + 20), anchor="run"
+                    )
+                )
+                return self._inject("disk_image", disk)
+        self.heals.append(Due(ends, heal, disk))
+        return self._inject(kind, disk, *self._arguments(kind))
+
+    def _victim(self, kind: str) -> int | None:
+        """A disk this may happen to now, within the budget."""
+        fault = FAULTS[kind]
+        needed = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}.get(kind)
+        if kind == "superblock_errors" and not self.plan.superblock:
+            return None
+        able = [
             number
             for number, disk in enumerate(self.model.disks)
-            if disk.present and not disk.faulted and disk.member and self.model.may_harm(number)
+            if disk.present
+            and disk.arrived
+            and not disk.faulted
+            and disk.member
+            and number not in self._delayed
+            and (needed is None or needed in stack_of(self.plan.layout, number))
+            and (not (fault.harms or fault.weakens) or self._may_harm(kind, number))
         ]
-        return self.stream.choice(whole) if whole else None
+        return self.stream.choice(able) if able else None
 
-    def _fault(self, planned: Planned, disk: int, now_permille: int) -> Inject:
-        self.heals.append(Due(min(RUN_PERMILLE, now_permille + planned.lasting), disk))
-        return Inject(self.model.new_op(), planned.kind, disk, self._arguments(planned.kind))
+    def _may_harm(self, kind: str, number: int) -> bool:
+        model = self.model
+        if kind == "superblock_errors" and not (model.is_recreating or model.is_dismantling):
+            # A few failed writes of its superblock don't cost an array's only member its data.
+            return model.is_alone(number) or model.may_harm(number)
+        return model.may_harm(number)
 
     def _arguments(self, kind: str) -> tuple[int, ...]:
-        if kind not in ("read_errors", "write_errors"):
-            return ()
+        stream = self.stream
+        times = stream.between(1, TRANSIENT_ERRORS_MAX)
         blocks = self.plan.layout.disk_blocks
-        first = self.stream.below(blocks)
-        end = self.stream.between(first + 1, blocks)
-        return (first, end, self.stream.between(1, TRANSIENT_ERRORS_MAX))
+        first = stream.below(blocks)
+        end = stream.between(first + 1, blocks)
+        match kind:
+            case "read_errors" | "write_errors":
+                return (first, end, times)
+            case "unmap_errors":
+                return (0, blocks, times)
+            case "flush_errors" | "superblock_errors":
+                return (times,)
+            case "bad_blocks":
+                return (first, min(end, first + BAD_BLOCKS_MAX))
+            case "disk_slow":
+                return (stream.between(*SLOW_US),)
+            case "channel_failures":
+                return (stream.between(1, CHANNEL_FAILURES_MAX),)
+            case "bit_rot":
+                return (max(first, self.plan.data_offset),)
+            case "misdirected_write":
+                # Far from the superblock, on both ends.
+                return (self.plan.data_offset, blocks, stream.between(1, 4))
+            case _:
+                return ()
 
-    def _heal(self, number: int) -> Inject:
-        fault = "disk_heal" if self.model.disks[number].present else "disk_return"
-        return Inject(self.model.new_op(), fault, number, ())
+    def _way_back(self, number: int) -> str:
+        """How a pulled disk will return: as it was, or something else in its place."""
+        draw = self.stream.below(100)
+        if draw < 40:
+            return "disk_return"
+        if draw < 60:
+            return "disk_return_blank"
+        return "disk_return_stale" if draw < 88 else "disk_return_small"
 
+    def _break_error_bdev(self, disk: int, ends: int) -> Operate | None:
+        stream = self.stream
+        kind = stream.choice(list(ErrorType))
+        if kind is ErrorType.FAILURE:
+            self.model.harm_by_rpc(disk)
+        elif kind is ErrorType.PENDING:
+            self.model.disks[disk].faulted = self.model.disks[disk].weak = True
+        self.heals.append(Due(ends, "disk_heal", disk))
+        io_types = stream.choice(
+            (1 << IoType.READ, 1 << IoType.WRITE, (1 << IoType.READ) | (1 << IoType.WRITE))
+        )
+        bdev = stacked_bdev_id(self.plan.layout, Stack.ERROR, disk)
+        count = stream.between(1, TRANSIENT_ERRORS_MAX)
+        args = (bdev, int(kind), io_types, count)
+        return Operate(self.model.new_op(), "bdev_error_inject_error", args)
 
-def apply_to_disk(step: Inject, disk: Disk) -> str | None:
-    """Do it to the disk; returns the message the target gets of it, if any."""
-    match step.fault:
-        case "disk_failure":
-            disk.add_fault(ALL_TYPES, 0, disk.num_blocks, FOREVER)
-        case "read_errors":
-            disk.add_fault((IoType.READ,), *step.args)
-        case "write_errors":
-            disk.add_fault((IoType.WRITE,), *step.args)
-        case "disk_heal":
-            disk.heal()
-        case "disk_pull":
-            disk.header.present = 0
-            return "bdev.hot_remove"
-        case "disk_return":
-            disk.header.present = 1
-            return "bdev.attach_disk"
-        case unknown:
-            raise ValueError(f"there is no fault {unknown!r}")
-    return None
+    def _set_latency(self, disk: int, latency_us: int) -> Operate:
+        bdev = stacked_bdev_id(self.plan.layout, Stack.DELAY, disk)
+        return Operate(self.model.new_op(), "bdev_delay_update_latency", (bdev, latency_us))
+
+    def _grow(self, disk: int) -> Inject:
+        return self._inject("disk_grow", disk, self.plan.layout.capacity)
+
+    def _harm_host(self, kind: str, ends: int) -> Impair | None:
+        able = [
+            host.number
+            for host in self.hosts
+            if (host.may_vanish if kind == "host_vanish" else host.may_be_cut)
+        ]
+        if not able:
+            return None
+        number = self.stream.choice(able)
+        if kind != "host_vanish":
+            self.heals.append(Due(ends, HOST_HEALS[kind], number))
+        return Impair(self.model.new_op(), kind, number)
+
+    def _stall(self, planned: Planned) -> Stall | None:
+        layout = self.plan.layout
+        if self.model.stalled is not None or layout.reactors < 2:
+            return None
+        reactor = self.stream.below(layout.reactors)
+        length = max(STALL_STEPS[0], self.plan.steps * planned.lasting // RUN_PERMILLE)
+        return Stall(self.model.new_op(), reactor, min(length, STALL_STEPS[1]))
+
+    # The end of the target, and its disks' way back.
+
+    def _take_disk_along(self, ends: int) -> Inject | None:
+        """Now and then a disk goes just before the target does, and isn't there when it starts again."""
+        was_asked, self._has_taken = self._has_taken, not self._has_taken
+        if was_asked or not self.stream.chance(2, 3):
+            return None
+        disk = self._victim("disk_pull")
+        if disk is None:
+            return None
+        self.heals.append(Due(ends, self._way_back(disk), disk))
+        return self._inject("disk_pull", disk)
+
+    def _end_target(self, kind: str, now_permille: int) -> Kill | PowerLoss | None:
+        self._has_taken = False
+        sound = [number for number, disk in enumerate(self.model.disks) if is_sound(disk)]
+        if not sound:
+            return None
+        clones: tuple[int, ...] = ()
+        if self.plan.superblock:
+            self._plan_arrivals(now_permille)
+        else:
+            others = [number for number in range(len(self.model.disks)) if number != sound[0]]
+            clones = (sound[0], *others[: self.plan.members - 1])
+            self.heals = [due for due in self.heals if due.heal in HOST_HEALS.values()]
+        self._delayed.clear()
+        op = self.model.new_op()
+        return Kill(op, clones) if kind == "target_kill" else PowerLoss(op, clones, self._lost())
+
+    def _plan_arrivals(self, now_permille: int) -> None:
+        """Disks come in a drawn order, some late; some don't come back as they were."""
+        stream = self.stream
+        hosts = HOST_HEALS.values()
+        returns = [due for due in self.heals if due.heal not in ("disk_heal", *hosts)]
+        self.heals = [due for due in self.heals if due.heal in hosts]
+        arrivals = []
+        for number in stream.shuffled(range(len(self.model.disks))):
+            disk = self.model.disks[number]
+            late = stream.between(1, LATE_PERMILLE_MAX) if stream.chance(1, 3) else 0
+            if disk.present:
+                arrivals.append(Due(min(RUN_PERMILLE, now_permille + late), "disk_arrive", number))
+                if disk.faulted:
+                    ends = now_permille + stream.between(1, LATE_PERMILLE_MAX)
+                    arrivals.append(Due(min(RUN_PERMILLE, ends), "disk_heal", number))
+        self.heals += [*arrivals, *returns]
+
+    def _lost(self) -> tuple[tuple[int, ...], ...]:
+        """Per disk the blocks that are lost if they aren't flushed: none, all, or a drawn part."""
+        stream = self.stream
+        capacity = self.plan.layout.capacity
+        lost: list[tuple[int, ...]] = []
+        for _ in self.model.disks:
+            part = stream.choice((0, 100, stream.between(1, 99)))
+            blocks = range(capacity)
+            lost.append(tuple(block for block in blocks if stream.chance(part, 100)))
+        return tuple(lost)
+
+    # Heals.
+
+    def _heal(self, due: Due) -> NemesisStep | None:
+        if due.heal in HOST_HEALS.values():
+            return Impair(self.model.new_op(), due.heal, due.number)
+        disk = self.model.disks[due.number]
+        if due.heal == "disk_arrive":
+            return None if disk.arrived or not disk.present else self._inject(due.heal, due.number)
+        if due.heal == "disk_heal":
+            return self._inject(due.heal, due.number) if disk.present else None
+        if disk.present:
+            return None
+        return self._inject(self._return_of(disk, due.heal), due.number)
+
+    def _return_of(self, disk: DiskView, heal: str) -> str:
+        # Older content can't be told from newer while the superblocks of the others say CONFIGURED.
+        if heal == "disk_return_stale" and not (disk.out and disk.imaged):
+            return "disk_return"
+        if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:
+            return "disk_return_blank"
+        if heal == "disk_return" and disk.small:
+            return "disk_return_blank"
+        return heal
+
+    def _inject(self, fault: str, disk: int, *args: int) -> Inject:
+        # A small disk that is pulled at the end comes back as one that is large enough.
+        if fault == "disk_return" and self.model.disks[disk].small:
+            fault = "disk_return_blank"
+        return Inject(self.model.new_op(), fault, disk, args)

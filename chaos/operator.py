@@ -4,137 +4,341 @@ from __future__ import annotations
 
 from typing import get_args
 
-from chaos.experiment import OperationKind, Plan
-from chaos.model import Model
+from chaos.experiment import OperationKind
+from chaos.model import Model, is_sound
 from chaos.moments import is_due
+from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import Operate, OutsideStep
+from workers.bdev.stack import member_bdev_id, raid_bdev_id
+from workers.errors import EEXIST, ENODEV
 
 NAMESPACE = 1
+RPCS_MAX = 2  # under way at a time
+UNKNOWN_BDEV = 9_999
+CLEAR_SUPERBLOCK = 1
 OPERATIONS = {
     "member_removal": "a good member is removed by RPC; the operator adds one again later",
+    "last_member_removal": "all members are removed, the last one too; the array comes back from it",
+    "array_recreate": "the array is deleted, and created anew or assembled again",
+    "rebuild_stop": "the disk being rebuilt is removed; the rebuild starts again later",
+    "add_in_rebuild": "a member is added while a rebuild runs: refused",
+    "add_to_offline": "a member is added while the array goes offline: refused",
+    "wrong_requests": "RPCs that can't be carried out: refused",
+    "bdev_reset": "a member is reset",
+    "array_reset": "the array is reset",
     "namespace_attach": "the array is attached as a namespace; every poll group gets a channel",
     "namespace_detach": "the namespace is detached; every poll group gives its channel back",
-    "poll_group_create": "a poll group is born on a reactor that has none",
+    "poll_group_create": "a thread with a poll group is born on a reactor that has none",
+    "poll_group_destroy": "a poll group ends its connections, and its thread exits",
 }
-METHODS = (
-    "bdev_raid_create",
-    "bdev_raid_delete",
-    "bdev_raid_add_base_bdev",
-    "bdev_raid_remove_base_bdev",
-    "bdev_raid_get_bdevs",
-    "nvmf_subsystem_add_ns",
-    "nvmf_subsystem_remove_ns",
-    "nvmf_create_poll_group",
-)
 assert set(OPERATIONS) == set(get_args(OperationKind))
 
 
 class Operator:
-    """One RPC at a time, as a person at a console would."""
+    """Mostly one RPC at a time, as a person at a console would; planned ones may come on top."""
 
     def __init__(self, plan: Plan, model: Model, stream: Stream) -> None:
         self.plan = plan
         self.model = model
         self.stream = stream
         self.waiting = [planned for planned in plan.planned if planned.kind in OPERATIONS]
-        self.busy = False
+        self.own: dict[int, Operate] = {}  # RPCs under way
+        self._setup_op = 0
+        self._is_left_over = False  # a superblock is where none should be
+        self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
         self.patience = -1
-        self.next_poll_group = 0
-        self.setup = self._setup_steps()
+        self.script: list[tuple[str, tuple[int, ...]]] = []  # to be sent one after the other
+        self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
+        self.looked_at: list[int] = []  # disks examined since the last change
+        self.setup = self._setup_steps(tuple(range(plan.layout.disks)), tuple(range(plan.members)))
 
-    def _setup_steps(self) -> list[tuple[str, tuple[int, ...]]]:
-        steps = [("bdev_raid_create", tuple(range(self.plan.members)))]
+    def _setup_steps(
+        self, disks: tuple[int, ...], members: tuple[int, ...]
+    ) -> list[tuple[str, tuple[int, ...]]]:
+        steps: list[tuple[str, tuple[int, ...]]] = [("framework_start_init", disks)]
+        if members:
+            steps.append(self._create(members))
         steps += [
             ("nvmf_create_poll_group", (reactor,))
             for reactor in range(self.plan.poll_groups_at_start)
         ]
-        self.next_poll_group = self.plan.poll_groups_at_start
-        if self.plan.namespace_at_start:
+        self.wants_namespace = self.plan.namespace_at_start
+        if members and self.wants_namespace:
             steps.append(("nvmf_subsystem_add_ns", (NAMESPACE,)))
         return steps
+
+    def _create(self, disks: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+        number = self.model.new_op()  # it makes the array's UUID
+        bdevs = tuple(self._bdev(disk) for disk in disks)
+        return ("bdev_raid_create", (int(self.plan.superblock), number, *bdevs))
+
+    def _bdev(self, disk: int) -> int:
+        return member_bdev_id(self.plan.layout, disk)
+
+    @property
+    def busy(self) -> bool:
+        """Does it wait for an answer?"""
+        return bool(self.own)
 
     def set_up(self) -> Operate | None:
         """The next RPC of the target's configuration."""
         if self.busy or not self.setup:
             return None
-        method, args = self.setup.pop(0)
-        return self._call(method, *args)
+        step = self._next_of(self.setup)
+        self._setup_op = step.op
+        return step
 
     @property
     def is_set_up(self) -> bool:
-        """Has the target's configuration been answered?"""
-        return not self.setup and not self.busy
+        """Has the target's configuration been sent, and answered?"""
+        return not self.setup and self._setup_op not in self.own
+
+    def go_on(self) -> Operate | None:
+        """The next RPC of an operation that takes several."""
+        return self._next_of(self.script) if self.script and not self.busy else None
 
     def next_step(self, now_permille: int) -> Operate | None:
         """A planned operation whose moment has come, or a repair."""
+        if self.script and not self.busy:
+            return self.go_on()
+        if len(self.own) < RPCS_MAX and not self.script:
+            for planned in self.waiting:
+                if is_due(planned, now_permille, self.model):
+                    step = self._planned(planned.kind)
+                    if step is not None:
+                        self.waiting.remove(planned)
+                        return step
         if self.busy:
             return None
-        for planned in self.waiting:
-            if is_due(planned, now_permille, self.model):
-                step = self._planned(planned.kind)
-                if step is not None:
-                    self.waiting.remove(planned)
-                    return step
         if self.patience > 0:
             self.patience -= 1
             return None
-        return self.repair()
+        return self.repair() or self._serve()
 
     def _planned(self, kind: str) -> Operate | None:
+        """The operation's first RPC; None: it isn't applicable now."""
+        match kind:
+            case (
+                "namespace_attach" | "namespace_detach" | "poll_group_create" | "poll_group_destroy"
+            ):
+                return self._planned_for_hosts(kind)
+            case "bdev_reset" | "array_reset":
+                return self._planned_reset(kind)
+            case "wrong_requests":
+                self.script = self._wrong_requests()
+                return self._next_of(self.script)
+            case _:
+                is_there = self.model.array_online and not self.model.is_recreating
+                return self._planned_membership(kind) if is_there else None
+
+    def _planned_membership(self, kind: str) -> Operate | None:
         model = self.model
+        sound = [number for number, disk in enumerate(model.disks) if is_sound(disk)]
+        members = [number for number in sound if model.disks[number].member]
         match kind:
             case "member_removal":
-                victims = [
-                    number
-                    for number, disk in enumerate(model.disks)
-                    if disk.good and model.may_harm(number)
+                victims = [number for number in members if model.may_harm(number)]
+                if victims:
+                    return self._remove(self.stream.choice(victims))
+            case "rebuild_stop" if model.rebuild is not None:
+                return self._remove(model.rebuild.disk)
+            case "add_in_rebuild" if model.rebuild is not None:
+                spare = [
+                    number for number in range(len(model.disks)) if number != model.rebuild.disk
                 ]
-                if victims and model.array_online:
-                    return self._call("bdev_raid_remove_base_bdev", self.stream.choice(victims))
-            case "namespace_attach":
-                if not model.namespace_attached and model.array_online:
-                    return self._call("nvmf_subsystem_add_ns", NAMESPACE)
-            case "namespace_detach":
-                if model.namespace_attached:
-                    return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
-            case "poll_group_create":
-                if self.next_poll_group < self.plan.layout.reactors:
-                    self.next_poll_group += 1
-                    return self._call("nvmf_create_poll_group", self.next_poll_group - 1)
+                return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(spare)))
+            case "last_member_removal" | "add_to_offline":
+                if self.plan.superblock and members and self._is_calm():
+                    return self._remove_all(members, then_add=kind == "add_to_offline")
+            case "array_recreate":
+                if self._is_calm() and len(members) == self.plan.members:
+                    return self._recreate(members)
             case _:
                 pass
         return None
 
+    def _is_calm(self) -> bool:
+        """Is nothing broken, so that all members are what they seem?"""
+        model = self.model
+        if self.busy or model.rebuild is not None:
+            return False
+        return all(is_sound(disk) and not disk.faulted for disk in model.disks if disk.member)
+
+    def _remove(self, disk: int) -> Operate:
+        return self._call("bdev_raid_remove_base_bdev", self._bdev(disk))
+
+    def _remove_all(self, members: list[int], *, then_add: bool) -> Operate:
+        order = self.stream.shuffled(members)
+        self.script = [("bdev_raid_remove_base_bdev", (self._bdev(disk),)) for disk in order]
+        if then_add:
+            self.script.append(("bdev_raid_add_base_bdev", (self._bdev(order[0]),)))
+        self.model.is_dismantling = True
+        return self._next_of(self.script)
+
+    def _recreate(self, members: list[int]) -> Operate:
+        if self.plan.superblock and self.stream.chance(1, 2):
+            return self._call("bdev_raid_delete", 0)  # it comes back when its disks are examined
+        self.recreate_from = members
+        return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
+
+    def _planned_reset(self, kind: str) -> Operate | None:
+        model = self.model
+        if kind == "array_reset":
+            if not model.array_online:
+                return None
+            return self._call("bdev_reset", raid_bdev_id(self.plan.layout))
+        members = [number for number, disk in enumerate(model.disks) if disk.member]
+        return (
+            self._call("bdev_reset", self._bdev(self.stream.choice(members))) if members else None
+        )
+
+    def _planned_for_hosts(self, kind: str) -> Operate | None:
+        model = self.model
+        groups = model.poll_groups
+        match kind:
+            case "namespace_attach":
+                if not model.namespace_attached and model.array_online:
+                    self.wants_namespace = True
+                    return self._call("nvmf_subsystem_add_ns", NAMESPACE)
+            case "namespace_detach":
+                if model.namespace_attached:
+                    self.wants_namespace = False
+                    return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+            case "poll_group_create":
+                missing = [r for r in range(self.plan.layout.reactors) if r not in groups]
+                if missing:
+                    return self._call("nvmf_create_poll_group", self.stream.choice(missing))
+            case _:
+                if len(groups) > 1:
+                    return self._call("nvmf_destroy_poll_group", self.stream.choice(groups))
+        return None
+
+    def _wrong_requests(self) -> list[tuple[str, tuple[int, ...]]]:
+        members = [number for number, disk in enumerate(self.model.disks) if disk.member]
+        wrong: list[tuple[str, tuple[int, ...]]] = [
+            ("bdev_raid_remove_base_bdev", (UNKNOWN_BDEV,)),
+            ("bdev_raid_add_base_bdev", (UNKNOWN_BDEV,)),
+            ("bdev_raid_create", (0, 0, 0)),
+            ("nvmf_create_poll_group", (UNKNOWN_BDEV,)),
+        ]
+        if self.model.array_online:
+            wrong += [("bdev_raid_add_base_bdev", (self._bdev(disk),)) for disk in members[:1]]
+            wrong.append(("bdev_raid_create", (0, 0, self._bdev(0), self._bdev(0))))
+        return wrong
+
+    # Repairs.
+
     def repair(self) -> Operate | None:
         """Replace a member that isn't good any more; fill a free slot. None: nothing to be done now."""
         model = self.model
-        if not model.array_online or self.busy or model.rebuild is not None:
+        if self.busy or self.script:
             return None
+        if not model.array_online:
+            return self._revive()
+        if model.rebuild is not None:
+            return None
+        if not model.good_disks():
+            model.trust_members()
         for number, disk in enumerate(model.disks):
-            if disk.member and not disk.good:
-                return self._call("bdev_raid_remove_base_bdev", number)
+            if disk.member and not disk.good and model.good_disks():
+                return self._remove(number)
         if sum(1 for disk in model.disks if disk.member) >= self.plan.members:
             return None
         candidates = [
             number
             for number, disk in enumerate(model.disks)
-            if disk.present and not disk.faulted and not disk.member
+            if disk.present
+            and disk.arrived
+            and not disk.faulted
+            and not disk.member
+            and not disk.small
         ]
         if not candidates:
             return None
-        return self._call("bdev_raid_add_base_bdev", self.stream.choice(candidates))
+        return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(candidates)))
+
+    def _revive(self) -> Operate | None:
+        """The array isn't there: create it anew if that is what is wanted, or assemble it."""
+        model = self.model
+        there = [n for n, disk in enumerate(model.disks) if disk.present and disk.arrived]
+        if model.is_recreating:
+            return self._create_again(there)
+        if self._is_ghost and model.array_configuring:
+            # Made of a disk that an earlier array has left behind; it keeps the right one from its place.
+            self._is_ghost = False
+            self.looked_at.clear()
+            return self._call("bdev_raid_delete", 0)
+        unseen = [number for number in there if number not in self.looked_at]
+        unseen.sort(key=lambda number: not is_sound(model.disks[number]))
+        if unseen:
+            self.looked_at.append(unseen[0])
+            return self._call("bdev_examine", self._bdev(unseen[0]))
+        trusted = [number for number in there if is_sound(model.disks[number])]
+        self.looked_at.clear()
+        if not trusted or not self.plan.superblock:
+            return None
+        # Whatever was found, a disk with all acknowledged data is there: don't wait for the others.
+        self.script = [
+            ("bdev_wait_for_examine", ()),
+            ("bdev_raid_start_degraded", (self._bdev(self.stream.choice(trusted)),)),
+        ]
+        return self._next_of(self.script)
+
+    def _create_again(self, there: list[int]) -> Operate | None:
+        if self.model.array_configuring:
+            return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
+        if self._is_left_over:
+            # A disk still has the old superblock (its wiping was cut short): have it found, and wiped.
+            unseen = [number for number in there if number not in self.looked_at]
+            if unseen:
+                self.looked_at.append(unseen[0])
+                return self._call("bdev_examine", self._bdev(unseen[0]))
+            self._is_left_over = False
+            self.looked_at.clear()
+            self.script = [("bdev_wait_for_examine", ())]
+            return self._next_of(self.script)
+        sound = [number for number in self.recreate_from if is_sound(self.model.disks[number])]
+        if len(sound) < self.plan.members or any(number not in there for number in sound):
+            return None
+        method, args = self._create(tuple(sound))
+        return self._call(method, *args)
+
+    def _serve(self) -> Operate | None:
+        """Hosts find the namespace again after a restart."""
+        if not self.wants_namespace or self.model.namespace_attached:
+            return None
+        return self.attach_namespace()
 
     @property
     def is_array_whole(self) -> bool:
         """Are all slots filled with good members?"""
-        return self.model.good_disks() >= self.plan.members and self.model.rebuild is None
+        members = [disk for disk in self.model.disks if disk.member and is_sound(disk)]
+        return (
+            self.model.array_online
+            and len(members) >= self.plan.members
+            and self.model.rebuild is None
+        )
 
     def attach_namespace(self) -> Operate | None:
-        """Make sure that hosts find the namespace."""
-        if self.busy or self.model.namespace_attached:
+        """Make sure that hosts find the namespace, through every poll group."""
+        model = self.model
+        if self.busy or not model.array_online:
+            return None
+        if model.namespace_attached and model.channels_missing:
+            return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+        if model.namespace_attached:
             return None
         return self._call("nvmf_subsystem_add_ns", NAMESPACE)
+
+    def create_poll_groups(self) -> Operate | None:
+        """Every reactor serves hosts again."""
+        if self.busy:
+            return None
+        for reactor in range(self.plan.poll_groups_at_start):
+            if reactor not in self.model.poll_groups:
+                return self._call("nvmf_create_poll_group", reactor)
+        return None
 
     def detach_namespace(self) -> Operate | None:
         """Take the namespace away again."""
@@ -142,17 +346,36 @@ class Operator:
             return None
         return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
 
+    def _next_of(self, entries: list[tuple[str, tuple[int, ...]]]) -> Operate:
+        method, args = entries.pop(0)
+        return self._call(method, *args)
+
     def _call(self, method: str, *args: int) -> Operate:
-        self.busy = True
-        return Operate(self.model.new_op(), method, args)
+        step = Operate(self.model.new_op(), method, args)
+        self.own[step.op] = step
+        return step
 
-    def answered(self, step: OutsideStep) -> None:
+    def answered(self, step: OutsideStep, status: int) -> None:
         """The RPC was answered; the next one comes after a drawn while."""
-        if isinstance(step, Operate):
-            self.busy = False
-            self.patience = self.stream.between(*self.plan.repair_delay)
+        if isinstance(step, Operate) and self.own.pop(step.op, None) is not None:
+            if step.method == "bdev_raid_create" and status == EEXIST:
+                self._is_left_over = True
+                self.looked_at.clear()
+            self._is_ghost = step.method == "bdev_raid_start_degraded" and status == ENODEV
+            # Who looks at one disk after the other doesn't pause in between.
+            looking = step.method == "bdev_examine"
+            self.patience = 0 if looking else self.stream.between(*self.plan.repair_delay)
+            if not self.script and not self.busy and self.model.array_online:
+                self.model.is_dismantling = False
 
-    def target_lost(self) -> None:
-        """The target died with all its configuration."""
-        self.busy = False
-        self.setup = self._setup_steps()
+    def target_lost(self, clones: tuple[int, ...]) -> None:
+        """The target died with all its configuration; with clones, they make a new array."""
+        self.own.clear()
+        self.script.clear()
+        self.looked_at.clear()
+        wanted = self.wants_namespace
+        everything = tuple(range(self.plan.layout.disks)) if clones else ()
+        self.setup = self._setup_steps(everything, clones)
+        self.wants_namespace = wanted
+        if clones:
+            self.model.is_recreating = False

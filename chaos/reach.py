@@ -1,80 +1,264 @@
-"""What happened in a run, counted: name -> how often."""
+"""What happened in a run, counted: name -> how often. A fault counts when something has seen it."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from chaos.experiment import REACH_NAMES
-from chaos.history import Completed, Crashed, Happened, History, Invoked, Restarted
-from chaos.schedule import Disconnect, Flush, Inject, OutsideStep, Read, Stall, Write
+from chaos.history import Completed, Crashed, Happened, History, Invoked
+from chaos.reach_names import REACH_NAMES
+from chaos.schedule import (
+    IO,
+    Admin,
+    CompareAndWrite,
+    Disconnect,
+    Flush,
+    Impair,
+    Inject,
+    Kill,
+    Open,
+    Operate,
+    OutsideStep,
+    PowerLoss,
+    Read,
+    Stall,
+    Unmap,
+    Write,
+    WriteZeroes,
+)
+from workers.bdev.disk import FaultKind
+from workers.bdev.io import IoType
+from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Event
 
-_FAULTS = {
-    "disk_failure": "disks_failed",
-    "disk_pull": "disks_pulled",
+CLOSE_TOGETHER_STEPS = 40
+
+_INJECTIONS = {
     "disk_return": "disks_returned",
-    "read_errors": "read_errors_injected",
-    "write_errors": "write_errors_injected",
+    "disk_return_blank": "disks_returned_blank",
+    "disk_return_stale": "disks_returned_stale",
+    "disk_return_small": "disks_returned_small",
+}
+_IMPAIRMENTS = {
+    "host_vanish": "hosts_vanished",
+    "network_cut": "network_cuts",
+    "host_slow": "hosts_slow",
 }
 _EVENTS = {
+    "bdev.delayed": "delay_bdev_bitten",
+    "bdev.error_injected": "error_bdev_bitten",
+    "bdev.io_wait": "io_waits",
+    "bdev.nomem": "nomem_retries",
+    "bdev.reset": "bdev_resets",
+    "bdev.split": "ios_split",
+    "disk.channel_failed": "channel_failures_bitten",
+    "disk.misdirected": "misdirected_writes_bitten",
+    "nvmf.command_queued": "connects_queued",
+    "nvmf.duplicate_qid": "duplicate_qids",
+    "nvmf.keep_alive_expired": "keep_alives_expired",
     "nvmf.namespace_attached": "namespaces_attached",
     "nvmf.namespace_detached": "namespaces_detached",
+    "nvmf.namespace_resized": "namespaces_resized",
     "nvmf.poll_group_created": "poll_groups_created",
+    "nvmf.poll_group_destroyed": "poll_groups_destroyed",
+    "raid.assembled": "arrays_assembled",
+    "raid.created": "arrays_created",
+    "raid.deleted": "arrays_deleted",
+    "raid.grown": "arrays_grown",
+    "raid.last_member_removed": "last_members_removed",
     "raid.member_failed": "members_failed",
+    "raid.member_queued": "members_queued",
     "raid.member_removed": "members_removed",
+    "raid.read_repaired": "reads_repaired",
+    "raid.reset": "array_resets",
+    "raid.starting_degraded": "arrays_started_degraded",
+    "raid.superblock_written": "superblocks_written",
+    "rebuild.limited": "rebuilds_limited",
     "rebuild.started": "rebuilds_started",
 }
+_FAULT_BITES = {
+    FaultKind.BAD_BLOCKS: "bad_blocks_bitten",
+    FaultKind.HANG: "hung_ios_bitten",
+    FaultKind.SLOW: "slow_ios_bitten",
+    FaultKind.ROT: "bit_rot_bitten",
+}
+_ERROR_BITES = {
+    IoType.READ: "read_errors_bitten",
+    IoType.WRITE: "write_errors_bitten",
+    IoType.FLUSH: "flush_errors_bitten",
+    IoType.UNMAP: "unmap_errors_bitten",
+}
+_IO_NAMES: dict[type, str] = {
+    Read: "reads",
+    Flush: "flushes",
+    Unmap: "unmaps",
+    WriteZeroes: "write_zeroes",
+}
+
+
+class _Counting:
+    """State along one history."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.steps: dict[int, OutsideStep] = {}
+        self.failing: dict[int, bool] = {}  # disks under disk_failure, not yet seen
+        self.pulled: dict[int, bool] = {}
+        self.superblock_faults: dict[int, bool] = {}
+        self.draining: dict[int, int] = {}  # connection -> host that has closed it
+        self.rebuilding = False
+        self.ended_early = False
+        self.assembled = False  # since the last restart
+        self.last_fault = -CLOSE_TOGETHER_STEPS
+
+    def invoked(self, number: int, step: OutsideStep) -> None:
+        counts = self.counts
+        match step:
+            case Inject():
+                self._injected(number, step)
+            case Impair() if step.fault in _IMPAIRMENTS:
+                counts[_IMPAIRMENTS[step.fault]] += 1
+                self._fault(number)
+            case Stall():
+                counts["reactor_stalls"] += 1
+                self._fault(number)
+            case Kill() | PowerLoss():
+                counts["target_kills" if isinstance(step, Kill) else "power_losses"] += 1
+                counts["kills_in_rebuild"] += self.rebuilding
+                self.rebuilding = self.assembled = False
+                self.draining.clear()
+                self._fault(number)
+            case Disconnect():
+                counts["disconnects"] += 1
+                self.draining[step.connection] = step.host
+            case Open():
+                counts["reconnects_while_draining"] += step.host in self.draining.values()
+            case _ if isinstance(step, (Operate, Admin, *IO)):
+                self.steps[step.op] = step
+            case _:
+                pass
+
+    def _injected(self, number: int, step: Inject) -> None:
+        if step.fault in _INJECTIONS:
+            self.counts[_INJECTIONS[step.fault]] += 1
+            return
+        if step.fault == "disk_arrive":
+            self.counts["disks_arrived"] += 1
+            self.counts["disks_late"] += self.assembled
+            return
+        if step.fault in ("disk_heal", "disk_image", "disk_grow"):
+            if step.fault == "disk_heal":
+                self.failing.pop(step.disk, None)
+                self.superblock_faults.pop(step.disk, None)
+            return
+        if step.fault == "disk_failure":
+            self.failing[step.disk] = True
+        elif step.fault == "disk_pull":
+            self.pulled[step.disk] = True
+        elif step.fault == "superblock_errors":
+            self.superblock_faults[step.disk] = True
+        self._fault(number)
+
+    def _fault(self, number: int) -> None:
+        self.counts["faults_close_together"] += number - self.last_fault < CLOSE_TOGETHER_STEPS
+        self.last_fault = number
+
+    def completed(self, entry: Completed) -> None:
+        counts, step, status = self.counts, self.steps.pop(entry.op, None), entry.status
+        match step:
+            case None:
+                pass
+            case Admin():
+                counts["events_told"] += step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST
+                counts["aborts"] += step.opcode == AdminOpcode.ABORT
+                counts["commands_aborted"] += (
+                    step.opcode == AdminOpcode.ABORT and status == 0 and entry.value == 0
+                )
+            case Operate():
+                self._rpc_answered(step, status)
+            case CompareAndWrite():
+                counts["compares_matched"] += status == NvmeStatus.SUCCESS
+                counts["compares_missed"] += status == NvmeStatus.COMPARE_FAILURE
+            case _:
+                counts[_IO_NAMES.get(type(step), "writes")] += 1
+                counts["fua_writes"] += isinstance(step, Write) and step.fua
+                counts["io_errors"] += status != 0
+        if self.rebuilding and isinstance(step, IO) and not isinstance(step, Read):
+            counts["io_in_rebuild"] += 1
+
+    def _rpc_answered(self, step: Operate, status: int) -> None:
+        if status == 0:
+            return
+        if step.method == "bdev_raid_add_base_bdev" and status == -1 and self.rebuilding:
+            self.counts["adds_refused_in_rebuild"] += 1
+        elif step.method == "bdev_raid_add_base_bdev" and status == -19:
+            self.counts["adds_refused_offline"] += 1
+        else:
+            self.counts["requests_refused"] += 1
+
+    def happened(self, event: Event) -> None:
+        counts, args = self.counts, event.args
+        if event.name in _EVENTS:
+            counts[_EVENTS[event.name]] += 1
+        match event.name:
+            case "disk.fault":
+                self._bitten(FaultKind(args[1]), args[0], IoType(args[2]), args[3])
+            case "raid.assembled":
+                self.assembled = True
+            case "disk.cache_lost":
+                counts["power_losses_bitten"] += 1
+            case "bdev.unregistered":
+                counts["disks_pulled"] += self.pulled.pop(args[0], False)
+            case "bdev.reset":
+                counts["resets_in_rebuild"] += self.rebuilding
+            case "nvmf.qpair_connected":
+                admin = args[1] == 0
+                counts["connects" if admin else "io_queues_connected"] += 1
+                counts["connects_in_rebuild"] += admin and self.rebuilding
+            case "nvmf.qpair_destroyed":
+                self.draining.pop(args[0], None)
+            case "nvmf.namespace_channel_created":
+                counts["channels_created_in_rebuild"] += args[1]
+            case "rebuild.started":
+                self.rebuilding = True
+                counts["rebuilds_restarted"] += self.ended_early
+                self.ended_early = False
+            case "rebuild.finished":
+                self.rebuilding = False
+                self.ended_early = args[2] != 0
+                counts["rebuilds_ended_early" if args[2] else "rebuilds_finished"] += 1
+            case _:
+                pass
+
+    def _bitten(self, kind: FaultKind, disk: int, io_type: IoType, first: int) -> None:
+        counts = self.counts
+        if kind in _FAULT_BITES:
+            counts[_FAULT_BITES[kind]] += 1
+        elif kind is FaultKind.ERROR:
+            if disk in self.failing:
+                counts["disks_failed"] += self.failing[disk]
+                self.failing[disk] = False
+            elif first == 0 and io_type is IoType.WRITE and disk in self.superblock_faults:
+                counts["superblock_errors_bitten"] += 1
+            else:
+                counts[_ERROR_BITES[io_type]] += 1
 
 
 def count_reach(history: History) -> dict[str, int]:
     """Counts by name; every name is there, also those with 0."""
-    counts: Counter[str] = Counter()
-    ios: dict[int, OutsideStep] = {}
-    rebuilding = False
+    counting = _Counting()
     for entry in history:
         match entry:
-            case Invoked(step=step):
-                if isinstance(step, Inject):
-                    counts[_FAULTS.get(step.fault, "")] += 1
-                elif isinstance(step, Stall):
-                    counts["reactor_stalls"] += 1
-                elif isinstance(step, Disconnect):
-                    counts["disconnects"] += 1
-                elif isinstance(step, (Read, Write, Flush)):
-                    ios[step.op] = step
-            case Completed(op=op, status=status):
-                _count_io(counts, ios.pop(op, None), status)
+            case Invoked(number=number, step=step):
+                counting.invoked(number, step)
+            case Completed():
+                counting.completed(entry)
             case Happened(event=event):
-                if event.name.startswith("rebuild."):
-                    rebuilding = event.name != "rebuild.finished"
-                _count_event(counts, event, rebuilding=rebuilding)
-            case Restarted():
-                rebuilding = False
-                counts["target_kills"] += 1
+                counting.happened(event)
             case Crashed():
-                counts["crashes"] += 1
-    return {name: counts[name] for name in REACH_NAMES}
-
-
-def _count_io(counts: Counter[str], step: OutsideStep | None, status: int) -> None:
-    if step is None:
-        return
-    name = "reads" if isinstance(step, Read) else "writes" if isinstance(step, Write) else "flushes"
-    counts[name] += 1
-    counts["io_errors"] += status != 0
-
-
-def _count_event(counts: Counter[str], event: Event, *, rebuilding: bool) -> None:
-    if event.name in _EVENTS:
-        counts[_EVENTS[event.name]] += 1
-    elif event.name == "nvmf.qpair_connected":
-        admin = event.args[1] == 0
-        counts["connects" if admin else "io_queues_connected"] += 1
-        counts["connects_in_rebuild"] += admin and rebuilding
-    elif event.name == "nvmf.namespace_channel_created":
-        counts["channels_created_in_rebuild"] += event.args[1]
-    elif event.name == "rebuild.finished":
-        counts["rebuilds_ended_early" if event.args[2] else "rebuilds_finished"] += 1
+                counting.counts["crashes"] += 1
+            case _:
+                pass
+    return {name: counting.counts[name] for name in REACH_NAMES}
 
 
 def add_reach(total: dict[str, int], more: dict[str, int]) -> None:

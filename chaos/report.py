@@ -79,6 +79,15 @@ class Screen:
         ]
         if happened:
             self.say("  happened: " + ", ".join(happened), "dim")
+        held = report.resources
+        if held is not None:
+            self.say(
+                f"  held from run to run (first, last): descriptors {_pair(held.descriptors)}, "
+                f"processes {_pair(held.processes)}, segments {_pair(held.segments)}, "
+                f"memory {_pair(held.memory_kib)} KiB "
+                f"(slope {held.memory_slope_kib_per_run:+.1f} KiB a run)",
+                "dim",
+            )
         if report.gate_not_judged:
             self.say("  too few runs to judge what the experiment must reach", "dim")
         if report.missing:
@@ -107,6 +116,10 @@ class Screen:
             self.say(f"  replay: {first.replay}", "bold")
         if len(groups) > SHOWN_FAILURES_MAX:
             self.say(f"  and {len(groups) - SHOWN_FAILURES_MAX} more signatures; see index.jsonl")
+
+
+def _pair(values: tuple[int, int]) -> str:
+    return f"{values[0]}, {values[1]}"
 
 
 def _runs(count: int) -> str:

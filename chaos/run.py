@@ -19,14 +19,16 @@ from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes, WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment, pair, resolve
+from chaos.experiment import Experiment, pair
 from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
+from chaos.plan import resolve
 from chaos.reach import count_reach
 from chaos.store import IndexLine, Store, StoredResult
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
 from workers.protocol import DefectSource
+from workers.raid.metadata import DATA_OFFSET
 
 DRIVERS = {
     "sim": "everything in this process; the controller chooses every step",
@@ -88,7 +90,7 @@ def make_driver(
     limits = Limits(
         reactors=pair(experiment.reactors)[1],
         disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
-        disk_blocks=pair(experiment.blocks)[1],
+        disk_blocks=pair(experiment.blocks)[1] + DATA_OFFSET + pair(experiment.grow_blocks)[1],
     )
     processes = Processes(limits, interrupted)
     return LockstepDriver(processes) if name == "lockstep" else RealtimeDriver(processes)

@@ -28,6 +28,7 @@ class Connect(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="conne
     thread: int
     qid: int
     cntlid: int
+    keep_alive_ms: int = 0  # 0: the target doesn't watch whether the host is there
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="read"):
@@ -50,6 +51,56 @@ class Write(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="write")
     thread: int
     slba: int
     blocks: int
+    fua: bool = False
+
+
+class Unmap(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="unmap"):
+    """A host deallocates blocks [slba, slba + blocks); they read zero afterwards."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+
+
+class WriteZeroes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="write_zeroes"):
+    """A host writes zeroes to blocks [slba, slba + blocks)."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+
+
+class CompareAndWrite(
+    msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compare_and_write"
+):
+    """A host writes the blocks if they hold what ``expected_op`` of ``expected_host`` wrote there."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+    expected_host: int
+    expected_op: int
+
+
+class Admin(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="admin"):
+    """A host sends a command on its admin queue; see :class:`~workers.nvmf.status.AdminOpcode`."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    opcode: int
+    first: int = 0
+    second: int = 0
 
 
 class Flush(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="flush"):
@@ -87,19 +138,39 @@ class Inject(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="inject
     args: tuple[int, ...]
 
 
+class Impair(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="impair"):
+    """The nemesis breaks or heals something about a host; nothing of it is on the wire."""
+
+    op: int
+    fault: str
+    host: int
+
+
 class Stall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stall"):
-    """The nemesis stops a reactor's process for a while (realtime only)."""
+    """The nemesis stops a reactor for so many steps; in ``realtime`` its process, for milliseconds."""
 
     op: int
     reactor: int
-    milliseconds: int
+    length: int
 
 
 class Kill(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="kill"):
-    """The nemesis kills the whole target and starts it again (realtime only)."""
+    """The target dies (SIGKILL) and is started again; disks and their caches stay.
+
+    ``clones``: an array without superblock can't tell its members, so an operator copies the first of these
+    disks onto the others. Empty with superblocks.
+    """
 
     op: int
-    members: tuple[int, ...]
+    clones: tuple[int, ...]
+
+
+class PowerLoss(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="power_loss"):
+    """The machine loses power: as a kill, and of each disk these blocks, where unflushed, are lost."""
+
+    op: int
+    clones: tuple[int, ...]
+    lost: tuple[tuple[int, ...], ...]
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
@@ -108,11 +179,20 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
     phase: str
 
 
-HostStep = Open | Connect | Read | Write | Flush | Disconnect
-OutsideStep = HostStep | Operate | Inject | Stall | Kill | Mark
+Changing = Write | Unmap | WriteZeroes | CompareAndWrite
+CHANGING = (Write, Unmap, WriteZeroes, CompareAndWrite)
+IO = (Read, Flush, *CHANGING)
+HostStep = Open | Connect | Read | Changing | Flush | Admin | Disconnect
+Restart = Kill | PowerLoss
+OutsideStep = HostStep | Operate | Inject | Impair | Stall | Restart | Mark
 Step = EngineStep | OutsideStep
 
 __all__ = [
+    "CHANGING",
+    "IO",
+    "Admin",
+    "Changing",
+    "CompareAndWrite",
     "Connect",
     "Deliver",
     "Disconnect",
@@ -121,14 +201,19 @@ __all__ = [
     "FireTimer",
     "Flush",
     "HostStep",
+    "Impair",
     "Inject",
     "Kill",
     "Mark",
     "Open",
     "Operate",
     "OutsideStep",
+    "PowerLoss",
     "Read",
+    "Restart",
     "Stall",
     "Step",
+    "Unmap",
     "Write",
+    "WriteZeroes",
 ]

@@ -6,8 +6,13 @@ from typing import Protocol
 
 from chaos.agenda import Agenda
 from chaos.generator import Generator
+from chaos.model import Model
+from chaos.plan import Plan
 from chaos.prng import Stream
-from chaos.schedule import Step
+from chaos.schedule import EngineStep, FireTimer, Step
+
+TIMER_WAITS_MAX = 64  # steps
+NEAR_US = 10_000
 
 
 class Scheduler(Protocol):
@@ -18,11 +23,17 @@ class Scheduler(Protocol):
 
 
 class RandomScheduler:
-    """Each engine step alike; a step from outside in a drawn share (percent) of the turns."""
+    """Each engine step alike; a step from outside in a drawn share (percent) of the turns.
 
-    def __init__(self, stream: Stream, outside_share: int) -> None:
+    Time passes in a drawn share of the turns in which a timer was chosen. A reactor that the nemesis has
+    stopped takes no step while others can.
+    """
+
+    def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
         self._draw = stream.random
-        self._outside = outside_share / 100
+        self._outside = plan.outside_share / 100
+        self._timers = plan.timer_share / 100
+        self._model = model
 
     def next_step(self, agenda: Agenda, generator: Generator, now_permille: int) -> Step | None:
         draw = self._draw
@@ -33,14 +44,43 @@ class RandomScheduler:
                 return step
             if not choices:
                 return None
-        return choices[int(draw() * len(choices))]
+        index = int(draw() * len(choices))
+        chosen = choices[index]
+        if chosen.__class__ is FireTimer and not self._lets_time_pass(chosen.deadline_us):
+            if len(choices) == 1:
+                # Nothing moves but time; whoever can do something from outside comes first.
+                step = generator.next_step(now_permille)
+                if step is not None:
+                    return step
+            else:
+                # Only one timer is possible at a time: another choice is none.
+                chosen = choices[(index + 1 + int(draw() * (len(choices) - 1))) % len(choices)]
+        if self._model.stalled is not None:
+            return self._avoid(self._model.stalled[0], chosen, choices)
+        return chosen
+
+    def _lets_time_pass(self, deadline_us: int) -> bool:
+        """Near deadlines come by themselves; far ones, such as a keep-alive's, only now and then."""
+        gap_us = max(deadline_us - self._model.clock_us, NEAR_US)
+        draw = self._draw()
+        return draw * draw * gap_us < self._timers * self._timers * NEAR_US
+
+    def _avoid(self, reactor: int, step: EngineStep, choices: list[EngineStep]) -> EngineStep:
+        if step.reactor != reactor:
+            return step
+        others = [choice for choice in choices if choice.reactor != reactor]
+        return others[int(self._draw() * len(others))] if others else step
 
 
 class FairScheduler:
-    """Engine steps by age and steps from outside in turn: nothing possible waits for ever."""
+    """Engine steps by age and steps from outside in turn: nothing possible waits for ever.
+
+    Time passes when nothing else is possible, or has not been let pass for long.
+    """
 
     def __init__(self) -> None:
         self._outside_next = True
+        self._timer_waits = 0
 
     def next_step(self, agenda: Agenda, generator: Generator, now_permille: int) -> Step | None:
         self._outside_next = not self._outside_next
@@ -48,4 +88,18 @@ class FairScheduler:
             step = generator.next_step(now_permille)
             if step is not None:
                 return step
-        return agenda.oldest() if agenda.choices else None
+            if not agenda.choices:
+                return None
+        oldest = agenda.oldest()
+        if oldest.__class__ is not FireTimer:
+            return oldest
+        if self._timer_waits < TIMER_WAITS_MAX:
+            self._timer_waits += 1
+            if len(agenda.choices) > 1:
+                return agenda.second_oldest()
+            # Nothing moves: whoever can do something from outside comes first.
+            step = generator.next_step(now_permille)
+            if step is not None:
+                return step
+        self._timer_waits = 0
+        return oldest

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding
 from chaos.controller import Execution, describe
+from chaos.faults import FAULTS
 from chaos.history import Completed, Happened, Invoked
 from chaos.labels import Labels
-from chaos.nemesis import FAULTS
 from chaos.schedule import (
+    IO,
+    Admin,
+    CompareAndWrite,
     Connect,
     Deliver,
     Disconnect,
     Flush,
+    Impair,
     Inject,
     Kill,
     Open,
     Operate,
+    PowerLoss,
     Read,
     Stall,
     Step,
+    Unmap,
     Write,
+    WriteZeroes,
 )
+from workers.bdev.disk import FaultKind
+from workers.bdev.io import IoType
+from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
 
@@ -30,14 +40,53 @@ _EVENT_WORDS = {
     "nvmf.namespace_attached": "namespace {0} is attached",
     "nvmf.namespace_detached": "namespace {0} is detached",
     "nvmf.poll_group_created": "a poll group is born on {where}",
-    "raid.created": "the array is created from {0} disks",
+    "bdev.error_injected": "the error bdev of disk {0} acts",
+    "bdev.delayed": "the delay bdev of disk {0} delays an I/O",
+    "bdev.io_wait": "a request waits for a bdev_io on {where}",
+    "bdev.nomem": "a request waits for memory on {where}",
+    "bdev.reset": "bdev {0} has been reset",
+    "bdev.resized": "bdev {0} has {1} blocks now",
+    "bdev.split": "a request of {1} blocks is split",
+    "disk.channel_failed": "{where} can't get a channel of disk {0}",
+    "nvmf.command_queued": "a command waits on {where} for the subsystem to resume",
+    "nvmf.duplicate_qid": "I/O queue {1} of controller {0} is still taken; it is tried again",
+    "nvmf.keep_alive_expired": "no keep-alive from host {1}: controller {0} ends",
+    "nvmf.namespace_channel_failed": "{where} can't get its channel of namespace {0}",
+    "nvmf.namespace_resized": "namespace {0} has grown",
+    "nvmf.poll_group_destroyed": "the poll group of {where} is gone, and the thread exits",
+    "raid.configuring": "a superblock (sequence number {0}) is found; the array waits for {1} members",
     "raid.deleted": "the array is gone",
+    "raid.grown": "the array has {0} blocks now",
+    "raid.last_member_removed": "the array goes offline with its last member",
     "raid.member_failed": "{where} fails slot {0} after a write error",
+    "raid.member_queued": "a returning member (bdev {0}) waits for its rebuild",
+    "raid.read_repaired": "slot {0}: blocks from {1} are written anew after a read error",
+    "raid.reset": "the array is reset",
+    "raid.starting_degraded": "the array is started without the members it waits for",
+    "raid.superblock_failed": "no member's superblock can be written: the array goes offline",
+    "raid.superblock_written": "the superblocks have sequence number {0}",
+    "rebuild.limited": "the rebuild waits, to keep to its bandwidth",
 }
 
 
-_MEMBER_EVENTS = ("raid.member_failed", "raid.member_removed", "rebuild.finished")
+_MEMBER_EVENTS = (
+    "disk.cache_lost",
+    "raid.assembled",
+    "raid.created",
+    "raid.deleted",
+    "raid.member_failed",
+    "raid.member_removed",
+    "rebuild.finished",
+)
 BETWEEN_MAX = 12
+_RETURNS = {
+    "disk_return": "is plugged in again",
+    "disk_return_blank": "is replaced by a blank disk",
+    "disk_return_stale": "is plugged in again with older content",
+    "disk_return_small": "is replaced by a smaller disk",
+    "disk_arrive": "is found by the target",
+    "disk_image": "is imaged",
+}
 
 
 class Storyteller:
@@ -119,7 +168,8 @@ class Storyteller:
             if isinstance(entry, Invoked)
             and entry.number <= until
             and (
-                isinstance(entry.step, (Stall, Kill))
+                isinstance(entry.step, (Stall, Kill, PowerLoss))
+                or (isinstance(entry.step, Impair) and entry.step.fault in FAULTS)
                 or (isinstance(entry.step, Inject) and entry.step.fault in FAULTS)  # a heal is none
             )
         ]
@@ -148,9 +198,7 @@ class Storyteller:
         reads = [
             entry
             for op, entry in self.invoked.items()
-            if op not in answered
-            and isinstance(entry.step, (Read, Write))
-            and entry.step.thread == thread
+            if op not in answered and isinstance(entry.step, IO) and entry.step.thread == thread
         ]
         from_sender = [
             entry for entry in reads if getattr(entry.step, "connection", None) == connection
@@ -184,6 +232,40 @@ class Storyteller:
                 )
             case Flush():
                 return f"{self.host(step.host)} flushes (op {step.op}) through {self.thread(step.thread)}"
+            case Unmap() | WriteZeroes():
+                verb = "unmaps" if isinstance(step, Unmap) else "writes zeroes to"
+                return (
+                    f"{self.host(step.host)} {verb} {blocks(step.slba, step.blocks)} (op {step.op}) "
+                    f"through {self.thread(step.thread)}"
+                )
+            case CompareAndWrite():
+                return (
+                    f"{self.host(step.host)} writes {blocks(step.slba, step.blocks)} (op {step.op}) "
+                    f"if they hold op {step.expected_op}, through {self.thread(step.thread)}"
+                )
+            case Open() | Connect() | Disconnect() | Admin():
+                return self._session(step)
+            case Operate():
+                return f"the operator calls {step.method}({', '.join(map(str, step.args))})"
+            case Inject(fault="disk_heal"):
+                return f"the injected errors of {self.labels.disk(step.disk)} are healed"
+            case Inject() if step.fault in _RETURNS:
+                return f"{self.labels.disk(step.disk)} {_RETURNS[step.fault]}"
+            case Inject():
+                return f"the nemesis injects {step.fault} on {self.labels.disk(step.disk)}"
+            case Impair():
+                return f"{self.host(step.host)}: {step.fault.replace('_', ' ')}"
+            case Kill():
+                return "the nemesis kills the target; it is started again"
+            case PowerLoss():
+                return "the machine loses power; the target is started again"
+            case Stall():
+                return f"the nemesis stops reactor {step.reactor} (for {step.length})"
+            case _:
+                return describe(step)
+
+    def _session(self, step: Open | Connect | Disconnect | Admin) -> str:
+        match step:
             case Open():
                 return f"{self.host(step.host)} opens a connection (op {step.op})"
             case Disconnect():
@@ -191,26 +273,26 @@ class Storyteller:
             case Connect():
                 queue = "its admin queue" if step.qid == 0 else f"I/O queue {step.qid}"
                 return f"{self.host(step.host)} connects {queue} on {self.thread(step.thread)}"
-            case Operate():
-                return f"the operator calls {step.method}({', '.join(map(str, step.args))})"
-            case Inject(fault="disk_heal"):
-                return f"the injected errors of {self.labels.disk(step.disk)} are healed"
-            case Inject(fault="disk_return"):
-                return f"{self.labels.disk(step.disk)} is plugged in again"
-            case Inject():
-                return f"the nemesis injects {step.fault} on {self.labels.disk(step.disk)}"
-            case Kill():
-                return "the nemesis kills the target; it is started again"
-            case Stall():
-                return f"the nemesis stops reactor {step.reactor} for {step.milliseconds} ms"
-            case _:
-                return describe(step)
+            case Admin():
+                name = AdminOpcode(step.opcode).name.lower().replace("_", " ")
+                what = f" of op {step.second}" if step.opcode == AdminOpcode.ABORT else ""
+                return f"{self.host(step.host)} sends {name}{what} (op {step.op})"
 
     def event(self, event: Event) -> str:
         """One engine event in words."""
         args = event.args
         where = self.thread(event.thread)
         match event.name:
+            case "raid.created" | "raid.assembled":
+                how = "created" if event.name == "raid.created" else "assembled"
+                return f"the array is {how} from disks {', '.join(map(str, args))}"
+            case "disk.fault":
+                kind, io_type = FaultKind(args[1]).name.lower(), IoType(args[2]).name.lower()
+                return f"disk {args[0]}: {kind} hits a {io_type} of {blocks(args[3], args[4])}"
+            case "disk.misdirected":
+                return f"disk {args[0]}: a write of {blocks(args[1], args[3])} lands at {args[2]}"
+            case "disk.cache_lost":
+                return f"disk {args[0]} has lost {args[1]} unflushed blocks"
             case "rebuild.started":
                 return f"the rebuild of slot {args[0]} onto {self.labels.disk(args[1])} starts"
             case "rebuild.window_done":

@@ -6,8 +6,20 @@ from collections.abc import Iterator
 
 from chaos.checkers import Finding
 from chaos.controller import Execution
-from chaos.history import Completed, Crashed, Happened, Restarted
-from chaos.schedule import Deliver, FinishIo, FireTimer, Inject, Kill, Mark, Operate, Stall, Step
+from chaos.history import Completed, Crashed, Happened, Unheard
+from chaos.schedule import (
+    Deliver,
+    FinishIo,
+    FireTimer,
+    Impair,
+    Inject,
+    Kill,
+    Mark,
+    Operate,
+    PowerLoss,
+    Stall,
+    Step,
+)
 from chaos.story import Storyteller, blocks
 from workers.bdev.io import IoType
 from workers.protocol import NEMESIS, OPERATOR
@@ -47,7 +59,7 @@ def _actor(step: Step) -> str:
             return f"R{step.reactor}"
         case Operate():
             return "OP"
-        case Inject() | Stall() | Kill():
+        case Inject() | Impair() | Stall() | Kill() | PowerLoss():
             return "NEM"
         case Mark():
             return ""
@@ -95,7 +107,7 @@ def _shown(entry: object, teller: Storyteller) -> str:
             return f"op {op} is answered: {result}"
         case Crashed(crash=crash):
             return f"CRASH on reactor {crash.reactor}: {crash.message}"
-        case Restarted(members=members):
-            return f"the target was killed and restarted with disks {members}"
+        case Unheard(op=op):
+            return f"op {op} is answered, but its host doesn't hear it"
         case _:
             return ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from chaos.drivers.sim import SimDriver
 from chaos.prng import Stream
 from workers.bdev.io import BLOCK_SIZE
-from workers.nvmf.status import Opcode
+from workers.bdev.stack import member_bdev_id
+from workers.nvmf.status import AdminOpcode, Opcode
 from workers.protocol import (
     FIRST_CONNECTION,
     NEMESIS,
@@ -16,6 +18,7 @@ from workers.protocol import (
     Deliver,
     EngineStep,
     Event,
+    FireTimer,
     Layout,
     Message,
     Outcome,
@@ -38,15 +41,19 @@ class Rig:
         window: int = 8,
         seed: int | None = None,
         defects: tuple[DefectSource, ...] = (),
+        **layout: Any,
     ) -> None:
         self.driver = SimDriver()
-        self.driver.start(Layout(reactors, disks, blocks, window), defects)
+        self.driver.start(Layout(reactors, disks, blocks, window, **layout), defects)
         self.draw = Stream(seed).random if seed is not None else None
         self.events: list[Event] = []
         self.replies: dict[int, Reply] = {}
         self.crash: str | None = None
         self._token = 0
         self._connection = FIRST_CONNECTION - 1
+        self.arrays = 0
+        assert self.call("framework_start_init", *range(disks)) == 0
+        self.settle()
 
     # What is there.
 
@@ -98,6 +105,7 @@ class Rig:
                 return
             possible = [step for step in self.pending() if not hold(step)]
             assert possible, "nothing is possible, and the condition doesn't hold"
+            possible.sort(key=lambda step: isinstance(step, FireTimer))  # time passes last
             index = int(self.draw() * len(possible)) if self.draw else 0
             self.take(possible[index])
         raise AssertionError(f"the condition doesn't hold after {steps} steps")
@@ -107,6 +115,11 @@ class Rig:
         self.run_until(lambda: not [step for step in self.pending() if not hold(step)], hold=hold)
 
     # What is sent.
+
+    @property
+    def next_token(self) -> int:
+        """The token of the next message."""
+        return self._token + 1
 
     def send(self, reactor: int, sender: int, thread: int, handler: str, *args: object) -> int:
         self._token += 1
@@ -125,16 +138,38 @@ class Rig:
         return self.replies[token].status
 
     def pull(self, disk: int) -> None:
-        self.driver.disks[disk].header.present = 0
+        self.driver.disks[disk].pull()
         self.send(0, NEMESIS, 0, "bdev.hot_remove", disk)
 
     def plug(self, disk: int) -> None:
         self.driver.disks[disk].header.present = 1
         self.send(0, NEMESIS, 0, "bdev.attach_disk", disk)
 
-    def configure(self, members: int = 2, *, namespace: bool = True, groups: int = 3) -> None:
+    def create(self, *bdevs: int, superblock: bool = False) -> int:
+        """Create the array; its status."""
+        self.arrays += 1
+        return self.call("bdev_raid_create", int(superblock), self.arrays, *bdevs)
+
+    def restart(self, *disks: int) -> None:
+        """The target dies and starts again with these disks."""
+        self.driver.restart()
+        self.events.clear()
+        self.replies.clear()
+        assert self.call("framework_start_init", *disks) == 0
+        self.settle()
+
+    def configure(
+        self,
+        members: int = 2,
+        *,
+        namespace: bool = True,
+        groups: int = 3,
+        superblock: bool = False,
+    ) -> None:
         """An array of the first disks, poll groups, and the namespace."""
-        assert self.call("bdev_raid_create", *range(members)) == 0
+        layout = self.reactor(0).layout
+        bdevs = [member_bdev_id(layout, disk) for disk in range(members)]
+        assert self.create(*bdevs, superblock=superblock) == 0
         for reactor in range(groups):
             assert self.call("nvmf_create_poll_group", reactor) == 0
         if namespace:
@@ -145,8 +180,9 @@ class Rig:
 class HostRig:
     """A host with an admin queue and one I/O queue."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, *, keep_alive_ms: int = 0) -> None:
         self.rig = rig
+        self.keep_alive_ms = keep_alive_ms
         self.admin, self.admin_thread = self._open()
         admin = self.connect(self.admin, self.admin_thread, 0, 0)
         assert admin.status == 0
@@ -165,23 +201,32 @@ class HostRig:
 
     def connect(self, connection: int, thread: int, qid: int, cntlid: int) -> Reply:
         rig = self.rig
-        token = rig.send(thread - 1, connection, thread, "nvmf.connect", connection, qid, cntlid, 0)
+        args = (connection, qid, cntlid, 0, self.keep_alive_ms)
+        token = rig.send(thread - 1, connection, thread, "nvmf.connect", *args)
         rig.run_until(lambda: token in rig.replies)
         return rig.replies[token]
 
-    def io(self, opcode: Opcode, slba: int = 0, blocks: int = 1, data: bytes = b"") -> int:
-        """Send a command; its token."""
+    def io(
+        self,
+        opcode: Opcode,
+        slba: int = 0,
+        blocks: int = 1,
+        data: bytes = b"",
+        *,
+        fua: bool = False,
+        expected: bytes = b"",
+    ) -> int:
+        """Send a command; its token, which is also its command id."""
+        cid = self.rig.next_token
+        args = (self.queue, cid, int(opcode), 1, slba, blocks, int(fua), data, expected)
+        return self.rig.send(self.thread - 1, self.queue, self.thread, "nvmf.io", *args)
+
+    def command(self, opcode: AdminOpcode, first: int = 0, second: int = 0) -> int:
+        """Send an admin command; its token."""
+        cid = self.rig.next_token
+        args = (self.admin, cid, int(opcode), first, second)
         return self.rig.send(
-            self.thread - 1,
-            self.queue,
-            self.thread,
-            "nvmf.io",
-            self.queue,
-            int(opcode),
-            1,
-            slba,
-            blocks,
-            data,
+            self.admin_thread - 1, self.admin, self.admin_thread, "nvmf.admin", *args
         )
 
     def write(self, slba: int, text: bytes, blocks: int = 1) -> int:

@@ -10,15 +10,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.bdev.bdev import Bdev, BdevChannel
-from workers.bdev.disk import DiskChannel, DiskDevice
 from workers.bdev.layer import BdevLayer
+from workers.bdev.locks import RangeLocks
+from workers.bdev.media import DiskChannel, DiskDevice
+from workers.bdev.stack import (
+    DelayChannel,
+    ErrorChannel,
+    Stack,
+    StackedChannel,
+    StackedDevice,
+    raid_bdev_id,
+    raid_passthru_id,
+    stack_of,
+    stacked_bdev_id,
+)
+from workers.nvmf.controller import NvmeController
 from workers.nvmf.namespaces import Namespaces
 from workers.nvmf.poll_group import PollGroup
 from workers.nvmf.target import NvmfTarget
 from workers.raid.array import ProcessedChannel, RaidBdev, RaidChannel
+from workers.raid.configuration import Configuration
+from workers.raid.examine import Examine
 from workers.raid.membership import Membership
+from workers.raid.metadata import Metadata
 from workers.raid.raid1 import Raid1, Raid1Channel, Raid1Device
 from workers.raid.rebuild import Rebuild
+from workers.raid.slots import Slots
 from workers.rpc import Rpc
 
 if TYPE_CHECKING:
@@ -34,15 +51,24 @@ class EngineClasses:
     bdev: type[Bdev] = Bdev
     bdev_channel: type[BdevChannel] = BdevChannel
     bdev_layer: type[BdevLayer] = BdevLayer
+    range_locks: type[RangeLocks] = RangeLocks
     disk_channel: type[DiskChannel] = DiskChannel
+    passthru_channel: type[StackedChannel] = StackedChannel
+    delay_channel: type[DelayChannel] = DelayChannel
+    error_channel: type[ErrorChannel] = ErrorChannel
     raid_bdev: type[RaidBdev] = RaidBdev
     raid_channel: type[RaidChannel] = RaidChannel
     processed_channel: type[ProcessedChannel] = ProcessedChannel
     raid1: type[Raid1] = Raid1
     raid1_channel: type[Raid1Channel] = Raid1Channel
+    slots: type[Slots] = Slots
+    configuration: type[Configuration] = Configuration
     membership: type[Membership] = Membership
+    metadata: type[Metadata] = Metadata
+    examine: type[Examine] = Examine
     rebuild: type[Rebuild] = Rebuild
     nvmf_target: type[NvmfTarget] = NvmfTarget
+    nvme_controller: type[NvmeController] = NvmeController
     poll_group: type[PollGroup] = PollGroup
     namespaces: type[Namespaces] = Namespaces
     rpc: type[Rpc] = Rpc
@@ -54,7 +80,10 @@ class Services:
 
     bdev: BdevLayer
     raid_bdev: Bdev
+    configuration: Configuration
     membership: Membership
+    metadata: Metadata
+    examine: Examine
     rebuild: Rebuild
     nvmf: NvmfTarget
     namespaces: Namespaces
@@ -67,33 +96,60 @@ class Services:
 
 def build_services(reactor: Reactor) -> Services:
     """The engine of one reactor; reactor 0 also starts the target: its disks' bdevs and its poll group device."""
-    classes = reactor.classes
-    bdevs = []
+    classes, layout = reactor.classes, reactor.layout
+    bdevs: dict[int, Bdev] = {}
     for disk in reactor.disks:
-        key = _key(disk.number)
-        media = DiskDevice(reactor, key + 1, disk)
-        bdevs.append(classes.bdev(reactor, disk.number, f"disk{disk.number}", key, media))
-    raid_id = len(bdevs)
+        media = DiskDevice(reactor, _key(disk.number) + 1, disk)
+        bdevs[disk.number] = classes.bdev(
+            reactor,
+            disk.number,
+            f"disk{disk.number}",
+            _key(disk.number),
+            media,
+            layout.disk_io_blocks_max,
+        )
+    raid_id = raid_bdev_id(layout)
     key = _key(raid_id)
     raid = classes.raid_bdev(reactor, "raid0", key + 1, Raid1Device(reactor, key + 2, "raid0"))
-    raid_bdev = classes.bdev(reactor, raid_id, "raid0", key, raid)
-    bdevs.append(raid_bdev)
+    raid_bdev = bdevs[raid_id] = classes.bdev(reactor, raid_id, "raid0", key, raid)
+    for disk in reactor.disks:
+        lower = bdevs[disk.number]
+        for kind in stack_of(layout, disk.number):
+            lower = _stacked(
+                reactor, bdevs, kind, lower, stacked_bdev_id(layout, kind, disk.number)
+            )
+    if layout.array_passthru:
+        _stacked(reactor, bdevs, Stack.PASSTHRU, raid_bdev, raid_passthru_id(layout))
     layer = classes.bdev_layer(reactor, bdevs)
+    metadata = classes.metadata(reactor, raid)
+    slots = classes.slots(reactor, layer, raid, metadata)
+    configuration = classes.configuration(reactor, layer, raid, raid_bdev, metadata, slots)
     nvmf = classes.nvmf_target(reactor, NVMF_KEY)
     services = Services(
         bdev=layer,
         raid_bdev=raid_bdev,
-        membership=classes.membership(reactor, layer, raid, raid_bdev),
-        rebuild=classes.rebuild(reactor, raid, raid_bdev),
+        configuration=configuration,
+        membership=classes.membership(reactor, layer, raid, raid_bdev, metadata, slots),
+        metadata=metadata,
+        examine=classes.examine(reactor, layer, configuration, metadata),
+        rebuild=classes.rebuild(reactor, raid, raid_bdev, metadata, slots),
         nvmf=nvmf,
         namespaces=classes.namespaces(reactor, layer, nvmf),
         rpc=classes.rpc(reactor),
     )
     if reactor.number == 0:
         reactor.io_devices.register(nvmf)
-        for disk in reactor.disks:
-            layer.register(bdevs[disk.number], disk.num_blocks)
     return services
+
+
+def _stacked(
+    reactor: Reactor, bdevs: dict[int, Bdev], kind: Stack, lower: Bdev, bdev_id: int
+) -> Bdev:
+    key = _key(bdev_id)
+    name = f"{kind.name.lower() if kind.name else kind}_{lower.name}"
+    device = StackedDevice(reactor, key + 1, kind, lower, bdev_id)
+    bdevs[bdev_id] = reactor.classes.bdev(reactor, bdev_id, name, key, device)
+    return bdevs[bdev_id]
 
 
 def _key(bdev_id: int) -> int:

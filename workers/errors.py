@@ -5,6 +5,7 @@ EPERM = -1
 EIO = -5
 EBUSY = -16
 EEXIST = -17
+ENOMEM = -12
 ENODEV = -19
 EINVAL = -22
 

@@ -164,7 +164,7 @@ class WorkerProcess:
         layout = command.layout
         self.epoch = command.epoch
         self.worker.disks = [
-            Disk(number, self._disk_buffers[number], layout.disk_blocks)
+            Disk(number, self._disk_buffers[number], layout.capacity)
             for number in range(layout.disks)
         ]
         self.worker.reset(layout, command.defects)

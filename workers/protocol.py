@@ -117,12 +117,25 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
 
 
 class Layout(msgspec.Struct, frozen=True, array_like=True):
-    """What a target looks like at its start; sizes in blocks."""
+    """What a target looks like at its start, as its configuration file would say; sizes in blocks."""
 
     reactors: int
     disks: int
     disk_blocks: int
     window_blocks: int
+    capacity_blocks: int = 0  # how far disks can grow; 0: they can't
+    disk_queue_depth: int = 64  # I/O a thread can have under way on a disk
+    disk_io_blocks_max: int = 0  # larger I/O of a disk is split; 0: no bound
+    io_pool: int = 64  # bdev_io objects of a channel
+    # Per disk what stands on it, bottom up: see workers/bdev/stack.py. Empty: nothing on any.
+    stacks: tuple[int, ...] = ()
+    array_passthru: bool = False  # a passthru bdev stands on the array
+    rebuild_blocks_per_ms: int = 0  # process_max_bandwidth; 0: no bound
+
+    @property
+    def capacity(self) -> int:
+        """Blocks that a disk's segment must have room for."""
+        return max(self.disk_blocks, self.capacity_blocks)
 
 
 class DefectSource(msgspec.Struct, frozen=True, array_like=True):

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
-from workers.bdev.disk import Disk, DiskIo
+from workers.bdev.disk import Disk
+from workers.bdev.media import DiskIo
 from workers.engine import EngineClasses, Services, build_services
+from workers.errors import EIO, OK
 from workers.protocol import (
     APP_THREAD,
     OPERATOR,
@@ -33,6 +35,8 @@ from workers.thread import Future, IoDevices, SpdkThread, run_flow
 
 FIRST_POLL_GROUP_THREAD = 1
 FIRST_DYNAMIC_THREAD = 16
+# Sent to a thread that may have exited by the time they come.
+MAY_COME_TOO_LATE = ("nvmf.disconnect", "nvmf.namespace_changed", "rebuild.stop_requested")
 
 
 class StepNotPossibleError(Exception):
@@ -67,7 +71,6 @@ class Reactor:
         self.io_devices = IoDevices(self)
         if number == 0:
             self.add_thread(APP_THREAD, "app_thread")
-        self.add_thread(FIRST_POLL_GROUP_THREAD + number, f"nvmf_tgt_poll_group_{number}")
         self.services: Services = build_services(self)
 
     # Threads.
@@ -136,9 +139,16 @@ class Reactor:
     def start_io(self, io: DiskIo) -> None:
         """A disk I/O is under way from now on; it takes effect when its step comes."""
         tag_number = 0
+        request, thread, disk = io.io, io.channel.thread.id, io.disk.number
         while True:
             step = FinishIo(
-                self.number, io.thread, io.disk.number, io.io_type, io.offset, io.count, tag_number
+                self.number,
+                thread,
+                disk,
+                request.io_type,
+                request.offset,
+                request.count,
+                tag_number,
             )
             if step not in self.ios:
                 break
@@ -187,7 +197,7 @@ class Reactor:
             io = self.ios.pop(step, None)  # type: ignore[arg-type]
             if io is None:
                 raise StepNotPossibleError(f"no such I/O is under way: {step}")
-            self.current_thread = io.thread
+            self.current_thread = step.thread  # type: ignore[union-attr]
             if not io.finish():
                 self.outcome.note = "failed"
         else:
@@ -211,13 +221,11 @@ class Reactor:
         self.current_thread = receiver
         handler = message.handler
         self.outcome.note = handler
-        if handler == "reply":
-            assert thread is not None, f"an answer came for thread {receiver}, which has exited"
-            thread.calls.pop(message.token).resolve(message.args[0])
-            return
         if thread is None:
-            assert handler == "io_device.visit", f"{handler} was sent to an exited thread"
-            self.io_devices.visit_exited(receiver, message.args)
+            self._deliver_to_nobody(message)
+            return
+        if handler == "reply":
+            thread.calls.pop(message.token).resolve(message.args[0])
             return
         function = self._handlers.get(handler)
         if function is None:
@@ -229,6 +237,22 @@ class Reactor:
             run_flow(result, lambda value: self._answer(message, value))
         else:
             self._answer(message, result)
+
+    def _deliver_to_nobody(self, message: Message) -> None:
+        """The thread has exited, or is not born yet."""
+        receiver, handler = message.receiver, message.handler
+        if handler == "reactor.create_thread":
+            self.add_thread(receiver, message.args[0])
+            self._answer(message, OK)
+        elif handler == "io_device.visit":
+            self.io_devices.visit_exited(receiver, message.args)
+        elif message.sender >= OPERATOR or handler in MAY_COME_TOO_LATE:
+            pass  # what hosts send to a poll group that has gone is lost with their connection
+        else:
+            what = f"{handler} was sent to thread {receiver}, which has exited"
+            assert message.token, what
+            assert handler != "reply", what
+            self._answer(message, EIO)
 
     def _answer(self, message: Message, value: Any) -> None:
         if not message.token or value is None:

@@ -1,57 +1,110 @@
-"""The operator's RPCs, on the app thread, with SPDK's method names and error codes."""
+"""The operator's RPCs, on the app thread, with SPDK's method names and error codes.
+
+Arguments are numbers: a bdev (see ``bdev/stack.py``), a namespace id, a reactor. Two are this engine's own:
+``bdev_raid_start_degraded`` (see ``membership.py``) and ``bdev_reset``, which stands for the LUN reset of an iSCSI
+or vhost client.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.errors import EBUSY, ENODEV
+from workers.bdev.stack import raid_passthru_id
+from workers.errors import EINVAL, ENODEV, OK
 from workers.protocol import Answer
-from workers.shared import RaidState
+from workers.shared import REACTORS_MAX, RaidState
 from workers.thread import SpdkThread
 
 if TYPE_CHECKING:
+    from workers.bdev.bdev import Bdev
     from workers.reactor import Reactor
 
 
 class Rpc:
-    """Service ``rpc``. Arguments are numbers: a disk, a namespace id, a reactor."""
+    """Service ``rpc``."""
 
     def __init__(self, reactor: Reactor) -> None:
         self.reactor = reactor
 
-    def bdev_raid_create(self, thread: SpdkThread, *disks: int) -> int:
-        return self.reactor.services.membership.create(thread, *disks)
+    def framework_start_init(self, thread: SpdkThread, *disks: int) -> int:
+        """The target starts; these disks are there."""
+        return self.reactor.services.bdev.start_disks(thread, *disks)
 
-    async def bdev_raid_delete(self, thread: SpdkThread) -> int:
-        return await self.reactor.services.membership.delete(thread)
+    # Bdevs.
 
-    def bdev_raid_add_base_bdev(self, thread: SpdkThread, disk: int) -> int:
-        return self.reactor.services.membership.add(thread, disk)
+    def bdev_examine(self, thread: SpdkThread, bdev: int) -> int:
+        """Look at a bdev again: does an array miss it?"""
+        layer = self.reactor.services.bdev
+        if not layer.is_ready(bdev):
+            return ENODEV
+        layer.examine(thread, layer.bdevs[bdev])
+        return OK
 
-    async def bdev_raid_remove_base_bdev(self, thread: SpdkThread, disk: int) -> int:
-        return await self.reactor.services.membership.remove(thread, disk)
+    async def bdev_wait_for_examine(self, thread: SpdkThread) -> int:
+        """Answers when every bdev that has come has been looked at."""
+        return await self.reactor.services.examine.idle()
+
+    async def bdev_reset(self, thread: SpdkThread, bdev: int) -> int:
+        found = self._bdev(bdev)
+        return ENODEV if found is None else await self.reactor.services.bdev.reset(thread, found)
+
+    def bdev_error_inject_error(
+        self, thread: SpdkThread, bdev: int, kind: int, io_types: int, count: int
+    ) -> int:
+        return self.reactor.services.bdev.inject_error(thread, bdev, kind, io_types, count)
+
+    def bdev_delay_update_latency(self, thread: SpdkThread, bdev: int, latency_us: int) -> int:
+        return self.reactor.services.bdev.set_latency(thread, bdev, latency_us)
+
+    # The array.
+
+    async def bdev_raid_create(
+        self, thread: SpdkThread, superblock: int, number: int, *bdevs: int
+    ) -> int:
+        return await self.reactor.services.configuration.create(thread, superblock, number, *bdevs)
+
+    async def bdev_raid_delete(self, thread: SpdkThread, clear_superblock: int) -> int:
+        return await self.reactor.services.configuration.delete(thread, clear_superblock)
+
+    async def bdev_raid_add_base_bdev(self, thread: SpdkThread, bdev: int) -> int:
+        return await self.reactor.services.membership.add(thread, bdev)
+
+    async def bdev_raid_remove_base_bdev(self, thread: SpdkThread, bdev: int) -> int:
+        return await self.reactor.services.membership.remove(thread, bdev)
+
+    async def bdev_raid_start_degraded(self, thread: SpdkThread, trusted: int) -> int:
+        return await self.reactor.services.configuration.start_degraded(thread, trusted)
 
     def bdev_raid_get_bdevs(self, thread: SpdkThread) -> Answer:
-        """Value: a bit per disk that is a configured member."""
+        """Value: a bit per bdev that is a configured member."""
         record = self.reactor.block.raid
         if record.state == RaidState.ABSENT:
             return Answer(ENODEV)
         members = [slot.bdev - 1 for slot in record.slots if slot.bdev and slot.is_configured]
-        return Answer(0, sum(1 << disk for disk in members))
+        return Answer(0, sum(1 << bdev for bdev in members))
+
+    # The NVMe-oF target.
 
     async def nvmf_subsystem_add_ns(self, thread: SpdkThread, nsid: int) -> int:
-        return await self.reactor.services.namespaces.add(
-            thread, nsid, self.reactor.services.raid_bdev.id
-        )
+        """Attach the array, or the passthru bdev on it."""
+        services, layout = self.reactor.services, self.reactor.layout
+        bdev = raid_passthru_id(layout) if layout.array_passthru else services.raid_bdev.id
+        return await services.namespaces.add(thread, nsid, bdev)
 
     async def nvmf_subsystem_remove_ns(self, thread: SpdkThread, nsid: int) -> int:
         return await self.reactor.services.namespaces.remove(thread, nsid)
 
     async def nvmf_create_poll_group(self, thread: SpdkThread, reactor: int) -> int:
-        """A poll group is born on this reactor's thread."""
-        if not 0 <= reactor < self.reactor.layout.reactors:
+        """A thread with a poll group is born on this reactor."""
+        if not 0 <= reactor < min(self.reactor.layout.reactors, REACTORS_MAX):
             return ENODEV
-        status = await thread.call(
-            self.reactor.poll_group_thread(reactor), "nvmf.create_poll_group"
-        )
-        return EBUSY if status else 0
+        return await self.reactor.services.nvmf.create_poll_group(thread, reactor)
+
+    async def nvmf_destroy_poll_group(self, thread: SpdkThread, reactor: int) -> int:
+        """The poll group's connections end, then its thread exits."""
+        if not 0 <= reactor < min(self.reactor.layout.reactors, REACTORS_MAX):
+            return EINVAL
+        return await self.reactor.services.nvmf.destroy_poll_group(thread, reactor)
+
+    def _bdev(self, bdev: int) -> Bdev | None:
+        return self.reactor.services.bdev.bdevs.get(bdev)

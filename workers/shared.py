@@ -7,11 +7,11 @@ a ``bytearray`` in ``sim``. What one channel owns is not here, it lives in the h
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import overload
+from typing import NamedTuple, overload
 
 THREADS_MAX = 62
-DEVICES_MAX = 64
-BDEVS_MAX = 16
+BDEVS_MAX = 32
+DEVICES_MAX = 1 + 3 * BDEVS_MAX
 SLOTS_MAX = 8
 LOCKS_MAX = 16
 NAMESPACES_MAX = 4
@@ -71,13 +71,14 @@ class Globals(Record):
     """Words that exist once."""
 
     __slots__ = ()
-    SIZE = 4 + 2 * REACTORS_MAX
+    SIZE = 5 + 2 * REACTORS_MAX
     clock_us = Word(0)
     ticket = Word(1)
     thread_mask = Word(2)
     next_poll_group = Word(3)
+    accepting_mask = Word(4)  # threads whose poll group takes new connections
     # Steps begun and done by each reactor follow; a step that SIGKILL cut short is begun and not done.
-    FIRST_COUNTER = 4
+    FIRST_COUNTER = 5
 
 
 class Device(Record):
@@ -91,59 +92,81 @@ class Device(Record):
     unregister_thread = Word(3)  # thread id + 1; 0: nobody unregisters it
 
 
+class LockRow(NamedTuple):
+    """A range lock: blocks [offset, offset + length)."""
+
+    lock: int
+    offset: int
+    length: int
+    owner: int  # thread
+    quiesces: int
+
+
 class LockTable(Record):
-    """A short list of LBA ranges; each row is (lock id, offset, length, owner thread), in blocks."""
+    """A short list of LBA ranges; each row is (lock id, offset, length, owner thread, is a quiesce).
+
+    Offset and length in blocks. A quiesce also holds reads.
+    """
 
     __slots__ = ()
-    ROW = 4
+    ROW = 5
     SIZE = 1 + ROW * LOCKS_MAX
     count = Word(0)
 
-    def rows(self) -> list[tuple[int, int, int, int]]:
+    def rows(self) -> list[LockRow]:
         words = self.words
         if not words[0]:
             return []
         flat = words[1 : 1 + self.ROW * words[0]].tolist()
-        return [
-            (flat[i], flat[i + 1], flat[i + 2], flat[i + 3]) for i in range(0, len(flat), self.ROW)
-        ]
+        return [LockRow(*flat[i : i + self.ROW]) for i in range(0, len(flat), self.ROW)]
 
-    def store(self, rows: list[tuple[int, int, int, int]]) -> None:
+    def store(self, rows: list[LockRow]) -> None:
         assert len(rows) <= LOCKS_MAX, "more LBA range locks than the control block has room for"
         words = self.words
         words[0] = len(rows)
         for number, row in enumerate(rows):
             base = 1 + self.ROW * number
-            words[base], words[base + 1], words[base + 2], words[base + 3] = row
+            for place, value in enumerate(row):
+                words[base + place] = value
 
 
 class BdevRecord(Record):
-    """A bdev's size and its LBA range locks: the granted ones and those that wait for them."""
+    """A bdev's size, injected faults, and its LBA range locks: the granted ones and those that wait."""
 
     __slots__ = ("locked", "pending")
-    SIZE = 2 + 2 * LockTable.SIZE
+    SIZE = 9 + 2 * LockTable.SIZE
     num_blocks = Word(0)
     last_lock = Word(1)
+    identity = Word(2)  # what its UUID is made of
+    # Of an error bdev (bdev_error_inject_error).
+    error_io_types = Word(3)  # bit mask over IoType
+    error_type = Word(4)
+    error_count = Word(5)
+    # Of a delay bdev (bdev_delay_update_latency).
+    latency_us = Word(6)
+    plug = Word(7)  # of a disk's bdev: which plugging-in of a device it stands for
+    is_resetting = Word(8)  # channels born now are frozen, too
 
     def __init__(self, words: memoryview) -> None:
         super().__init__(words)
-        self.locked = LockTable(words[2 : 2 + LockTable.SIZE])
-        self.pending = LockTable(words[2 + LockTable.SIZE :])
+        self.locked = LockTable(words[9 : 9 + LockTable.SIZE])
+        self.pending = LockTable(words[9 + LockTable.SIZE :])
 
 
 class Slot(Record):
     """A member's place in an array (``raid_base_bdev_info``)."""
 
     __slots__ = ()
-    SIZE = 6
+    SIZE = 8
     bdev = Word(0)  # bdev id + 1; 0: the slot is empty
     is_configured = Word(1)
     is_process_target = Word(2)
     is_failed = Word(3)
     remove_scheduled = Word(4)
-    generation = Word(
-        5
-    )  # raised at each removal, so that late messages about the former member are known
+    # Raised at each removal, so that late messages about the former member are known.
+    generation = Word(5)
+    data_offset = Word(6)  # blocks in front of the member's data
+    expected = Word(7)  # bdev id + 1 that a new array waits for; 0: none
 
 
 class RaidRecord(Record):
@@ -161,6 +184,7 @@ class RaidRecord(Record):
     process_thread = Word(7)  # thread id + 1; 0: not created yet
     window_offset = Word(8)  # blocks; all below it are on the rebuild target
     window_size = Word(9)  # blocks
+    has_superblock = Word(10)
 
     def __init__(self, words: memoryview) -> None:
         super().__init__(words)

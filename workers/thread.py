@@ -44,6 +44,27 @@ class Future:
             self.waiter.resume()
 
 
+class Waiters:
+    """Flows that wait for something to change; who changes it wakes them all."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: list[Future] = []
+
+    async def wait(self) -> None:
+        """Wait for the next change; look again afterwards."""
+        future = Future()
+        self._futures.append(future)
+        await future
+
+    def wake(self) -> None:
+        """Something has changed."""
+        futures, self._futures = self._futures, []
+        for future in futures:
+            future.resolve()
+
+
 class Flow:
     """A running coroutine; ``on_done`` gets its result."""
 
@@ -94,6 +115,13 @@ class SpdkThread:
     def emit(self, name: str, *args: int) -> None:
         """Tell the outside that something happened."""
         self.reactor.emit(name, self.id, args)
+
+    async def retire(self) -> None:
+        """End this thread when the last channel it holds is gone; what it holds must have been put."""
+        while self.channels:
+            # Each round is a message of this thread to itself, behind the deferred destroys.
+            await self.call(self.id, "io_device.still_here")
+        self.reactor.exit_thread(self)
 
     def get_io_channel(self, device: IoDevice) -> Any:
         """A reference to this thread's channel of the device, or None (``spdk_get_io_channel``)."""
@@ -195,6 +223,10 @@ class IoDevices:
     def unregistered(self, thread: SpdkThread, key: int) -> None:
         """Message: the last channel of an unregistered device is gone."""
         self.unregistering.pop(key).resolve()
+
+    def still_here(self, thread: SpdkThread) -> int:
+        """Message: the thread's own turn has come round."""
+        return OK
 
     def destroy_channel(self, thread: SpdkThread, key: int) -> None:
         """Message: destroy the channel, unless somebody got it again in the meantime."""

@@ -1,41 +1,49 @@
 """While a good copy exists, no I/O of a host ends with a device error (C2).
 
-The fault budget always leaves a member that holds all acknowledged data and works, so an error means that the
-array did not use it.
+The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array
+did not use it. While the array has no member, on an operator's order or since its target has just started, there
+is nothing to use.
 """
 
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
+from chaos.checkers.mirrors import Members
 from chaos.controller import Execution
 from chaos.history import Completed, Invoked
-from chaos.schedule import Flush, Read, Write
+from chaos.schedule import IO, Changing, Flush, Read
 from workers.nvmf.status import NvmeStatus
 
 
 def check_availability(execution: Execution) -> list[Finding]:
     """The first I/O that ended with Internal Device Error."""
-    ios: dict[int, Read | Write | Flush] = {}
-    for entry in execution.history:
-        if isinstance(entry, Invoked) and isinstance(entry.step, (Read, Write, Flush)):
-            ios[entry.step.op] = entry.step
+    ios: dict[int, tuple[int, Read | Flush | Changing]] = {}
+    members = Members()
+    outage_ended = 0
+    for index, entry in enumerate(execution.history):
+        if members.take(entry) and members.disks:
+            outage_ended = index
+        if isinstance(entry, Invoked) and isinstance(entry.step, IO):
+            ios[entry.step.op] = (index, entry.step)
         elif isinstance(entry, Completed) and entry.status == NvmeStatus.INTERNAL_DEVICE_ERROR:
-            step = ios.get(entry.op)
-            if step is None:
+            sent, step = ios.get(entry.op, (0, None))
+            if step is None or not members.disks or sent < outage_ended:
                 continue
-            kind = type(step).__name__.lower()
-            return [
-                Finding(
-                    check="availability",
-                    kind="error",
-                    shape=kind,
-                    summary=(
-                        f"{kind} op {step.op} of host {step.host} ended with Internal Device Error, "
-                        "though a member with all acknowledged data works"
-                    ),
-                    step=entry.number,
-                    verdict=Verdict.INVALID,
-                    ops=[step.op],
-                )
-            ]
+            return [_finding(step, entry)]
     return []
+
+
+def _finding(step: Read | Flush | Changing, entry: Completed) -> Finding:
+    kind = type(step).__name__.lower()
+    return Finding(
+        check="availability",
+        kind="error",
+        shape=kind,
+        summary=(
+            f"{kind} op {step.op} of host {step.host} ended with Internal Device Error, "
+            "though a member with all acknowledged data works"
+        ),
+        step=entry.number,
+        verdict=Verdict.INVALID,
+        ops=[step.op],
+    )

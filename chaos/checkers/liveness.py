@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
-from chaos.history import Completed, Happened, History, Invoked, Restarted
-from chaos.schedule import Connect, Disconnect, Flush, Open, Operate, Read, Write
+from chaos.history import Completed, Happened, History, Invoked
+from chaos.schedule import (
+    CHANGING,
+    IO,
+    Admin,
+    Connect,
+    Disconnect,
+    HostStep,
+    Kill,
+    Open,
+    Operate,
+    OutsideStep,
+    PowerLoss,
+    Read,
+)
+from workers.nvmf.status import AdminOpcode
 
 SHOWN_MAX = 8
 
@@ -35,18 +49,18 @@ def check_liveness(execution: Execution) -> list[Finding]:
 
 def unfinished(history: History) -> tuple[list[int], list[str]]:
     """What was begun and has not ended: the ops, and all of it in words."""
-    begun: dict[int, Open | Connect | Read | Write | Flush | Disconnect | Operate] = {}
+    begun: dict[int, HostStep | Operate] = {}
     rebuild = ""
     for entry in history:
         match entry:
-            case Invoked(step=step):
-                if isinstance(step, (Open, Connect, Read, Write, Flush, Disconnect, Operate)):
-                    begun[step.op] = step
-            case Completed(op=op):
-                begun.pop(op, None)
-            case Restarted():
+            case Invoked(step=Kill() | PowerLoss()):
                 begun.clear()
                 rebuild = ""
+            case Invoked(step=step):
+                if _is_answered(step):
+                    begun[step.op] = step  # type: ignore[union-attr, assignment]
+            case Completed(op=op):
+                begun.pop(op, None)
             case Happened(event=event):
                 if event.name == "rebuild.started":
                     rebuild = f"rebuild of disk {event.args[1]}"
@@ -62,10 +76,17 @@ def unfinished(history: History) -> tuple[list[int], list[str]]:
     return list(begun), [*named, rebuild] if rebuild else named
 
 
-def _name(step: Open | Connect | Read | Write | Flush | Disconnect | Operate) -> str:
+def _is_answered(step: OutsideStep) -> bool:
+    """Must an answer come, sooner or later?"""
+    if isinstance(step, Admin):
+        return step.opcode != AdminOpcode.ASYNC_EVENT_REQUEST
+    return isinstance(step, (Open, Connect, Disconnect, Operate, *IO))
+
+
+def _name(step: HostStep | Operate) -> str:
     if isinstance(step, Operate):
         return f"{step.method} (op {step.op})"
     where = ""
-    if isinstance(step, (Read, Write)):
+    if isinstance(step, (Read, *CHANGING)):
         where = f", blocks {step.slba}-{step.slba + step.blocks - 1}"
     return f"{type(step).__name__.lower()} of host {step.host} (op {step.op}{where})"

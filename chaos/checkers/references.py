@@ -7,15 +7,18 @@ from chaos.checkers.mirrors import members_in_sync
 from chaos.controller import Execution
 
 SHOWN_MAX = 6
+STACKED = ("error", "delay", "passthru")
 
 
 def check_references(execution: Execution) -> list[Finding]:
     """Whatever is alive beyond an idle target: a poll group a reactor, and an open, claimed disk a member."""
     if execution.crash is not None or not execution.settled:
         return []
-    members = len(members_in_sync(execution))
+    members = len(members_in_sync(execution.history))
     odd = [row for row in execution.census if not _belongs(row)]
-    claims = sum(count for kind, _, count in execution.census if kind == "claim")
+    claims = sum(
+        count for kind, owner, count in execution.census if kind == "claim" and _is_raid(owner)
+    )
     if claims != members:
         odd.append(("claim", f"for {members} members", claims))
     if not odd:
@@ -39,8 +42,17 @@ def _belongs(row: tuple[str, str, int]) -> bool:
         case "thread":
             return owner == "app_thread" or owner.startswith("nvmf_tgt_poll_group_")
         case "channel":
-            return owner.startswith("nvmf target on ") and count == 1
+            return count == 1 and (owner.startswith("nvmf target on ") or _is_of_app(owner))
         case "descriptor" | "claim":
-            return owner.startswith("raid0 of ")
+            return _is_raid(owner) or owner.startswith(STACKED)
         case _:
             return False
+
+
+def _is_raid(owner: str) -> bool:
+    return owner.startswith("raid0 of ")
+
+
+def _is_of_app(owner: str) -> bool:
+    """The app thread has a channel of each member, and of what the member stands on."""
+    return owner.endswith(" on app_thread") and owner.startswith(("disk", *STACKED))

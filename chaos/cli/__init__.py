@@ -13,6 +13,8 @@ from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
+from chaos.cli.state import crash_points_command, state_command
+from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
@@ -45,7 +47,16 @@ def program() -> None:
     """
 
 
-for command in (list_command, run_command, replay_command, doctor_command):
+COMMANDS = (
+    list_command,
+    run_command,
+    replay_command,
+    state_command,
+    crash_points_command,
+    superblock_group,
+    doctor_command,
+)
+for command in COMMANDS:
     program.add_command(command)
 
 

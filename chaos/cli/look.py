@@ -7,7 +7,7 @@ import click
 from chaos.checkers import CHECKS, Verdict
 from chaos.cli.parameters import Catalog
 from chaos.doctor import clean, leftovers, machine_lines
-from chaos.nemesis import FAULTS
+from chaos.faults import FAULTS
 from chaos.operator import OPERATIONS
 from chaos.report import Screen
 from chaos.run import DRIVERS
@@ -27,7 +27,7 @@ def list_command(catalog: Catalog, topic: str | None) -> None:
         "experiments": {name: value.description for name, value in catalog.experiments.items()},
         "suites": {name: description for name, (description, _) in catalog.suites.items()},
         "defects": {name: summary(DefectSource(name)) for name in known_defects()},
-        "faults": {**FAULTS, **OPERATIONS},
+        "faults": {**{name: fault.what for name, fault in FAULTS.items()}, **OPERATIONS},
         "checks": {name: description for name, (_, description) in CHECKS.items()},
         "drivers": DRIVERS,
     }

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
-from chaos.catalog import find_experiment
-from chaos.cli.parameters import Catalog, Seed
+from chaos.capsule import Capsule, CapsuleError, capsule_defect
+from chaos.cli.parameters import Catalog
+from chaos.cli.targets import capsule_of
 from chaos.code import load_check, load_embedded_check, sha256
-from chaos.experiment import resolve
 from chaos.interrupt import Interrupt
 from chaos.report import NAMES, Screen
 from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
@@ -50,7 +49,7 @@ def replay_command(
     """
     interrupt = Interrupt()
     interrupt.install()
-    capsule, is_recording = _capsule_of(catalog, target)
+    capsule, is_recording = capsule_of(catalog, target)
     if defects:
         if "none" in defects and len(defects) > 1:
             raise click.UsageError("--defect none stands alone")
@@ -92,38 +91,6 @@ def _write_trace(path: Path, lines: list[str]) -> None:
         path.write_text("\n".join(lines) + "\n")
     except OSError as error:
         raise CapsuleError(f"{path} can't be written: {error.strerror}") from None
-
-
-def _capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
-    """The capsule, and whether it is a recording (or made up from NAME:SEED)."""
-    path = Path(target)
-    try:
-        is_directory, exists = path.is_dir(), path.exists()
-    except (OSError, ValueError) as error:
-        raise CapsuleError(f"{target} can't be read: {error}") from None
-    if is_directory and not (path / "capsule.json").exists():
-        raise CapsuleError(
-            f"{target} has no capsule.json; a run's own directory has, such as {target}/latest-failure"
-        )
-    if is_directory:
-        return read_capsule(path / "capsule.json"), True
-    if exists or target.endswith(".json"):
-        return read_capsule(path), True
-    name, separator, seed_text = target.rpartition(":")
-    if not separator or not seed_text.isdecimal():
-        raise CapsuleError(f"{target} is neither a run directory, nor a capsule, nor NAME:SEED")
-    experiment = find_experiment(name, catalog.experiments)
-    seed = Seed().convert(seed_text, None, None)
-    return (
-        Capsule(
-            raidstorm_version=tool_version(),
-            experiment=experiment,
-            seed=seed,
-            driver="sim",
-            plan=resolve(experiment, seed),
-        ),
-        False,
-    )
 
 
 def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:

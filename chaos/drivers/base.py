@@ -26,6 +26,9 @@ class SteppingDriver(Protocol):
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
         """Blank disks and a new target."""
 
+    def restart(self) -> None:
+        """The target is gone, with everything but its disks; a new one begins, as its layout says."""
+
     def perform(self, step: EngineStep) -> Outcome:
         """Perform one step; raises StepNotPossibleError."""
 

@@ -30,6 +30,7 @@ class LockstepDriver:
     def __init__(self, processes: Processes) -> None:
         self.processes = processes
         self._inboxes: list[list[Message]] = []
+        self._defects: tuple[DefectSource, ...] = ()
 
     @property
     def disks(self) -> list[Disk]:
@@ -38,7 +39,14 @@ class LockstepDriver:
 
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
         self._inboxes = [[] for _ in range(layout.reactors)]
+        self._defects = defects
         self.processes.start_target(layout, defects)
+
+    def restart(self) -> None:
+        # Between two steps a killed process and one that is reset leave the same behind: the disks.
+        assert self.processes.layout is not None, "a target is started before it is restarted"
+        self._inboxes = [[] for _ in self._inboxes]
+        self.processes.start_target(self.processes.layout, self._defects, new_disks=False)
 
     def perform(self, step: EngineStep) -> Outcome:
         reactor = step.reactor

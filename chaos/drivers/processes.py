@@ -212,19 +212,20 @@ class Processes:
                     raise InterruptedRunError from None
 
     def start_target(
-        self, layout: Layout, defects: tuple[DefectSource, ...], *, blank: bool = True
+        self, layout: Layout, defects: tuple[DefectSource, ...], *, new_disks: bool = True
     ) -> None:
         """A new target: cleared control block, fresh reactors, one after the other."""
         self.layout = layout
         self.epoch += 1
         self.block.clear()
-        if blank:
+        if new_disks:
             self.disks = [
-                Disk(number, segments.memory(self._disk_segments[number]), layout.disk_blocks)
+                Disk(number, segments.memory(self._disk_segments[number]), layout.capacity)
                 for number in range(layout.disks)
             ]
             for disk in self.disks:
-                disk.blank()
+                disk.forget()
+                disk.new(layout.disk_blocks)
         for reactor in range(layout.reactors):
             self.send(reactor, Reset(layout, defects, self.epoch))
             while not isinstance(self.receive(), Ready):

@@ -9,21 +9,19 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
 import msgspec
 import trio
 
-from chaos.controller import Execution, Recorder, message_of, nemesis_message
+from chaos.controller import Execution, Recorder, end_target
 from chaos.drivers.base import Counts, DriverError
 from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
-from chaos.experiment import REALTIME_FAULTS, RUN_PERMILLE, Plan
 from chaos.generator import Generator, Phase
-from chaos.history import Restarted
-from chaos.moments import is_due
+from chaos.messages import message_of, nemesis_message
+from chaos.plan import Plan
 from chaos.prng import Stream
-from chaos.schedule import Inject, Kill, OutsideStep, Stall
+from chaos.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
 from chaos.wire.bridge import Inbox
 from workers.bdev.disk import Disk
 from workers.protocol import (
@@ -38,7 +36,6 @@ from workers.protocol import (
     WorkerReply,
     reply_decoder,
 )
-from workers.shared import RaidRecord, RaidState
 
 SETTLE_SECONDS_MAX = 30.0
 QUIET_SECONDS = 0.05
@@ -50,6 +47,7 @@ LOCK_RETRY_SECONDS = 0.000_05
 LOCK_ATTEMPTS_MAX = 20_000
 PAUSE_ATTEMPTS_MAX = 100
 PAUSE_WAIT_MS = 20
+NEVER = 1 << 62
 # What a census shows while something is still on its way.
 MOVING = ("message", "disk I/O", "awaited call")
 
@@ -106,19 +104,17 @@ class RealtimeRun:
         self._pace = stream.fork("pace")
         latency = stream.fork("disk latencies")
         self._latencies = tuple(latency.between(*plan.disk_latency_us) for _ in range(LATENCIES))
-        self._process_faults = [
-            planned for planned in plan.planned if planned.kind in REALTIME_FAULTS
-        ]
         self._records: list[list[StepRecord]] = [[] for _ in range(plan.layout.reactors)]
         self._census: Counts = []
         self._counted = 0
         self._inbox = Inbox(processes.replies)
         self._stalled: int | None = None
+        self._restarting_seconds = 0.0  # in which the plan stands still
         self._settled = False
 
     async def main(self) -> Execution:
         """Start the target, let everything act on it, end it, and hand over what happened."""
-        self._start_target(blank=True)
+        self._start_target(new_disks=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive)
             nursery.start_soon(self._watch)
@@ -128,8 +124,8 @@ class RealtimeRun:
             nursery.cancel_scope.cancel()
         return self._execution()
 
-    def _start_target(self, *, blank: bool) -> None:
-        self.processes.start_target(self.plan.layout, self.defects, blank=blank)
+    def _start_target(self, *, new_disks: bool) -> None:
+        self.processes.start_target(self.plan.layout, self.defects, new_disks=new_disks)
         for reactor in range(self.plan.layout.reactors):
             self.processes.send(reactor, Run(self._latencies))
 
@@ -184,17 +180,22 @@ class RealtimeRun:
     async def _play(self, nursery: trio.Nursery) -> None:
         """Hosts, operator and nemesis, until the run's phases are over or it is stuck."""
         begun = trio.current_time()
-        heal_deadline = begun + self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
+        duration = self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
         while self.generator.phase is not Phase.DONE and self.recorder.crash is None:
-            now = trio.current_time()
-            if now > heal_deadline:
+            now = trio.current_time() - self._restarting_seconds
+            if now > begun + duration:
                 return
             permille = int((now - begun) * 1_000_000 / self.plan.milliseconds)
             in_chaos = self.generator.phase is Phase.CHAOS
-            if in_chaos and self._act_on_processes(permille, nursery):
-                continue
+            self.recorder.model.clock_us = int(now * 1_000_000)
             step = self.generator.next_step(permille)
-            if step is not None:
+            if isinstance(step, (Kill, PowerLoss)):
+                self._end_target(step)
+            elif isinstance(step, Stall):
+                self.recorder.took_outside(step)
+                self.recorder.model.stalled = (step.reactor, NEVER)  # it ends by the clock
+                nursery.start_soon(self._stall, step)
+            elif step is not None:
                 self._take(step)
             if step is None:
                 await trio.sleep(IDLE_SECONDS)
@@ -208,7 +209,7 @@ class RealtimeRun:
         self.recorder.took_outside(step)
         message = message_of(step)
         if isinstance(step, Inject):
-            message = nemesis_message(step, self.processes.disks[step.disk])
+            message = nemesis_message(step, self.processes.disks, self.plan)
         if message is not None:
             self._send(message)
 
@@ -218,27 +219,9 @@ class RealtimeRun:
 
     # Faults of processes.
 
-    def _act_on_processes(self, permille: int, nursery: trio.Nursery) -> bool:
-        for planned in self._process_faults:
-            if not is_due(planned, permille, self.recorder.model):
-                continue
-            if planned.kind == "reactor_stall" and self._stalled is None:
-                self._process_faults.remove(planned)
-                reactor = self._pace.below(self.plan.layout.reactors)
-                # Taken here, not in the task, which begins later: there is one stall at a time.
-                self._stalled = reactor
-                milliseconds = max(1, self.plan.milliseconds * planned.lasting // RUN_PERMILLE)
-                nursery.start_soon(partial(self._stall, reactor, milliseconds))
-                return True
-            if planned.kind == "target_kill" and self._stalled is None and self._is_killable():
-                self._process_faults.remove(planned)
-                self._kill_target()
-                return True
-        return False
-
-    async def _stall(self, reactor: int, milliseconds: int) -> None:
+    async def _stall(self, step: Stall) -> None:
         """SIGSTOP one reactor, between two of its steps: a stopped holder of the lock would stop them all."""
-        step = Stall(self.recorder.model.new_op(), reactor, milliseconds)
+        epoch = self.processes.epoch
         descriptor = os.open(self.processes.lock_path, os.O_RDWR)
         try:
             for _ in range(LOCK_ATTEMPTS_MAX):
@@ -247,46 +230,32 @@ class RealtimeRun:
                 except OSError:
                     await trio.sleep(LOCK_RETRY_SECONDS)
                 else:
-                    self.recorder.took_outside(step)
-                    self.processes.signal_worker(reactor, signal.SIGSTOP)
+                    if epoch == self.processes.epoch:
+                        self._stalled = step.reactor
+                        self.processes.signal_worker(step.reactor, signal.SIGSTOP)
                     break
         finally:
             os.close(descriptor)  # this also gives the lock back
-        await trio.sleep(milliseconds / 1_000)
-        self._continue_stalled()
+        await trio.sleep(step.length / 1_000)
+        if epoch == self.processes.epoch:
+            self._continue_stalled()
+            self.recorder.model.stalled = None
 
     def _continue_stalled(self) -> None:
         if self._stalled is not None:
             self.processes.signal_worker(self._stalled, signal.SIGCONT)
             self._stalled = None
 
-    def _is_killable(self) -> bool:
-        return self.recorder.model.array_online and self.recorder.model.good_disks() > 0
-
-    def _kill_target(self) -> None:
-        """SIGKILL all workers wherever they are; the disks survive.
-
-        Without superblocks an operator must say which disks belong together: a member known to be good is
-        cloned onto the others, and the array is created anew from them.
-        """
+    def _end_target(self, step: Kill | PowerLoss) -> None:
+        """SIGKILL all workers wherever they are; the disks survive, and a new target begins."""
+        begun = trio.current_time()
+        self._continue_stalled()
         self.processes.kill_workers()
-        sources = in_sync_disks(self.processes.block.raid)
-        model = self.recorder.model
-        good = [disk for disk in sources if model.disks[disk].good] or sources
-        members = tuple(range(self.plan.members))
-        if good:
-            source = self.processes.disks[good[0]]
-            for disk in self.processes.disks:
-                disk.heal()
-                disk.header.present = 1
-                if disk is not source:
-                    disk.data[:] = source.data
-        self.recorder.took_outside(Kill(model.new_op(), members))
-        self.recorder.history.append(Restarted(self.recorder.steps, members))
-        model.target_restarted(members)
-        self.generator.target_lost()
+        self.recorder.took_outside(step)
+        self.recorder.tell(end_target(step, self.processes.disks))
         self.processes.start_workers()
-        self._start_target(blank=False)
+        self._start_target(new_disks=False)
+        self._restarting_seconds += trio.current_time() - begun
 
     # The end.
 
@@ -314,7 +283,8 @@ class RealtimeRun:
             settled=self._settled,
             bound_hit=not self._settled,
             disks=self.processes.disks,
-            census=sorted(self._census),
+            # A keep-alive's timer outlives its controller by seconds; the stepping drivers see it end.
+            census=sorted(row for row in self._census if row[0] != "timer"),
         )
 
     def write_records(self, folder: Path) -> None:
@@ -324,14 +294,3 @@ class RealtimeRun:
         for reactor, records in enumerate(self._records):
             lines = b"".join(encode(record) + b"\n" for record in records)
             (folder / f"reactor-{reactor}.jsonl").write_bytes(lines)
-
-
-def in_sync_disks(record: RaidRecord) -> list[int]:
-    """The disks that held all acknowledged data when the target died."""
-    if record.state != RaidState.ONLINE:
-        return []
-    return [
-        slot.bdev - 1
-        for slot in record.slots[: record.num_slots]
-        if slot.bdev and slot.is_configured and not slot.is_process_target and not slot.is_failed
-    ]

@@ -18,19 +18,27 @@ class SimDriver:
         self.block = ControlBlock(bytearray(ControlBlock.SIZE))
         self.disks: list[Disk] = []
         self.workers: list[Worker] = []
+        self._layout = Layout(0, 0, 0, 0)
+        self._defects: tuple[DefectSource, ...] = ()
 
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
-        self.block.clear()
-        if [disk.num_blocks for disk in self.disks] != [layout.disk_blocks] * layout.disks:
-            size = Disk.segment_size(layout.disk_blocks)
+        self._layout, self._defects = layout, defects
+        if [disk.capacity_blocks for disk in self.disks] != [layout.capacity] * layout.disks:
+            size = Disk.segment_size(layout.capacity)
             self.disks = [
-                Disk(number, bytearray(size), layout.disk_blocks) for number in range(layout.disks)
+                Disk(number, bytearray(size), layout.capacity) for number in range(layout.disks)
             ]
         for disk in self.disks:
-            disk.blank()
+            disk.forget()
+            disk.new(layout.disk_blocks)
+        self.restart()
+
+    def restart(self) -> None:
+        layout = self._layout
+        self.block.clear()
         self.workers = [Worker(number, self.block, self.disks) for number in range(layout.reactors)]
         for worker in self.workers:
-            worker.reset(layout, defects)
+            worker.reset(layout, self._defects)
 
     def perform(self, step: EngineStep) -> Outcome:
         outcome = self.workers[step.reactor].perform(step)

@@ -9,6 +9,8 @@ import trio
 import zmq
 
 DRAIN_FRAMES_MAX = 256
+# Whoever else reads the socket meanwhile (a restart waits for its workers) may take the edge away.
+EDGE_SECONDS_MAX = 0.02
 
 
 class Inbox:
@@ -24,7 +26,8 @@ class Inbox:
             frames = self.drain()
             if frames:
                 return frames
-            await trio.lowlevel.wait_readable(self._descriptor)
+            with trio.move_on_after(EDGE_SECONDS_MAX):
+                await trio.lowlevel.wait_readable(self._descriptor)
 
     def drain(self) -> list[bytes]:
         """The frames that are there now, up to a bound."""

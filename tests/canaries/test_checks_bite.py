@@ -4,8 +4,8 @@ import pytest
 
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import resolve
 from chaos.judge import judge
+from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
 from workers.protocol import DefectSource
 
@@ -24,7 +24,7 @@ from workers.bdev.io import SUCCESS
 from workers.raid.raid1 import Raid1
 
 class Defective(Raid1):
-    def fail_members(self, thread, failed):
+    async def fail_members(self, thread, failed):
         return SUCCESS
 """
 SKIPS_THE_LAST_WINDOW = """
@@ -53,8 +53,9 @@ class Defective(Membership):
         async def forget(*_):
             pass
         kept, self.bdev.unquiesce_range = self.bdev.unquiesce_range, forget
-        await super()._take_out(thread, number)
+        status = await super()._take_out(thread, number)
         self.bdev.unquiesce_range = kept
+        return status
 """
 WRITES_TO_THE_WRONG_BLOCK = """
 from workers.bdev.io import BdevIo, IoType
@@ -80,7 +81,7 @@ from workers.bdev import bdev
 class Defective(bdev.BdevChannel):
     def destroy(self):
         super().destroy()
-        self.device.record.pending.store([(1_000, 0, 1, 0)])
+        self.device.record.pending.store([(1_000, 0, 1, 0, 1)])
 """
 
 CASES = [

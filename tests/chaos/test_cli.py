@@ -125,7 +125,11 @@ def test_bad_defect_files(tmp_path):
             b'{"format": "raidstorm capsule", "format_version": 99}',
             ["written by a newer raidstorm", "version 99"],
         ),
-        (b'{"format": "raidstorm capsule", "format_version": 1}', ["is not a valid capsule"]),
+        (
+            b'{"format": "raidstorm capsule", "format_version": 1}',
+            ["written by an older raidstorm"],
+        ),
+        (b'{"format": "raidstorm capsule", "format_version": 2}', ["is not a valid capsule"]),
     ],
 )
 def test_bad_capsules(tmp_path, content, words):
@@ -296,3 +300,89 @@ def test_python_m_experiments_is_the_same_program(tmp_path):
 def test_help_tells_the_exit_codes():
     done = raidstorm("--help")
     assert "5 the target crashed" in " ".join(done.stdout.split())
+
+
+def test_state_at_a_step_has_the_shape_of_spdk_s_replies():
+    done = raidstorm("state", "restart-from-superblock:5", "--at", "400")
+    assert done.returncode == 0, done.stderr
+    state = json.loads(done.stdout)
+    (array,) = state["bdev_raid_get_bdevs"]
+    assert list(array)[:9] == [
+        "name",
+        "uuid",
+        "strip_size_kb",
+        "state",
+        "raid_level",
+        "superblock",
+        "num_base_bdevs",
+        "num_base_bdevs_discovered",
+        "num_base_bdevs_operational",
+    ]
+    assert array["raid_level"] == "raid1"
+    for base in array["base_bdevs_list"]:
+        assert list(base) == ["name", "uuid", "is_configured", "data_offset", "data_size"]
+    discovery, subsystem = state["nvmf_get_subsystems"]
+    assert discovery["subtype"] == "Discovery"
+    assert subsystem["nqn"] == "nqn.2016-06.io.spdk:cnode1"
+    for namespace in subsystem["namespaces"]:
+        assert list(namespace) == ["nsid", "bdev_name", "name", "nguid", "uuid"]
+
+
+def test_state_shows_a_rebuild_as_spdk_does(tmp_path):
+    for step in range(200, 600, 20):
+        done = raidstorm("state", "rebuild-under-load:1", "--at", str(step))
+        (array,) = json.loads(done.stdout)["bdev_raid_get_bdevs"]
+        if "process" in array:
+            assert array["process"]["type"] == "rebuild"
+            assert set(array["process"]["progress"]) == {"blocks", "percent"}
+            return
+    raise AssertionError("no rebuild at any of these steps")
+
+
+def test_state_behind_the_end_is_refused():
+    done = raidstorm("state", "baseline:1", "--at", "999999")
+    assert done.returncode == 2
+    assert "behind its end" in done.stderr
+
+
+def test_crash_points_of_a_run_are_judged():
+    done = raidstorm("crash-points", "restart-from-superblock:5")
+    assert done.returncode == 0, done.stdout
+    assert "0 findings" in done.stdout
+    superblocks = [seed for seed in range(20) if not resolve_baseline(seed).superblock]
+    done = raidstorm("crash-points", f"baseline:{superblocks[0]}")
+    assert done.returncode == 2
+    assert "without superblock" in done.stderr
+
+
+def resolve_baseline(seed):
+    from chaos.plan import resolve
+    from experiments.catalog import EXPERIMENTS
+
+    return resolve(EXPERIMENTS["baseline"], seed)
+
+
+def test_superblock_is_shown_readably_and_a_bad_one_refused(tmp_path):
+    from tests.workers.test_superblock import golden
+
+    image = tmp_path / "disk.img"
+    image.write_bytes(golden() + bytes(4_096))
+    done = raidstorm("superblock", "show", str(image))
+    assert done.returncode == 0, done.stderr
+    assert "Raid1" in done.stdout
+    assert "sequence number 7" in done.stdout
+    assert "failed" in done.stdout
+    shown = json.loads(raidstorm("superblock", "show", str(image), "--format", "json").stdout)
+    assert [entry["state"] for entry in shown["base_bdevs"]] == ["configured", "failed"]
+    image.write_bytes(bytes(4_096))
+    for path in (str(image), str(tmp_path / "nothing"), str(tmp_path)):
+        done = raidstorm("superblock", "show", path)
+        assert done.returncode == 2
+        assert done.stderr.strip().count("\n") <= 3
+        assert "Traceback" not in done.stderr
+
+
+def test_swarm_reaches_every_fault_and_operation(tmp_path):
+    report = run_json("swarm", "--seeds", "500", "--jobs", "2", out=tmp_path)
+    assert report["exit_code"] == 0, report["failures"]
+    assert [name for name, count in report["reach"].items() if not count] == ["crashes"]

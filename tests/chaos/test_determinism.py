@@ -4,7 +4,7 @@ import json
 
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import resolve
+from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
 from tests.support import raidstorm
 

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from chaos.catalog import find_experiment
-from chaos.experiment import Experiment, ExperimentError, Fault, resolve, validate
+from chaos.experiment import Experiment, ExperimentError, Fault, validate
+from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
 
 TOML = """

@@ -246,7 +246,7 @@ def test_stalls_and_kills_that_come_due_together_stop_nobody_for_good(tmp_path):
     report = run_json(str(file), "--driver", "realtime", "--seeds", "4", out=tmp_path / "runs")
     assert report["exit_code"] == 0, report["failures"]
     assert report["reach"]["target_kills"] == 4
-    assert report["reach"]["reactor_stalls"] >= 8
+    assert report["reach"]["reactor_stalls"] >= 4
 
 
 def test_failing_free_run_with_a_kill_in_it_can_be_replayed(tmp_path):
@@ -286,3 +286,18 @@ def test_python_without_assertions_is_refused(tmp_path):
         assert done.returncode == 2
         assert "python -O" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_target_killed_again_and_again_leaves_nothing_behind(tmp_path):
+    # Runs, not seconds: what is held is reported from the sixth run on, however slow the machine.
+    report = run_json(
+        *("restart-from-superblock", "--driver", "realtime", "--seeds", "8"), out=tmp_path
+    )
+    assert report["valid"] == report["runs"] == 8, report["failures"]
+    assert report["reach"]["target_kills"] >= report["runs"]
+    assert report["reach"]["arrays_assembled"] >= report["runs"] / 2
+    held = report["resources"]
+    for what in ("descriptors", "processes", "segments"):
+        first, last = held[what]
+        assert first == last, what
+    assert held["memory_kib"][0] > 0  # the slope of so few runs says nothing; it is reported

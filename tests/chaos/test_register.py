@@ -5,14 +5,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.checkers.register import judge_reads
-from chaos.history import Completed, Happened, Invoked, Restarted
+from chaos.experiment import Experiment
+from chaos.history import Completed, Happened, Invoked
 from chaos.payload import FOREIGN, MISDIRECTED, TORN, decode, payload
-from chaos.schedule import Read, Write
+from chaos.plan import resolve
+from chaos.schedule import (
+    CompareAndWrite,
+    Flush,
+    Inject,
+    Kill,
+    PowerLoss,
+    Read,
+    Unmap,
+    Write,
+)
 from workers.bdev.io import BLOCK_SIZE
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import Event
 
 ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
+MISCOMPARE = int(NvmeStatus.COMPARE_FAILURE)
+PLAN = resolve(Experiment(name="register", blocks=8, blocks_per_io=1, superblock_share=0), 0)
 
 
 class Story:
@@ -49,11 +62,35 @@ class Story:
         return self
 
     def kill(self):
-        self.history.append(Restarted(self._number(), (0, 1)))
+        return self.add(Kill(99, ()))
+
+    def add(self, step):
+        self.history.append(Invoked(self._number(), step))
         return self
 
+    def write_fua(self, op):
+        return self.add(Write(op, 0, 1, 1, 0, 1, True)).answer(op)
+
+    def send_flush(self, op):
+        return self.add(Flush(op, 0, 1, 1))
+
+    def flush(self, op):
+        return self.send_flush(op).answer(op)
+
+    def unmap(self, op):
+        return self.add(Unmap(op, 0, 1, 1, 0, 1)).answer(op)
+
+    def compare(self, op, expected, *, status=0):
+        return self.add(CompareAndWrite(op, 0, 1, 1, 0, 1, 0, expected)).answer(op, status=status)
+
+    def lose_power(self):
+        return self.add(PowerLoss(98, (), ()))
+
+    def rot(self, block):
+        return self.add(Inject(97, "bit_rot", 0, (block,)))
+
     def kinds(self):
-        return [finding.kind for finding in judge_reads(self.history, 8)[1]]
+        return [finding.kind for finding in judge_reads(self.history, PLAN)[1]]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +125,31 @@ class Story:
         (Story().write(1).send_write(2).kill().read(3, 2).read(4, 1).read(5, TORN), []),
         (Story().write(1).write(2).kill().read(3, 1), ["stale"]),
         (Story().send_write(2).kill().write(3).read(4, TORN), ["torn"]),
+        # Unmapped blocks read zero, and nothing else.
+        (Story().write(1).unmap(2).read(3, 0), []),
+        (Story().write(1).unmap(2).read(3, 1), ["stale"]),
+        (Story().unmap(1).write(2).read(3, 0), ["lost"]),
+        # A compare-and-write that matched saw what it expected; one that didn't has written nothing.
+        (Story().write(1).compare(2, 1).read(3, 2), []),
+        (Story().write(1).write(2).compare(3, 1), ["stale"]),
+        (Story().write(1).compare(2, 7, status=MISCOMPARE).read(3, 1), []),
+        (Story().write(1).compare(2, 7, status=MISCOMPARE).read(3, 2), ["stale"]),
+        # Power loss takes back what was acknowledged and not flushed, or not.
+        (Story().write(1).write(2).lose_power().read(3, 2).read(4, 1).read(5, 0), []),
+        (Story().write(1).flush(2).write(3).lose_power().read(4, 1).read(5, 3), []),
+        (Story().write(1).flush(2).write(3).lose_power().read(4, 0), ["lost"]),
+        (Story().write(1).write(2).flush(3).lose_power().read(4, 1), ["stale"]),
+        (Story().write(1).write_fua(2).lose_power().read(3, 1), ["stale"]),
+        (Story().write(1).lose_power().write(2).read(3, 1), ["stale"]),
+        # A flush covers only what was acknowledged before it was sent, and only if it succeeds.
+        (Story().send_flush(2).write(1).answer(2).lose_power().read(3, 0), []),
+        (Story().write(1).send_flush(2).answer(2, status=ERROR).lose_power().read(3, 0), []),
+        # Without power loss a cache keeps what is in it.
+        (Story().write(1).kill().read(3, 0), ["lost"]),
+        # Silent corruption may show anything, until the block is overwritten.
+        (Story().write(1).rot(0).read(2, FOREIGN), []),
+        (Story().write(1).rot(0).write(2).read(3, FOREIGN), ["foreign"]),
+        (Story().write(1).rot(3).read(2, FOREIGN), ["foreign"]),
         # Fewer blocks than were asked for.
         (Story().send_read(1, 0, 2).answer(1, 0), ["short"]),
     ],
@@ -97,7 +159,7 @@ def test_what_a_read_may_return(story, kinds):
 
 
 def test_finding_names_the_events_that_contradict_each_other():
-    finding = judge_reads(Story().write(1).write(2).read(3, 1).history, 8)[1][0]
+    finding = judge_reads(Story().write(1).write(2).read(3, 1).history, PLAN)[1][0]
     assert finding.ops == [2, 1, 3]
     assert "stale data: read op 3 of host 0 got op 1 in block 0" in finding.summary
 

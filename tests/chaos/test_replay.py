@@ -38,7 +38,7 @@ def failing(request, tmp_path_factory):
     file = folder / "mine.py"
     file.write_text(EXPERIMENT)
     report = run_json(
-        *(str(file), "--driver", request.param, "--seeds", "8", "--defect", SEED_DEFECT),
+        *(str(file), "--driver", request.param, "--seeds", "12", "--defect", SEED_DEFECT),
         out=folder / "runs",
     )
     assert report["crashed"] >= 2

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from chaos.capsule import Capsule, read_capsule
-from chaos.experiment import resolve
+from chaos.plan import resolve
 from chaos.store import Store
 from experiments.catalog import EXPERIMENTS
 

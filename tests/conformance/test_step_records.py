@@ -5,8 +5,9 @@ import trio
 
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeRun
-from chaos.experiment import Experiment, Operation, resolve
+from chaos.experiment import Experiment, Operation
 from chaos.judge import judge
+from chaos.plan import resolve
 from workers.protocol import OPERATOR, Deliver
 from workers.shared import Globals
 
@@ -21,7 +22,7 @@ EXPERIMENT = Experiment(
 @pytest.fixture(scope="module")
 def run():
     """A free run that has ended, with its processes' last words in shared memory."""
-    processes = Processes(Limits(3, 3, 96))
+    processes = Processes(Limits(3, 3, 128))
     free_run = RealtimeRun(processes, resolve(EXPERIMENT, 3), 3, ())
     execution = trio.run(free_run.main)
     counters = list(processes.block.globals.words[Globals.FIRST_COUNTER :])

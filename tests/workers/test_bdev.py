@@ -3,6 +3,7 @@
 import pytest
 
 from tests.rig import HostRig, Rig, fill, is_delivery_to
+from workers.bdev.disk import FaultKind
 from workers.bdev.io import BdevIo, IoStatus, IoType
 from workers.nvmf.status import Opcode
 from workers.protocol import FinishIo
@@ -162,14 +163,26 @@ def test_io_takes_effect_at_its_completion_in_any_order(rig):
 def test_injected_errors_hit_their_kind_their_range_and_their_number_of_times():
     rig = Rig()
     disk = rig.driver.disks[0]
-    disk.add_fault((IoType.READ,), 4, 6, 2)
+    disk.add_fault(FaultKind.ERROR, (IoType.READ,), 4, 6, 2)
+    rig.app.get_io_channel(rig.reactor(0).services.bdev.bdevs[0])
+    channel = rig.app.channels[rig.reactor(0).services.bdev.bdevs[0].key]
+
+    def ending_of(io):
+        endings = []
+        run_flow(channel.submit(io), endings.append)
+        rig.reactor(0).take_outcome()
+        rig.settle()
+        return endings[0].status
+
     read = BdevIo(IoType.READ, 5, 2)
-    assert disk.transfer(BdevIo(IoType.READ, 6, 2)).status is IoStatus.SUCCESS
-    assert disk.transfer(BdevIo(IoType.WRITE, 5, 1, fill(b"w"))).status is IoStatus.SUCCESS
-    assert disk.transfer(read).status is IoStatus.FAILED
-    assert disk.transfer(read).status is IoStatus.FAILED
-    assert disk.transfer(read).status is IoStatus.SUCCESS
-    assert disk.header.faults_bitten == 2
+    assert ending_of(BdevIo(IoType.READ, 6, 2)) is IoStatus.SUCCESS
+    assert ending_of(BdevIo(IoType.WRITE, 5, 1, fill(b"w"))) is IoStatus.SUCCESS
+    assert [ending_of(read) for _ in range(3)] == [
+        IoStatus.FAILED,
+        IoStatus.FAILED,
+        IoStatus.SUCCESS,
+    ]
+    assert len(rig.named("disk.fault")) == 2
     assert disk.header.fault_count == 0
 
 

@@ -24,7 +24,7 @@ class FirstOnly(Raid1):
         return super().read_order(context, paths)[:1]
 
 class Quick(Rebuild):
-    def still_here(self, thread):
+    def stop_requested(self, thread):
         return 0
 """
 

@@ -29,7 +29,7 @@ def test_queues_are_spread_over_the_poll_groups(rig):
 def test_status_codes_a_host_sees(rig):
     host = HostRig(rig)
     assert host.finish(host.read(31, 2)).status == NvmeStatus.LBA_OUT_OF_RANGE
-    assert host.finish(host.io(0x7F)).status == NvmeStatus.INVALID_FIELD
+    assert host.finish(host.io(0x7F)).status == NvmeStatus.INVALID_OPCODE
     assert host.finish(host.io(Opcode.FLUSH)).status == NvmeStatus.SUCCESS
     rig.call("nvmf_subsystem_remove_ns", 1)
     assert host.finish(host.read(0)).status == INVALID_NAMESPACE
@@ -50,7 +50,9 @@ def test_connect_without_poll_group_or_controller_is_refused():
 def test_duplicate_qid_is_tried_again_after_a_delay_in_virtual_time(rig):
     host = HostRig(rig)
     connection, thread = host._open()
-    token = rig.send(thread - 1, connection, thread, "nvmf.connect", connection, 1, host.cntlid, 0)
+    token = rig.send(
+        thread - 1, connection, thread, "nvmf.connect", connection, 1, host.cntlid, 0, 0
+    )
     rig.settle(hold=lambda step: isinstance(step, FireTimer))
     assert token not in rig.replies
     rig.send(host.thread - 1, host.queue, host.thread, "nvmf.disconnect", host.queue)
@@ -101,7 +103,7 @@ def test_admin_queue_that_goes_while_an_io_queue_connects_leaves_nothing_behind(
     rig.configure()
     host = HostRig(rig)
     connection, thread = host._open()
-    rig.send(thread - 1, connection, thread, "nvmf.connect", connection, 2, host.cntlid, 0)
+    rig.send(thread - 1, connection, thread, "nvmf.connect", connection, 2, host.cntlid, 0, 0)
     host.disconnect()
     rig.send(thread - 1, connection, thread, "nvmf.disconnect", connection)
     rig.settle()
@@ -131,7 +133,7 @@ def test_connection_closed_while_its_connect_is_queued_by_a_pause(seed):
     host = HostRig(rig)
     connection, thread = host._open()
     rig.rpc("nvmf_subsystem_remove_ns", 1)
-    rig.send(thread - 1, connection, thread, "nvmf.connect", connection, 0, 0, 5)
+    rig.send(thread - 1, connection, thread, "nvmf.connect", connection, 0, 0, 5, 0)
     rig.send(thread - 1, connection, thread, "nvmf.disconnect", connection)
     rig.rpc("nvmf_subsystem_add_ns", 1)
     rig.settle()

@@ -2,7 +2,7 @@
 
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import resolve
+from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
 from workers.protocol import (
     Frame,

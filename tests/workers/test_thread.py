@@ -32,6 +32,8 @@ def rig_with_device(threads=(0, 1, 2)):
     device = Visits()
     rig.reactor(0).io_devices.register(device)
     for reactor in range(3):
+        rig.reactor(reactor).add_thread(reactor + 1, f"thread {reactor + 1}")
+    for reactor in range(3):
         for thread in rig.reactor(reactor).threads.values():
             if thread.id in threads:
                 thread.get_io_channel(device)
@@ -129,11 +131,11 @@ def test_unregister_waits_for_the_last_channel_and_iteration():
 
 def test_messages_of_one_pair_keep_their_order_and_pairs_are_independent():
     rig = Rig()
-    rig.rpc("bdev_raid_create", 0, 1)
-    rig.rpc("bdev_raid_create", 0, 1)
+    first = rig.rpc("bdev_raid_create", 0, 1, 0, 1)
+    second = rig.rpc("bdev_raid_create", 0, 2, 0, 1)
     rig.send(0, 1_010, 0, "nvmf.accept", 1_010)
     deliveries = [step for step in rig.pending() if isinstance(step, Deliver)]
     assert len(deliveries) == 2  # one per pair, not one per message
     rig.settle()
-    assert rig.replies[1].status == 0
-    assert rig.replies[2].status == -17
+    assert rig.replies[first].status == 0
+    assert rig.replies[second].status == -17

@@ -1,165 +1,369 @@
-"""A bdev on its threads: channels, submission, LBA range locks and quiesce. Mirrors lib/bdev/bdev.c.
+"""A bdev on its threads: channels and submission. Mirrors lib/bdev/bdev.c.
 
-Splitting, NOMEM retry, reset and abort have their place in :class:`BdevChannel`.
+A request passes these gates in turn: a free bdev_io object, no reset, no range lock that holds it. Large ones are
+split; what the module has no memory for is tried again when others have completed.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
 
-from workers.bdev.io import BdevIo, Completion, IoType
-from workers.thread import Future, IoChannel, IoDevice, SpdkThread
+from workers.bdev.io import (
+    ABORTED,
+    BLOCK_SIZE,
+    CHANGING,
+    FAILED,
+    MISCOMPARE,
+    NOMEM,
+    SUCCESS,
+    BdevIo,
+    Completion,
+    IoStatus,
+    IoType,
+)
+from workers.bdev.locks import Range, RangeLocks
+from workers.thread import Future, IoChannel, SpdkThread, Waiters, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
+SPLIT_CHILDREN_MAX = 2  # of one request under way at a time
+ZERO_BUFFER_BLOCKS = 4
+NOMEM_RETRY_US = 1_000
+ABORTED_RETRIES_MAX = 64
+EVERYTHING = 1 << 40  # blocks; more than any bdev has
 
-class Range(NamedTuple):
-    """A granted LBA range lock: [offset, end) in blocks."""
 
-    lock: int
-    offset: int
-    end: int
+class Module(Protocol):
+    """What a bdev is made of: the io_device of a disk, an array, or a bdev on another one."""
+
+    key: int
+    name: str
+    supported: tuple[IoType, ...]
+
+    def new_channel(self, thread: SpdkThread) -> Any: ...
+
+    async def reset(self, thread: SpdkThread) -> None:
+        """Reset the module's device; runs on the app thread."""
+
+    async def let_go(self, thread: SpdkThread) -> None:
+        """Let go on what faults hold up: they are healed, or the device goes; runs on the app thread."""
 
 
 class Bdev:
     """One bdev as one reactor sees it; what all reactors must agree on is in its record."""
 
     def __init__(
-        self, reactor: Reactor, bdev_id: int, name: str, key: int, module: IoDevice
+        self,
+        reactor: Reactor,
+        bdev_id: int,
+        name: str,
+        key: int,
+        module: Module,
+        io_blocks_max: int = 0,
     ) -> None:
         self.reactor = reactor
         self.id = bdev_id
         self.name = name
         self.key = key
         self.module = module
+        self.io_blocks_max = io_blocks_max
         self.record = reactor.block.bdevs[bdev_id]
+        self.locks: RangeLocks = reactor.classes.range_locks(self)
         self._channel_class = reactor.classes.bdev_channel
-        self._grants: dict[int, Future] = {}
 
     def new_channel(self, thread: SpdkThread) -> BdevChannel:
         return self._channel_class(self, thread)
 
     async def quiesce_range(self, thread: SpdkThread, offset: int, length: int) -> int:
-        """Hold all new I/O of these blocks on every channel and wait for what is submitted.
-
-        Returns the lock, for :meth:`unquiesce_range`. Overlapping locks queue up (``spdk_bdev_quiesce_range``).
-        """
-        record = self.record
-        record.last_lock += 1
-        lock = record.last_lock
-        row = (lock, offset, length, thread.id)
-        locked = record.locked.rows()
-        if _overlaps(row, locked):
-            record.pending.store([*record.pending.rows(), row])
-            grant = self._grants[lock] = Future()
-            await grant
-        else:
-            record.locked.store([*locked, row])
-        await thread.for_each_channel(self, "lock_range", lock, offset, offset + length)
-        return lock
+        """Hold all new I/O of these blocks and wait for what is submitted (``spdk_bdev_quiesce_range``)."""
+        return await self.locks.lock(thread, offset, length, quiesces=True)
 
     async def unquiesce_range(self, thread: SpdkThread, lock: int) -> None:
-        """Let I/O of the locked blocks go on, then grant the locks that waited for this one."""
-        record = self.record
-        rows = record.locked.rows()
-        kept = [row for row in rows if row[0] != lock]
-        assert len(kept) == len(rows) - 1, f"{self.name}: lock {lock} is not held"
-        record.locked.store(kept)
-        await thread.for_each_channel(self, "unlock_range", lock)
-        # Only now: between two locks of the same blocks, queued I/O gets through.
-        locked = record.locked.rows()
-        pending: list[tuple[int, int, int, int]] = []
-        for row in record.pending.rows():
-            # A lock doesn't overtake an older one that overlaps it.
-            if _overlaps(row, locked) or _overlaps(row, pending):
-                pending.append(row)
-            else:
-                locked.append(row)
-                thread.send(row[3], "bdev.lock_granted", self.id, row[0])
-        record.locked.store(locked)
-        record.pending.store(pending)
+        """Let I/O of the blocks go on."""
+        await self.locks.unlock(thread, lock)
 
     async def quiesce(self, thread: SpdkThread) -> int:
-        """Quiesce the whole bdev."""
-        return await self.quiesce_range(thread, 0, self.record.num_blocks)
-
-    def lock_granted(self, lock: int) -> None:
-        """A lock that waited for another one is granted."""
-        self._grants.pop(lock).resolve()
+        """Quiesce the whole bdev, also what it may have grown by until its turn comes."""
+        return await self.quiesce_range(thread, 0, EVERYTHING)
 
 
-def _overlaps(row: tuple[int, int, int, int], rows: list[tuple[int, int, int, int]]) -> bool:
-    return any(row[1] < other[1] + other[2] and other[1] < row[1] + row[2] for other in rows)
+class Gate(Enum):
+    """What a channel does with new I/O."""
+
+    OPEN = "open"
+    RESETTING = "resetting"
+    SHUT = "shut"
+
+
+class Waiting:
+    """A request that waits in one of a channel's queues; the future brings False when it is aborted."""
+
+    __slots__ = ("future", "io")
+
+    def __init__(self, io: BdevIo) -> None:
+        self.io = io
+        self.future = Future()
 
 
 class BdevChannel(IoChannel):
     """A thread's channel of a bdev: the module's channel below, and the I/O on its way."""
 
-    __slots__ = ("_watchers", "io_locked", "io_submitted", "module_channel", "ranges")
+    __slots__ = (
+        "_is_retrying",
+        "_nomem",
+        "_thawing",
+        "_watchers",
+        "gate",
+        "io_free",
+        "io_locked",
+        "io_submitted",
+        "io_wait",
+        "module_channel",
+        "ranges",
+    )
     device: Bdev
 
     def create(self) -> bool:
         """Get the module's channel first, then copy the ranges that are locked by now, as SPDK does."""
         self.ranges: list[Range] = []
         self.io_submitted: dict[int, BdevIo] = {}
-        self.io_locked: list[Future] = []
+        self.io_locked: list[Waiting] = []
+        self.io_wait: deque[Waiting] = deque()
+        self._nomem: deque[Waiting] = deque()
+        self.io_free = self.thread.reactor.layout.io_pool
+        self.gate = Gate.RESETTING if self.device.record.is_resetting else Gate.OPEN
+        self._thawing = Waiters()
+        self._is_retrying = False
         self._watchers: list[tuple[Callable[[], bool], Future]] = []
         self.module_channel = self.thread.get_io_channel(self.device.module)
         if self.module_channel is None:
             return False
-        self.ranges = [
-            Range(lock, offset, offset + length)
-            for lock, offset, length, _ in self.device.record.locked.rows()
-        ]
+        self.ranges = self.device.locks.for_new_channel()
         return True
 
     def destroy(self) -> None:
         assert not self.io_submitted, f"{self} is destroyed while I/O is submitted on it"
         assert not self.io_locked, f"{self} is destroyed while I/O waits on it"
+        assert not self.io_wait, f"{self} is destroyed while I/O waits for a bdev_io"
         self.thread.put_io_channel(self.module_channel)
+
+    # Submission.
 
     async def submit(self, io: BdevIo) -> Completion:
         """Execute an I/O; it waits while its blocks are quiesced."""
-        while self.ranges and self._is_held(io):
-            released = Future()
-            self.io_locked.append(released)
-            await released
-        number = self.thread.reactor.new_number()
-        self.io_submitted[number] = io
-        completion: Completion = await self.module_channel.execute(io)
-        del self.io_submitted[number]
-        if self._watchers:
-            self._wake_watchers()
+        if self.io_free:
+            self.io_free -= 1
+        else:
+            waiting = Waiting(io)
+            self.io_wait.append(waiting)
+            self.thread.emit("bdev.io_wait", self.device.id)
+            if not await waiting.future:
+                return ABORTED
+        completion = ABORTED
+        if (not self.ranges or await self._is_let_in(io)) and self.gate is Gate.OPEN:
+            number = self.thread.reactor.new_number()
+            self.io_submitted[number] = io
+            completion = await self._execute(io)
+            del self.io_submitted[number]
+            if self._watchers:
+                self._wake_watchers()
+        if self.io_wait:
+            # The object passes on to the one who has waited longest.
+            self.io_wait.popleft().future.resolve(True)
+        else:
+            self.io_free += 1
         return completion
 
-    def _is_held(self, io: BdevIo) -> bool:
-        # A flush is never held, as in SPDK: it changes no block.
-        if io.io_type is IoType.FLUSH:
-            return False
-        return any(io.offset < held.end and held.offset < io.end for held in self.ranges)
+    async def _is_let_in(self, io: BdevIo) -> bool:
+        while self._is_held(io):
+            waiting = Waiting(io)
+            self.io_locked.append(waiting)
+            if not await waiting.future:
+                return False
+        return True
 
-    async def lock_range(self, lock: int, offset: int, end: int) -> None:
-        """Visit of a quiesce: hold new I/O, then wait for the submitted I/O that overlaps."""
+    def _is_held(self, io: BdevIo) -> bool:
+        kind = io.io_type
+        # A flush is never held, as in SPDK: it changes no block. A compare-and-write takes its own lock.
+        if kind is IoType.FLUSH or kind is IoType.COMPARE_AND_WRITE:
+            return False
+        changes = kind in CHANGING
+        return any(
+            io.offset < held.end and held.offset < io.end and (changes or held.quiesces)
+            for held in self.ranges
+        )
+
+    async def _execute(self, io: BdevIo) -> Completion:
+        """The request has been let in; its parts pass no gate any more."""
+        device = self.device
+        kind = io.io_type
+        if kind not in device.module.supported:
+            return await self._emulate(io)
+        if device.io_blocks_max and io.count > device.io_blocks_max and kind is not IoType.FLUSH:
+            return await self._split(io, device.io_blocks_max)
+        completion: Completion = await self.module_channel.execute(io)
+        if completion is NOMEM:
+            completion = await self._execute_later(io)
+        if self._nomem:
+            self._nomem.popleft().future.resolve(True)
+        return completion
+
+    async def _execute_later(self, io: BdevIo) -> Completion:
+        """No memory below: try again when another request of this channel has completed."""
+        completion = NOMEM
+        while completion is NOMEM:
+            self.thread.emit("bdev.nomem", self.device.id)
+            waiting = Waiting(io)
+            self._nomem.append(waiting)
+            self._retry_nomem_soon()
+            if not await waiting.future:
+                return ABORTED
+            completion = await self.module_channel.execute(io)
+        return completion
+
+    def _retry_nomem_soon(self) -> None:
+        # Whether another request will still complete can't be told here, so time is the last resort.
+        if not self._is_retrying:
+            self._is_retrying = True
+            run_flow(self._retry_nomem())
+
+    async def _retry_nomem(self) -> None:
+        await self.thread.reactor.sleep(self.thread.id, NOMEM_RETRY_US)
+        self._is_retrying = False
+        if self._nomem:
+            self._nomem.popleft().future.resolve(True)
+        if self._nomem:
+            self._retry_nomem_soon()
+
+    async def _split(self, io: BdevIo, largest: int) -> Completion:
+        """Children of a bounded size, a bounded number of them at a time."""
+        self.thread.emit("bdev.split", self.device.id, io.count)
+        firsts = range(io.offset, io.end, largest)
+        parts = [io.part(first, min(first + largest, io.end)) for first in firsts]
+        data: list[bytes] = []
+        for start in range(0, len(parts), SPLIT_CHILDREN_MAX):
+            children = []
+            for part in parts[start : start + SPLIT_CHILDREN_MAX]:
+                child = Future()
+                run_flow(self._execute(part), child.resolve)
+                children.append(child)
+            failed = None
+            for child in children:
+                completion: Completion = await child
+                if completion.status is not IoStatus.SUCCESS:
+                    failed = completion
+                data.append(completion.data)
+            if failed is not None:
+                return failed
+        return Completion(IoStatus.SUCCESS, b"".join(data))
+
+    async def _emulate(self, io: BdevIo) -> Completion:
+        """What the module can't do, by what it can."""
+        match io.io_type:
+            case IoType.WRITE_ZEROES:
+                for first in range(io.offset, io.end, ZERO_BUFFER_BLOCKS):
+                    count = min(ZERO_BUFFER_BLOCKS, io.end - first)
+                    zeroes = BdevIo(IoType.WRITE, first, count, bytes(count * BLOCK_SIZE), io.fua)
+                    completion = await self._execute(zeroes)
+                    if completion.status is not IoStatus.SUCCESS:
+                        return completion
+                return SUCCESS
+            case IoType.COMPARE:
+                return await self._compare(io)
+            case IoType.COMPARE_AND_WRITE:
+                return await self._compare_and_write(io)
+            case _:
+                return FAILED
+
+    async def _compare(self, io: BdevIo) -> Completion:
+        read = await self._execute(BdevIo(IoType.READ, io.offset, io.count))
+        if read.status is not IoStatus.SUCCESS:
+            return read
+        return SUCCESS if read.data == io.expected else MISCOMPARE
+
+    async def _compare_and_write(self, io: BdevIo) -> Completion:
+        """Atomic to other writers: they are held while it compares and writes."""
+        locks, thread = self.device.locks, self.thread
+        lock = await locks.lock(thread, io.offset, io.count, quiesces=False)
+        completion = await self._compare(io)
+        if completion.status is IoStatus.SUCCESS:
+            write = BdevIo(IoType.WRITE, io.offset, io.count, io.data, io.fua)
+            completion = await self._execute(write) if self.gate is Gate.OPEN else ABORTED
+        await locks.unlock(thread, lock)
+        return completion
+
+    def abort(self, io: BdevIo) -> bool:
+        """End a request that waits here; False: it is under way, or over (``spdk_bdev_abort``)."""
+        for queue in (self.io_locked, self.io_wait, self._nomem):
+            for waiting in queue:
+                if waiting.io is io:
+                    queue.remove(waiting)
+                    waiting.future.resolve(False)
+                    return True
+        return False
+
+    # Visits.
+
+    async def lock_range(self, lock: int, offset: int, end: int, quiesces: bool) -> None:
+        """Visit of a lock: hold new I/O, then wait for the submitted I/O that overlaps."""
         if not any(held.lock == lock for held in self.ranges):  # a channel born meanwhile has it
-            self.ranges.append(Range(lock, offset, end))
+            self.ranges.append(Range(lock, offset, end, quiesces))
         await self._watch(lambda: not self._has_submitted(offset, end))
+        assert not self._has_submitted(offset, end), f"{self} is quiesced with I/O under way"
 
     def unlock_range(self, lock: int) -> None:
-        """Visit of an unquiesce: forget the range and resubmit all that was held."""
+        """Visit of an unlock: forget the range and resubmit all that was held."""
         self.ranges = [held for held in self.ranges if held.lock != lock]
         held_back, self.io_locked = self.io_locked, []
-        for released in held_back:
-            released.resolve()
+        for waiting in held_back:
+            waiting.future.resolve(True)
 
-    async def drained(self) -> None:
-        """Await the end of everything submitted on this channel."""
-        await self._watch(lambda: not self.io_submitted)
+    def freeze(self) -> None:
+        """Visit of a reset: what waits for memory or an object is aborted, and so is what comes."""
+        if self.gate is Gate.OPEN:
+            self.gate = Gate.RESETTING
+        for queue in (self._nomem, self.io_wait):
+            while queue:
+                queue.pop().future.resolve(False)
+
+    def unfreeze(self) -> None:
+        """Visit of a reset's end."""
+        if self.gate is Gate.RESETTING:
+            self.gate = Gate.OPEN
+            self._thawing.wake()
+
+    async def submit_again(self, io: BdevIo) -> Completion:
+        """Submit what a reset has aborted, as soon as that is over; FAILED after many tries."""
+        for _ in range(ABORTED_RETRIES_MAX):
+            while self.gate is Gate.RESETTING:
+                await self._thawing.wait()
+            completion = await self.submit(io)
+            if completion is not ABORTED:
+                return completion
+        return FAILED
+
+    def abort_queued(self) -> None:
+        """Visit of an unregister: what waits here is over; what is under way goes on."""
+        for queue in (self._nomem, self.io_wait, self.io_locked):
+            while queue:
+                queue.pop().future.resolve(False)
+
+    def shut(self) -> None:
+        """Visit of a bdev that must not do any more: what comes is aborted from now on."""
+        self.gate = Gate.SHUT
+        self.abort_queued()
 
     def _has_submitted(self, offset: int, end: int) -> bool:
+        # A compare-and-write waits for a lock itself; the range it holds stands in the table.
         return any(
-            io.offset < end and offset < io.end and io.io_type is not IoType.FLUSH
+            io.offset < end
+            and offset < io.end
+            and io.io_type is not IoType.FLUSH
+            and io.io_type is not IoType.COMPARE_AND_WRITE
             for io in self.io_submitted.values()
         )
 

@@ -1,110 +1,257 @@
-"""A disk: data and a fault table in memory that all reactors and the nemesis share.
+"""A disk: data, a volatile write cache and a fault table in memory that all reactors and the nemesis share.
 
-An I/O takes effect at its completion step, so that outstanding ones take effect in any order. The volatile
-write cache, torn writes and power loss have their place in this file's layout, behind the fault table.
+An I/O takes effect at its completion step, so that outstanding ones take effect in any order. The cache keeps,
+for every block written and not yet flushed, what the medium still holds: power loss brings that back.
 """
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from workers.bdev.io import BLOCK_SIZE, FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
 from workers.shared import Record, Word
-from workers.thread import Future, IoChannel, SpdkThread
 
 if TYPE_CHECKING:
-    from workers.reactor import Reactor
+    from collections.abc import Iterable
 
 FAULTS_MAX = 8
 FOREVER = -1
 
 
+class FaultKind(IntEnum):
+    """What an injected fault does to the I/O it hits."""
+
+    ERROR = 1  # the I/O fails
+    BAD_BLOCKS = 2  # reads fail, until the blocks are written (the disk then remaps them)
+    HANG = 3  # the I/O stays under way, until it is healed or the disk is reset
+    SLOW = 4  # the I/O takes ``parameter`` microseconds more
+    ROT = 5  # the data has changed silently; here only to tell when somebody reads it
+    MISDIRECT = 6  # the next write lands ``parameter`` blocks further on
+
+
 class FaultRow(Record):
-    """An injected I/O error: which kinds of I/O, which blocks, how many more times."""
+    """An injected fault: which kinds of I/O, which blocks, how many more times."""
 
     __slots__ = ()
-    SIZE = 4
+    SIZE = 6
     io_types = Word(0)  # bit mask over IoType; 0: the row is free
     first = Word(1)
     end = Word(2)
     remaining = Word(3)  # FOREVER: until it is healed
+    kind = Word(4)
+    parameter = Word(5)
 
 
 class DiskHeader(Record):
     """The words in front of a disk's data."""
 
     __slots__ = ("faults",)
-    SIZE = 4 + FAULTS_MAX * FaultRow.SIZE
+    SIZE = 8 + FAULTS_MAX * FaultRow.SIZE
     present = Word(0)
     num_blocks = Word(1)
     fault_count = Word(2)
-    faults_bitten = Word(3)
+    dirty_count = Word(3)  # blocks written and not flushed
+    identity = Word(4)  # of the device: a blank replacement is another one
+    channel_failures = Word(5)  # so many channels can't be created
+    plugs = Word(6)  # raised when the disk is pulled
 
     def __init__(self, words: memoryview) -> None:
         super().__init__(words)
         self.faults = [
-            FaultRow(words[4 + i * FaultRow.SIZE : 4 + (i + 1) * FaultRow.SIZE])
+            FaultRow(words[8 + i * FaultRow.SIZE : 8 + (i + 1) * FaultRow.SIZE])
             for i in range(FAULTS_MAX)
         ]
 
 
 class Disk:
-    """One disk over its segment. The engine reads and writes blocks; the nemesis breaks and heals."""
+    """One disk over its segment. The engine reads and writes blocks; the nemesis breaks and heals.
 
-    def __init__(self, number: int, buffer: memoryview | bytearray, num_blocks: int) -> None:
+    ``capacity_blocks`` is what the segment has room for; the disk shows ``num_blocks`` of them.
+    """
+
+    def __init__(self, number: int, buffer: memoryview | bytearray, capacity_blocks: int) -> None:
         view = memoryview(buffer).cast("B")
         self.number = number
-        self.num_blocks = num_blocks
-        header_bytes = 8 * DiskHeader.SIZE
-        self.header = DiskHeader(view[:header_bytes].cast("q"))
-        self.data = view[header_bytes : header_bytes + num_blocks * BLOCK_SIZE]
+        self.capacity_blocks = capacity_blocks
+        first, size = 8 * DiskHeader.SIZE, capacity_blocks * BLOCK_SIZE
+        self.header = DiskHeader(view[:first].cast("q"))
+        self.data = view[first : first + size]
+        self._medium = view[first + size : first + 2 * size]  # of dirty blocks only
+        self._image = view[first + 2 * size : first + 3 * size]
+        self._dirty = view[first + 3 * size : first + 3 * size + capacity_blocks]
 
     @staticmethod
-    def segment_size(num_blocks: int) -> int:
-        """Bytes of shared memory for a disk of so many blocks."""
-        return 8 * DiskHeader.SIZE + num_blocks * BLOCK_SIZE
+    def segment_size(capacity_blocks: int) -> int:
+        """Bytes of shared memory for a disk of up to so many blocks."""
+        return 8 * DiskHeader.SIZE + capacity_blocks * (3 * BLOCK_SIZE + 1)
 
-    def blank(self) -> None:
-        """A new, healthy disk: present and all zero."""
-        self.header.words.cast("B")[:] = bytes(8 * DiskHeader.SIZE)
+    @property
+    def num_blocks(self) -> int:
+        """How large the disk is now."""
+        return self.header.num_blocks
+
+    @property
+    def identity(self) -> int:
+        """Tells one device from another; a disk keeps it as long as it lives."""
+        return self.header.identity
+
+    def new(self, num_blocks: int) -> None:
+        """A new, healthy disk: present, all zero, and another device than any before."""
+        header = self.header
+        plugs = header.plugs
+        identity = header.identity + 256 if header.identity else self.number + 1
+        header.words.cast("B")[:] = bytes(8 * DiskHeader.SIZE)
         self.data[:] = bytes(len(self.data))
-        self.header.present = 1
-        self.header.num_blocks = self.num_blocks
+        self._dirty[:] = bytes(self.capacity_blocks)
+        self._image[:] = self.data
+        header.present, header.num_blocks, header.identity = 1, num_blocks, identity
+        header.plugs = plugs
+
+    def forget(self) -> None:
+        """Nothing of a former run is left."""
+        self.header.identity = self.header.plugs = 0
+
+    # What an I/O does.
+
+    def fault_of(self, io: BdevIo) -> FaultRow | None:
+        """The first fault that hits this I/O; it counts as having bitten."""
+        for row in self.header.faults:
+            if row.io_types >> io.io_type & 1 and io.offset < row.end and row.first < io.end:
+                if row.remaining != FOREVER:
+                    row.remaining -= 1
+                return row
+        return None
 
     def transfer(self, io: BdevIo) -> Completion:
         """Let an I/O take effect now."""
-        header = self.header
-        if not header.present or io.end > self.num_blocks:
+        kind = io.io_type
+        if io.end > self.header.num_blocks and kind is not IoType.FLUSH:
             return FAILED
-        if header.fault_count and self._is_hit(io):
-            return FAILED
-        if io.io_type is IoType.READ:
+        if kind is IoType.READ:
             data = bytes(self.data[io.offset * BLOCK_SIZE : io.end * BLOCK_SIZE])
             return Completion(IoStatus.SUCCESS, data)
-        if io.io_type is IoType.WRITE:
+        if kind is IoType.WRITE:
             assert len(io.data) == io.count * BLOCK_SIZE, "a write carries its whole data"
-            self.data[io.offset * BLOCK_SIZE : io.end * BLOCK_SIZE] = io.data
+            self._write(io.offset, io.end, io.data, fua=io.fua)
+        elif kind is IoType.UNMAP:
+            self._write(io.offset, io.end, bytes(io.count * BLOCK_SIZE), fua=False)
+        else:
+            assert kind is IoType.FLUSH, f"a disk doesn't know {kind!r}"
+            self._clean(0, self.capacity_blocks)
         return SUCCESS
 
-    def _is_hit(self, io: BdevIo) -> bool:
-        for row in self.header.faults:
-            if row.io_types >> io.io_type & 1 and io.offset < row.end and row.first < io.end:
-                self.header.faults_bitten += 1
-                if row.remaining != FOREVER:
-                    row.remaining -= 1
-                    if row.remaining == 0:
-                        self.drop_fault(row)
-                return True
-        return False
+    def _write(self, first: int, end: int, data: bytes, *, fua: bool) -> None:
+        if self.header.fault_count:
+            self._remap(first, end)
+        begin, stop = first * BLOCK_SIZE, end * BLOCK_SIZE
+        if fua:
+            self._clean(first, end)
+        else:
+            dirty = self._dirty
+            clean = dirty[first:end].tobytes()
+            count = clean.count(0)
+            if count == end - first:
+                self._medium[begin:stop] = self.data[begin:stop]
+            elif count:
+                for block in range(first, end):
+                    if not dirty[block]:
+                        at = block * BLOCK_SIZE
+                        self._medium[at : at + BLOCK_SIZE] = self.data[at : at + BLOCK_SIZE]
+            if count:
+                dirty[first:end] = b"\1" * (end - first)
+                self.header.dirty_count += count
+        self.data[begin:stop] = data
 
-    def add_fault(self, io_types: tuple[IoType, ...], first: int, end: int, times: int) -> None:
-        """Fail these kinds of I/O that touch blocks [first, end), so many times or FOREVER."""
+    def _clean(self, first: int, end: int) -> None:
+        if self.header.dirty_count:
+            self.header.dirty_count -= self._dirty[first:end].tobytes().count(1)
+            self._dirty[first:end] = bytes(end - first)
+
+    def _remap(self, first: int, end: int) -> None:
+        """A write gives bad or rotten blocks good data again."""
+        for row in self.header.faults:
+            if row.io_types and row.kind in (FaultKind.BAD_BLOCKS, FaultKind.ROT):
+                if first <= row.first < end:
+                    row.first = min(end, row.end)
+                elif first < row.end <= end:
+                    row.end = first
+                elif row.first < first and end < row.end:
+                    # In the middle: the part behind it becomes good a little early.
+                    row.end = first
+                if row.first >= row.end:
+                    self.drop_fault(row)
+
+    # What the nemesis does.
+
+    def pull(self) -> None:
+        """The disk is taken out; I/O under way fails, also when a disk is put in its place before."""
+        self.header.present = 0
+        self.header.plugs += 1
+
+    def dirty_blocks(self) -> list[int]:
+        """Blocks that power loss may take back."""
+        return [block for block, dirty in enumerate(self._dirty) if dirty]
+
+    def lose_power(self, lost: Iterable[int]) -> int:
+        """The cache is gone: these blocks, as far as unflushed, are what the medium holds; says how many."""
+        count = 0
+        for block in lost:
+            if self._dirty[block]:
+                at = block * BLOCK_SIZE
+                self.data[at : at + BLOCK_SIZE] = self._medium[at : at + BLOCK_SIZE]
+                count += 1
+        self._clean(0, self.capacity_blocks)
+        return count
+
+    def copy_from(self, source: Disk) -> None:
+        """The disk becomes a copy of another one, on its medium."""
+        self.data[:] = source.data
+        self._clean(0, self.capacity_blocks)
+
+    def copy_whole(self, source: Disk) -> None:
+        """Equal to another disk in everything: data, cache, faults."""
+        self.header.words[:] = source.header.words
+        self.data[:] = source.data
+        self._medium[:] = source._medium  # one's own kind
+        self._dirty[:] = source._dirty
+
+    def take_image(self) -> None:
+        """Keep what the disk holds now, for a stale return."""
+        self._image[:] = self.data
+
+    def restore_image(self) -> None:
+        """The disk holds what it held when the image was taken."""
+        self.data[:] = self._image
+        self._clean(0, self.capacity_blocks)
+
+    def rot(self, block: int) -> None:
+        """Silent corruption: the block holds something else from now on, also on the medium."""
+        at = block * BLOCK_SIZE
+        for view in (self.data, self._medium):
+            view[at : at + BLOCK_SIZE] = bytes(byte ^ 0xFF for byte in view[at : at + BLOCK_SIZE])
+
+    def add_fault(
+        self,
+        kind: FaultKind,
+        io_types: tuple[IoType, ...],
+        first: int,
+        end: int,
+        times: int,
+        parameter: int = 0,
+    ) -> bool:
+        """Hit these kinds of I/O that touch blocks [first, end), so many times or FOREVER.
+
+        False: the fault table is full, and nothing has changed.
+        """
         row = next((row for row in self.header.faults if row.io_types == 0), None)
         if row is None:
-            raise ValueError(f"disk {self.number} has {FAULTS_MAX} faults already")
+            return False
         row.first, row.end, row.remaining = first, end, times
+        row.kind, row.parameter = kind, parameter
         row.io_types = sum(1 << io_type for io_type in io_types)
         self.header.fault_count += 1
+        return True
 
     def drop_fault(self, row: FaultRow) -> None:
         """Heal one fault."""
@@ -112,64 +259,8 @@ class Disk:
         self.header.fault_count -= 1
 
     def heal(self) -> None:
-        """Heal all I/O errors of this disk."""
+        """Heal all faults of this disk but silent corruption, which only a write heals."""
+        self.header.channel_failures = 0
         for row in self.header.faults:
-            if row.io_types:
+            if row.io_types and row.kind != FaultKind.ROT:
                 self.drop_fault(row)
-
-
-class DiskIo:
-    """A disk I/O under way on a thread."""
-
-    __slots__ = ("disk", "future", "io", "thread")
-
-    def __init__(self, disk: Disk, thread: int, io: BdevIo) -> None:
-        self.disk = disk
-        self.thread = thread
-        self.io = io
-        self.future = Future()
-
-    @property
-    def io_type(self) -> IoType:
-        return self.io.io_type
-
-    @property
-    def offset(self) -> int:
-        return self.io.offset
-
-    @property
-    def count(self) -> int:
-        return self.io.count
-
-    def finish(self) -> bool:
-        """The I/O takes effect and completes; False: with an error."""
-        completion = self.disk.transfer(self.io)
-        self.future.resolve(completion)
-        return completion.status is IoStatus.SUCCESS
-
-
-class DiskChannel(IoChannel):
-    """A thread's queue to a disk."""
-
-    __slots__ = ()
-    device: DiskDevice
-
-    async def execute(self, io: BdevIo) -> Completion:
-        """Submit to the disk and await its completion step."""
-        disk_io = DiskIo(self.device.disk, self.thread.id, io)
-        self.thread.reactor.start_io(disk_io)
-        completion: Completion = await disk_io.future
-        return completion
-
-
-class DiskDevice:
-    """The io_device of a disk."""
-
-    def __init__(self, reactor: Reactor, key: int, disk: Disk) -> None:
-        self.key = key
-        self.disk = disk
-        self.name = f"disk{disk.number} (media)"
-        self._channel_class = reactor.classes.disk_channel
-
-    def new_channel(self, thread: SpdkThread) -> DiskChannel:
-        return self._channel_class(self, thread)

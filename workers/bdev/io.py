@@ -10,11 +10,19 @@ BLOCK_SIZE = 512  # bytes
 
 
 class IoType(IntEnum):
-    """The kinds of I/O. Unmap, write-zeroes, reset and abort have their place here."""
+    """The kinds of I/O. Reset and abort are calls of a channel or of the bdev layer, not I/O of this list."""
 
     READ = 1
     WRITE = 2
     FLUSH = 3
+    UNMAP = 4
+    WRITE_ZEROES = 5
+    COMPARE = 6
+    COMPARE_AND_WRITE = 7
+
+
+# What changes blocks; a range lock that is no quiesce holds these only.
+CHANGING = (IoType.WRITE, IoType.UNMAP, IoType.WRITE_ZEROES, IoType.COMPARE_AND_WRITE)
 
 
 class IoStatus(IntEnum):
@@ -22,6 +30,9 @@ class IoStatus(IntEnum):
 
     SUCCESS = 1
     FAILED = -1
+    NOMEM = -4
+    MISCOMPARE = -5
+    ABORTED = -7
 
 
 class Completion(msgspec.Struct, frozen=True, gc=False):
@@ -33,15 +44,23 @@ class Completion(msgspec.Struct, frozen=True, gc=False):
 
 SUCCESS = Completion(IoStatus.SUCCESS)
 FAILED = Completion(IoStatus.FAILED)
+NOMEM = Completion(IoStatus.NOMEM)  # the only one of its status: compared by identity
+MISCOMPARE = Completion(IoStatus.MISCOMPARE)
+ABORTED = Completion(IoStatus.ABORTED)
 
 
 class BdevIo(msgspec.Struct, frozen=True, gc=False):
-    """One request: ``count`` blocks from ``offset``; a write carries ``count * BLOCK_SIZE`` bytes."""
+    """One request: ``count`` blocks from ``offset``; a write carries ``count * BLOCK_SIZE`` bytes.
+
+    ``fua``: the write is durable when it completes. ``expected``: what a compare looks for.
+    """
 
     io_type: IoType
     offset: int
     count: int
     data: bytes = b""
+    fua: bool = False
+    expected: bytes = b""
 
     @property
     def end(self) -> int:
@@ -51,4 +70,8 @@ class BdevIo(msgspec.Struct, frozen=True, gc=False):
     def part(self, first: int, end: int) -> BdevIo:
         """The part of the request in blocks [first, end)."""
         data = self.data[(first - self.offset) * BLOCK_SIZE : (end - self.offset) * BLOCK_SIZE]
-        return BdevIo(self.io_type, first, end - first, data)
+        return BdevIo(self.io_type, first, end - first, data, self.fua)
+
+    def shifted(self, blocks: int) -> BdevIo:
+        """The same request so many blocks further on."""
+        return BdevIo(self.io_type, self.offset + blocks, self.count, self.data, self.fua)

@@ -1,4 +1,4 @@
-"""Registration of bdevs on the app thread: descriptors, claims, hot removal and return, unregister."""
+"""Registration of bdevs on the app thread: descriptors, claims, examine, reset, resize, hot removal, unregister."""
 
 from __future__ import annotations
 
@@ -7,10 +7,20 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from workers.bdev.bdev import Bdev
-from workers.errors import EBUSY, ENODEV, EPERM, OK
-from workers.thread import Future, SpdkThread
+from workers.bdev.stack import (
+    Stack,
+    StackedDevice,
+    disk_of,
+    raid_bdev_id,
+    raid_passthru_id,
+    stack_of,
+    stacked_bdev_id,
+)
+from workers.errors import EBUSY, EINVAL, ENODEV, ENOMEM, EPERM, OK
+from workers.thread import Future, SpdkThread, run_flow
 
 if TYPE_CHECKING:
+    from workers.bdev.disk import Disk
     from workers.reactor import Reactor
 
 
@@ -25,38 +35,93 @@ class BdevStatus(Enum):
 class Descriptor:
     """An open bdev; ``on_remove`` runs when the bdev goes away, and must lead to a close."""
 
-    def __init__(self, bdev: Bdev, owner: str, on_remove: Callable[[SpdkThread], None]) -> None:
+    def __init__(
+        self,
+        bdev: Bdev,
+        owner: str,
+        on_remove: Callable[[SpdkThread], None],
+        on_resize: Callable[[SpdkThread], None] | None,
+    ) -> None:
         self.bdev = bdev
         self.owner = owner
         self.on_remove = on_remove
+        self.on_resize = on_resize
 
 
 class BdevLayer:
     """Service ``bdev``. All but :meth:`lock_granted` runs on the app thread, as in SPDK."""
 
-    def __init__(self, reactor: Reactor, bdevs: list[Bdev]) -> None:
+    def __init__(self, reactor: Reactor, bdevs: dict[int, Bdev]) -> None:
         self.reactor = reactor
+        self.layout = reactor.layout
         self.bdevs = bdevs
-        self.status = [BdevStatus.ABSENT for _ in bdevs]
-        self.descriptors: list[list[Descriptor]] = [[] for _ in bdevs]
-        self.claims: list[str | None] = [None for _ in bdevs]
+        self.status = dict.fromkeys(bdevs, BdevStatus.ABSENT)
+        self.descriptors: dict[int, list[Descriptor]] = {bdev: [] for bdev in bdevs}
+        self.claims: dict[int, str | None] = dict.fromkeys(bdevs)
         self._all_closed: dict[int, Future] = {}
         self._unregistered: dict[int, list[Future]] = {}
+        self._resets: dict[int, list[Future]] = {}
 
-    def register(self, bdev: Bdev, num_blocks: int) -> None:
+    # Registration.
+
+    def register(self, bdev: Bdev, num_blocks: int, identity: int) -> None:
         """The bdev can be opened from now on; size in blocks."""
         assert self.status[bdev.id] is BdevStatus.ABSENT, f"{bdev.name} is registered already"
         bdev.record.num_blocks = num_blocks
+        bdev.record.identity = identity
         self.reactor.io_devices.register(bdev.module)
         self.reactor.io_devices.register(bdev)
         self.status[bdev.id] = BdevStatus.READY
 
+    def examine(self, thread: SpdkThread, bdev: Bdev) -> None:
+        """Show a bdev to the modules: one configured to stand on it claims it, else RAID looks at it."""
+        if self.claims[bdev.id] is not None or self.status[bdev.id] is not BdevStatus.READY:
+            return
+        upper = self._stands_on(bdev.id)
+        if upper is not None:
+            self._build_on(thread, self.bdevs[upper], bdev)
+        elif bdev.id != raid_bdev_id(self.layout) and bdev.id != raid_passthru_id(self.layout):
+            run_flow(self.reactor.services.examine.look_at(thread, bdev))
+
+    def _stands_on(self, bdev: int) -> int | None:
+        """The configured bdev right on this one."""
+        layout = self.layout
+        if bdev == raid_bdev_id(layout):
+            upper = raid_passthru_id(layout)
+            return upper if upper in self.bdevs else None
+        if bdev > 4 * layout.disks:
+            return None
+        disk = disk_of(layout, bdev)
+        ids = [disk, *(stacked_bdev_id(layout, kind, disk) for kind in stack_of(layout, disk))]
+        above = ids[ids.index(bdev) + 1 :]
+        return above[0] if above else None
+
+    def _build_on(self, thread: SpdkThread, upper: Bdev, base: Bdev) -> None:
+        def remove(app: SpdkThread) -> None:
+            app.send(app.id, "bdev.base_removed", upper.id)
+
+        descriptor = self.open(base, upper.name, remove, lambda app: self._follow(app, upper, base))
+        assert isinstance(descriptor, Descriptor), f"{base.name} can't be opened by {upper.name}"
+        self.claim(descriptor)
+        # A bdev on another one has a UUID of its own, made from the lower one's.
+        identity = base.record.identity + 32
+        self.register(upper, base.record.num_blocks, identity)
+        self.examine(thread, upper)
+
+    def _follow(self, thread: SpdkThread, upper: Bdev, base: Bdev) -> None:
+        if self.status[upper.id] is BdevStatus.READY:
+            self.resize(thread, upper, base.record.num_blocks)
+
     def is_ready(self, bdev: int) -> bool:
         """Can the bdev be opened?"""
-        return self.status[bdev] is BdevStatus.READY
+        return self.status.get(bdev) is BdevStatus.READY
 
     def open(
-        self, bdev: Bdev, owner: str, on_remove: Callable[[SpdkThread], None]
+        self,
+        bdev: Bdev,
+        owner: str,
+        on_remove: Callable[[SpdkThread], None],
+        on_resize: Callable[[SpdkThread], None] | None = None,
     ) -> Descriptor | int:
         """A descriptor for reading and writing, or a negative errno.
 
@@ -66,7 +131,7 @@ class BdevLayer:
             return ENODEV
         if self.claims[bdev.id] is not None:
             return EPERM
-        descriptor = Descriptor(bdev, owner, on_remove)
+        descriptor = Descriptor(bdev, owner, on_remove, on_resize)
         self.descriptors[bdev.id].append(descriptor)
         return descriptor
 
@@ -91,13 +156,15 @@ class BdevLayer:
         self.claims[bdev.id] = None
 
     async def unregister(self, thread: SpdkThread, bdev: Bdev) -> int:
-        """Send REMOVE to all who have the bdev open; ends when the last channel is gone."""
+        """Abort what is queued, send REMOVE to all who have the bdev open; ends with its last channel."""
         if self.status[bdev.id] is BdevStatus.ABSENT:
             return ENODEV
         if self.status[bdev.id] is BdevStatus.REMOVING:
             return EBUSY
         self.status[bdev.id] = BdevStatus.REMOVING
-        for descriptor in self.descriptors[bdev.id]:
+        await thread.for_each_channel(bdev, "abort_queued")
+        await bdev.module.let_go(thread)
+        for descriptor in list(self.descriptors[bdev.id]):
             descriptor.on_remove(thread)
         if self.descriptors[bdev.id]:
             closed = self._all_closed[bdev.id] = Future()
@@ -110,7 +177,56 @@ class BdevLayer:
             waiting.resolve(True)
         return OK
 
+    def resize(self, thread: SpdkThread, bdev: Bdev, num_blocks: int) -> None:
+        """The bdev has another size from now on; all who have it open are told."""
+        if bdev.record.num_blocks == num_blocks:
+            return
+        bdev.record.num_blocks = num_blocks
+        thread.emit("bdev.resized", bdev.id, num_blocks)
+        for descriptor in list(self.descriptors[bdev.id]):
+            if descriptor.on_resize is not None:
+                descriptor.on_resize(thread)
+
+    async def reset(self, thread: SpdkThread, bdev: Bdev) -> int:
+        """Freeze all channels, reset the device, thaw them; one reset of a bdev at a time.
+
+        Those that come while one is under way end with it, as in SPDK.
+        """
+        if self.status[bdev.id] is not BdevStatus.READY:
+            return ENODEV
+        waiting = self._resets.get(bdev.id)
+        if waiting is not None:
+            ended = Future()
+            waiting.append(ended)
+            status: int = await ended
+            return status
+        self._resets[bdev.id] = []
+        # A channel of its own keeps the device from going while the reset runs.
+        channel = thread.get_io_channel(bdev)
+        status = OK if channel is not None else ENOMEM
+        if channel is not None:
+            bdev.record.is_resetting = 1
+            await thread.for_each_channel(bdev, "freeze")
+            await bdev.module.reset(thread)
+            # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.
+            bdev.record.is_resetting = 0
+            await thread.for_each_channel(bdev, "unfreeze")
+            thread.put_io_channel(channel)
+            thread.emit("bdev.reset", bdev.id)
+        for ended in self._resets.pop(bdev.id):
+            ended.resolve(status)
+        return status
+
     # Messages.
+
+    def start_disks(self, thread: SpdkThread, *disks: int) -> int:
+        """The target starts with these disks; others come by hot plug."""
+        there = [disk for disk in disks if self._disk(disk).header.present and disk in self.bdevs]
+        for disk in there:
+            self._register_disk(disk)
+        for disk in there:
+            self.examine(thread, self.bdevs[disk])
+        return OK
 
     async def attach_disk(self, thread: SpdkThread, disk: int) -> int:
         """A disk is plugged in: its bdev appears, after the former one is quite gone."""
@@ -122,8 +238,9 @@ class BdevLayer:
                 return ENODEV  # pulled again meanwhile
         if self.status[disk] is BdevStatus.READY:
             return EBUSY
-        self.register(bdev, self.reactor.disks[disk].num_blocks)
         thread.emit("bdev.registered", disk)
+        self._register_disk(disk)
+        self.examine(thread, bdev)
         return OK
 
     async def hot_remove(self, thread: SpdkThread, disk: int) -> int:
@@ -133,26 +250,76 @@ class BdevLayer:
                 waiting.resolve(False)
         return await self.unregister(thread, self.bdevs[disk])
 
+    async def base_removed(self, thread: SpdkThread, upper: int) -> None:
+        """The base of this bdev goes away, and so does the bdev."""
+        bdev = self.bdevs[upper]
+        await self.unregister(thread, bdev)
+        assert isinstance(bdev.module, StackedDevice), f"{bdev.name} stands on nothing"
+        base = bdev.module.base
+        descriptor = next(held for held in self.descriptors[base.id] if held.owner == bdev.name)
+        self.release_claim(base)
+        self.close(descriptor)
+
+    async def resume(self, thread: SpdkThread, disk: int) -> int:
+        """What hangs on a disk, or is held by its error bdev, goes on."""
+        for number in (disk, stacked_bdev_id(self.layout, Stack.ERROR, disk)):
+            if self.is_ready(number):
+                await self.bdevs[number].module.let_go(thread)
+        return OK
+
+    def grown(self, thread: SpdkThread, disk: int) -> int:
+        """A disk has become larger."""
+        if self.status[disk] is BdevStatus.READY:
+            self.resize(thread, self.bdevs[disk], self._disk(disk).num_blocks)
+        return OK
+
+    def inject_error(
+        self, thread: SpdkThread, bdev: int, kind: int, io_types: int, count: int
+    ) -> int:
+        """Tell an error bdev what to do to how many requests (``bdev_error_inject_error``)."""
+        if not self.is_ready(bdev):
+            return ENODEV
+        record = self.bdevs[bdev].record
+        record.error_type, record.error_io_types, record.error_count = kind, io_types, count
+        return OK
+
+    def set_latency(self, thread: SpdkThread, bdev: int, latency_us: int) -> int:
+        """Tell a delay bdev how long to wait (``bdev_delay_update_latency``)."""
+        if not self.is_ready(bdev):
+            return ENODEV
+        if latency_us < 0:
+            return EINVAL
+        self.bdevs[bdev].record.latency_us = latency_us
+        return OK
+
+    def _register_disk(self, number: int) -> None:
+        disk, bdev = self._disk(number), self.bdevs[number]
+        bdev.record.plug = disk.header.plugs
+        self.register(bdev, disk.num_blocks, disk.identity)
+
+    def _disk(self, number: int) -> Disk:
+        return self.reactor.disks[number]
+
     def lock_granted(self, thread: SpdkThread, bdev: int, lock: int) -> None:
         """A range lock this thread waits for is granted."""
-        self.bdevs[bdev].lock_granted(lock)
+        self.bdevs[bdev].locks.granted(lock)
 
     def census(self) -> list[tuple[str, str, int]]:
         """Descriptors, claims and range locks; the latter stand in the control block."""
         rows = [
             ("descriptor", f"{descriptor.owner} of {descriptor.bdev.name}", 1)
-            for held in self.descriptors
+            for held in self.descriptors.values()
             for descriptor in held
         ]
         rows += [
-            ("claim", f"{owner} of {bdev.name}", 1)
-            for bdev, owner in zip(self.bdevs, self.claims, strict=True)
+            ("claim", f"{owner} of {self.bdevs[bdev].name}", 1)
+            for bdev, owner in self.claims.items()
             if owner is not None
         ]
         if self.reactor.number == 0:
             rows += [
                 ("range lock", bdev.name, table.count)
-                for bdev in self.bdevs
+                for bdev in self.bdevs.values()
                 for table in (bdev.record.locked, bdev.record.pending)
             ]
         return rows

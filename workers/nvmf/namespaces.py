@@ -37,6 +37,7 @@ class Namespaces:
         await self._end_change(thread)
         if status == OK:
             thread.emit("nvmf.namespace_attached", nsid, bdev_id)
+            self._tell_hosts(thread)
         return status
 
     def _attach(self, nsid: int, bdev_id: int) -> int:
@@ -49,6 +50,7 @@ class Namespaces:
             bdev,
             f"namespace {nsid}",
             lambda app: app.send(APP_THREAD, "namespaces.bdev_removed", nsid, attachment),
+            lambda app: app.send(APP_THREAD, "namespaces.bdev_resized", nsid, attachment),
         )
         if not isinstance(descriptor, Descriptor):
             return descriptor
@@ -66,12 +68,26 @@ class Namespaces:
             return ENODEV
         self.layer.close(attached[1])
         thread.emit("nvmf.namespace_detached", nsid)
+        self._tell_hosts(thread)
         return OK
 
     async def bdev_removed(self, thread: SpdkThread, nsid: int, attachment: int) -> None:
         """Message: the bdev of this attachment goes away."""
         if nsid in self.descriptors and self.descriptors[nsid][0] == attachment:
             await self.remove(thread, nsid)
+
+    async def bdev_resized(self, thread: SpdkThread, nsid: int, attachment: int) -> None:
+        """Message: the bdev of this attachment has grown; every poll group sees it at the resume."""
+        if nsid in self.descriptors and self.descriptors[nsid][0] == attachment:
+            await self._begin_change(thread, nsid)
+            await self._end_change(thread)
+            thread.emit("nvmf.namespace_resized", nsid)
+            self._tell_hosts(thread)
+
+    def _tell_hosts(self, thread: SpdkThread) -> None:
+        """An asynchronous event to every controller."""
+        for cntlid, controller_thread in self.target.controller_threads.items():
+            thread.send(controller_thread, "nvmf.namespace_changed", cntlid)
 
     async def _begin_change(self, thread: SpdkThread, nsid: int) -> None:
         # Changes of a subsystem's state queue up, one at a time.

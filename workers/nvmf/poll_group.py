@@ -6,7 +6,7 @@ Mirrors ``nvmf.c`` (poll groups, sgroups) and the I/O path of ``ctrlr_bdev.c``.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import BdevIo, IoStatus, IoType
@@ -18,15 +18,26 @@ from workers.thread import Future, IoChannel
 if TYPE_CHECKING:
     from workers.nvmf.target import NvmfTarget
 
+MANAGEMENT = 0  # in the place of a namespace id
 IO_TYPES = {
     Opcode.READ: IoType.READ,
     Opcode.WRITE: IoType.WRITE,
     Opcode.FLUSH: IoType.FLUSH,
+    Opcode.COMPARE: IoType.COMPARE,
+    Opcode.WRITE_ZEROES: IoType.WRITE_ZEROES,
+    Opcode.DATASET_MANAGEMENT: IoType.UNMAP,
+    Opcode.COMPARE_AND_WRITE: IoType.COMPARE_AND_WRITE,
+}
+ENDINGS = {
+    IoStatus.FAILED: Answer(NvmeStatus.INTERNAL_DEVICE_ERROR),
+    IoStatus.NOMEM: Answer(NvmeStatus.INTERNAL_DEVICE_ERROR),
+    IoStatus.MISCOMPARE: Answer(NvmeStatus.COMPARE_FAILURE),
+    IoStatus.ABORTED: Answer(NvmeStatus.ABORTED_BY_REQUEST),
 }
 INVALID_NAMESPACE = Answer(NvmeStatus.INVALID_NAMESPACE)
 LBA_OUT_OF_RANGE = Answer(NvmeStatus.LBA_OUT_OF_RANGE)
-INTERNAL_DEVICE_ERROR = Answer(NvmeStatus.INTERNAL_DEVICE_ERROR)
-INVALID_FIELD = Answer(NvmeStatus.INVALID_FIELD)
+INVALID_OPCODE = Answer(NvmeStatus.INVALID_OPCODE)
+SQ_DELETED = Answer(NvmeStatus.ABORTED_SQ_DELETION)
 
 
 class QpairState(Enum):
@@ -47,6 +58,7 @@ class Qpair:
         "drained",
         "outstanding",
         "qid",
+        "requests",
         "state",
     )
 
@@ -54,6 +66,7 @@ class Qpair:
         self.connection = connection
         self.state = QpairState.CONNECTING
         self.outstanding = 0  # requests, those that wait for a resume included
+        self.requests: dict[int, BdevIo] = {}  # those with the bdev, by command id
         self.drained: Future | None = None
         self.qid = -1
         self.cntlid = 0
@@ -83,11 +96,34 @@ class NamespaceChannel:
         self.num_blocks = num_blocks
 
 
+class Queued(NamedTuple):
+    """A command that waits for a resume; the future brings False when it must not go on."""
+
+    connection: int
+    cid: int
+    future: Future
+
+
+class Command(NamedTuple):
+    """An NVM command of a host; ``slba`` and ``blocks`` in blocks."""
+
+    cid: int
+    opcode: int
+    nsid: int
+    slba: int
+    blocks: int
+    fua: bool
+    data: bytes
+    expected: bytes
+
+
 class PollGroup(IoChannel):
     """The target's io_channel on one thread."""
 
     __slots__ = (
         "_drained",
+        "closed",
+        "is_closing",
         "management_outstanding",
         "namespaces",
         "paused",
@@ -102,10 +138,16 @@ class PollGroup(IoChannel):
         self.namespaces: dict[int, NamespaceChannel] = {}
         self.management_outstanding = 0
         self.paused = self.device.subsystem.paused
-        self.queued: list[Future] = []
+        self.queued: list[Queued] = []
+        self.is_closing = False
+        self.closed: Future | None = None
         self._drained: Future | None = None
         self._get_namespace_channels()
         return True
+
+    def destroy(self) -> None:
+        assert not self.qpairs, f"{self} is destroyed with connections"
+        assert not self.queued, f"{self} is destroyed while commands wait"
 
     # Visits of channel iterations: pause and resume of the subsystem.
 
@@ -119,14 +161,18 @@ class PollGroup(IoChannel):
     async def resume(self) -> None:
         """Follow the subsystem's namespaces, then let go on what was queued."""
         for nsid, channel in list(self.namespaces.items()):
-            if self.device.subsystem.bdev_of(nsid) != channel.bdev_id:
-                del self.namespaces[nsid]
-                self.thread.put_io_channel(channel.bdev_channel)
-        self._get_namespace_channels()
+            bdev_id = self.device.subsystem.bdev_of(nsid)
+            if bdev_id != channel.bdev_id:
+                self._put_namespace_channel(nsid)
+            else:
+                record = self.thread.reactor.block.bdevs[bdev_id]
+                channel.num_blocks = record.num_blocks
+        if not self.is_closing:
+            self._get_namespace_channels()
         self.paused = 0
         queued, self.queued = self.queued, []
         for waiting in queued:
-            waiting.resolve()
+            waiting.future.resolve(True)
 
     def _get_namespace_channels(self) -> None:
         for nsid in range(1, NAMESPACES_MAX + 1):
@@ -145,6 +191,16 @@ class PollGroup(IoChannel):
                 "nvmf.namespace_channel_created", nsid, born_in_rebuild, raid.window_offset
             )
 
+    def _put_namespace_channel(self, nsid: int) -> None:
+        channel = self.namespaces.pop(nsid)
+        assert channel.io_outstanding == 0, f"{self} gives up namespace {nsid} with I/O under way"
+        self.thread.put_io_channel(channel.bdev_channel)
+
+    def put_namespace_channels(self) -> None:
+        """The poll group is closing, and nobody is connected any more."""
+        for nsid in list(self.namespaces):
+            self._put_namespace_channel(nsid)
+
     def _is_drained(self) -> bool:
         paused = self.namespaces.get(self.paused)
         return self.management_outstanding == 0 and (paused is None or paused.io_outstanding == 0)
@@ -155,43 +211,73 @@ class PollGroup(IoChannel):
             drained, self._drained = self._drained, None
             drained.resolve()
 
-    async def while_paused(self, nsid: int) -> None:
-        """Wait while commands for this namespace (0: management) are queued."""
-        while self.paused and nsid in (0, self.paused):
-            waiting = Future()
+    async def while_paused(self, nsid: int, connection: int, cid: int) -> bool:
+        """Wait while commands for this namespace (or MANAGEMENT) are queued; False: it is not to go on."""
+        while self.paused and nsid in (MANAGEMENT, self.paused):
+            waiting = Queued(connection, cid, Future())
             self.queued.append(waiting)
-            await waiting
+            self.thread.emit("nvmf.command_queued", nsid)
+            if not await waiting.future:
+                return False
+        return True
+
+    def drop_queued(self, connection: int, cid: int | None = None) -> bool:
+        """Commands of this connection (or one of them) don't wait any more; False: there are none."""
+        dropped = [
+            waiting
+            for waiting in self.queued
+            if waiting.connection == connection and cid in (None, waiting.cid)
+        ]
+        self.queued = [waiting for waiting in self.queued if waiting not in dropped]
+        for waiting in dropped:
+            waiting.future.resolve(False)
+        return bool(dropped)
+
+    def abort(self, connection: int, cid: int) -> bool:
+        """End a command that still waits somewhere; False: it is under way, or over."""
+        if self.drop_queued(connection, cid):
+            return True
+        qpair = self.qpairs.get(connection)
+        io = qpair.requests.get(cid) if qpair is not None else None
+        return io is not None and any(
+            namespace.bdev_channel.abort(io) for namespace in self.namespaces.values()
+        )
 
     # Host I/O.
 
-    async def execute(
-        self, qpair: Qpair, opcode: int, nsid: int, slba: int, blocks: int, data: bytes
-    ) -> Answer | None:
+    async def execute(self, qpair: Qpair, command: Command) -> Answer | None:
         """One NVM command of a host; None when the host has gone meanwhile."""
         qpair.outstanding += 1
-        if self.paused:
-            await self.while_paused(nsid)
-        answer = await self._execute_on_namespace(opcode, nsid, slba, blocks, data)
+        if self.paused and not await self.while_paused(command.nsid, qpair.connection, command.cid):
+            answer = ENDINGS[IoStatus.ABORTED]
+        elif qpair.is_leaving():
+            answer = SQ_DELETED
+        else:
+            answer = await self._execute_on_namespace(qpair, command)
         if self._drained is not None:
             self.check_drained()
         return answer if qpair.complete() else None
 
-    async def _execute_on_namespace(
-        self, opcode: int, nsid: int, slba: int, blocks: int, data: bytes
-    ) -> Answer:
-        namespace = self.namespaces.get(nsid)
-        io_type = IO_TYPES.get(opcode)  # type: ignore[call-overload]
+    async def _execute_on_namespace(self, qpair: Qpair, command: Command) -> Answer:
+        namespace = self.namespaces.get(command.nsid)
+        io_type = IO_TYPES.get(command.opcode)  # type: ignore[call-overload]
         if namespace is None:
             return INVALID_NAMESPACE
         if io_type is None:
-            return INVALID_FIELD
+            return INVALID_OPCODE
         if io_type is IoType.FLUSH:
-            slba, blocks = 0, namespace.num_blocks
-        elif slba + blocks > namespace.num_blocks:
+            io = BdevIo(io_type, 0, namespace.num_blocks)
+        elif command.slba + command.blocks > namespace.num_blocks:
             return LBA_OUT_OF_RANGE
+        else:
+            io = BdevIo(
+                io_type, command.slba, command.blocks, command.data, command.fua, command.expected
+            )
         namespace.io_outstanding += 1
-        completion = await namespace.bdev_channel.submit(BdevIo(io_type, slba, blocks, data))
+        qpair.requests[command.cid] = io
+        completion = await namespace.bdev_channel.submit(io)
+        del qpair.requests[command.cid]
         namespace.io_outstanding -= 1
-        if completion.status is not IoStatus.SUCCESS:
-            return INTERNAL_DEVICE_ERROR
-        return Answer(NvmeStatus.SUCCESS, 0, completion.data)
+        if completion.status is IoStatus.SUCCESS:
+            return Answer(NvmeStatus.SUCCESS, 0, completion.data)
+        return ENDINGS[completion.status]

@@ -2,35 +2,32 @@
 
 Mirrors ``ctrlr.c`` and ``nvmf.c``. A qpair belongs to one poll group for life; its controller lives on the
 thread of the admin qpair; the list of controllers is the subsystem thread's, which is the app thread.
-Keep-alive, asynchronous events and reservations are not here yet.
+Reservations are left out.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.errors import ENODEV, OK
-from workers.nvmf.poll_group import INVALID_NAMESPACE, PollGroup, Qpair, QpairState
+from workers.errors import EBUSY, ENODEV, OK
+from workers.nvmf.controller import ADMIN_QID, NvmeController
+from workers.nvmf.poll_group import (
+    INVALID_NAMESPACE,
+    MANAGEMENT,
+    Command,
+    PollGroup,
+    Qpair,
+    QpairState,
+)
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import APP_THREAD, Answer
-from workers.thread import Future, SpdkThread
+from workers.thread import Future, SpdkThread, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
-ADMIN_QID = 0
 DUPLICATE_QID_RETRY_US = 100_000
-
-
-class NvmeController:
-    """A host's session: its admin qpair and its I/O qpairs, by qid."""
-
-    __slots__ = ("cntlid", "host", "qpairs")
-
-    def __init__(self, cntlid: int, host: int) -> None:
-        self.cntlid = cntlid
-        self.host = host
-        self.qpairs: dict[int, tuple[int, int]] = {}  # qid -> (thread, connection)
+NOT_CONNECTED = Answer(NvmeStatus.CONNECT_INVALID_PARAMETERS)
 
 
 class NvmfTarget:
@@ -44,37 +41,97 @@ class NvmfTarget:
         self.controllers: dict[int, NvmeController] = {}  # those whose admin qpair is here
         self.controller_threads: dict[int, int] = {}  # cntlid -> thread; on the subsystem thread
         self._last_cntlid = 0
+        self._changing_groups: dict[
+            int, bool
+        ] = {}  # reactor -> its group comes or goes; app thread
         self._poll_group_class = reactor.classes.poll_group
+        self._controller_class = reactor.classes.nvme_controller
 
     def new_channel(self, thread: SpdkThread) -> PollGroup:
         return self._poll_group_class(self, thread)
 
-    def poll_group(self, thread: SpdkThread) -> PollGroup:
-        """The poll group on this thread."""
-        group = thread.channels[self.key]
-        assert isinstance(group, PollGroup), f"{thread.name} has no poll group"
+    def poll_group(self, thread: SpdkThread) -> PollGroup | None:
+        """The poll group on this thread; None: it is closing."""
+        group = thread.channels.get(self.key)
+        assert group is None or isinstance(group, PollGroup), f"{thread.name} has {group}"
         return group
 
-    def create_poll_group(self, thread: SpdkThread) -> int:
-        """Message: a poll group is born on this thread."""
-        if self.key in thread.channels:
+    # Poll groups, from the app thread.
+
+    async def create_poll_group(self, thread: SpdkThread, reactor: int) -> int:
+        """A thread is born, and a poll group on it."""
+        receiver = self.reactor.poll_group_thread(reactor)
+        if (
+            self.reactor.block.globals.thread_mask >> receiver & 1
+            or reactor in self._changing_groups
+        ):
+            return EBUSY
+        self._changing_groups[reactor] = True
+        await thread.call(receiver, "reactor.create_thread", f"nvmf_tgt_poll_group_{reactor}")
+        await thread.call(receiver, "nvmf.open_poll_group")
+        del self._changing_groups[reactor]
+        return OK
+
+    async def destroy_poll_group(self, thread: SpdkThread, reactor: int) -> int:
+        """The poll group ends its connections and goes; its thread exits."""
+        receiver = self.reactor.poll_group_thread(reactor)
+        if reactor in self._changing_groups:
+            return EBUSY
+        if not self.reactor.block.globals.thread_mask >> receiver & 1:
             return ENODEV
+        self._changing_groups[reactor] = True
+        await thread.call(receiver, "nvmf.close_poll_group")
+        del self._changing_groups[reactor]
+        return OK
+
+    def open_poll_group(self, thread: SpdkThread) -> int:
+        """Message: a poll group is born on this thread."""
         thread.get_io_channel(self)
+        self.reactor.block.globals.accepting_mask |= 1 << thread.id
         thread.emit("nvmf.poll_group_created")
         return OK
+
+    async def close_poll_group(self, thread: SpdkThread) -> int:
+        """Message: end all connections, give everything back, exit."""
+        group = self.poll_group(thread)
+        assert group is not None, f"{thread.name} closes its poll group twice"
+        self.reactor.block.globals.accepting_mask &= ~(1 << thread.id)
+        group.is_closing = True
+        for connection in list(group.qpairs):
+            run_flow(self.disconnect(thread, connection))
+        while not self._is_empty(group):
+            group.closed = Future()
+            await group.closed
+        group.put_namespace_channels()
+        thread.put_io_channel(group)
+        await thread.retire()
+        thread.emit("nvmf.poll_group_destroyed")
+        return OK
+
+    def _is_empty(self, group: PollGroup) -> bool:
+        # Controllers of this reactor live on its one poll group's thread.
+        return not group.qpairs and not self.controllers
+
+    def _check_empty(self, thread: SpdkThread) -> None:
+        group = self.poll_group(thread)
+        if group is not None and group.closed is not None and self._is_empty(group):
+            closed, group.closed = group.closed, None
+            closed.resolve()
 
     # On the app thread: the acceptor and the subsystem.
 
     async def accept(self, thread: SpdkThread, connection: int) -> Answer:
         """Message from a host: a new connection goes to the next poll group; value: its thread."""
-        mask = self.reactor.block.devices[self.key].channel_mask
+        shared = self.reactor.block.globals
+        mask = shared.accepting_mask
         if not mask:
             return Answer(NvmeStatus.CONNECT_CONTROLLER_BUSY)
         groups = [number for number in range(mask.bit_length()) if mask >> number & 1]
-        turn = self.reactor.block.globals.next_poll_group
-        self.reactor.block.globals.next_poll_group = turn + 1
+        turn = shared.next_poll_group
+        shared.next_poll_group = turn + 1
         chosen = groups[turn % len(groups)]
-        await thread.call(chosen, "nvmf.new_qpair", connection)
+        if await thread.call(chosen, "nvmf.new_qpair", connection) != OK:
+            return Answer(NvmeStatus.CONNECT_CONTROLLER_BUSY)
         return Answer(NvmeStatus.SUCCESS, chosen)
 
     def add_controller(self, thread: SpdkThread, controller_thread: int) -> int:
@@ -95,50 +152,64 @@ class NvmfTarget:
 
     def new_qpair(self, thread: SpdkThread, connection: int) -> int:
         """Message: this poll group owns the connection from now on."""
-        self.poll_group(thread).qpairs[connection] = Qpair(connection)
+        group = self.poll_group(thread)
+        if group is None or group.is_closing:
+            return ENODEV
+        group.qpairs[connection] = Qpair(connection)
         return OK
 
     async def connect(
-        self, thread: SpdkThread, connection: int, qid: int, cntlid: int, host: int
+        self,
+        thread: SpdkThread,
+        connection: int,
+        qid: int,
+        cntlid: int,
+        host: int,
+        keep_alive_ms: int,
     ) -> Answer | None:
         """Message from a host: Connect of an admin (qid 0) or an I/O queue."""
         group = self.poll_group(thread)
-        qpair = group.qpairs.get(connection)
-        if qpair is None or qpair.state is not QpairState.CONNECTING or qpair.outstanding:
-            return Answer(NvmeStatus.CONNECT_INVALID_PARAMETERS)
+        qpair = group.qpairs.get(connection) if group is not None else None
+        if group is None or qpair is None:
+            return None  # the connection is gone: nobody to answer
+        if qpair.state is not QpairState.CONNECTING or qpair.outstanding:
+            return NOT_CONNECTED
         qpair.outstanding += 1
-        await group.while_paused(0)
-        if qpair.is_leaving():
-            answer = Answer(NvmeStatus.CONNECT_INVALID_PARAMETERS)
+        if not await group.while_paused(MANAGEMENT, connection, -1) or qpair.is_leaving():
+            answer = NOT_CONNECTED
         else:
             group.management_outstanding += 1
             if qid == ADMIN_QID:
-                answer = await self._connect_admin(thread, qpair, host)
+                answer = await self._connect_admin(thread, qpair, host, keep_alive_ms)
             else:
                 answer = await self._connect_io(thread, qpair, qid, cntlid)
             group.management_outstanding -= 1
             group.check_drained()
         return answer if qpair.complete() else None
 
-    async def _connect_admin(self, thread: SpdkThread, qpair: Qpair, host: int) -> Answer:
+    async def _connect_admin(
+        self, thread: SpdkThread, qpair: Qpair, host: int, keep_alive_ms: int
+    ) -> Answer:
         cntlid = await thread.call(APP_THREAD, "nvmf.add_controller", thread.id)
-        controller = NvmeController(cntlid, host)
+        controller = self._controller_class(self, cntlid, host, keep_alive_ms)
         self.controllers[cntlid] = controller
         controller.qpairs[ADMIN_QID] = (thread.id, qpair.connection)
         self._enable(thread, qpair, ADMIN_QID, cntlid, thread.id)
+        controller.start_keep_alive(thread)
         return Answer(NvmeStatus.SUCCESS, cntlid)
 
     async def _connect_io(self, thread: SpdkThread, qpair: Qpair, qid: int, cntlid: int) -> Answer:
         controller_thread = await thread.call(APP_THREAD, "nvmf.find_controller", cntlid)
         if controller_thread < 0:
-            return Answer(NvmeStatus.CONNECT_INVALID_PARAMETERS)
+            return NOT_CONNECTED
         status = await thread.call(
             controller_thread, "nvmf.attach_io_qpair", cntlid, qid, thread.id, qpair.connection
         )
-        if status == NvmeStatus.SUCCESS:
-            # The connection may have gone during the hops; it is then detached when it has drained.
-            self._enable(thread, qpair, qid, cntlid, controller_thread)
-        return Answer(status, cntlid)
+        if status != NvmeStatus.SUCCESS:  # also when that thread has exited meanwhile
+            return NOT_CONNECTED
+        # The connection may have gone during the hops; it is then detached when it has drained.
+        self._enable(thread, qpair, qid, cntlid, controller_thread)
+        return Answer(NvmeStatus.SUCCESS, cntlid)
 
     def _enable(
         self, thread: SpdkThread, qpair: Qpair, qid: int, cntlid: int, controller_thread: int
@@ -152,20 +223,48 @@ class NvmfTarget:
         self,
         thread: SpdkThread,
         connection: int,
+        cid: int,
         opcode: int,
         nsid: int,
         slba: int,
         blocks: int,
+        fua: int,
         data: bytes,
+        expected: bytes,
     ) -> Answer | None:
         """Message from a host: an NVM command on an I/O queue."""
         group = self.poll_group(thread)
-        qpair = group.qpairs.get(connection)
-        if qpair is None or qpair.state is not QpairState.ENABLED:
+        qpair = group.qpairs.get(connection) if group is not None else None
+        if group is None or qpair is None or qpair.state is not QpairState.ENABLED:
             return None  # the connection is gone: nobody to answer
         if qpair.qid == ADMIN_QID:
             return INVALID_NAMESPACE
-        return await group.execute(qpair, opcode, nsid, slba, blocks, data)
+        command = Command(cid, opcode, nsid, slba, blocks, bool(fua), data, expected)
+        return await group.execute(qpair, command)
+
+    async def admin(
+        self, thread: SpdkThread, connection: int, cid: int, opcode: int, first: int, second: int
+    ) -> Answer | None:
+        """Message from a host: an admin command on its admin queue."""
+        group = self.poll_group(thread)
+        qpair = group.qpairs.get(connection) if group is not None else None
+        if group is None or qpair is None or qpair.state is not QpairState.ENABLED:
+            return None
+        controller = self.controllers.get(qpair.cntlid)
+        if qpair.qid != ADMIN_QID or controller is None:
+            return INVALID_NAMESPACE
+        return await controller.admin(thread, group, qpair, cid, opcode, first, second)
+
+    def abort_command(self, thread: SpdkThread, connection: int, cid: int) -> int:
+        """Message: end a command that still waits; 1: it was not aborted, as in the completion's dword 0."""
+        group = self.poll_group(thread)
+        return 0 if group is not None and group.abort(connection, cid) else 1
+
+    def namespace_changed(self, thread: SpdkThread, cntlid: int) -> None:
+        """Message: the namespaces have changed; the controller's host is told."""
+        controller = self.controllers.get(cntlid)
+        if controller is not None:
+            controller.namespace_changed(thread)
 
     async def disconnect(self, thread: SpdkThread, connection: int) -> None:
         """Message from a host, or from the controller's thread: the connection ends.
@@ -173,10 +272,14 @@ class NvmfTarget:
         Outstanding I/O is not cancelled but waited for, so a write may land after this.
         """
         group = self.poll_group(thread)
-        qpair = group.qpairs.get(connection)
-        if qpair is None or qpair.state is QpairState.DEACTIVATING:
+        qpair = group.qpairs.get(connection) if group is not None else None
+        if group is None or qpair is None or qpair.state is QpairState.DEACTIVATING:
             return
         qpair.state = QpairState.DEACTIVATING
+        group.drop_queued(connection)
+        controller = self.controllers.get(qpair.cntlid)
+        if controller is not None and qpair.qid == ADMIN_QID:
+            controller.drop_event_requests()
         if qpair.outstanding:
             qpair.drained = Future()
             await qpair.drained
@@ -186,6 +289,7 @@ class NvmfTarget:
             )
         del group.qpairs[connection]
         thread.emit("nvmf.qpair_destroyed", connection)
+        self._check_empty(thread)
 
     # On the controller's thread.
 
@@ -201,6 +305,7 @@ class NvmfTarget:
                 controller.qpairs[qid] = (qpair_thread, connection)
                 return NvmeStatus.SUCCESS
             if attempt == 1:
+                thread.emit("nvmf.duplicate_qid", cntlid, qid)
                 await self.reactor.sleep(thread.id, DUPLICATE_QID_RETRY_US)
         return NvmeStatus.CONNECT_INVALID_PARAMETERS
 
@@ -210,11 +315,11 @@ class NvmfTarget:
         _, detached = controller.qpairs.pop(qid)
         assert detached == connection, f"qid {qid} of controller {cntlid} is another connection's"
         if qid == ADMIN_QID:
-            for qpair_thread, other in controller.qpairs.values():
-                thread.send(qpair_thread, "nvmf.disconnect", other)
+            controller.disconnect_all(thread)
         if not controller.qpairs:
             del self.controllers[cntlid]
             thread.send(APP_THREAD, "nvmf.remove_controller", cntlid)
+            self._check_empty(thread)
         return OK
 
     def census(self) -> list[tuple[str, str, int]]:

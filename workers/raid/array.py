@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import BdevIo, Completion, IoStatus, IoType
+from workers.bdev.stack import disk_of
+from workers.errors import OK
+from workers.protocol import APP_THREAD
 from workers.raid.raid1 import Raid1Channel
-from workers.shared import ProcessState, Slot
-from workers.thread import IoChannel, IoDevice, SpdkThread
+from workers.shared import ProcessState, RaidState, Slot
+from workers.thread import Future, IoChannel, IoDevice, SpdkThread
 
 if TYPE_CHECKING:
     from workers.bdev.bdev import Bdev
@@ -22,6 +25,8 @@ OFFSET_INVALID = -1
 
 class RaidBdev:
     """The array as one reactor sees it: the io_device of RAID channels and the record all share."""
+
+    supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
     def __init__(self, reactor: Reactor, name: str, key: int, raid1_device: IoDevice) -> None:
         self.reactor = reactor
@@ -49,21 +54,47 @@ class RaidBdev:
         """How many members besides this one hold all acknowledged data."""
         return sum(1 for slot in self.slots if slot is not excluded and is_in_sync(slot))
 
-    def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
+    def has_source(self) -> bool:
+        """Is there a member to rebuild from?"""
+        return any(is_in_sync(slot) for slot in self.slots)
+
+    async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         """A member couldn't be written: no channel reads from it from now on, and it is removed soon.
 
-        False: it is the last readable member, which is never failed; the write must fail instead.
+        Ends when the superblocks of the others say so: what is acknowledged after that can't be undone by a
+        restart that takes the failed member for a good one. False: it is the last readable member, which is
+        never failed, or nobody could write it down; the write must fail instead.
         """
         slot = self.record.slots[number]
         # A flush can outlive the member it failed on: no quiesce waits for it.
-        if slot.is_failed or slot.generation != generation:
+        if slot.generation != generation:
             return True
-        if not slot.is_process_target and self.sources_without(slot) == 0:
-            return False
-        slot.is_failed = 1
-        thread.emit("raid.member_failed", number, slot.bdev - 1)
-        thread.send(0, "membership.fail_base_bdev", number, slot.generation)
-        return True
+        if not slot.is_failed:
+            if not slot.is_process_target and self.sources_without(slot) == 0:
+                return False
+            slot.is_failed = 1
+            thread.emit("raid.member_failed", number, self.disk_in(slot))
+        if not self.record.has_superblock:
+            thread.send(APP_THREAD, "membership.fail_base_bdev", number, slot.generation)
+            return True
+        status: int = await thread.call(
+            APP_THREAD, "membership.fail_base_bdev", number, slot.generation
+        )
+        return status == OK
+
+    def disk_in(self, slot: Slot) -> int:
+        """The disk at the bottom of a slot's member."""
+        return disk_of(self.reactor.layout, slot.bdev - 1)
+
+    async def let_go(self, thread: SpdkThread) -> None:
+        """The array holds nothing up by itself."""
+
+    async def reset(self, thread: SpdkThread) -> None:
+        """Reset every member."""
+        thread.emit("raid.reset")
+        for slot in self.slots:
+            if slot.bdev and slot.is_configured:
+                await self.reactor.services.bdev.reset(thread, self.base_bdev(slot))
 
 
 def is_in_sync(slot: Slot) -> bool:
@@ -79,10 +110,10 @@ def is_in_sync(slot: Slot) -> bool:
 class ProcessedChannel:
     """The twin for blocks already rebuilt: the same base channels plus the rebuild target."""
 
-    __slots__ = ("base_channels", "channel", "module_channel")
+    __slots__ = ("base_channels", "data_offsets", "module_channel")
 
     def __init__(self, channel: RaidChannel, slot: int, target: BdevChannel) -> None:
-        self.channel = channel
+        self.data_offsets = channel.data_offsets
         self.base_channels = list(channel.base_channels)
         self.base_channels[slot] = target
         self.module_channel = channel.module_channel
@@ -93,9 +124,12 @@ class RaidChannel(IoChannel):
 
     __slots__ = (
         "base_channels",
+        "data_offsets",
+        "flushes",
         "module_channel",
         "process_offset",
         "processed",
+        "repairing",
         "target_channel",
     )
     device: RaidBdev
@@ -103,6 +137,9 @@ class RaidChannel(IoChannel):
     def __init__(self, device: RaidBdev, thread: SpdkThread) -> None:
         super().__init__(device, thread)
         self.base_channels: list[BdevChannel | None] = []
+        self.data_offsets: list[int] = []  # blocks, by slot
+        self.flushes: dict[int, Future] = {}  # under way; no quiesce waits for them
+        self.repairing: dict[int, int] = {}  # slot -> the member's generation
         self.module_channel: Raid1Channel | None = None
         self.process_offset = OFFSET_INVALID
         self.target_channel: BdevChannel | None = None
@@ -122,7 +159,10 @@ class RaidChannel(IoChannel):
 
     def take_base_channels(self) -> bool:
         """Get a channel of each member that may be used as one; the rebuild target may not."""
+        if self.device.record.state != RaidState.ONLINE:
+            return False  # on its way out: nobody may begin to use it
         for slot in self.device.slots:
+            self.data_offsets.append(slot.data_offset)
             channel = None
             if slot.is_configured and not slot.is_process_target:
                 channel = self.thread.get_io_channel(self.device.base_bdev(slot))
@@ -145,6 +185,7 @@ class RaidChannel(IoChannel):
         self.target_channel = self.thread.get_io_channel(self.device.base_bdev(record.slots[slot]))
         if self.target_channel is None:
             return False
+        self.data_offsets[slot] = record.slots[slot].data_offset
         self.processed = self.device.processed_class(self, slot, self.target_channel)
         self.process_offset = record.window_offset
         return True
@@ -170,6 +211,7 @@ class RaidChannel(IoChannel):
     def advance_process(self, offset: int) -> None:
         """A window is on the target: blocks below the offset go to the twin from now on."""
         assert self.processed is not None, f"{self} doesn't know the rebuild whose offset moves"
+        assert offset >= self.process_offset, f"the rebuild offset of {self} goes back"
         self.process_offset = offset
 
     async def finish_process(self, number: int, status: int) -> None:
@@ -183,7 +225,7 @@ class RaidChannel(IoChannel):
             assert self.base_channels[number] is None, "the target's slot is taken on this channel"
             self.base_channels[number] = target
             return
-        await target.drained()
+        await self.flushed()
         self.thread.put_io_channel(target)
 
     async def remove_member(self, number: int) -> None:
@@ -194,8 +236,13 @@ class RaidChannel(IoChannel):
         if channel is None:
             return
         # A flush is not covered by the array's quiesce, so one may still be under way here.
-        await channel.drained()
+        await self.flushed()
         self.thread.put_io_channel(channel)
+
+    async def flushed(self) -> None:
+        """Await the flushes that are under way now."""
+        for flush in list(self.flushes.values()):
+            await flush
 
     # Client I/O.
 
@@ -203,14 +250,25 @@ class RaidChannel(IoChannel):
         """Route an I/O: rebuilt blocks through the twin, others through the plain channel."""
         offset = self.process_offset
         module = self.device.module
+        if io.io_type is IoType.FLUSH:
+            return await self._flush(io)
         if offset == OFFSET_INVALID or io.offset >= offset:
             return await module.submit(self, self, io)
         twin = self.processed
         assert twin is not None, f"{self} has a rebuild offset and no processed twin"
-        if io.end <= offset or io.io_type is IoType.FLUSH:
+        if io.end <= offset:
             return await module.submit(self, twin, io)
         upper = await module.submit(self, self, io.part(offset, io.end))
         if upper.status is not IoStatus.SUCCESS:
             return upper
         lower = await module.submit(self, twin, io.part(io.offset, offset))
         return Completion(lower.status, lower.data + upper.data)
+
+    async def _flush(self, io: BdevIo) -> Completion:
+        """Flush all members, the rebuild target among them."""
+        number = self.thread.reactor.new_number()
+        ended = self.flushes[number] = Future()
+        completion = await self.device.module.submit(self, self.processed or self, io)
+        del self.flushes[number]
+        ended.resolve()
+        return completion

@@ -1,7 +1,4 @@
-"""RAID1 itself: read balancing and retry, writes to every member, flush. Mirrors ``raid1.c``.
-
-Read-error repair, unmap and reset have their place in :class:`Raid1`.
-"""
+"""RAID1 itself: read balancing, retry and repair; writes to every member, unmap, flush. Mirrors ``raid1.c``."""
 
 from __future__ import annotations
 
@@ -11,6 +8,8 @@ from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
 from workers.shared import SLOTS_MAX
 from workers.thread import Future, IoChannel, SpdkThread, run_flow
+
+READ_ROUNDS = 2
 
 if TYPE_CHECKING:
     from workers.raid.array import ProcessedChannel, RaidBdev, RaidChannel
@@ -44,6 +43,7 @@ class Part(NamedTuple):
 
     slot: int
     generation: int
+    base: BdevChannel
     ending: Future
 
 
@@ -91,45 +91,117 @@ class Raid1:
     async def read(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
     ) -> Completion:
-        """Read from one member; on an error, from the next one."""
+        """Read from one member; on an error, from the next one, and then mend the first."""
         context = self.module_context(channel, paths)
-        for number in self.read_order(context, paths):
-            base = paths.base_channels[number]
-            if base is None:
-                continue
-            context.read_blocks_outstanding[number] += io.count
-            completion: Completion = await base.submit(io)
-            context.read_blocks_outstanding[number] -= io.count
-            if completion.status is IoStatus.SUCCESS:
-                return completion
+        unreadable: list[tuple[int, int]] = []
+        # A member that failed before the last one was tried may be well again: each gets a second chance.
+        for _ in range(READ_ROUNDS):
+            for number in self.read_order(context, paths):
+                base = paths.base_channels[number]
+                if base is None:
+                    continue
+                generation = self.raid.record.slots[number].generation
+                offset = paths.data_offsets[number]
+                context.read_blocks_outstanding[number] += io.count
+                completion = await base.submit(io.shifted(offset) if offset else io)
+                if completion.status is IoStatus.ABORTED:
+                    completion = await base.submit_again(io.shifted(offset))
+                context.read_blocks_outstanding[number] -= io.count
+                if completion.status is IoStatus.SUCCESS:
+                    if unreadable:
+                        self.repair_soon(channel, unreadable, io)
+                    return completion
+                unreadable.append((number, generation))
         return FAILED
 
     async def write(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
     ) -> Completion:
-        """Write (or flush) to every member; one that fails is failed before the write is acknowledged."""
+        """Write (unmap, flush) to every member; one that fails is failed before it is acknowledged."""
         slots = self.raid.record.slots
+        offsets = paths.data_offsets
         under_way = [
-            Part(number, slots[number].generation, _start(base, io))
+            Part(
+                number,
+                slots[number].generation,
+                base,
+                _start(base, io.shifted(offsets[number]) if offsets[number] else io),
+            )
             for number, base in enumerate(paths.base_channels)
             if base is not None
         ]
         failed = []
+        holders = 0
         for part in under_way:
             completion = await part.ending
+            if completion.status is IoStatus.ABORTED:
+                # The member is being reset: that doesn't make it a bad one.
+                again = io.shifted(offsets[part.slot])
+                completion = await part.base.submit_again(again)
             if completion.status is not IoStatus.SUCCESS:
                 failed.append(part)
-        if len(failed) == len(under_way):
-            # No copy has it: an error to the client, and no member is worth less than another.
+            elif not slots[part.slot].is_failed:
+                holders += 1
+        if not holders:
+            # No readable copy has it: an error to the client, and no member is worth less than another.
             return FAILED
-        return self.fail_members(channel.thread, failed)
+        return await self.fail_members(channel.thread, failed) if failed else SUCCESS
 
-    def fail_members(self, thread: SpdkThread, failed: list[Part]) -> Completion:
+    async def fail_members(self, thread: SpdkThread, failed: list[Part]) -> Completion:
         """Take the members that missed a write out of the read set, then acknowledge it."""
         for part in failed:
-            if not self.raid.fail_base_bdev(thread, part.slot, part.generation):
+            if not await self.raid.fail_base_bdev(thread, part.slot, part.generation):
                 return FAILED
         return SUCCESS
+
+    # Read-error repair.
+
+    def repair_soon(
+        self, channel: RaidChannel, unreadable: list[tuple[int, int]], io: BdevIo
+    ) -> None:
+        """Write the blocks anew where they couldn't be read; the read itself doesn't wait for it."""
+        for number, generation in unreadable:
+            if number not in channel.repairing:
+                channel.repairing[number] = generation
+                run_flow(self.repair(channel, number, generation, io))
+
+    async def repair(self, channel: RaidChannel, number: int, generation: int, io: BdevIo) -> None:
+        """Copy the blocks from another member, while writes of them are held.
+
+        SPDK writes the data of the failed read without a lock, over what a client has written since.
+        """
+        thread = channel.thread
+        held = thread.get_io_channel(self.raid)
+        locks = self.raid.reactor.services.raid_bdev.locks
+        lock = await locks.lock(thread, io.offset, io.count, quiesces=False)
+        if self._is_worth_repairing(channel, number, generation):
+            status = await self._copy_from_others(channel, number, io)
+            thread.emit("raid.read_repaired", number, io.offset, io.count, int(status))
+            if not status:
+                await self.raid.fail_base_bdev(thread, number, generation)
+        await locks.unlock(thread, lock)
+        del channel.repairing[number]
+        thread.put_io_channel(held)
+
+    def _is_worth_repairing(self, channel: RaidChannel, number: int, generation: int) -> bool:
+        slot = self.raid.record.slots[number]
+        return (
+            slot.generation == generation
+            and not slot.is_failed
+            and channel.base_channels[number] is not None
+        )
+
+    async def _copy_from_others(self, channel: RaidChannel, number: int, io: BdevIo) -> bool:
+        for other in self.read_order(self.module_context(channel, channel), channel):
+            source, target = channel.base_channels[other], channel.base_channels[number]
+            if other == number or source is None or target is None:
+                continue
+            read = await source.submit(io.shifted(channel.data_offsets[other]))
+            if read.status is IoStatus.SUCCESS:
+                first = io.offset + channel.data_offsets[number]
+                written = await target.submit(BdevIo(IoType.WRITE, first, io.count, read.data))
+                return written.status in (IoStatus.SUCCESS, IoStatus.ABORTED)
+        return True  # nobody can be read just now: that says nothing about this member
 
 
 def _start(base: BdevChannel, io: BdevIo) -> Future:

@@ -13,6 +13,9 @@ from workers.bdev.io import BdevIo, IoStatus, IoType
 from workers.errors import EIO, ENODEV, OK
 from workers.protocol import APP_THREAD
 from workers.raid.array import RaidBdev, RaidChannel
+from workers.raid.metadata import Metadata
+from workers.raid.slots import Slots
+from workers.raid.superblock import EntryState
 from workers.shared import ProcessState
 from workers.thread import Future, SpdkThread, run_flow
 
@@ -23,9 +26,13 @@ if TYPE_CHECKING:
 class Rebuild:
     """Service ``rebuild``."""
 
-    def __init__(self, reactor: Reactor, raid: RaidBdev, bdev: Bdev) -> None:
+    def __init__(
+        self, reactor: Reactor, raid: RaidBdev, bdev: Bdev, metadata: Metadata, slots: Slots
+    ) -> None:
         self.reactor = reactor
         self.raid = raid
+        self.metadata = metadata
+        self.slots = slots
         self.bdev = bdev
         self.record = raid.record
         # App thread: from begin() to the very end of finish(), which is later than process_state tells.
@@ -52,7 +59,7 @@ class Rebuild:
         record.process_state = ProcessState.INIT
         record.discovered += 1
         record.operational += 1
-        thread.emit("rebuild.started", number, slot.bdev - 1)
+        thread.emit("rebuild.started", number, self.raid.disk_in(slot))
         run_flow(self._start(thread))
 
     async def _start(self, thread: SpdkThread) -> None:
@@ -65,8 +72,7 @@ class Rebuild:
             await self.finish(thread)
             return
         process_thread = self.reactor.free_thread_id()
-        home = self.reactor.poll_group_thread(self.reactor.reactor_of(process_thread))
-        await thread.call(home, "rebuild.create_thread", process_thread)
+        await thread.call(process_thread, "reactor.create_thread", f"{self.bdev.name}_rebuild")
         record.process_thread = process_thread + 1
         thread.send(process_thread, "rebuild.run")
 
@@ -86,40 +92,54 @@ class Rebuild:
     async def finish(self, thread: SpdkThread) -> None:
         """Message: no window is copied any more; make the target a member, or drop it."""
         record = self.record
-        lock = await self.bdev.quiesce(thread)
         number = record.process_slot
         slot = record.slots[number]
-        disk = slot.bdev - 1
+        if record.process_status == OK:
+            # Before the superblock calls the target CONFIGURED, what was copied must be on its medium.
+            record.process_status = await self.metadata.flush(thread, number)
+        lock = await self.bdev.quiesce(thread)
+        disk = self.raid.disk_in(slot)
         # The result is fixed here, for all channels alike. A failed write to the target was marked before it
         # was acknowledged, and the quiesce has waited for all writes.
         status = record.process_status or (EIO if slot.is_failed else OK)
+        if status == OK:
+            whole = self.bdev.record.num_blocks
+            assert record.window_offset >= whole, "a rebuild ends with success before its end"
+            status = await self._write_down(thread, number)
         record.process_state = ProcessState.NONE
         slot.is_process_target = 0
         if status != OK:
             slot.is_configured = 0
             record.discovered -= 1
         await thread.for_each_channel(self.raid, "finish_process", number, status)
-        if record.process_thread:
-            await thread.call(record.process_thread - 1, "rebuild.exit")
-            record.process_thread = 0
-        # Superblock: the target becomes CONFIGURED here.
         if status != OK:
-            self.reactor.services.membership.release_slot(number)
+            self.slots.release(number)
             record.operational -= 1
         # Told before client I/O goes on, and before a removal that waits for the quiesce can overtake it.
         thread.emit("rebuild.finished", number, disk, status)
         await self.bdev.unquiesce_range(thread, lock)
+        if record.process_thread:
+            # Not while the array is quiesced: a repair on that thread may wait for its range lock.
+            await thread.call(record.process_thread - 1, "rebuild.exit")
+            record.process_thread = 0
         self.is_under_way = False
+        thread.send(thread.id, "membership.base_bdev_resized")
+        self.reactor.services.examine.serve_returning(thread)
         ended, self._ended = self._ended, []
         for future in ended:
             future.resolve()
 
-    # On the home reactor of the process thread.
-
-    def create_thread(self, thread: SpdkThread, process_thread: int) -> int:
-        """Message: the rebuild's own thread is born on this reactor."""
-        self.reactor.add_thread(process_thread, f"{self.bdev.name}_rebuild")
-        return OK
+    async def _write_down(self, thread: SpdkThread, number: int) -> int:
+        """The target becomes CONFIGURED in the superblock, before it does on any channel."""
+        if not self.record.has_superblock:
+            return OK
+        self.metadata.set_state(number, EntryState.CONFIGURED)
+        status = await self.metadata.write(thread)
+        if status != OK:
+            self.metadata.set_state(number, EntryState.MISSING)
+        elif self.metadata.state_of(number) is not EntryState.CONFIGURED:
+            status = EIO  # its own superblock couldn't be written
+        return status
 
     # On the process thread.
 
@@ -147,6 +167,7 @@ class Rebuild:
                 record.process_state = ProcessState.STOPPING
             else:
                 await self.copy_window(thread)
+                await self.keep_to_bandwidth(thread)
         thread.send(APP_THREAD, "rebuild.finish")
 
     async def copy_window(self, thread: SpdkThread) -> None:
@@ -165,14 +186,27 @@ class Rebuild:
                 record.process_status = EIO
         await self.bdev.unquiesce_range(thread, lock)
 
+    async def keep_to_bandwidth(self, thread: SpdkThread) -> None:
+        """Wait until the window just copied is within the limit (``process_max_bandwidth_mb_sec``)."""
+        limit = self.reactor.layout.rebuild_blocks_per_ms
+        if limit:
+            thread.emit("rebuild.limited")
+            await self.reactor.sleep(thread.id, self.record.window_size * 1_000 // limit)
+
     async def copy(self, channel: RaidChannel, first: int, count: int) -> bool:
         """One read through the ordinary path, without the target; one write to the target."""
+        record = self.record
         target = channel.target_channel
         assert target is not None, "the rebuild's own channel was born into the rebuild"
         read = await self.raid.module.read(channel, channel, BdevIo(IoType.READ, first, count))
         if read.status is not IoStatus.SUCCESS:
             return False
-        written = await target.submit(BdevIo(IoType.WRITE, first, count, read.data))
+        io = BdevIo(
+            IoType.WRITE, first + channel.data_offsets[record.process_slot], count, read.data
+        )
+        written = await target.submit(io)
+        if written.status is IoStatus.ABORTED:
+            written = await target.submit_again(io)
         return written.status is IoStatus.SUCCESS
 
     async def advance(self, thread: SpdkThread, offset: int) -> None:
@@ -189,12 +223,5 @@ class Rebuild:
         if self._channel is not None:
             thread.put_io_channel(self._channel)
             self._channel = None
-        while thread.channels:
-            # Each round is a message of this thread to itself, behind the deferred destroys.
-            await thread.call(thread.id, "rebuild.still_here")
-        self.reactor.exit_thread(thread)
-        return OK
-
-    def still_here(self, thread: SpdkThread) -> int:
-        """Message: the thread's own turn has come round."""
+        await thread.retire()
         return OK

@@ -1,0 +1,68 @@
+"""What a command is pointed at: a run directory, a capsule, or a name with a seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from chaos.capsule import Capsule, CapsuleError, read_capsule
+from chaos.catalog import find_experiment
+from chaos.cli.parameters import Catalog, Seed
+from chaos.controller import Controller
+from chaos.drivers.sim import SimDriver
+from chaos.plan import resolve
+from chaos.run import tool_version
+
+TARGET = "RUN_DIR|CAPSULE.json|NAME:SEED"
+
+
+def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
+    """The capsule, and whether it is a recording (or made up from NAME:SEED)."""
+    path = Path(target)
+    try:
+        is_directory, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError) as error:
+        raise CapsuleError(f"{target} can't be read: {error}") from None
+    if is_directory and not (path / "capsule.json").exists():
+        raise CapsuleError(
+            f"{target} has no capsule.json; a run's own directory has, such as {target}/latest-failure"
+        )
+    if is_directory:
+        return read_capsule(path / "capsule.json"), True
+    if exists or target.endswith(".json"):
+        return read_capsule(path), True
+    name, separator, seed_text = target.rpartition(":")
+    if not separator or not seed_text.isdecimal():
+        raise CapsuleError(f"{target} is neither a run directory, nor a capsule, nor NAME:SEED")
+    experiment = find_experiment(name, catalog.experiments)
+    seed = Seed().convert(seed_text, None, None)
+    return (
+        Capsule(
+            raidstorm_version=tool_version(),
+            experiment=experiment,
+            seed=seed,
+            driver="sim",
+            plan=resolve(experiment, seed),
+        ),
+        False,
+    )
+
+
+def recorded(catalog: Catalog, target: str, *, allow_code: bool) -> Capsule:
+    """A capsule with its schedule, ready to be stepped through; NAME:SEED is run first.
+
+    Raises CapsuleError also when it carries defects from outside and nobody has allowed them.
+    """
+    capsule, is_recording = capsule_of(catalog, target)
+    names = [defect.id for defect in capsule.defects if defect.source is not None]
+    if is_recording and names and not allow_code:
+        raise CapsuleError(
+            f"{target} carries code from outside ({', '.join(names)}); "
+            "read it, then use --allow-code"
+        )
+    if capsule.schedule is not None:
+        return capsule
+    controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
+    execution = controller.explore(capsule.seed)
+    return msgspec.structs.replace(capsule, schedule=execution.schedule)

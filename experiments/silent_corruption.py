@@ -1,0 +1,14 @@
+"""Disks change data without an error. RAID1 has no checksums: this shows what it can't see, and nothing worse."""
+
+from chaos.experiment import Experiment, Fault
+
+SILENT_CORRUPTION = Experiment(
+    name="silent-corruption",
+    description="bit rot and misdirected writes; wrong data only in the blocks they hit",
+    faults=(
+        Fault(kind="bit_rot", count=(1, 3)),
+        Fault(kind="misdirected_write", count=(0, 2)),
+        Fault(kind="disk_failure", count=(0, 1)),
+    ),
+    reach={"bit_rot_bitten": 1, "misdirected_writes_bitten": 1},
+)

@@ -1,0 +1,71 @@
+"""Everything at once, with sizes, weights and absences drawn from the seed."""
+
+from typing import get_args
+
+from chaos.experiment import Experiment, Fault, Operation, OperationKind
+from chaos.faults import FaultName
+
+ONCE = ("target_kill", "power_loss", "disk_grow")
+IN_REBUILDS: tuple[FaultName, ...] = (
+    "disk_failure",
+    "disk_pull",
+    "write_errors",
+    "target_kill",
+    "power_loss",
+)
+
+SWARM = Experiment(
+    name="swarm",
+    description="every fault and every operation, in arrays, stacks and weights of all kinds",
+    reactors=(1, 4),
+    members=(2, 4),
+    spares=(0, 2),
+    superblock_share=70,
+    blocks=(24, 96),
+    window_blocks=(2, 16),
+    hosts=(1, 5),
+    io_queues=(1, 3),
+    queue_depth=(1, 8),
+    blocks_per_io=(1, 8),
+    ios_per_connection=(1, 60),
+    read_share=(10, 90),
+    flush_share=(0, 15),
+    fua_share=(0, 30),
+    unmap_share=(0, 20),
+    write_zeroes_share=(0, 10),
+    compare_share=(0, 25),
+    abort_share=(0, 10),
+    hurry_share=(0, 80),
+    event_requests_share=60,
+    keep_alive_ms=(2_000, 20_000),
+    outside_share=(4, 40),
+    timer_share=(2, 60),
+    namespace_at_start_share=70,
+    all_poll_groups_at_start_share=70,
+    steps=(400, 1_600),
+    disk_queue_depth=(1, 16),
+    disk_io_blocks_max=(2, 16),
+    io_pool=(2, 24),
+    rebuild_blocks_per_ms=(0, 16),
+    stack_share=30,
+    passthru_share=30,
+    grow_blocks=(0, 24),
+    repair_delay=(0, 120),
+    pairs=(0, 2),
+    absent_share=50,
+    silent_share=16,  # they blind the checks to the blocks they hit
+    faults=(
+        *(
+            Fault(kind=kind, count=(0, 1) if kind in ONCE else (0, 3))
+            for kind in get_args(FaultName)
+        ),
+        *(Fault(kind=kind, count=(0, 1), anchor="rebuild") for kind in IN_REBUILDS),
+        Fault(kind="superblock_errors", count=(0, 1), anchor="rebuild", between=(700, 1_000)),
+    ),
+    operations=(
+        *(Operation(kind=kind, count=(0, 2)) for kind in get_args(OperationKind)),
+        Operation(kind="namespace_attach", count=(0, 1), anchor="rebuild"),
+        Operation(kind="poll_group_create", count=(0, 1), anchor="rebuild"),
+    ),
+    reach={"rebuilds_finished": 1, "arrays_assembled": 1, "power_losses_bitten": 1},
+)

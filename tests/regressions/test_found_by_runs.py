@@ -1,0 +1,154 @@
+"""Red runs on the reference engine, each brought down to the few steps that matter, with its story.
+
+The names say what is promised now; the docstrings what went wrong, where it showed, and why.
+"""
+
+from tests.rig import HostRig, Rig, fill
+from workers.bdev.bdev import NOMEM_RETRY_US, Gate
+from workers.bdev.disk import FaultKind
+from workers.bdev.io import BLOCK_SIZE, IoType
+from workers.bdev.stack import ErrorType, Stack, member_bdev_id, stacked_bdev_id
+from workers.nvmf.status import NvmeStatus, Opcode
+from workers.protocol import FinishIo, FireTimer
+
+NOTHING = bytes(BLOCK_SIZE)
+
+
+def is_io(step, disk=None):
+    return isinstance(step, FinishIo) and disk in (None, step.disk)
+
+
+def block_of(rig, disk, lba):
+    return bytes(rig.driver.disks[disk].data[lba * BLOCK_SIZE : (lba + 1) * BLOCK_SIZE])
+
+
+def test_compare_and_write_that_a_reset_interrupts_doesn_t_claim_to_have_written():
+    """reset-storm, seed 155: lost writes after array resets.
+
+    The reset closed the array's channel between the compare and the write. The write was left out, and the
+    compare's success was what the host got.
+    """
+    rig = Rig()
+    rig.configure()
+    host = HostRig(rig)
+    assert host.finish(host.write(3, b"old")).status == 0
+    swap = host.io(Opcode.COMPARE_AND_WRITE, 3, 1, fill(b"new"), expected=fill(b"old"))
+    rig.settle(hold=is_io)  # the compare's read is out
+    rig.rpc("bdev_reset", 3)
+    key = rig.reactor(0).services.raid_bdev.key
+    channel = rig.thread(host.thread - 1).channels[key]
+    rig.run_until(lambda: channel.gate is Gate.RESETTING, hold=is_io)
+    # The read is answered while the channel is closed.
+    rig.take(next(step for step in rig.pending() if is_io(step)))
+    rig.settle()
+    assert rig.replies[swap].status == NvmeStatus.ABORTED_BY_REQUEST
+    assert host.finish(host.read(3)).data == fill(b"old")
+
+
+def test_request_without_memory_is_tried_again_though_the_other_one_is_on_its_way_out():
+    """swarm, seeds 12857, 14972, 19328: reads and writes that never ended, and a removal behind them.
+
+    A request refused for lack of memory was woken by another one's completion, and refused again while that one
+    was still counted as under way. No timer was armed, and nobody was left to wake it.
+    """
+    rig = Rig(disks=2, stacks=(int(Stack.ERROR), 0))
+    rig.configure()
+    member = member_bdev_id(rig.reactor(0).layout, 0)
+    assert member == stacked_bdev_id(rig.reactor(0).layout, Stack.ERROR, 0) == 3
+    host = HostRig(rig)
+    types = 1 << IoType.WRITE
+    other = host.write(8, b"other")
+    rig.settle(hold=is_io)
+    inject = rig.rpc("bdev_error_inject_error", 3, int(ErrorType.NOMEM), types, 2)
+    rig.settle(hold=is_io)
+    assert rig.replies[inject].status == 0
+    refused = host.write(3, b"refused")
+    rig.settle(hold=lambda step: is_io(step) or isinstance(step, FireTimer))
+    rig.settle(hold=lambda step: isinstance(step, FireTimer))
+    assert rig.replies[other].status == 0
+    assert refused not in rig.replies
+    rig.settle()
+    assert rig.replies[refused].status == 0
+    assert rig.block.globals.clock_us >= NOMEM_RETRY_US
+
+
+def test_deleting_an_array_without_superblock_touches_no_data():
+    """namespace-churn, seed 11: the first two blocks were lost when the array was deleted and created anew.
+
+    Deleting wiped the superblocks, also of an array that has none: there its clients' data begins.
+    """
+    rig = Rig()
+    rig.configure()
+    host = HostRig(rig)
+    assert host.finish(host.write(0, b"first")).status == 0
+    assert rig.call("bdev_raid_delete", 1) == 0
+    assert block_of(rig, 0, 0) == block_of(rig, 1, 0) == fill(b"first")
+
+
+def test_io_under_way_to_a_pulled_disk_doesn_t_reach_the_one_in_its_place():
+    """restart-from-superblock, seed 75, and double-failure, seed 357: a rebuild copied from a blank disk.
+
+    A read was out when its disk was pulled; a blank disk was plugged in before the read took effect, and
+    answered it with zeroes. The same went for channels that were born before the array knew of the removal.
+    """
+    rig = Rig()
+    rig.configure()
+    host = HostRig(rig)
+    assert host.finish(host.write(3, b"kept")).status == 0
+    read, write = host.read(3), host.write(5, b"late")
+    rig.settle(hold=is_io)
+    rig.driver.disks[0].pull()
+    rig.driver.disks[0].new(32)
+    rig.settle(hold=lambda step: is_io(step, disk=1))
+    assert block_of(rig, 0, 5) == NOTHING
+    rig.settle()
+    assert rig.replies[read].data == fill(b"kept")
+    assert rig.replies[write].status == 0
+    assert [event.args[1] for event in rig.named("raid.member_failed")] == [0]
+
+
+def test_disk_that_is_plugged_in_right_after_it_was_pulled_comes_back():
+    """connect-during-rebuild, seed 109: the operator's requests to add the disk were refused for ever.
+
+    The removal first let go on what hung on the disk, and marked the bdev as leaving only then. In between came
+    the plug, found the bdev still there, and was dropped.
+    """
+    rig = Rig()
+    rig.configure()
+    rig.driver.disks[0].add_fault(FaultKind.HANG, (IoType.WRITE,), 0, 32, 1)
+    host = HostRig(rig)
+    write = host.write(3, b"hangs")
+    rig.settle()
+    assert write not in rig.replies
+    rig.pull(0)
+    rig.plug(0)
+    rig.settle()
+    assert rig.replies[write].status == 0
+    assert rig.call("bdev_raid_add_base_bdev", 0) == 0
+    rig.settle()
+    assert rig.named("rebuild.finished")[-1].args == (0, 0, 0)
+
+
+def test_channel_born_during_a_reset_is_frozen_like_the_others():
+    """swarm, seeds 1182, 3663, 6468, 12652, 15097: device errors although all members worked.
+
+    A poll group was born while its array's members were being reset. Its channels of them were new and open, those
+    below were old and closed: what it sent was aborted, and aborted again each time it was tried again at once.
+    """
+    rig = Rig(reactors=2, disks=2, stacks=(int(Stack.ERROR), int(Stack.ERROR)))
+    rig.configure(groups=1)
+    layer = rig.reactor(0).services.bdev
+    lower, upper = layer.bdevs[0], layer.bdevs[3]
+    rig.rpc("bdev_reset", 3)
+    rig.run_until(lambda: bool(lower.record.is_resetting))
+    assert upper.record.is_resetting
+    thread = rig.app
+    born = rig.reactor(1)
+    born.add_thread(2, "born during the reset")
+    channel = born.threads[2].get_io_channel(upper)
+    born.take_outcome()
+    assert channel.gate is Gate.RESETTING
+    rig.settle()
+    assert channel.gate is Gate.OPEN
+    assert channel.module_channel.base_channel.gate is Gate.OPEN
+    assert thread.channels[upper.key].gate is Gate.OPEN

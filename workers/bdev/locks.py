@@ -1,0 +1,93 @@
+"""LBA range locks of a bdev: quiesces, and the locks of compare-and-write. Mirrors lib/bdev/bdev.c.
+
+The granted locks and those that wait stand in the control block; every channel has copies of the granted ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.shared import LockRow
+from workers.thread import Future, SpdkThread
+
+if TYPE_CHECKING:
+    from workers.bdev.bdev import Bdev
+
+
+class Range(NamedTuple):
+    """A granted LBA range lock as a channel knows it: [offset, end) in blocks."""
+
+    lock: int
+    offset: int
+    end: int
+    quiesces: bool
+
+
+class RangeLocks:
+    """The locks of one bdev, as one reactor takes and gives them."""
+
+    def __init__(self, bdev: Bdev) -> None:
+        self.bdev = bdev
+        self.record = bdev.record
+        self._grants: dict[int, Future] = {}
+
+    async def lock(self, thread: SpdkThread, offset: int, length: int, *, quiesces: bool) -> int:
+        """Hold new I/O of these blocks on every channel and wait for what is submitted.
+
+        Returns the lock, for :meth:`unlock`. Overlapping locks queue up.
+        """
+        record = self.record
+        record.last_lock += 1
+        lock = record.last_lock
+        row = LockRow(lock, offset, length, thread.id, int(quiesces))
+        locked = record.locked.rows()
+        if overlaps(row, locked):
+            record.pending.store([*record.pending.rows(), row])
+            grant = self._grants[lock] = Future()
+            await grant
+        else:
+            record.locked.store([*locked, row])
+        await thread.for_each_channel(
+            self.bdev, "lock_range", lock, offset, offset + length, quiesces
+        )
+        return lock
+
+    async def unlock(self, thread: SpdkThread, lock: int) -> None:
+        """Let I/O of the locked blocks go on, then grant the locks that waited for this one."""
+        record = self.record
+        rows = record.locked.rows()
+        kept = [row for row in rows if row.lock != lock]
+        assert len(kept) == len(rows) - 1, f"{self.bdev.name}: lock {lock} is not held"
+        record.locked.store(kept)
+        await thread.for_each_channel(self.bdev, "unlock_range", lock)
+        # Only now: between two locks of the same blocks, queued I/O gets through.
+        locked = record.locked.rows()
+        pending: list[LockRow] = []
+        for row in record.pending.rows():
+            # A lock doesn't overtake an older one that overlaps it.
+            if overlaps(row, locked) or overlaps(row, pending):
+                pending.append(row)
+            else:
+                locked.append(row)
+                thread.send(row.owner, "bdev.lock_granted", self.bdev.id, row.lock)
+        record.locked.store(locked)
+        record.pending.store(pending)
+
+    def granted(self, lock: int) -> None:
+        """A lock that waited for another one is granted."""
+        self._grants.pop(lock).resolve()
+
+    def for_new_channel(self) -> list[Range]:
+        """What a channel born now must hold."""
+        return [
+            Range(row.lock, row.offset, row.offset + row.length, bool(row.quiesces))
+            for row in self.record.locked.rows()
+        ]
+
+
+def overlaps(row: LockRow, rows: list[LockRow]) -> bool:
+    """Does the lock share a block with one of these?"""
+    return any(
+        row.offset < other.offset + other.length and other.offset < row.offset + row.length
+        for other in rows
+    )

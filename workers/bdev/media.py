@@ -1,0 +1,154 @@
+"""How threads reach a disk: its io_device, its channels, and the I/O under way on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.bdev.disk import Disk, FaultKind
+from workers.bdev.io import ABORTED, FAILED, NOMEM, BdevIo, Completion, IoStatus, IoType
+from workers.thread import Future, IoChannel, SpdkThread, run_flow
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+
+class DiskIo:
+    """A disk I/O under way on a thread."""
+
+    __slots__ = ("channel", "disk", "future", "io", "is_late")
+
+    def __init__(self, channel: DiskChannel, io: BdevIo) -> None:
+        self.channel = channel
+        self.disk = channel.device.disk
+        self.io = io
+        self.future = Future()
+        self.is_late = False  # a fault has delayed it already
+
+    def finish(self) -> bool:
+        """The I/O takes effect and completes; False: with an error, or not yet."""
+        disk = self.disk
+        header = disk.header
+        if not header.present or header.plugs != self.channel.plug:
+            completion = FAILED
+        elif header.fault_count:
+            found = self._hit()
+            if found is None:
+                return False
+            completion = found
+        else:
+            completion = disk.transfer(self.io)
+        self.future.resolve(completion)
+        return completion.status is IoStatus.SUCCESS
+
+    def _hit(self) -> Completion | None:
+        """What faults make of it; None: it stays under way."""
+        disk, io = self.disk, self.io
+        row = disk.fault_of(io)
+        if row is None or (row.kind == FaultKind.SLOW and self.is_late):
+            return disk.transfer(io)
+        kind = FaultKind(row.kind)
+        self.channel.thread.emit("disk.fault", disk.number, kind, io.io_type, io.offset, io.count)
+        parameter = row.parameter
+        if row.remaining == 0:
+            disk.drop_fault(row)
+        match kind:
+            case FaultKind.ERROR | FaultKind.BAD_BLOCKS:
+                return FAILED
+            case FaultKind.HANG:
+                self.channel.hung.append(self)
+                return None
+            case FaultKind.SLOW:
+                self.is_late = True
+                self.channel.finish_later(self, parameter)
+                return None
+            case FaultKind.ROT:
+                return disk.transfer(io)
+            case FaultKind.MISDIRECT:
+                return self._misdirect(parameter)
+
+    def _misdirect(self, shift: int) -> Completion:
+        """The data lands elsewhere, and the disk says that all is well."""
+        io = self.io
+        landed = min(io.offset + shift, self.disk.num_blocks - io.count)
+        self.channel.thread.emit("disk.misdirected", self.disk.number, io.offset, landed, io.count)
+        return self.disk.transfer(BdevIo(io.io_type, landed, io.count, io.data, io.fua))
+
+
+class DiskChannel(IoChannel):
+    """A thread's queue to a disk, of a bounded depth."""
+
+    __slots__ = ("hung", "outstanding", "plug")
+    device: DiskDevice
+
+    def create(self) -> bool:
+        self.hung: list[DiskIo] = []
+        self.outstanding = 0
+        header = self.device.disk.header
+        # A disk that is pulled meanwhile, or the one in its place, is not what this channel leads to.
+        self.plug = self.device.record.plug
+        if header.channel_failures:
+            header.channel_failures -= 1
+            self.thread.emit("disk.channel_failed", self.device.disk.number)
+            return False
+        return True
+
+    def destroy(self) -> None:
+        assert not self.outstanding, f"{self} is destroyed with I/O under way"
+
+    async def execute(self, io: BdevIo) -> Completion:
+        """Submit to the disk and await its completion step; NOMEM: the queue is full."""
+        if self.outstanding >= self.device.queue_depth:
+            return NOMEM
+        self.outstanding += 1
+        disk_io = DiskIo(self, io)
+        self.thread.reactor.start_io(disk_io)
+        completion: Completion = await disk_io.future
+        self.outstanding -= 1
+        return completion
+
+    def finish_later(self, disk_io: DiskIo, delay_us: int) -> None:
+        """The I/O comes up again after a while."""
+        run_flow(self._finish_later(disk_io, delay_us))
+
+    async def _finish_later(self, disk_io: DiskIo, delay_us: int) -> None:
+        await self.thread.reactor.sleep(self.thread.id, delay_us)
+        self.thread.reactor.start_io(disk_io)
+
+    # Visits.
+
+    def resume_hung(self) -> None:
+        """What hung goes on."""
+        hung, self.hung = self.hung, []
+        for disk_io in hung:
+            self.thread.reactor.start_io(disk_io)
+
+    def abort_hung(self) -> None:
+        """The disk is reset: what hung is over, without effect."""
+        hung, self.hung = self.hung, []
+        for disk_io in hung:
+            disk_io.future.resolve(ABORTED)
+
+
+class DiskDevice:
+    """The io_device of a disk."""
+
+    supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
+
+    def __init__(self, reactor: Reactor, key: int, disk: Disk) -> None:
+        self.key = key
+        self.disk = disk
+        self.name = f"disk{disk.number} (media)"
+        self.record = reactor.block.bdevs[disk.number]
+        self.queue_depth = reactor.layout.disk_queue_depth
+        self._channel_class = reactor.classes.disk_channel
+
+    def new_channel(self, thread: SpdkThread) -> DiskChannel:
+        return self._channel_class(self, thread)
+
+    async def let_go(self, thread: SpdkThread) -> None:
+        """What hangs goes on; a disk that is gone then fails it."""
+        await thread.for_each_channel(self, "resume_hung")
+
+    async def reset(self, thread: SpdkThread) -> None:
+        """End all I/O that hangs, on every thread."""
+        await thread.for_each_channel(self, "abort_hung")

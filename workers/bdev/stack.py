@@ -1,0 +1,168 @@
+"""Bdevs on bdevs: passthru, delay and error, and how bdevs are numbered. Mirrors module/bdev/{passthru,delay,error}.
+
+As in SPDK they are configured by the name of their base bdev: each appears when its base does, and goes with it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING
+
+from workers.bdev.bdev import Bdev, BdevChannel
+from workers.bdev.io import FAILED, NOMEM, BdevIo, Completion, IoType
+from workers.protocol import Layout
+from workers.thread import Future, IoChannel, SpdkThread
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+
+class Stack(IntFlag):
+    """What stands on a disk, bottom up, and on the array."""
+
+    ERROR = 1
+    DELAY = 2
+    PASSTHRU = 4
+
+
+class ErrorType(IntEnum):
+    """What an error bdev does to the I/O it hits (``bdev_error_inject_error``)."""
+
+    FAILURE = 1
+    PENDING = 2
+    NOMEM = 3
+
+
+# Bdev ids: the disks, the array, then one of each kind a disk, and the array's passthru.
+
+
+def raid_bdev_id(layout: Layout) -> int:
+    """The array's bdev."""
+    return layout.disks
+
+
+def stacked_bdev_id(layout: Layout, kind: Stack, disk: int) -> int:
+    """The bdev of this kind over a disk."""
+    place = {Stack.ERROR: 0, Stack.DELAY: 1, Stack.PASSTHRU: 2}[kind]
+    return 1 + layout.disks * (1 + place) + disk
+
+
+def raid_passthru_id(layout: Layout) -> int:
+    """The passthru bdev over the array."""
+    return 1 + 4 * layout.disks
+
+
+def stack_of(layout: Layout, disk: int) -> list[Stack]:
+    """What stands on this disk, bottom up."""
+    kinds = layout.stacks[disk] if layout.stacks else 0
+    return [kind for kind in Stack if kinds & kind]
+
+
+def member_bdev_id(layout: Layout, disk: int) -> int:
+    """The top of a disk's stack: what an array is made of."""
+    kinds = stack_of(layout, disk)
+    return stacked_bdev_id(layout, kinds[-1], disk) if kinds else disk
+
+
+def disk_of(layout: Layout, bdev: int) -> int:
+    """The disk at the bottom; the bdev must not be the array or stand on it."""
+    return bdev if bdev < layout.disks else (bdev - 1) % layout.disks
+
+
+class StackedChannel(IoChannel):
+    """A thread's channel of the module: it has the base bdev's channel."""
+
+    __slots__ = ("base_channel", "pending")
+    device: StackedDevice
+
+    def create(self) -> bool:
+        self.pending: list[Future] = []
+        self.base_channel: BdevChannel | None = self.thread.get_io_channel(self.device.base)
+        return self.base_channel is not None
+
+    def destroy(self) -> None:
+        assert not self.pending, f"{self} is destroyed with I/O pending"
+        assert self.base_channel is not None, f"{self} is destroyed without having been created"
+        self.thread.put_io_channel(self.base_channel)
+
+    async def execute(self, io: BdevIo) -> Completion:
+        """Hand the request on to the base bdev."""
+        channel = self.base_channel
+        assert channel is not None, f"{self} has no base channel"
+        return await channel.submit(io)
+
+    def resume_pending(self) -> None:
+        """Visit: what an error bdev has held goes on."""
+        pending, self.pending = self.pending, []
+        for held in pending:
+            held.resolve()
+
+
+class DelayChannel(StackedChannel):
+    """Completes later than its base."""
+
+    __slots__ = ()
+
+    async def execute(self, io: BdevIo) -> Completion:
+        completion = await super().execute(io)
+        latency_us = self.device.record.latency_us
+        if latency_us:
+            self.thread.emit("bdev.delayed", self.device.disk)
+            await self.thread.reactor.sleep(self.thread.id, latency_us)
+        return completion
+
+
+class ErrorChannel(StackedChannel):
+    """Fails, holds or refuses what it was told to."""
+
+    __slots__ = ()
+
+    async def execute(self, io: BdevIo) -> Completion:
+        record = self.device.record
+        if record.error_count and record.error_io_types >> io.io_type & 1:
+            record.error_count -= 1
+            kind = ErrorType(record.error_type)
+            self.thread.emit("bdev.error_injected", self.device.disk, kind, io.io_type)
+            match kind:
+                case ErrorType.FAILURE:
+                    return FAILED
+                case ErrorType.NOMEM:
+                    return NOMEM
+                case ErrorType.PENDING:
+                    held = Future()
+                    self.pending.append(held)
+                    await held
+        return await super().execute(io)
+
+
+class StackedDevice:
+    """The io_device of a bdev on a bdev."""
+
+    supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
+
+    def __init__(self, reactor: Reactor, key: int, kind: Stack, base: Bdev, bdev_id: int) -> None:
+        self.reactor = reactor
+        self.key = key
+        self.kind = kind
+        self.base = base
+        self.record = reactor.block.bdevs[bdev_id]
+        self.disk = disk_of(reactor.layout, base.id) if kind is not Stack.PASSTHRU else -1
+        self.name = f"{kind.name.lower() if kind.name else kind} of {base.name}"
+        self._channel_class = {
+            Stack.ERROR: reactor.classes.error_channel,
+            Stack.DELAY: reactor.classes.delay_channel,
+            Stack.PASSTHRU: reactor.classes.passthru_channel,
+        }[kind]
+
+    def new_channel(self, thread: SpdkThread) -> StackedChannel:
+        return self._channel_class(self, thread)
+
+    async def let_go(self, thread: SpdkThread) -> None:
+        """No errors are injected any more, nothing is delayed, and what was held goes on."""
+        self.record.error_count = self.record.latency_us = 0
+        await thread.for_each_channel(self, "resume_pending")
+
+    async def reset(self, thread: SpdkThread) -> None:
+        """Let go on what is held, and reset the base bdev."""
+        await thread.for_each_channel(self, "resume_pending")
+        await self.reactor.services.bdev.reset(thread, self.base)

@@ -1,0 +1,322 @@
+"""An array's life on the app thread: created or assembled, configured, online, deleted.
+
+Mirrors ``bdev_raid.c`` (``raid_bdev_create``, ``raid_bdev_configure``, ``raid_bdev_deconfigure``,
+``raid_bdev_delete``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.bdev.bdev import Bdev
+from workers.bdev.io import BLOCK_SIZE
+from workers.bdev.layer import BdevLayer, Descriptor
+from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
+from workers.protocol import APP_THREAD
+from workers.raid.array import RaidBdev
+from workers.raid.metadata import DATA_OFFSET, Metadata
+from workers.raid.slots import OWNER, Slots
+from workers.raid.superblock import Entry, EntryState, Superblock
+from workers.raid.uuids import array_uuid, bdev_uuid
+from workers.shared import SLOTS_MAX, RaidState
+from workers.thread import SpdkThread, Waiters, run_flow
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+
+class Configuration:
+    """Service ``configuration``."""
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        layer: BdevLayer,
+        raid: RaidBdev,
+        bdev: Bdev,
+        metadata: Metadata,
+        slots: Slots,
+    ) -> None:
+        self.reactor = reactor
+        self.layer = layer
+        self.raid = raid
+        self.record = raid.record
+        self.bdev = bdev
+        self.metadata = metadata
+        self.slots = slots
+        self.self_descriptor: Descriptor | None = None
+        self.is_configuring = False  # the superblock of an array not yet online is being written
+        self.array_number = 0  # of an array being created; makes its UUID
+        self.waiters = Waiters()
+
+    # Creation.
+
+    async def create(self, thread: SpdkThread, superblock: int, number: int, *bdevs: int) -> int:
+        """Make a new array of these bdevs, which are taken to be identical; no initial synchronisation.
+
+        With a missing one it stays CONFIGURING until that comes. ``number`` makes the array's UUID.
+        """
+        record = self.record
+        if record.state != RaidState.ABSENT or self.is_configuring:
+            return EEXIST
+        if not 2 <= len(bdevs) <= SLOTS_MAX or len(set(bdevs)) != len(bdevs):
+            return EINVAL
+        if any(bdev not in self.layer.bdevs or bdev == self.bdev.id for bdev in bdevs):
+            return EINVAL
+        self._begin(len(bdevs), has_superblock=bool(superblock))
+        record.operational = len(bdevs)
+        for place, bdev in enumerate(bdevs):
+            record.slots[place].expected = bdev + 1
+            if not self.layer.is_ready(bdev):
+                continue
+            status = self.slots.occupy(place, bdev, DATA_OFFSET if superblock else 0)
+            if status != OK:
+                self.dismiss(thread)
+                return status
+            self._configured(place)
+        self.array_number = number
+        if superblock:
+            self.is_configuring = True
+            status = await self._refuse_owned(thread)
+            self.is_configuring = False
+            self.waiters.wake()
+            if status != OK:
+                self.dismiss(thread)
+                return status
+        return await self.configure(thread)
+
+    def _begin(self, slots: int, *, has_superblock: bool) -> None:
+        record = self.record
+        record.state = RaidState.CONFIGURING
+        record.num_slots = slots
+        record.has_superblock = int(has_superblock)
+        record.discovered = 0
+        record.window_size = self.reactor.layout.window_blocks
+
+    def _configured(self, place: int) -> None:
+        self.record.slots[place].is_configured = 1
+        self.record.discovered += 1
+
+    async def _refuse_owned(self, thread: SpdkThread) -> int:
+        """No bdev with a superblock may become a member of a new array by mistake."""
+        for slot in self.raid.slots:
+            if slot.bdev:
+                base = self.raid.base_bdev(slot)
+                status, found = await self.reactor.services.examine.read(thread, base)
+                if status != OK or found is not None:
+                    return status or EEXIST
+        return OK
+
+    def _new_superblock(self) -> Superblock:
+        blocks = self.slots.smallest()
+        return Superblock(
+            uuid=array_uuid(self.array_number),
+            name=OWNER,
+            raid_size=blocks,
+            block_size=BLOCK_SIZE,
+            seq_number=0,
+            num_base_bdevs=self.record.num_slots,
+            entries=tuple(
+                Entry(
+                    bdev_uuid(self.raid.base_bdev(slot).record.identity),
+                    DATA_OFFSET,
+                    blocks,
+                    EntryState.CONFIGURED,
+                    place,
+                )
+                for place, slot in enumerate(self.raid.slots)
+            ),
+        )
+
+    def assemble(self, thread: SpdkThread, superblock: Superblock) -> None:
+        """An array comes to be as a superblock found on a disk says; its members join one by one."""
+        self._begin(superblock.num_base_bdevs, has_superblock=True)
+        entries = superblock.entries
+        self.record.operational = sum(
+            1 for entry in entries if entry.state is EntryState.CONFIGURED
+        )
+        self.metadata.begin(superblock)
+        thread.emit("raid.configuring", superblock.seq_number, self.record.operational)
+
+    def join(self, place: int, bdev: int, data_offset: int) -> int:
+        """A member that the CONFIGURING array waits for has come."""
+        status = self.slots.occupy(place, bdev, data_offset)
+        if status == OK:
+            self._configured(place)
+        return status
+
+    async def configure(self, thread: SpdkThread) -> int:
+        """Go online when all members that are expected have come; OK also when some are missing."""
+        record = self.record
+        status = OK
+        while (
+            record.state == RaidState.CONFIGURING
+            and record.discovered == record.operational
+            and not self.is_configuring
+            and status == OK
+        ):
+            status = await self._configure_once(thread)
+        if record.state == RaidState.CONFIGURING and self._is_abandoned():
+            self.dismiss(thread)  # nothing is left that knows of the array
+            thread.emit("raid.deleted")
+        self.waiters.wake()
+        return status
+
+    async def _configure_once(self, thread: SpdkThread) -> int:
+        """One attempt; the array stays CONFIGURING when a member goes meanwhile."""
+        record = self.record
+        fresh = self.metadata.superblock is None
+        if fresh and record.has_superblock:
+            self.metadata.begin(self._new_superblock())
+        superblock = self.metadata.superblock
+        blocks = self.slots.smallest() if superblock is None else superblock.raid_size
+        if blocks < 1 or self.slots.smallest() < blocks:
+            self.dismiss(thread)
+            return EINVAL
+        generations = [slot.generation for slot in self.raid.slots]
+        self.is_configuring = True
+        self.metadata.is_durable = False
+        # On the medium before anybody can see the array.
+        status = await self.metadata.write(thread)
+        self.is_configuring = False
+        if status != OK:
+            if fresh:
+                await self._wipe_all(thread)
+            self.dismiss(thread)
+        elif generations == [slot.generation for slot in self.raid.slots]:
+            self._drop_unwritten()
+            self._go_online(thread, blocks, fresh=fresh)
+        return status
+
+    def _is_abandoned(self) -> bool:
+        return (
+            not self.record.discovered
+            and not self.is_configuring
+            and self.metadata.superblock is not None
+        )
+
+    def _drop_unwritten(self) -> None:
+        for place, slot in enumerate(self.raid.slots):
+            if slot.bdev and slot.is_failed:
+                self.record.operational -= 1
+                self.lose_unconfigured(place)
+
+    def _go_online(self, thread: SpdkThread, blocks: int, *, fresh: bool) -> None:
+        members = [self.raid.disk_in(slot) for slot in self.raid.slots if slot.bdev]
+        assert len(members) == self.record.discovered, "an array goes online with other members"
+        assert blocks <= self.slots.smallest(), "an array goes online larger than a member"
+        for slot in self.raid.slots:
+            slot.expected = 0
+        self.reactor.io_devices.register(self.raid.raid1_device)
+        self.record.state = RaidState.ONLINE
+        self.layer.register(self.bdev, blocks, self.reactor.layout.disks + 1)
+        opened = self.layer.open(
+            self.bdev, OWNER, lambda app: app.send(APP_THREAD, "configuration.array_removed")
+        )
+        assert isinstance(opened, Descriptor), "an array just registered can't be opened"
+        self.self_descriptor = opened
+        thread.emit("raid.created" if fresh else "raid.assembled", *members)
+        self.layer.examine(thread, self.bdev)
+        self.reactor.services.examine.array_is_online(thread)
+        thread.send(APP_THREAD, "membership.base_bdev_resized")  # disks may have grown before
+
+    async def start_degraded(self, thread: SpdkThread, trusted: int) -> int:
+        """Start an array that waits for members which won't come: they are MISSING from now on.
+
+        SPDK leaves such an array waiting for ever (issue 3449). The operator has to name a bdev that is known
+        to hold all acknowledged data; ENODEV: the array that waits doesn't have it.
+        """
+        record = self.record
+        if record.state == RaidState.ABSENT:
+            return ENODEV
+        # An array that is only being created has no superblock yet, nor data that anybody could trust.
+        is_waiting = record.state == RaidState.CONFIGURING and not self.is_configuring
+        if not is_waiting or self.metadata.superblock is None:
+            return EPERM
+        if not any(slot.bdev == trusted + 1 for slot in self.raid.slots):
+            return ENODEV
+        thread.emit("raid.starting_degraded")
+        for place, slot in enumerate(self.raid.slots):
+            if not slot.bdev:
+                self.metadata.set_state(place, EntryState.MISSING)
+        record.operational = record.discovered
+        return await self.configure(thread)
+
+    # Deletion.
+
+    async def delete(self, thread: SpdkThread, clear_superblock: int) -> int:
+        """Delete the array; answers when its last channel is gone."""
+        record = self.record
+        while self.is_configuring:
+            await self.waiters.wait()
+        if record.state == RaidState.CONFIGURING:
+            if clear_superblock:
+                self.is_configuring = True
+                await self._wipe_all(thread)
+                self.is_configuring = False
+            if record.state == RaidState.CONFIGURING:
+                self.dismiss(thread)
+                thread.emit("raid.deleted")
+            self.waiters.wake()
+            return OK
+        if record.state != RaidState.ONLINE:
+            return ENODEV
+        record.state = RaidState.OFFLINE
+        await self._unregister(thread, clear_superblock=bool(clear_superblock))
+        return OK
+
+    async def _wipe_all(self, thread: SpdkThread) -> None:
+        if not self.record.has_superblock:
+            return  # there its clients' data begins
+        await self.metadata.wipe(thread, self.slots.occupied())
+
+    def dismiss(self, thread: SpdkThread) -> None:
+        """Let go of everything of an array that is not online."""
+        for number in self.slots.occupied():
+            self.slots.release(number)
+        self._forget()
+
+    def _forget(self) -> None:
+        record = self.record
+        for slot in self.raid.slots:
+            slot.expected = 0
+        self.metadata.end()
+        record.discovered = record.operational = record.num_slots = record.has_superblock = 0
+        record.state = RaidState.ABSENT
+
+    def lose_unconfigured(self, number: int) -> None:
+        """A member goes before the array is online; it is waited for again."""
+        slot = self.record.slots[number]
+        bdev = slot.bdev
+        if slot.is_configured:
+            self.record.discovered -= 1
+        self.slots.release(number)
+        slot.expected = bdev
+
+    async def array_removed(self, thread: SpdkThread) -> None:
+        """The array is being unregistered: nothing of it may still run when its channels go."""
+        rebuild = self.reactor.services.rebuild
+        membership = self.reactor.services.membership
+        while rebuild.is_under_way or membership.is_changing:
+            if rebuild.is_under_way:
+                await rebuild.stop(thread)
+            else:
+                await membership.waiters.wait()
+        descriptor, self.self_descriptor = self.self_descriptor, None
+        assert descriptor is not None, "the array is unregistered once"
+        self.layer.close(descriptor)
+
+    def go_offline(self, thread: SpdkThread) -> None:
+        """The array has no member left that may serve."""
+        self.record.state = RaidState.OFFLINE
+        run_flow(self._unregister(thread, clear_superblock=False))
+
+    async def _unregister(self, thread: SpdkThread, *, clear_superblock: bool) -> None:
+        await self.layer.unregister(thread, self.bdev)
+        await self.reactor.io_devices.unregister(thread, self.raid.raid1_device)
+        if clear_superblock:
+            await self._wipe_all(thread)
+        for number in self.slots.occupied():
+            self.slots.release(number)
+        self._forget()
+        thread.emit("raid.deleted")

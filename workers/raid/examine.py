@@ -1,0 +1,187 @@
+"""Looking at bdevs as they come: whose they are, and assembling the array from them. Service ``examine``.
+
+Mirrors ``raid_bdev_examine`` and ``raid_bdev_examine_sb``; all on the app thread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.bdev.bdev import Bdev, BdevChannel
+from workers.bdev.io import BLOCK_SIZE, BdevIo, IoStatus, IoType
+from workers.bdev.layer import BdevLayer, Descriptor
+from workers.errors import EIO, OK
+from workers.raid.configuration import Configuration
+from workers.raid.metadata import DATA_OFFSET, SUPERBLOCK_BLOCKS, Metadata
+from workers.raid.superblock import (
+    LEVEL_RAID1,
+    EntryState,
+    Superblock,
+    SuperblockError,
+    decode,
+)
+from workers.raid.uuids import bdev_uuid
+from workers.shared import SLOTS_MAX, RaidState, Slot
+from workers.thread import SpdkThread, Waiters
+
+if TYPE_CHECKING:
+    from workers.reactor import Reactor
+
+
+class Examine:
+    """Decides for each bdev that comes: member, returning member, or none of ours."""
+
+    def __init__(
+        self, reactor: Reactor, layer: BdevLayer, configuration: Configuration, metadata: Metadata
+    ) -> None:
+        self.reactor = reactor
+        self.layer = layer
+        self.configuration = configuration
+        self.metadata = metadata
+        self.record = configuration.record
+        # Members that were left behind and are back: rebuilt one after the other.
+        self.returning: list[int] = []
+        self._looking = 0
+        self._waiters = Waiters()
+
+    async def look_at(self, thread: SpdkThread, bdev: Bdev) -> None:
+        """Read a bdev's superblock and do what it asks for."""
+        self._looking += 1
+        if self._is_expected(bdev):
+            await self._join_expected(thread, bdev)
+        else:
+            _, found = await self.read(thread, bdev)
+            is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
+            if found is not None and is_free:
+                await self._decide(thread, bdev, found)
+        self._looking -= 1
+        if not self._looking:
+            self._waiters.wake()
+
+    async def idle(self) -> int:
+        """Await the end of everything that is being looked at (``bdev_wait_for_examine``)."""
+        while self._looking:
+            await self._waiters.wait()
+        return OK
+
+    async def read(self, thread: SpdkThread, bdev: Bdev) -> tuple[int, Superblock | None]:
+        """The superblock of a bdev, or None if it has none; with EIO, nobody knows."""
+        # Whoever has it claimed (an array being created) has it open already.
+        opened = self.layer.open(bdev, "examine", lambda _: None)
+        channel: BdevChannel | None = thread.get_io_channel(bdev)
+        data, status = b"", EIO
+        if channel is not None:
+            io = BdevIo(IoType.READ, 0, min(SUPERBLOCK_BLOCKS, bdev.record.num_blocks))
+            completion = await channel.submit(io)
+            if completion.status is IoStatus.ABORTED:
+                completion = await channel.submit_again(io)
+            if completion.status is IoStatus.SUCCESS:
+                data, status = completion.data, OK
+            thread.put_io_channel(channel)
+        if isinstance(opened, Descriptor):
+            self.layer.close(opened)
+        try:
+            return status, decode(data)
+        except SuperblockError:
+            return status, None
+
+    def _is_expected(self, bdev: Bdev) -> bool:
+        """Does an array that is being created wait for this one?"""
+        return (
+            self.record.state == RaidState.CONFIGURING
+            and self.metadata.superblock is None
+            and any(slot.expected == bdev.id + 1 and not slot.bdev for slot in self._slots())
+        )
+
+    async def _join_expected(self, thread: SpdkThread, bdev: Bdev) -> None:
+        for number, slot in enumerate(self._slots()):
+            if slot.expected == bdev.id + 1:
+                offset = DATA_OFFSET if self.record.has_superblock else 0
+                self.configuration.join(number, bdev.id, offset)
+        await self.configuration.configure(thread)
+
+    async def _decide(self, thread: SpdkThread, bdev: Bdev, found: Superblock) -> None:
+        record = self.record
+        if record.state == RaidState.OFFLINE or not _is_usable(found):
+            return
+        if record.state == RaidState.ABSENT:
+            self._assemble(thread, found)
+        own = self.metadata.superblock
+        if own is None or own.uuid != found.uuid:
+            return  # another array's member, or one without superblock is here
+        if (
+            found.seq_number > own.seq_number
+            and record.state == RaidState.CONFIGURING
+            and not self.configuration.is_configuring
+        ):
+            # What has been assembled so far is out of date.
+            self.configuration.dismiss(thread)
+            self._assemble(thread, found)
+            own = found
+        entry = own.entry_of(bdev_uuid(bdev.record.identity))
+        if entry is None:
+            return
+        if entry.state is not EntryState.CONFIGURED:
+            if record.state == RaidState.ONLINE:
+                self._queue(thread, bdev)
+        elif record.state == RaidState.CONFIGURING and not record.slots[entry.slot].bdev:
+            if bdev.record.num_blocks - entry.data_offset < own.raid_size:
+                return  # the device has become smaller
+            if self.configuration.join(entry.slot, bdev.id, entry.data_offset) == OK:
+                await self.configuration.configure(thread)
+
+    def _assemble(self, thread: SpdkThread, found: Superblock) -> None:
+        self.configuration.assemble(thread, found)
+        # Other members may have been looked at before there was an array to join.
+        for number in self.layer.bdevs:
+            self._again(thread, number)
+
+    def _again(self, thread: SpdkThread, number: int) -> None:
+        bdev = self.layer.bdevs[number]
+        if self.layer.is_ready(number):
+            self.layer.examine(thread, bdev)
+
+    def array_is_online(self, thread: SpdkThread) -> None:
+        """Members that were not CONFIGURED could do nothing before; now they can be rebuilt."""
+        self.returning.clear()
+        for number in self.layer.bdevs:
+            if not self.layer.claims[number]:
+                self._again(thread, number)
+
+    def _queue(self, thread: SpdkThread, bdev: Bdev) -> None:
+        if bdev.id not in self.returning:
+            self.returning.append(bdev.id)
+            thread.emit("raid.member_queued", bdev.id)
+        self.serve_returning(thread)
+
+    def serve_returning(self, thread: SpdkThread) -> None:
+        """Rebuild the next member that is back, when nothing else is being rebuilt."""
+        rebuild = self.reactor.services.rebuild
+        membership = self.reactor.services.membership
+        while self.returning and not rebuild.is_under_way and not membership.is_busy:
+            bdev = self.layer.bdevs[self.returning.pop(0)]
+            own = self.metadata.superblock
+            if own is None or self.record.state != RaidState.ONLINE:
+                return
+            entry = own.entry_of(bdev_uuid(bdev.record.identity))
+            if (
+                entry is not None
+                and not self.record.slots[entry.slot].bdev
+                and self.layer.is_ready(bdev.id)
+                and membership.raid.has_source()
+            ):
+                membership.rebuild_onto(thread, entry.slot, bdev.id, entry.data_offset)
+
+    def _slots(self) -> list[Slot]:
+        return self.configuration.raid.slots
+
+
+def _is_usable(found: Superblock) -> bool:
+    """Could this engine serve such an array at all?"""
+    return (
+        found.level == LEVEL_RAID1
+        and found.block_size == BLOCK_SIZE
+        and 2 <= found.num_base_bdevs <= SLOTS_MAX
+        and found.raid_size > 0
+        and sorted(entry.slot for entry in found.entries) == list(range(found.num_base_bdevs))
+    )

@@ -1,0 +1,208 @@
+"""The array's superblock in memory, and making it durable: service ``metadata``, on the app thread.
+
+Mirrors ``raid_bdev_write_superblock``. SPDK writes to all members at once and carries on whatever comes of it; here
+a change counts only when every member that is still CONFIGURED has it on its medium.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workers.bdev.io import BLOCK_SIZE, BdevIo, Completion, IoStatus, IoType
+from workers.errors import EIO, OK
+from workers.raid.superblock import Entry, EntryState, Superblock, encode
+from workers.raid.uuids import bdev_uuid
+from workers.shared import SLOTS_MAX
+from workers.thread import Future, SpdkThread, Waiters, run_flow
+
+if TYPE_CHECKING:
+    from workers.bdev.bdev import BdevChannel
+    from workers.raid.array import RaidBdev
+    from workers.reactor import Reactor
+
+SUPERBLOCK_BLOCKS = 2  # room for SLOTS_MAX entries
+DATA_OFFSET = 8  # blocks; SPDK has 1 MiB, which would be most of a disk as small as these
+WRITE_ATTEMPTS_MAX = 16
+WRITE_RETRY_US = 1_000
+
+
+class Metadata:
+    """What the members' superblocks say, or are about to say."""
+
+    def __init__(self, reactor: Reactor, raid: RaidBdev) -> None:
+        self.reactor = reactor
+        self.raid = raid
+        self.record = raid.record
+        self.superblock: Superblock | None = None
+        # A channel of each member on the app thread (``app_thread_ch``).
+        self.channels: list[BdevChannel | None] = [None] * SLOTS_MAX
+        self.is_durable = True
+        self._is_writing = False
+        self._waiters = Waiters()
+
+    # What it says.
+
+    def begin(self, superblock: Superblock) -> None:
+        """An array comes to be, new or from the disks."""
+        self.superblock = superblock
+        self.is_durable = False
+
+    def end(self) -> None:
+        """The array is gone."""
+        self.superblock = None
+
+    def state_of(self, slot: int) -> EntryState:
+        """What is said of the member in a slot."""
+        return self._entry(slot).state
+
+    def set_state(self, slot: int, state: EntryState) -> None:
+        """Say something else of a member; durable only after :meth:`write`."""
+        if self.superblock is not None and self._entry(slot).state != state:
+            self._replace(msgspec.structs.replace(self._entry(slot), state=state))
+
+    def set_member(self, slot: int, identity: int, data_offset: int, data_size: int) -> None:
+        """Another device is in the slot; it isn't CONFIGURED yet."""
+        if self.superblock is not None:
+            uuid = bdev_uuid(identity)
+            self._replace(Entry(uuid, data_offset, data_size, EntryState.MISSING, slot))
+
+    def set_size(self, raid_size: int) -> None:
+        """The array and the data of its members have grown; in blocks."""
+        if self.superblock is not None:
+            entries = tuple(
+                msgspec.structs.replace(entry, data_size=raid_size)
+                for entry in self.superblock.entries
+            )
+            self.superblock = msgspec.structs.replace(
+                self.superblock, raid_size=raid_size, entries=entries
+            )
+            self.is_durable = False
+
+    def _entry(self, slot: int) -> Entry:
+        assert self.superblock is not None, "the array has no superblock"
+        return next(entry for entry in self.superblock.entries if entry.slot == slot)
+
+    def _replace(self, changed: Entry) -> None:
+        assert self.superblock is not None, "the array has no superblock"
+        entries = tuple(
+            changed if entry.slot == changed.slot else entry for entry in self.superblock.entries
+        )
+        self.superblock = msgspec.structs.replace(self.superblock, entries=entries)
+        self.is_durable = False
+
+    # Making it durable.
+
+    async def write(self, thread: SpdkThread) -> int:
+        """Write what is said to every member it calls CONFIGURED; EIO: nobody could be written.
+
+        A member that can't be written is called FAILED, and the others are written again.
+        """
+        while self._is_writing:
+            await self._waiters.wait()
+        if self.superblock is None or self.is_durable:
+            return OK
+        self._is_writing = True
+        status = EIO
+        for attempt in range(WRITE_ATTEMPTS_MAX):
+            if attempt:
+                await self.reactor.sleep(thread.id, WRITE_RETRY_US)
+            if self.superblock is None or await self._write_once(thread):
+                status = OK
+                break
+        self._is_writing = False
+        self._waiters.wake()
+        return status
+
+    async def _write_once(self, thread: SpdkThread) -> bool:
+        """One sequence number after the other, until all whom it calls CONFIGURED have it."""
+        while True:
+            assert self.superblock is not None, "the array has no superblock"
+            seq_number = self.superblock.seq_number + 1
+            self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
+            self.is_durable = True  # unless something is said otherwise meanwhile
+            generations = [slot.generation for slot in self.raid.slots]
+            written, failed = await self._write_to_members(thread, encode(self.superblock))
+            if self.superblock is None:
+                return True
+            if written and not failed and self.is_durable:
+                thread.emit("raid.superblock_written", seq_number)
+                return True
+            self.is_durable = False
+            if not written:
+                return False
+            for number in failed:
+                if self.raid.slots[number].generation == generations[number]:
+                    self._give_up(thread, number)
+
+    async def _write_to_members(
+        self, thread: SpdkThread, data: bytes
+    ) -> tuple[list[int], list[int]]:
+        assert self.superblock is not None, "the array has no superblock"
+        blocks = -(-len(data) // BLOCK_SIZE)
+        io = BdevIo(IoType.WRITE, 0, blocks, data.ljust(blocks * BLOCK_SIZE, b"\0"), fua=True)
+        numbers = [
+            entry.slot
+            for entry in self.superblock.entries
+            if entry.state is EntryState.CONFIGURED and self.channels[entry.slot] is not None
+        ]
+        slots = self.raid.slots
+        targets = [number for number in numbers if slots[number].is_process_target]
+        others = [number for number in numbers if number not in targets]
+        written, failed = await self._write_to(thread, others, io)
+        if written:
+            # A rebuild's target comes last: were it the only one to know, the others could assemble without it.
+            more_written, more_failed = await self._write_to(thread, targets, io)
+            written, failed = written + more_written, failed + more_failed
+        return written, failed
+
+    async def _write_to(
+        self, thread: SpdkThread, numbers: list[int], io: BdevIo
+    ) -> tuple[list[int], list[int]]:
+        there = [number for number in numbers if self.channels[number] is not None]
+        under_way = [(number, self.start(thread, number, io)) for number in there]
+        written: list[int] = []
+        failed: list[int] = []
+        for number, ending in under_way:
+            completion: Completion = await ending
+            (written if completion.status is IoStatus.SUCCESS else failed).append(number)
+        return written, failed
+
+    def _give_up(self, thread: SpdkThread, number: int) -> None:
+        """The superblock couldn't be written to this member, but to another one."""
+        self.set_state(number, EntryState.FAILED)
+        slot = self.raid.slots[number]
+        if not slot.is_failed:
+            slot.is_failed = 1
+            thread.emit("raid.member_failed", number, self.raid.disk_in(slot))
+        thread.send(thread.id, "membership.drop_failed", number, slot.generation)
+
+    def start(self, thread: SpdkThread, number: int, io: BdevIo) -> Future:
+        """Send a member an I/O of the app thread's own; the future brings the completion."""
+        future = Future()
+        run_flow(self._submit(thread, number, io), future.resolve)
+        return future
+
+    async def _submit(self, thread: SpdkThread, number: int, io: BdevIo) -> Completion:
+        channel = self.channels[number]
+        assert channel is not None, f"slot {number} has no channel on the app thread"
+        held: BdevChannel = thread.get_io_channel(channel.device)
+        completion = await held.submit(io)
+        if completion.status is IoStatus.ABORTED:
+            completion = await held.submit_again(io)
+        thread.put_io_channel(held)
+        return completion
+
+    async def wipe(self, thread: SpdkThread, numbers: list[int]) -> None:
+        """Take the superblock off these members, so that nothing assembles the array again."""
+        blocks = SUPERBLOCK_BLOCKS
+        io = BdevIo(IoType.WRITE, 0, blocks, bytes(blocks * BLOCK_SIZE), fua=True)
+        for number in numbers:
+            if self.channels[number] is not None:
+                await self.start(thread, number, io)
+
+    async def flush(self, thread: SpdkThread, number: int) -> int:
+        """Flush a member's cache: before it is called CONFIGURED, what was copied must be on its medium."""
+        completion: Completion = await self.start(thread, number, BdevIo(IoType.FLUSH, 0, 1))
+        return OK if completion.status is IoStatus.SUCCESS else EIO

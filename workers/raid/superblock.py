@@ -1,0 +1,173 @@
+"""The superblock: SPDK's on-disk layout, byte for byte; reading and checking one. Mirrors ``bdev_raid_sb.c``.
+
+Little endian. A header of 256 bytes, then 64 bytes a base bdev. The CRC-32C covers the whole length, taken with
+its own field as zero. Only the codec is here; who writes one when is in ``metadata.py``.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+
+import msgspec
+from crc32c import crc32c
+
+SIGNATURE = b"SPDKRAID"
+VERSION_MAJOR, VERSION_MINOR = 1, 0
+LEVEL_RAID1 = 1
+LENGTH_MAX = 256 + 255 * 64
+NAME_BYTES = 64
+UUID_BYTES = 16
+
+# signature, version major and minor, length, crc, flags, uuid, name, raid size, block size, level, strip size,
+# state, sequence number, number of base bdevs, reserved, size of the base bdev array
+_HEADER = struct.Struct("<8sHHIII16s64sQIIIIQB118sB")
+# uuid, data offset, data size, state, flags, slot, reserved
+_ENTRY = struct.Struct("<16sQQIIB23s")
+_CRC_OFFSET = 16
+assert (_HEADER.size, _ENTRY.size) == (256, 64), "the superblock's layout has changed"
+
+
+class SuperblockError(Exception):
+    """These bytes are no superblock, in one sentence."""
+
+
+class EntryState(IntEnum):
+    """State of a member as the superblock knows it."""
+
+    MISSING = 0
+    CONFIGURED = 1
+    FAILED = 2
+    SPARE = 3
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A member: its UUID, where its data begins and how much it is (blocks), its state and slot."""
+
+    uuid: bytes
+    data_offset: int
+    data_size: int
+    state: EntryState
+    slot: int
+    flags: int = 0
+
+
+class Superblock(msgspec.Struct, frozen=True):
+    """What every member says about the array; sizes in blocks, ``block_size`` in bytes."""
+
+    uuid: bytes
+    name: str
+    raid_size: int
+    block_size: int
+    seq_number: int
+    num_base_bdevs: int
+    entries: tuple[Entry, ...]
+    level: int = LEVEL_RAID1
+    strip_size: int = 0
+    state: int = 0  # unused
+    flags: int = 0
+    version: tuple[int, int] = (VERSION_MAJOR, VERSION_MINOR)
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return _HEADER.size + _ENTRY.size * len(self.entries)
+
+    def entry_of(self, uuid: bytes) -> Entry | None:
+        """The entry of the member with this UUID."""
+        return next((entry for entry in self.entries if entry.uuid == uuid), None)
+
+
+def encode(superblock: Superblock) -> bytes:
+    """The bytes of a superblock, with its checksum."""
+    name = superblock.name.encode()
+    if len(name) >= NAME_BYTES:
+        raise ValueError(f"an array's name has at most {NAME_BYTES - 1} bytes")
+    header = _HEADER.pack(
+        SIGNATURE,
+        *superblock.version,
+        superblock.length,
+        0,
+        superblock.flags,
+        superblock.uuid,
+        name,
+        superblock.raid_size,
+        superblock.block_size,
+        superblock.level,
+        superblock.strip_size,
+        superblock.state,
+        superblock.seq_number,
+        superblock.num_base_bdevs,
+        b"",
+        len(superblock.entries),
+    )
+    entries = [
+        _ENTRY.pack(
+            entry.uuid,
+            entry.data_offset,
+            entry.data_size,
+            entry.state,
+            entry.flags,
+            entry.slot,
+            b"",
+        )
+        for entry in superblock.entries
+    ]
+    whole = bytearray(b"".join([header, *entries]))
+    struct.pack_into("<I", whole, _CRC_OFFSET, crc32c(bytes(whole)))
+    return bytes(whole)
+
+
+def decode(data: bytes) -> Superblock:
+    """Read the superblock at the beginning of these bytes; raises SuperblockError for whatever is none."""
+    if len(data) < _HEADER.size:
+        raise SuperblockError(f"{len(data)} bytes are too few for a superblock's header")
+    fields = _HEADER.unpack_from(data)
+    signature, major, minor, length, crc, flags, uuid, name = fields[:8]
+    raid_size, block_size, level, strip_size, state, seq_number, members, _, count = fields[8:]
+    if signature != SIGNATURE:
+        raise SuperblockError("the signature is not SPDKRAID")
+    if length != _HEADER.size + _ENTRY.size * count:
+        raise SuperblockError(f"a length of {length} bytes is wrong for {count} entries")
+    if length > len(data):
+        raise SuperblockError(f"{len(data)} bytes are too few for its length of {length}")
+    body = bytearray(data[:length])
+    struct.pack_into("<I", body, _CRC_OFFSET, 0)
+    computed = crc32c(bytes(body))
+    if computed != crc:
+        raise SuperblockError(f"the checksum is {crc:#010x} and should be {computed:#010x}")
+    if major != VERSION_MAJOR:
+        raise SuperblockError(f"version {major}.{minor} is not known, only {VERSION_MAJOR}.x is")
+    return Superblock(
+        uuid=uuid,
+        name=_text(name),
+        raid_size=raid_size,
+        block_size=block_size,
+        seq_number=seq_number,
+        num_base_bdevs=members,
+        entries=tuple(_entry(data, number, members) for number in range(count)),
+        level=level,
+        strip_size=strip_size,
+        state=state,
+        flags=flags,
+        version=(major, minor),
+    )
+
+
+def _entry(data: bytes, number: int, members: int) -> Entry:
+    uuid, offset, size, state, flags, slot, _ = _ENTRY.unpack_from(
+        data, _HEADER.size + number * _ENTRY.size
+    )
+    if state not in EntryState.__members__.values():
+        raise SuperblockError(f"entry {number} has the unknown state {state}")
+    # Used as an index later: SPDK took it from the disk unchecked once.
+    if slot >= members:
+        raise SuperblockError(f"entry {number} is for slot {slot} of {members}")
+    return Entry(uuid, offset, size, EntryState(state), slot, flags)
+
+
+def _text(name: bytes) -> str:
+    try:
+        return name.partition(b"\0")[0].decode()
+    except UnicodeDecodeError:
+        raise SuperblockError("the name is no UTF-8 text") from None

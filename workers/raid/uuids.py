@@ -1,0 +1,27 @@
+"""UUIDs of bdevs and arrays, made from small numbers: equal in every run of a seed, and over restarts."""
+
+from __future__ import annotations
+
+import struct
+
+_BDEV, _ARRAY = 0x4265, 0x5261
+
+
+def bdev_uuid(identity: int) -> bytes:
+    """16 bytes (RFC 9562, version 8) for the device with this identity."""
+    return _uuid(_BDEV, identity)
+
+
+def array_uuid(number: int) -> bytes:
+    """16 bytes for the array that was created as this one in order."""
+    return _uuid(_ARRAY, number)
+
+
+def _uuid(kind: int, number: int) -> bytes:
+    return struct.pack(">IHHHHI", 0x5D0C0000, kind, 0x8000, 0x8000, 0, number)
+
+
+def text(uuid: bytes) -> str:
+    """As 8-4-4-4-12 hex digits."""
+    digits = uuid.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
