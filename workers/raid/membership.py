@@ -158,6 +158,7 @@ class Membership:
         record = self.record
         slot = record.slots[number]
         disk = self.raid.disk_in(slot)
+        thread.emit("raid.removing_member", number, disk)
         lock = await self.bdev.quiesce(thread)
         # Not configured before the iteration: a channel born behind it must not take the member.
         slot.is_configured = 0

@@ -112,6 +112,7 @@ class Metadata:
                 status = OK
                 break
         self._is_writing = False
+        thread.emit("raid.superblock_ended", status)
         self._waiters.wake()
         return status
 
@@ -123,6 +124,7 @@ class Metadata:
             self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
             self.is_durable = True  # unless something is said otherwise meanwhile
             generations = [slot.generation for slot in self.raid.slots]
+            thread.emit("raid.superblock_writing", seq_number)
             written, failed = await self._write_to_members(thread, encode(self.superblock))
             if self.superblock is None:
                 return True
