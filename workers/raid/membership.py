@@ -155,36 +155,47 @@ class Membership:
         return number == self.record.process_slot or self.raid.sources_without(slot) == 0
 
     async def _take_out(self, thread: SpdkThread, number: int) -> int:
-        record = self.record
-        slot = record.slots[number]
-        disk = self.raid.disk_in(slot)
         lock = await self.bdev.quiesce(thread)
-        # Not configured before the iteration: a channel born behind it must not take the member.
-        slot.is_configured = 0
-        record.discovered -= 1
-        configured = sum(slot.is_configured for slot in self.raid.slots)
-        assert record.discovered == configured, "discovered members and configured slots differ"
-        status = OK
-        if self._is_serviceable():
-            # While no client I/O can run. The last one stays CONFIGURED: it is how the array comes back.
-            state = EntryState.FAILED if slot.is_failed else EntryState.MISSING
-            self.metadata.set_state(number, state)
-            status = await self.metadata.write(thread)
-        else:
-            thread.emit("raid.last_member_removed")
+        self.deconfigure(number)
+        status = await self.write_down_removal(thread, number)
         if status != OK:
             # After a restart the member would be taken for a good one, so nothing may be acknowledged any more.
             await thread.for_each_channel(self.bdev, "shut")
         await thread.for_each_channel(self.raid, "remove_member", number)
-        self.slots.release(number)
-        record.operational -= 1
         # Told before client I/O goes on: from the next write on the member is stale.
-        thread.emit("raid.member_removed", number, disk)
-        if status != OK and record.state == RaidState.ONLINE:
+        self.let_go(thread, number)
+        if status != OK and self.record.state == RaidState.ONLINE:
             thread.emit("raid.superblock_failed")
             self.reactor.services.configuration.go_offline(thread)
         await self.bdev.unquiesce_range(thread, lock)
         return status
+
+    def deconfigure(self, number: int) -> None:
+        """Before the channels are told: one born behind the iteration must not take the member."""
+        record = self.record
+        record.slots[number].is_configured = 0
+        record.discovered -= 1
+        configured = sum(slot.is_configured for slot in self.raid.slots)
+        assert record.discovered == configured, "discovered members and configured slots differ"
+
+    async def write_down_removal(self, thread: SpdkThread, number: int) -> int:
+        """Tell the others' superblocks that the member is gone, while no client I/O can run.
+
+        The last one stays CONFIGURED: it is how the array comes back.
+        """
+        if not self._is_serviceable():
+            thread.emit("raid.last_member_removed")
+            return OK
+        is_failed = self.record.slots[number].is_failed
+        self.metadata.set_state(number, EntryState.FAILED if is_failed else EntryState.MISSING)
+        return await self.metadata.write(thread)
+
+    def let_go(self, thread: SpdkThread, number: int) -> None:
+        """No channel has the member any more: empty its slot."""
+        disk = self.raid.disk_in(self.record.slots[number])
+        self.slots.release(number)
+        self.record.operational -= 1
+        thread.emit("raid.member_removed", number, disk)
 
     # Messages.
 
