@@ -74,12 +74,14 @@ class RaidBdev:
                 return False
             slot.is_failed = 1
             thread.emit("raid.member_failed", number, self.disk_in(slot))
+        return await self.report_failed(thread, number, generation)
+
+    async def report_failed(self, thread: SpdkThread, number: int, generation: int) -> bool:
+        """Have the app thread write the failure down and remove the member; False: nobody could be written."""
         if not self.record.has_superblock:
-            thread.send(APP_THREAD, "membership.fail_base_bdev", number, slot.generation)
+            thread.send(APP_THREAD, "membership.fail_base_bdev", number, generation)
             return True
-        status: int = await thread.call(
-            APP_THREAD, "membership.fail_base_bdev", number, slot.generation
-        )
+        status: int = await thread.call(APP_THREAD, "membership.fail_base_bdev", number, generation)
         return status == OK
 
     def disk_in(self, slot: Slot) -> int:
@@ -181,12 +183,16 @@ class RaidChannel(IoChannel):
         for slot in self.device.slots:
             self.data_offsets.append(slot.data_offset)
             channel = None
-            if slot.is_configured and not slot.is_process_target:
+            if self.may_use(slot):
                 channel = self.thread.get_io_channel(self.device.base_bdev(slot))
                 if channel is None:
                     return False
             self.base_channels.append(channel)
         return True
+
+    def may_use(self, slot: Slot) -> bool:
+        """Does a channel born now take the member in this slot?"""
+        return bool(slot.is_configured and not slot.is_process_target)
 
     def take_module_channel(self) -> bool:
         """Get raid1's own channel."""
@@ -194,10 +200,14 @@ class RaidChannel(IoChannel):
         return self.module_channel is not None
 
     def set_up_process(self) -> bool:
-        """Join the rebuild, if one is under way (``raid_bdev_ch_process_setup``)."""
-        record = self.device.record
-        if record.process_state == ProcessState.NONE or self.processed is not None:
+        """Join the rebuild, if one is under way."""
+        if self.device.record.process_state == ProcessState.NONE or self.processed is not None:
             return True
+        return self.join_process()
+
+    def join_process(self) -> bool:
+        """Build the twin, with a channel of the rebuild target (``raid_bdev_ch_process_setup``)."""
+        record = self.device.record
         slot = record.process_slot
         self.target_channel = self.thread.get_io_channel(self.device.base_bdev(record.slots[slot]))
         if self.target_channel is None:
