@@ -36,7 +36,8 @@ from chaos.schedule import (
     Stall,
     Step,
 )
-from chaos.scheduler import FairScheduler, RandomScheduler, Scheduler
+from chaos.scheduler import FairScheduler, Scheduler
+from chaos.strategies import scheduler_of
 from workers.bdev.disk import Disk
 from workers.bdev.io import BLOCK_SIZE
 from workers.nvmf.status import AdminOpcode
@@ -88,6 +89,7 @@ class Recorder:
     def took_outside(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
         self.steps += 1
+        self.model.steps = self.steps
         self.schedule.append(step)
         self.notes.append("")
         self.fingerprint.add(step, [])
@@ -108,6 +110,7 @@ class Recorder:
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
         self.steps += 1
+        self.model.steps = self.steps
         if step.__class__ is FireTimer:
             self.model.clock_us = step.deadline_us
         if self.model.stalled is not None and self.steps >= self.model.stalled[1]:
@@ -197,7 +200,8 @@ class Controller:
         generator = Generator(plan, recorder.model, stream.fork("generator"))
         recorder.generator = generator
         fair = FairScheduler()
-        chaotic = RandomScheduler(stream.fork("scheduler"), plan, recorder.model)
+        make_chaotic = scheduler_of(plan.strategies)
+        chaotic = make_chaotic(stream.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
         begin, bound = 0, SETTLE_STEPS_MAX
         now = 0
