@@ -48,7 +48,8 @@ from chaos.schedule import (
     Stall,
     Step,
 )
-from chaos.scheduler import FairScheduler, RandomScheduler, Scheduler
+from chaos.scheduler import FairScheduler, Scheduler
+from chaos.strategies import scheduler_of
 from workers.bdev.disk import Disk
 from workers.bdev.io import BLOCK_SIZE
 from workers.nvmf.status import AdminOpcode, NvmeStatus
@@ -102,6 +103,7 @@ class Recorder:
     def took_outside(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
         self.steps += 1
+        self.model.steps = self.steps
         self.schedule.append(step)
         self.notes.append("")
         self.fingerprint.add(step, [])
@@ -127,6 +129,7 @@ class Recorder:
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
         self.steps += 1
+        self.model.steps = self.steps
         if step.__class__ is FireTimer:
             self.model.clock_us = step.deadline_us
         if self.model.stalled is not None and self.steps >= self.model.stalled[1]:
@@ -236,7 +239,8 @@ class Controller:
         generator = Generator(plan, recorder.model, stream.fork("generator"))
         recorder.generator = generator
         fair = FairScheduler()
-        chaotic = RandomScheduler(stream.fork("scheduler"), plan, recorder.model)
+        make_chaotic = scheduler_of(plan.strategies)
+        chaotic = make_chaotic(stream.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
         begin, bound = 0, SETTLE_STEPS_MAX
         now = 0
