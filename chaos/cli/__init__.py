@@ -13,6 +13,7 @@ from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
+from chaos.cli.score import score_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
@@ -20,6 +21,7 @@ from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
+from chaos.scorecard import ScoreError
 from chaos.store import StoreError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
@@ -30,6 +32,7 @@ USER_ERRORS = (
     CodeError,
     DefectError,
     ExperimentError,
+    ScoreError,
     SegmentError,
     StoreError,
 )
@@ -50,6 +53,7 @@ def program() -> None:
 COMMANDS = (
     list_command,
     run_command,
+    score_command,
     replay_command,
     state_command,
     crash_points_command,
