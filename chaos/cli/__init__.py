@@ -9,6 +9,7 @@ import click
 
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
+from chaos.cli.check import check_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
@@ -21,6 +22,7 @@ from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.store import StoreError
+from chaos.stored import StoredError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 
@@ -31,6 +33,7 @@ USER_ERRORS = (
     DefectError,
     ExperimentError,
     SegmentError,
+    StoredError,
     StoreError,
 )
 
@@ -51,6 +54,7 @@ COMMANDS = (
     list_command,
     run_command,
     replay_command,
+    check_command,
     state_command,
     crash_points_command,
     superblock_group,
