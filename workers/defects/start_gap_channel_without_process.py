@@ -34,6 +34,7 @@ class RaidChannel(array.RaidChannel):
 
     def advance_process(self, offset: int) -> None:
         self.process_offset = offset
+        self.tell()
 
 
 class Membership(membership.Membership):
