@@ -44,6 +44,7 @@ class Rebuild:
 
     def begin(self, thread: SpdkThread, number: int) -> None:
         """Take the member in this slot as the rebuild's target, and start."""
+        assert self.raid.has_source(), "a rebuild begins without a member to copy from"
         self.is_under_way = True
         record = self.record
         slot = record.slots[number]
