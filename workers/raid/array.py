@@ -109,6 +109,10 @@ def is_in_sync(slot: Slot) -> bool:
     )
 
 
+def _mask(channels: list[BdevChannel | None]) -> int:
+    return sum(1 << slot for slot, channel in enumerate(channels) if channel is not None)
+
+
 class ProcessedChannel:
     """The twin for blocks already rebuilt: the same base channels plus the rebuild target."""
 
@@ -152,12 +156,25 @@ class RaidChannel(IoChannel):
         complete = (
             self.take_base_channels() and self.take_module_channel() and self.set_up_process()
         )
-        if not complete:
+        if complete:
+            self.tell()
+        else:
             self.give_back()
         return complete
 
     def destroy(self) -> None:
+        self.thread.emit("raid.channel_destroyed")
         self.give_back()
+
+    def tell(self) -> None:
+        """Say what this channel takes the array to be: its members as a bit mask of slots, and the rebuild."""
+        processed = self.processed
+        self.thread.emit(
+            "raid.channel",
+            _mask(self.base_channels),
+            self.process_offset,
+            -1 if processed is None else _mask(processed.base_channels),
+        )
 
     def take_base_channels(self) -> bool:
         """Get a channel of each member that may be used as one; the rebuild target may not."""
@@ -216,6 +233,7 @@ class RaidChannel(IoChannel):
         """The rebuild starts; a channel born since has joined it already."""
         if not self.set_up_process():
             return -1
+        self.tell()
         return 0
 
     def advance_process(self, offset: int) -> None:
@@ -223,6 +241,7 @@ class RaidChannel(IoChannel):
         assert self.processed is not None, f"{self} doesn't know the rebuild whose offset moves"
         assert offset >= self.process_offset, f"the rebuild offset of {self} goes back"
         self.process_offset = offset
+        self.tell()
 
     async def finish_process(self, number: int, status: int) -> None:
         """The rebuild is over: the target becomes a member of this channel, or leaves it."""
@@ -234,7 +253,9 @@ class RaidChannel(IoChannel):
         if status == 0:
             assert self.base_channels[number] is None, "the target's slot is taken on this channel"
             self.base_channels[number] = target
+            self.tell()
             return
+        self.tell()
         await self.flushed()
         self.thread.put_io_channel(target)
 
@@ -243,6 +264,7 @@ class RaidChannel(IoChannel):
         channel, self.base_channels[number] = self.base_channels[number], None
         if self.processed is not None:
             self.processed.base_channels[number] = None
+        self.tell()
         if channel is None:
             return
         # A flush is not covered by the array's quiesce, so one may still be under way here.

@@ -112,6 +112,7 @@ class Metadata:
                 status = OK
                 break
         self._is_writing = False
+        thread.emit("raid.superblock_ended", status)
         self._waiters.wake()
         return status
 
@@ -138,6 +139,7 @@ class Metadata:
         seq_number = self.superblock.seq_number + 1
         self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
         self.is_durable = True  # unless something is said otherwise meanwhile
+        thread.emit("raid.superblock_writing", seq_number)
         data = encode(self.superblock)
         blocks = -(-len(data) // BLOCK_SIZE)
         io = BdevIo(IoType.WRITE, 0, blocks, data.ljust(blocks * BLOCK_SIZE, b"\0"), fua=True)

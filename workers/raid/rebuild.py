@@ -184,6 +184,7 @@ class Rebuild:
         first = record.window_offset
         count = min(record.window_size, self.bdev.record.num_blocks - first)
         lock = await self.bdev.quiesce_range(thread, first, count)
+        thread.emit("rebuild.window_locked", first, first + count)
         if record.process_state == ProcessState.RUNNING:
             if await self.copy(channel, first, count):
                 await self.advance(thread, first + count)
