@@ -88,11 +88,12 @@ class Reactor:
         del self.threads[thread.id]
         self.block.globals.thread_mask &= ~(1 << thread.id)
 
-    def free_thread_id(self) -> int:
-        """The lowest id no thread has."""
+    def take_thread_id(self) -> int:
+        """The lowest id no thread has; it is taken, for one that is about to be born."""
         mask = self.block.globals.thread_mask
         for thread_id in range(FIRST_DYNAMIC_THREAD, THREADS_MAX):
             if not mask >> thread_id & 1:
+                self.block.globals.thread_mask |= 1 << thread_id
                 return thread_id
         raise AssertionError("no thread id is free")
 
