@@ -31,7 +31,7 @@ from workers.protocol import (
     Reply,
 )
 from workers.shared import THREADS_MAX, ControlBlock
-from workers.thread import Future, IoDevices, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, run_flow
 
 FIRST_POLL_GROUP_THREAD = 1
 FIRST_DYNAMIC_THREAD = 16
@@ -68,7 +68,7 @@ class Reactor:
         self._handlers: dict[str, Callable[..., Any]] = {}
         self.current_thread = -1
         self.outcome = Outcome([], [], [], [], [], [])
-        self.io_devices = IoDevices(self)
+        self.io_devices = classes.io_devices(self)
         if number == 0:
             self.add_thread(APP_THREAD, "app_thread")
         self.services: Services = build_services(self)
