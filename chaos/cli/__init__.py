@@ -9,6 +9,7 @@ import click
 
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
+from chaos.cli.check import check_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
@@ -23,6 +24,7 @@ from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.scorecard import ScoreError
 from chaos.store import StoreError
+from chaos.stored import StoredError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 
@@ -34,6 +36,7 @@ USER_ERRORS = (
     ExperimentError,
     ScoreError,
     SegmentError,
+    StoredError,
     StoreError,
 )
 
@@ -55,6 +58,7 @@ COMMANDS = (
     run_command,
     score_command,
     replay_command,
+    check_command,
     state_command,
     crash_points_command,
     superblock_group,
