@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import chaos.score
 from chaos.checkers import Finding, Verdict
 from chaos.estimates import gamma_quantile, quantile, share_of
 from chaos.interrupt import Interrupt
@@ -69,9 +70,7 @@ def found(defect: str, first_seed: int, schedules: int, check: str = "crash") ->
 
 
 def stopped(defect: str | None, first_seed: int, schedules: int, undecided: int = 0) -> Searched:
-    return Searched(
-        None, defect, first_seed, schedules, 100, schedules / 10, 0, [], undecided, False
-    )
+    return Searched(None, defect, first_seed, schedules, 100, schedules / 10, 0, [], undecided)
 
 
 def request_for(*defects: DefectSource, ranges: int = 10, jobs: int = 1, **changes) -> Request:
@@ -187,6 +186,27 @@ def test_search_without_decision_is_no_find():
     check = (f"{__name__}:be_undecided",)
     searched = run_search(search_of(None, 3, checks=check), lambda: False)
     assert (searched.undecided, searched.red, searched.finds) == (3, 0, [])
+
+
+def test_search_goes_on_where_the_tester_itself_breaks(monkeypatch):
+    resolve, broken = chaos.score.resolve, RANGE_SEEDS + 1
+
+    def break_once(experiment, seed):
+        assert seed != broken, "a tester's own"
+        return resolve(experiment, seed)
+
+    monkeypatch.setattr(chaos.score, "resolve", break_once)
+    searched = run_search(search_of(None, 3), lambda: False)
+    assert (searched.schedules, searched.red, searched.undecided) == (3, 0, 0)
+    (run,) = searched.broken
+    assert (run.search, run.seed, run.error) == (
+        "clean engine",
+        broken,
+        "AssertionError: a tester's own",
+    )
+    score = score_of([searched])
+    assert exit_code(score) == 70
+    assert any(f"seed {broken}: AssertionError" in text for text, _ in table_lines(score))
 
 
 def test_clean_search_goes_on_behind_a_red_run():
@@ -420,7 +440,8 @@ def test_all_defects_are_scored_when_none_is_named():
         (["--defects", f"all,{SEED_DEFECT}"], ["--defects all has every built-in one"]),
         (["--experiment", "nothing"], ["there is no experiment or suite 'nothing'"]),
         (["--experiment", "smoke"], ["smoke is a suite"]),
-        (["--strategy", "dreaming"], ["there is no strategy 'dreaming'"]),
+        (["--strategy", "dreaming"], ["dreaming", "a search strategy"]),
+        (["--strategy", "pct+"], ["a search strategy"]),
         (["--ranges", "0"], ["--ranges", "0"]),
         (["--seeds", "0"], ["--seeds", "0"]),
         (["--budget", "soon"], ["'soon' is not a duration"]),
