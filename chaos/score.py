@@ -197,7 +197,8 @@ def run_search(
         except (
             ANYTHING_RAISED
         ) as error:  # the edge: one broken run must not lose all other searches
-            broken.append(Broken(search.name, seed, f"{type(error).__name__}: {error}"))
+            sentence = str(error).partition("\n")[0]
+            broken.append(Broken(search.name, seed, f"{type(error).__name__}: {sentence}"))
             driver = SimDriver()
             seconds = clock() - begun
             continue
