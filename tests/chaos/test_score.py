@@ -203,7 +203,7 @@ def test_search_goes_on_where_the_tester_itself_breaks(monkeypatch):
     assert (run.search, run.seed, run.error) == (
         "clean engine",
         broken,
-        "AssertionError: a tester's own",
+        "RuntimeError: a tester's own",
     )
     score = score_of([searched])
     assert exit_code(score) == 70
