@@ -270,7 +270,8 @@ class Model:
             case "raid.configuring":
                 self.array_configuring = True
             case "raid.member_failed":
-                self._harm(args[1])
+                if args[1] >= 0:  # a broken target also tells this of a slot that is empty by now
+                    self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
                 self._removing(args[1])
