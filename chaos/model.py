@@ -70,6 +70,7 @@ class Model:
         self.is_recreating = False  # and will create it anew from them
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
+        self.served_threads: list[int] = []  # whose poll group has a channel of the namespace
         self.poll_groups: list[int] = []  # reactors
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
@@ -318,10 +319,15 @@ class Model:
                 self.poll_groups.append(event.thread - 1)
             case "nvmf.poll_group_destroyed":
                 self.poll_groups.remove(event.thread - 1)
+                if event.thread in self.served_threads:
+                    self.served_threads.remove(event.thread)
             case "nvmf.namespace_attached":
                 self.namespace_attached = True
             case "nvmf.namespace_detached":
                 self.namespace_attached = self.channels_missing = False
+                self.served_threads.clear()
+            case "nvmf.namespace_channel_created":
+                self.served_threads.append(event.thread)
             case "nvmf.namespace_channel_failed":
                 self.channels_missing = True
             case "nvmf.qpair_destroyed":
@@ -364,6 +370,7 @@ class Model:
         self.array_online = self.array_configuring = self.namespace_attached = False
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
+        self.served_threads.clear()
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:
