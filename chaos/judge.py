@@ -9,9 +9,18 @@ from chaos.controller import Execution
 from workers.errors import ANYTHING_RAISED
 
 
-def judge(execution: Execution, more_checks: tuple[Check, ...] = ()) -> list[Finding]:
-    """All findings of a run, the most severe verdict first."""
-    findings = [finding for check, _ in CHECKS.values() for finding in check(execution)]
+def judge(
+    execution: Execution,
+    more_checks: tuple[Check, ...] = (),
+    names: tuple[str, ...] = tuple(CHECKS),
+) -> list[Finding]:
+    """All findings of a run, the most severe verdict first; ``names`` are the built-in checks to ask."""
+    findings = [
+        finding
+        for name, (check, _) in CHECKS.items()
+        if name in names
+        for finding in check(execution)
+    ]
     for check in more_checks:
         findings += _ask(check, execution)
     return sorted(findings, key=lambda finding: SEVERITY.index(finding.verdict))

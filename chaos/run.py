@@ -13,6 +13,7 @@ import msgspec
 
 from chaos.capsule import Capsule, DriverName, Expected, capsule_defect
 from chaos.checkers import Check, Finding, Verdict
+from chaos.checkers.finding import DETERMINISM
 from chaos.code import embed_check, load_check
 from chaos.controller import Controller, DivergenceError, Execution
 from chaos.drivers.lockstep import LockstepDriver
@@ -24,7 +25,8 @@ from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
 from chaos.plan import resolve
 from chaos.reach import count_reach
-from chaos.store import IndexLine, Store, StoredResult
+from chaos.store import IndexLine, Store
+from chaos.stored import StoredResult
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
 from workers.protocol import DefectSource
@@ -179,7 +181,7 @@ class Runner:
             return None
         step = first_difference(first, second)
         return Finding(
-            check="determinism",
+            check=DETERMINISM,
             kind="difference",
             shape="two runs of one seed",
             summary=f"two runs of seed {head.seed} differ from step {step} on",

@@ -16,12 +16,11 @@ from pathlib import Path
 import msgspec
 
 from chaos.capsule import Capsule, write_capsule
-from chaos.checkers import Finding
 from chaos.controller import Execution
 from chaos.labels import Labels
+from chaos.stored import StoredResult, write_execution
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
-from workers.protocol import Crash
 
 KEPT_PER_SIGNATURE_MAX = 20
 README = """This directory is one failing run of raidstorm.
@@ -30,11 +29,13 @@ capsule.json   everything needed to run it again; give this file to somebody els
 history.jsonl  what hosts, operator and nemesis did, and what the target answered and told, in order:
                ["invoked", step, [what, op, ...]], ["completed", step, op, status, value, data per block],
                ["happened", step, [event, thread, [numbers]]]; trace.log has the same in words
+execution.json what else a judge needs: disks and references at the end, how the run ended
 result.json    verdict, findings and story
 trace.log      a line per step, a column per actor
 workers/       in realtime: the step records of each reactor
 
 Replay it: {replay}
+"raidstorm check" with this directory judges it again and runs nothing.
 """
 
 
@@ -55,24 +56,6 @@ class IndexLine(msgspec.Struct, frozen=True):
     fingerprint: str
     signature: str
     run_dir: str
-
-
-class StoredResult(msgspec.Struct, frozen=True):
-    """result.json."""
-
-    experiment: str
-    driver: str
-    seed: int
-    code: int
-    verdict: str
-    defects: list[str]
-    steps: int
-    fingerprint: str
-    findings: list[Finding]
-    story: list[str]
-    reach: dict[str, int]
-    crash: Crash | None
-    replay: str
 
 
 class Store:
@@ -158,9 +141,7 @@ class Store:
         write_capsule(path / "capsule.json", capsule)
         teller = Storyteller(execution, labels)
         encode = msgspec.json.encode
-        (path / "history.jsonl").write_bytes(
-            b"".join(encode(entry) + b"\n" for entry in execution.history)
-        )
+        write_execution(path, execution)
         (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
         (path / "trace.log").write_text(
             "\n".join(trace_lines(execution, teller, result.findings)) + "\n"

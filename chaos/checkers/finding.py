@@ -6,6 +6,8 @@ from enum import IntEnum
 
 import msgspec
 
+DETERMINISM = "determinism"  # found by running a seed twice, not by a check of one execution
+
 
 class Verdict(IntEnum):
     """How a run ended; the number is the exit code."""

@@ -9,10 +9,12 @@ import click
 
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
+from chaos.cli.check import check_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
+from chaos.cli.score import score_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
@@ -20,7 +22,9 @@ from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
+from chaos.scorecard import ScoreError
 from chaos.store import StoreError
+from chaos.stored import StoredError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 
@@ -30,7 +34,9 @@ USER_ERRORS = (
     CodeError,
     DefectError,
     ExperimentError,
+    ScoreError,
     SegmentError,
+    StoredError,
     StoreError,
 )
 
@@ -50,7 +56,9 @@ def program() -> None:
 COMMANDS = (
     list_command,
     run_command,
+    score_command,
     replay_command,
+    check_command,
     state_command,
     crash_points_command,
     superblock_group,
