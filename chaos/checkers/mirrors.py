@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
-from chaos.checkers.register import Reader, Registers, any_power_loss
+from chaos.checkers.register import Reader, any_power_loss
+from chaos.checkers.registers import Registers
 from chaos.controller import Execution
 from chaos.history import Compared, Happened
 from chaos.payload import NEVER_WRITTEN
