@@ -118,7 +118,8 @@ class Storyteller:
         if told:
             told += self._between(told[0][0], finding.step, finding.ops)
         told += [line for line in self._background(finding.step) if line not in told]
-        return [*_in_order(told), f"step {finding.step}: {finding.summary}"]
+        waits = [f"  {line}" for line in finding.waits]
+        return [*_in_order(told), f"step {finding.step}: {finding.summary}", *waits]
 
     def _crash(self, finding: Finding) -> list[str]:
         crash = self.execution.crash

@@ -50,6 +50,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     verdict: Verdict
     ops: list[int] = []
+    waits: tuple[str, ...] = ()  # what is stuck, and under it what it waits for: a line each
 
     @property
     def signature(self) -> str:
