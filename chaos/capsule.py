@@ -19,7 +19,7 @@ from workers.protocol import DefectSource
 
 DriverName = Literal["sim", "lockstep", "realtime"]
 FORMAT = "raidstorm capsule"
-FORMAT_VERSION = 2  # 2: plans with superblocks, restarts as steps
+FORMAT_VERSION = 3  # 2: plans with superblocks, restarts as steps; 3: search strategies
 CAPSULE_BYTES_MAX = 512 * 1024 * 1024
 
 

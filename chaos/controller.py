@@ -15,14 +15,26 @@ from chaos.agenda import Agenda
 from chaos.drivers.base import Counts, SteppingDriver
 from chaos.experiment import RUN_PERMILLE
 from chaos.generator import Generator, Phase
-from chaos.history import Completed, Crashed, Fingerprint, Happened, History, Invoked, Unheard
+from chaos.history import (
+    NOT_LOOKED,
+    Completed,
+    Crashed,
+    Fingerprint,
+    Happened,
+    History,
+    Invoked,
+    Unheard,
+)
 from chaos.messages import message_of, nemesis_message
 from chaos.model import Model
+from chaos.observer import Observer
 from chaos.payload import decode
 from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import (
+    CHANGING,
     Admin,
+    Changing,
     Deliver,
     EngineStep,
     FinishIo,
@@ -36,10 +48,11 @@ from chaos.schedule import (
     Stall,
     Step,
 )
-from chaos.scheduler import FairScheduler, RandomScheduler, Scheduler
+from chaos.scheduler import FairScheduler, Scheduler
+from chaos.strategies import scheduler_of
 from workers.bdev.disk import Disk
 from workers.bdev.io import BLOCK_SIZE
-from workers.nvmf.status import AdminOpcode
+from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Crash, DefectSource, Event, Outcome, WaitRow
 from workers.reactor import StepNotPossibleError
 
@@ -85,10 +98,13 @@ class Recorder:
         self.generator: Generator | None = None
         self._reads: dict[int, Read] = {}
         self._events: dict[int, Admin] = {}  # asynchronous event requests
+        self._changes: dict[int, Changing] = {}
+        self.observer: Observer | None = None
 
     def took_outside(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
         self.steps += 1
+        self.model.steps = self.steps
         self.schedule.append(step)
         self.notes.append("")
         self.fingerprint.add(step, [])
@@ -97,11 +113,16 @@ class Recorder:
             self._reads[step.op] = step
         elif step.__class__ is Admin and step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
             self._events[step.op] = step
+        elif isinstance(step, CHANGING):
+            self._changes[step.op] = step
         self.model.took(step)
+        if step.__class__ is Inject:
+            self._look(step, [])
         if step.__class__ is Stall:
             self.model.stalled = (step.reactor, self.steps + step.length)
         elif isinstance(step, (Kill, PowerLoss)):
             self._reads.clear()
+            self._changes.clear()
             self.model.target_restarted(step.clones)
         if self.generator is not None:
             self.generator.took(step)
@@ -109,6 +130,7 @@ class Recorder:
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
         self.steps += 1
+        self.model.steps = self.steps
         if step.__class__ is FireTimer:
             self.model.clock_us = step.deadline_us
         if self.model.stalled is not None and self.steps >= self.model.stalled[1]:
@@ -116,11 +138,16 @@ class Recorder:
         self.schedule.append(step)
         self.notes.append(outcome.note)
         if outcome.events or outcome.replies or outcome.crash is not None:
-            self.fingerprint.add(step, self.observe(outcome))
+            self.fingerprint.add(step, self.observe(outcome, step))
         else:
             self.fingerprint.add(step, [])
+            self._look(step, outcome.events)
 
-    def observe(self, outcome: Outcome) -> list[Any]:
+    def _look(self, step: Step, events: list[Event]) -> None:
+        if self.observer is not None:
+            self.history += self.observer.look(self.steps, step, events)
+
+    def observe(self, outcome: Outcome, step: EngineStep | None = None) -> list[Any]:
         """Take in what a step showed; returns it in the form the fingerprint hashes."""
         shown: list[Any] = []
         for event in outcome.events:
@@ -129,6 +156,8 @@ class Recorder:
             if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
                 self.generator.connection_ended(event.args[0])
             shown.append(event)
+        if step is not None:
+            self._look(step, outcome.events)
         for reply in outcome.replies:
             if reply.receiver in self.model.lost_connections:
                 unheard = Unheard(self.steps, reply.token)
@@ -137,20 +166,32 @@ class Recorder:
                 continue
             read = self._reads.pop(reply.token, None)
             values = decode(reply.data, read.slba) if read is not None else []
-            completed = Completed(self.steps, reply.token, int(reply.status), reply.value, values)
+            change = self._changes.pop(reply.token, None)
+            copies = NOT_LOOKED
+            if change is not None and reply.status == NvmeStatus.SUCCESS and self.observer:
+                copies = self.observer.copies(change)
+            completed = Completed(
+                self.steps, reply.token, int(reply.status), reply.value, values, copies
+            )
             self.history.append(completed)
             shown.append(completed)
-            step = self.model.answered(reply.token, reply.status) or self._events.pop(
+            answered = self.model.answered(reply.token, reply.status) or self._events.pop(
                 reply.token, None
             )
-            if step is not None and self.generator is not None:
-                self.generator.answered(step, reply.status, reply.value)
+            if answered is not None and self.generator is not None:
+                self.generator.answered(answered, reply.status, reply.value)
         if outcome.crash is not None:
             # Reactors that run free may crash one after the other; the first is the finding.
             self.crash = self.crash or outcome.crash
             self.history.append(Crashed(self.steps, outcome.crash))
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
         return shown
+
+    def restarted(self) -> None:
+        """A new target has begun, on what the end of the old one has left of the disks."""
+        if self.observer is not None:
+            self.observer.restarted()
+            self.history += self.observer.disks_changed(self.steps)
 
     def tell(self, events: list[Event]) -> None:
         """What happened without the target knowing of it."""
@@ -197,6 +238,7 @@ class Controller:
         self.recorder = Recorder(plan)
         self.agenda = Agenda()
         driver.start(plan.layout, defects)
+        self.recorder.observer = Observer(plan, driver.disks, driver.block)
 
     def explore(self, seed: int) -> Execution:
         """A new run, with every choice from the seed."""
@@ -205,7 +247,8 @@ class Controller:
         generator = Generator(plan, recorder.model, stream.fork("generator"))
         recorder.generator = generator
         fair = FairScheduler()
-        chaotic = RandomScheduler(stream.fork("scheduler"), plan, recorder.model)
+        make_chaotic = scheduler_of(plan.strategies)
+        chaotic = make_chaotic(stream.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
         begin, bound = 0, SETTLE_STEPS_MAX
         now = 0
@@ -283,6 +326,7 @@ class Controller:
             self.recorder.tell(end_target(step, self.driver.disks))
             self.agenda.clear()
             self.driver.restart()
+            self.recorder.restarted()
 
     def _execution(
         self, generator: Generator | None, *, bound_hit: bool, done: bool = False

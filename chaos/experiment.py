@@ -12,6 +12,7 @@ import msgspec
 
 from chaos.faults import FaultName
 from chaos.reach_names import REACH_NAMES
+from chaos.strategy_names import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from workers.shared import REACTORS_MAX, SLOTS_MAX
 
 Range = int | tuple[int, int]
@@ -108,6 +109,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     repair_delay: Range = (0, 60)
     faults: tuple[Fault, ...] = ()
     operations: tuple[Operation, ...] = ()
+    strategies: tuple[str, ...] = (DEFAULT_SCHEDULER,)
     pairs: Range = 0
     absent_share: int = 0
     silent_share: int = 100
@@ -185,6 +187,7 @@ def validate(experiment: Experiment) -> Experiment:
     for planned in wanted:
         _check_bounds(experiment, f"{planned.kind} count", planned.count, 0, 1_000)
         _check_bounds(experiment, f"{planned.kind} between", planned.between, 0, RUN_PERMILLE)
+    _check_strategies(experiment)
     for name, wanted_count in experiment.reach.items():
         if name not in REACH_NAMES or wanted_count < 1:
             raise ExperimentError(
@@ -207,6 +210,16 @@ def validate(experiment: Experiment) -> Experiment:
             f"experiment {experiment.name}: blocks_per_io is larger than the array can be"
         )
     return experiment
+
+
+def _check_strategies(experiment: Experiment) -> None:
+    unknown = [name for name in experiment.strategies if name not in STRATEGY_NAMES]
+    if unknown or not experiment.strategies:
+        what = f"{unknown[0]!r} is not" if unknown else "an empty list does not name"
+        raise ExperimentError(
+            f"experiment {experiment.name}: {what} a search strategy; "
+            f"these are: {', '.join(STRATEGY_NAMES)}"
+        )
 
 
 def _check_bounds(experiment: Experiment, field: str, value: Range, low: int, high: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from enum import IntFlag
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from chaos.schedule import OutsideStep, Step
 from workers.protocol import Crash, Event
 
 FINGERPRINT_BATCH = 256
+NOT_LOOKED = -1
 
 
 class Invoked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="invoked"):
@@ -28,6 +30,9 @@ class Completed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="com
     status: int
     value: int
     values: list[int]
+    copies: int = (
+        NOT_LOOKED  # bit mask of the disks that hold all blocks of a change just acknowledged
+    )
 
 
 class Happened(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="happened"):
@@ -51,7 +56,52 @@ class Unheard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="unhea
     op: int
 
 
-Entry = Invoked | Completed | Unheard | Happened | Crashed
+class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="seen"):
+    """The array's shared record has changed; ``slots``: a mask of SlotFlag for each slot."""
+
+    number: int
+    state: int
+    discovered: int
+    operational: int
+    process_state: int
+    process_slot: int
+    slots: list[int]
+
+
+class SlotFlag(IntFlag):
+    """What is set in a slot of the shared record."""
+
+    OCCUPIED = 1
+    CONFIGURED = 2
+    PROCESS_TARGET = 4
+    FAILED = 8
+    REMOVE_SCHEDULED = 16
+
+
+class Written(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="written"):
+    """The block of a disk where superblocks are has changed.
+
+    ``sequence`` is -1 where no superblock can be read, ``array`` the number its UUID is made of; ``configured`` a
+    bit mask of the disks it calls CONFIGURED.
+    """
+
+    number: int
+    disk: int
+    by_target: bool  # not by hands outside
+    sequence: int
+    array: int
+    configured: int
+    blank: bool
+
+
+class Compared(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compared"):
+    """What each disk holds, block by block (see payload.py), as an array came online or a rebuild ended."""
+
+    number: int
+    blocks: list[list[int]]
+
+
+Entry = Invoked | Completed | Unheard | Happened | Crashed | Seen | Written | Compared
 History = list[Entry]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaos.anchors import Anchors
 from chaos.faults import FAULTS
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -74,6 +75,8 @@ class Model:
         self.rebuilds_started = 0
         self.stalled: tuple[int, int] | None = None  # reactor, and the step until which
         self.clock_us = 0
+        self.steps = 0  # taken so far
+        self.anchors = Anchors(plan.planned)
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
@@ -110,6 +113,10 @@ class Model:
 
     # What the tester did.
 
+    def tell(self, event: str) -> None:
+        """Something has happened that planned things may be anchored to."""
+        self.anchors.told(event, self.steps)
+
     def took(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
         match step:
@@ -127,6 +134,7 @@ class Model:
                 self._injected(step)
                 return
             case Operate():
+                self.tell(step.method)
                 if step.method == "bdev_raid_remove_base_bdev" and self._is_member(step.args[0]):
                     self._removing(self.disk_of(step.args[0]))
                 elif step.method == "bdev_raid_delete" and step.args[0]:
@@ -243,6 +251,7 @@ class Model:
 
     def happened(self, event: Event) -> None:
         """The engine told something."""
+        self.tell(event.name)
         args = event.args
         match event.name:
             case "raid.created" | "raid.assembled":

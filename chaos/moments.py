@@ -1,16 +1,18 @@
-"""When planned things are due: at a point of the run, or at a point of a rebuild's progress."""
+"""When planned things are due: at a point of the run or of a rebuild's progress, or after an event."""
 
 from __future__ import annotations
 
 from chaos.experiment import RUN_PERMILLE
 from chaos.model import Model
-from chaos.plan import Planned
+from chaos.planned import Planned
 
 
 def is_due(planned: Planned, now_permille: int, model: Model) -> bool:
     """Has the moment come? ``now_permille`` is how much of the chaos phase is over."""
     if planned.anchor == "run":
         return now_permille >= planned.moment
+    if planned.anchor == "event":
+        return model.anchors.has_come(planned, model.steps)
     rebuild = model.rebuild
     if rebuild is None:
         return False

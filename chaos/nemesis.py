@@ -14,7 +14,8 @@ from chaos.faults import (
 )
 from chaos.model import DiskView, Model, is_sound
 from chaos.moments import is_due
-from chaos.plan import Plan, Planned
+from chaos.plan import Plan
+from chaos.planned import Planned
 from chaos.prng import Stream
 from chaos.schedule import Impair, Inject, Kill, Operate, PowerLoss, Stall
 from chaos.workload import Host
@@ -68,6 +69,7 @@ class Nemesis:
                 step = self._fault(planned, now_permille)
                 if step is not None:
                     self.waiting.remove(planned)
+                    self.model.tell(planned.kind)
                     return step
                 # The budget doesn't allow it now, or it isn't applicable; perhaps later.
         return None

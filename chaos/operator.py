@@ -108,6 +108,7 @@ class Operator:
                     step = self._planned(planned.kind)
                     if step is not None:
                         self.waiting.remove(planned)
+                        self.model.tell(planned.kind)
                         return step
         if self.busy:
             return None

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.experiment import RUN_PERMILLE, Anchor, Experiment, Fault, Operation, Range, pair
+from chaos.experiment import RUN_PERMILLE, Experiment, Fault, Operation, Range, pair
 from chaos.faults import SILENT_FAULTS
+from chaos.planned import Planned
 from chaos.prng import Stream
+from chaos.strategies import draw_strategies, shapes_of
+from chaos.strategy_names import DEFAULT_SCHEDULER
 from workers.bdev.stack import Stack
 from workers.protocol import Layout
 from workers.raid.metadata import DATA_OFFSET
 
 PAIR_PERMILLE_MAX = 8
-
-
-class Planned(msgspec.Struct, frozen=True):
-    """One planned fault or operation: ``moment`` in thousandths of the run or of a rebuild's progress."""
-
-    kind: str
-    anchor: Anchor
-    moment: int
-    occurrence: int  # for a rebuild: in which one, counted from 1
-    lasting: int
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -55,6 +48,9 @@ class Plan(msgspec.Struct, frozen=True):
     disk_latency_us: tuple[int, int]
     repair_delay: tuple[int, int]
     planned: tuple[Planned, ...]
+    strategies: tuple[
+        str, ...
+    ]  # a scheduler, and what else it searches with; see chaos/strategies/
 
     @property
     def data_offset(self) -> int:
@@ -74,6 +70,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
     def draw(value: Range) -> int:
         return stream.between(*pair(value))
 
+    strategies = draw_strategies(experiment.strategies, Stream(seed).fork("strategies"))
     blocks = draw(experiment.blocks)
     members = draw(experiment.members)
     reactors = draw(experiment.reactors)
@@ -122,7 +119,8 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         milliseconds=draw(experiment.milliseconds),
         disk_latency_us=pair(experiment.disk_latency_us),
         repair_delay=pair(experiment.repair_delay),
-        planned=tuple(_draw_planned(experiment, stream)),
+        planned=tuple(_shape(strategies, _draw_planned(experiment, stream), experiment, seed)),
+        strategies=strategies,
     )
 
 
@@ -166,6 +164,16 @@ def _draw_planned(experiment: Experiment, stream: Stream) -> list[Planned]:
     return planned
 
 
+def _shape(
+    strategies: tuple[str, ...], planned: list[Planned], experiment: Experiment, seed: int
+) -> list[Planned]:
+    """What the strategies make of what is planned; from a stream of their own, so that all else stays as it is."""
+    stream = Stream(seed).fork("shape")
+    for shape in shapes_of(strategies):
+        planned = shape(planned, experiment, stream)
+    return planned
+
+
 def _plan_one(kind: Fault | Operation, stream: Stream, moment: int) -> Planned:
     return Planned(
         kind=kind.kind,
@@ -196,4 +204,5 @@ def fits(experiment: Experiment, plan: Plan) -> bool:
         and within(plan.io_queues, experiment.io_queues)
         and within(plan.queue_depth, experiment.queue_depth)
         and 1 <= plan.poll_groups_at_start <= layout.reactors
+        and all(name in (*experiment.strategies, DEFAULT_SCHEDULER) for name in plan.strategies)
     )

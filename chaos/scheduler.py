@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chaos.agenda import Agenda
-from chaos.generator import Generator
-from chaos.model import Model
-from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import EngineStep, FireTimer, Step
+
+if TYPE_CHECKING:
+    from chaos.generator import Generator
+    from chaos.model import Model
+    from chaos.plan import Plan
 
 TIMER_WAITS_MAX = 64  # steps
 NEAR_US = 10_000
@@ -26,7 +28,8 @@ class RandomScheduler:
     """Each engine step alike; a step from outside in a drawn share (percent) of the turns.
 
     Time passes in a drawn share of the turns in which a timer was chosen. A reactor that the nemesis has
-    stopped takes no step while others can.
+    stopped takes no step while others can. What is anchored to an event is asked for when it is due, not when a
+    turn of the outside's comes. Other strategies choose otherwise among the engine's steps.
     """
 
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
@@ -38,26 +41,37 @@ class RandomScheduler:
     def next_step(self, agenda: Agenda, generator: Generator, now_permille: int) -> Step | None:
         draw = self._draw
         choices = agenda.choices
-        if not choices or draw() < self._outside:
+        is_due = self._model.steps >= self._model.anchors.next_due
+        if is_due:
+            self._model.anchors.asked()
+        if not choices or draw() < self._outside or is_due:
             step = generator.next_step(now_permille)
             if step is not None:
                 return step
             if not choices:
                 return None
-        index = int(draw() * len(choices))
-        chosen = choices[index]
+        chosen = self._choose(choices)
         if chosen.__class__ is FireTimer and not self._lets_time_pass(chosen.deadline_us):
-            if len(choices) == 1:
-                # Nothing moves but time; whoever can do something from outside comes first.
-                step = generator.next_step(now_permille)
-                if step is not None:
-                    return step
-            else:
-                # Only one timer is possible at a time: another choice is none.
-                chosen = choices[(index + 1 + int(draw() * (len(choices) - 1))) % len(choices)]
+            # Only one timer is possible at a time: another choice is none.
+            chosen = self._choose_instead(chosen, choices) if len(choices) > 1 else None
+        if chosen is None:
+            # Nothing moves but time, or what is held back; whoever can do something from outside comes first.
+            step = generator.next_step(now_permille)
+            if step is not None:
+                return step
+            chosen = choices[0]
         if self._model.stalled is not None:
             return self._avoid(self._model.stalled[0], chosen, choices)
         return chosen
+
+    def _choose(self, choices: list[EngineStep]) -> EngineStep | None:
+        """One of the choices; None: rather one from outside."""
+        return choices[int(self._draw() * len(choices))]
+
+    def _choose_instead(self, passed: EngineStep, choices: list[EngineStep]) -> EngineStep | None:
+        """Another one; there is one."""
+        others = len(choices) - 1
+        return choices[(choices.index(passed) + 1 + int(self._draw() * others)) % len(choices)]
 
     def _lets_time_pass(self, deadline_us: int) -> bool:
         """Near deadlines come by themselves; far ones, such as a keep-alive's, only now and then."""

@@ -22,6 +22,7 @@ from chaos.schedule import (
     Write,
     WriteZeroes,
 )
+from chaos.strategies import place_of
 from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 
 PLACE_ATTEMPTS = 4
@@ -51,6 +52,7 @@ class Host:
         self.plan = plan
         self.model = model
         self.stream = stream
+        self._strategic_place = place_of(plan.strategies)
         self.state = HostState.DOWN
         self.is_slow = False
         self.ios_left = 0
@@ -190,14 +192,22 @@ class Host:
         if stream.chance(plan.flush_share, 100):
             return Flush(model.new_op(), self.number, connection, thread)
         blocks = stream.between(1, plan.blocks_per_io_max)
-        slba = stream.below(model.blocks - blocks + 1)
+        slba = self._place(blocks)
         if not stream.chance(plan.read_share, 100):
             # Hosts don't change blocks that a change is still out for: then any order would be right.
             for _ in range(PLACE_ATTEMPTS):
                 if not model.is_being_written(slba, blocks):
                     return self._change(connection, thread, slba, blocks)
-                slba = stream.below(model.blocks - blocks + 1)
+                slba = self._place(blocks)
         return Read(model.new_op(), self.number, connection, thread, slba, blocks)
+
+    def _place(self, blocks: int) -> int:
+        """Where an I/O goes: anywhere, or where the plan's strategy wants it."""
+        if self._strategic_place is not None:
+            slba = self._strategic_place(self.stream, self.model, blocks)
+            if slba is not None:
+                return slba
+        return self.stream.below(self.model.blocks - blocks + 1)
 
     def _change(self, connection: int, thread: int, slba: int, blocks: int) -> HostStep:
         stream, plan, op = self.stream, self.plan, self.model.new_op()

@@ -4,6 +4,7 @@ from typing import get_args
 
 from chaos.experiment import Experiment, Fault, Operation, OperationKind
 from chaos.faults import FaultName
+from chaos.strategy_names import STRATEGY_NAMES
 
 ONCE = ("target_kill", "power_loss", "disk_grow")
 IN_REBUILDS: tuple[FaultName, ...] = (
@@ -51,8 +52,7 @@ SWARM = Experiment(
     passthru_share=30,
     grow_blocks=(0, 24),
     repair_delay=(0, 120),
-    pairs=(0, 2),
-    absent_share=50,
+    strategies=STRATEGY_NAMES,
     silent_share=16,  # they blind the checks to the blocks they hit
     faults=(
         *(

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chaos.checkers.affinity import check_affinity
 from chaos.checkers.availability import check_availability
+from chaos.checkers.channels import check_channels
+from chaos.checkers.copies import check_copies
 from chaos.checkers.crash import check_crash
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.liveness import check_liveness
 from chaos.checkers.mirrors import check_mirrors
+from chaos.checkers.protocol import check_protocol
+from chaos.checkers.quiesce import check_quiesce
+from chaos.checkers.recovery import check_recovery
 from chaos.checkers.references import check_references
 from chaos.checkers.register import check_register
+from chaos.checkers.states import check_states
+from chaos.checkers.superblock import check_superblock
 from chaos.controller import Execution
 
 Check = Callable[[Execution], list[Finding]]
@@ -19,7 +27,24 @@ Check = Callable[[Execution], list[Finding]]
 CHECKS: dict[str, tuple[Check, str]] = {
     "crash": (check_crash, "no assertion or exception in the target"),
     "register": (check_register, "no read returns lost, stale, torn, misdirected or foreign data"),
-    "mirrors": (check_mirrors, "members in sync hold the same acknowledged data at the end"),
+    "mirrors": (
+        check_mirrors,
+        "members in sync hold the same acknowledged data after each rebuild and at the end",
+    ),
+    "recovery": (
+        check_recovery,
+        "an array comes back with members that hold all acknowledged data",
+    ),
+    "copies": (check_copies, "what is acknowledged is on every member that may be read"),
+    "superblock": (
+        check_superblock,
+        "superblocks go forward and call nobody CONFIGURED who lacks acknowledged data",
+    ),
+    "channels": (check_channels, "all channels agree with the array after each iteration"),
+    "quiesce": (check_quiesce, "no client I/O is in flight in blocks that are quiesced"),
+    "states": (check_states, "the array's states and counters fit together"),
+    "protocol": (check_protocol, "each command is answered once, with a status it can have"),
+    "affinity": (check_affinity, "nothing is touched outside its thread"),
     "availability": (check_availability, "no I/O fails while a member with all data works"),
     "liveness": (check_liveness, "everything begun finishes after healing"),
     "references": (

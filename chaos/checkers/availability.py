@@ -8,7 +8,7 @@ is nothing to use.
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.mirrors import Members
+from chaos.checkers.members import Members
 from chaos.controller import Execution
 from chaos.history import Completed, Invoked
 from chaos.schedule import IO, Changing, Flush, Read

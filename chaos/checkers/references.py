@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.mirrors import members_in_sync
+from chaos.checkers.members import members_in_sync
 from chaos.controller import Execution
 
 SHOWN_MAX = 6

@@ -14,6 +14,7 @@ from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
+from chaos.cli.score import score_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
@@ -21,6 +22,7 @@ from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
+from chaos.scorecard import ScoreError
 from chaos.store import StoreError
 from chaos.stored import StoredError
 from workers.defects.loader import DefectError
@@ -32,6 +34,7 @@ USER_ERRORS = (
     CodeError,
     DefectError,
     ExperimentError,
+    ScoreError,
     SegmentError,
     StoredError,
     StoreError,
@@ -53,6 +56,7 @@ def program() -> None:
 COMMANDS = (
     list_command,
     run_command,
+    score_command,
     replay_command,
     check_command,
     state_command,

@@ -11,10 +11,11 @@ from chaos.faults import FAULTS
 from chaos.operator import OPERATIONS
 from chaos.report import Screen
 from chaos.run import DRIVERS
+from chaos.strategies import STRATEGIES
 from workers.defects.loader import known_defects, summary
 from workers.protocol import DefectSource
 
-LIST_TOPICS = ("experiments", "suites", "defects", "faults", "checks", "drivers")
+LIST_TOPICS = ("experiments", "suites", "defects", "faults", "checks", "drivers", "strategies")
 
 
 @click.command("list")
@@ -30,6 +31,7 @@ def list_command(catalog: Catalog, topic: str | None) -> None:
         "faults": {**{name: fault.what for name, fault in FAULTS.items()}, **OPERATIONS},
         "checks": {name: description for name, (_, description) in CHECKS.items()},
         "drivers": DRIVERS,
+        "strategies": {name: strategy.what for name, strategy in STRATEGIES.items()},
     }
     for title in [topic] if topic else LIST_TOPICS:
         screen.say(title, "bold")

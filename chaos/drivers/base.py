@@ -6,6 +6,7 @@ from typing import Protocol
 
 from workers.bdev.disk import Disk
 from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome, WaitRow
+from workers.shared import ControlBlock
 
 Counts = list[tuple[str, str, int]]
 
@@ -18,6 +19,10 @@ class SteppingDriver(Protocol):
     """``sim`` and ``lockstep``: the engine performs exactly the steps it is told."""
 
     name: str
+
+    @property
+    def block(self) -> ControlBlock:
+        """What the target's reactors share."""
 
     @property
     def disks(self) -> list[Disk]:

@@ -21,6 +21,7 @@ from workers.protocol import (
     WaitRow,
 )
 from workers.reactor import StepNotPossibleError
+from workers.shared import ControlBlock
 
 
 class LockstepDriver:
@@ -32,6 +33,11 @@ class LockstepDriver:
         self.processes = processes
         self._inboxes: list[list[Message]] = []
         self._defects: tuple[DefectSource, ...] = ()
+
+    @property
+    def block(self) -> ControlBlock:
+        """The control block, in shared memory."""
+        return self.processes.block
 
     @property
     def disks(self) -> list[Disk]:

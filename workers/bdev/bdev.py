@@ -80,10 +80,13 @@ class Bdev:
 
     async def quiesce_range(self, thread: SpdkThread, offset: int, length: int) -> int:
         """Hold all new I/O of these blocks and wait for what is submitted (``spdk_bdev_quiesce_range``)."""
-        return await self.locks.lock(thread, offset, length, quiesces=True)
+        lock = await self.locks.lock(thread, offset, length, quiesces=True)
+        thread.emit("bdev.quiesced", self.id, lock, offset, offset + length)
+        return lock
 
     async def unquiesce_range(self, thread: SpdkThread, lock: int) -> None:
         """Let I/O of the blocks go on."""
+        thread.emit("bdev.unquiesced", self.id, lock)
         await self.locks.unlock(thread, lock)
 
     async def quiesce(self, thread: SpdkThread) -> int:

@@ -206,6 +206,7 @@ class BdevLayer:
         status = OK if channel is not None else ENOMEM
         if channel is not None:
             bdev.record.is_resetting = 1
+            thread.emit("bdev.resetting", bdev.id)
             await thread.for_each_channel(bdev, "freeze")
             await bdev.module.reset(thread)
             # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.

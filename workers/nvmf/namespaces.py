@@ -101,11 +101,13 @@ class Namespaces:
             await turn
         self._changing = True
         self.record.paused = nsid
+        thread.emit("nvmf.pausing", nsid)
         await thread.for_each_channel(self.target, "pause", nsid)
 
     async def _end_change(self, thread: SpdkThread) -> None:
         self.record.paused = 0
         await thread.for_each_channel(self.target, "resume")
+        thread.emit("nvmf.resumed")
         self._changing = False
         if self._queue:
             self._queue.pop(0).resolve()

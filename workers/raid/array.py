@@ -74,12 +74,14 @@ class RaidBdev:
                 return False
             slot.is_failed = 1
             thread.emit("raid.member_failed", number, self.disk_in(slot))
+        return await self.report_failed(thread, number, generation)
+
+    async def report_failed(self, thread: SpdkThread, number: int, generation: int) -> bool:
+        """Have the app thread write the failure down and remove the member; False: nobody could be written."""
         if not self.record.has_superblock:
-            thread.send(APP_THREAD, "membership.fail_base_bdev", number, slot.generation)
+            thread.send(APP_THREAD, "membership.fail_base_bdev", number, generation)
             return True
-        status: int = await thread.call(
-            APP_THREAD, "membership.fail_base_bdev", number, slot.generation
-        )
+        status: int = await thread.call(APP_THREAD, "membership.fail_base_bdev", number, generation)
         return status == OK
 
     def disk_in(self, slot: Slot) -> int:
@@ -105,6 +107,10 @@ def is_in_sync(slot: Slot) -> bool:
         and not slot.is_failed
         and not slot.remove_scheduled
     )
+
+
+def _mask(channels: list[BdevChannel | None]) -> int:
+    return sum(1 << slot for slot, channel in enumerate(channels) if channel is not None)
 
 
 class ProcessedChannel:
@@ -150,12 +156,25 @@ class RaidChannel(IoChannel):
         complete = (
             self.take_base_channels() and self.take_module_channel() and self.set_up_process()
         )
-        if not complete:
+        if complete:
+            self.tell()
+        else:
             self.give_back()
         return complete
 
     def destroy(self) -> None:
+        self.thread.emit("raid.channel_destroyed")
         self.give_back()
+
+    def tell(self) -> None:
+        """Say what this channel takes the array to be: its members as a bit mask of slots, and the rebuild."""
+        processed = self.processed
+        self.thread.emit(
+            "raid.channel",
+            _mask(self.base_channels),
+            self.process_offset,
+            -1 if processed is None else _mask(processed.base_channels),
+        )
 
     def take_base_channels(self) -> bool:
         """Get a channel of each member that may be used as one; the rebuild target may not."""
@@ -164,12 +183,16 @@ class RaidChannel(IoChannel):
         for slot in self.device.slots:
             self.data_offsets.append(slot.data_offset)
             channel = None
-            if slot.is_configured and not slot.is_process_target:
+            if self.may_use(slot):
                 channel = self.thread.get_io_channel(self.device.base_bdev(slot))
                 if channel is None:
                     return False
             self.base_channels.append(channel)
         return True
+
+    def may_use(self, slot: Slot) -> bool:
+        """Does a channel born now take the member in this slot?"""
+        return bool(slot.is_configured and not slot.is_process_target)
 
     def take_module_channel(self) -> bool:
         """Get raid1's own channel."""
@@ -177,10 +200,14 @@ class RaidChannel(IoChannel):
         return self.module_channel is not None
 
     def set_up_process(self) -> bool:
-        """Join the rebuild, if one is under way (``raid_bdev_ch_process_setup``)."""
-        record = self.device.record
-        if record.process_state == ProcessState.NONE or self.processed is not None:
+        """Join the rebuild, if one is under way."""
+        if self.device.record.process_state == ProcessState.NONE or self.processed is not None:
             return True
+        return self.join_process()
+
+    def join_process(self) -> bool:
+        """Build the twin, with a channel of the rebuild target (``raid_bdev_ch_process_setup``)."""
+        record = self.device.record
         slot = record.process_slot
         self.target_channel = self.thread.get_io_channel(self.device.base_bdev(record.slots[slot]))
         if self.target_channel is None:
@@ -206,6 +233,7 @@ class RaidChannel(IoChannel):
         """The rebuild starts; a channel born since has joined it already."""
         if not self.set_up_process():
             return -1
+        self.tell()
         return 0
 
     def advance_process(self, offset: int) -> None:
@@ -213,6 +241,7 @@ class RaidChannel(IoChannel):
         assert self.processed is not None, f"{self} doesn't know the rebuild whose offset moves"
         assert offset >= self.process_offset, f"the rebuild offset of {self} goes back"
         self.process_offset = offset
+        self.tell()
 
     async def finish_process(self, number: int, status: int) -> None:
         """The rebuild is over: the target becomes a member of this channel, or leaves it."""
@@ -224,7 +253,9 @@ class RaidChannel(IoChannel):
         if status == 0:
             assert self.base_channels[number] is None, "the target's slot is taken on this channel"
             self.base_channels[number] = target
+            self.tell()
             return
+        self.tell()
         await self.flushed()
         self.thread.put_io_channel(target)
 
@@ -233,6 +264,7 @@ class RaidChannel(IoChannel):
         channel, self.base_channels[number] = self.base_channels[number], None
         if self.processed is not None:
             self.processed.base_channels[number] = None
+        self.tell()
         if channel is None:
             return
         # A flush is not covered by the array's quiesce, so one may still be under way here.

@@ -174,7 +174,7 @@ class Examine:
                 and self.layer.is_ready(bdev.id)
                 and membership.raid.has_source()
             ):
-                membership.rebuild_onto(thread, entry.slot, bdev.id, entry.data_offset)
+                membership.rebuild_onto(thread, bdev.id, entry.slot, entry.data_offset)
 
     def _slots(self) -> list[Slot]:
         return self.configuration.raid.slots

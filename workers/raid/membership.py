@@ -14,7 +14,7 @@ from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
 from workers.raid.array import RaidBdev, is_in_sync
 from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
-from workers.raid.superblock import EntryState
+from workers.raid.superblock import EntryState, Superblock
 from workers.raid.uuids import bdev_uuid
 from workers.shared import ProcessState, RaidState
 from workers.thread import SpdkThread, Waiters, run_flow
@@ -64,15 +64,35 @@ class Membership:
         status = self._may_add(bdev)
         if status != OK:
             return status
-        free = [number for number, slot in enumerate(self.raid.slots) if not slot.bdev]
-        if not free:
+        place = self.place_for(bdev)
+        if place is None:
             return EINVAL
         if not self.record.has_superblock:
-            return self.rebuild_onto(thread, free[0], bdev, 0)
+            return self.rebuild_onto(thread, bdev, *place)
+        status, found = await self.read_superblock(thread, bdev)
+        return self.admit(thread, bdev, status, found)
+
+    def place_for(self, bdev: int) -> tuple[int, int] | None:
+        """The slot and the data offset a new member gets: its former ones if they are free; None: no room."""
+        free = [number for number, slot in enumerate(self.raid.slots) if not slot.bdev]
+        own = self.metadata.superblock
+        if own is None:
+            return (free[0], 0) if free else None
+        entry = own.entry_of(bdev_uuid(self.layer.bdevs[bdev].record.identity))
+        if entry is not None and entry.slot in free:
+            return entry.slot, entry.data_offset
+        return (free[0], DATA_OFFSET) if free else None
+
+    async def read_superblock(self, thread: SpdkThread, bdev: int) -> tuple[int, Superblock | None]:
+        """What is on a bdev that is to be added; nobody else adds one meanwhile."""
         self.is_adding = True
         status, found = await self.reactor.services.examine.read(thread, self.layer.bdevs[bdev])
         self.is_adding = False
         self.waiters.wake()
+        return status, found
+
+    def admit(self, thread: SpdkThread, bdev: int, status: int, found: Superblock | None) -> int:
+        """Begin the rebuild of a bdev that isn't another array's member."""
         status = self._may_add(bdev) or status
         if status != OK:
             return status
@@ -80,11 +100,8 @@ class Membership:
         assert own is not None, "an array that is online has its superblock"
         if found is not None and found.uuid != own.uuid:
             return EEXIST
-        entry = own.entry_of(bdev_uuid(self.layer.bdevs[bdev].record.identity))
-        free = [number for number, slot in enumerate(self.raid.slots) if not slot.bdev]
-        if entry is not None and entry.slot in free:
-            return self.rebuild_onto(thread, entry.slot, bdev, entry.data_offset)
-        return self.rebuild_onto(thread, free[0], bdev, DATA_OFFSET) if free else EINVAL
+        place = self.place_for(bdev)
+        return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
 
     def _may_add(self, bdev: int) -> int:
         if self.record.state != RaidState.ONLINE or not self.layer.is_ready(bdev):
@@ -97,7 +114,7 @@ class Membership:
             return EPERM
         return OK
 
-    def rebuild_onto(self, thread: SpdkThread, number: int, bdev: int, data_offset: int) -> int:
+    def rebuild_onto(self, thread: SpdkThread, bdev: int, number: int, data_offset: int) -> int:
         """Put a bdev into this free slot and begin its rebuild."""
         record = self.layer.bdevs[bdev].record
         if record.num_blocks - data_offset < self.bdev.record.num_blocks:
@@ -131,7 +148,7 @@ class Membership:
         slot.remove_scheduled = 1
         self._removals += 1
         generation = slot.generation
-        if record.process_state != ProcessState.NONE and self.stops_rebuild(number):
+        if self.stops_rebuild(number):
             await self.reactor.services.rebuild.stop(thread)
         status = OK
         if slot.generation == generation:
@@ -150,41 +167,58 @@ class Membership:
         )
 
     def stops_rebuild(self, number: int) -> bool:
-        """Does the rebuild end with this member: as its target, or as its last source?"""
+        """Does a rebuild end with this member: as its target, or as its last source?"""
+        return self.record.process_state != ProcessState.NONE and self.is_needed_by_rebuild(number)
+
+    def is_needed_by_rebuild(self, number: int) -> bool:
+        """Is this member a rebuild's target, or its last source?"""
         slot = self.record.slots[number]
         return number == self.record.process_slot or self.raid.sources_without(slot) == 0
 
     async def _take_out(self, thread: SpdkThread, number: int) -> int:
-        record = self.record
-        slot = record.slots[number]
-        disk = self.raid.disk_in(slot)
+        disk = self.raid.disk_in(self.record.slots[number])
+        thread.emit("raid.removing_member", number, disk)
         lock = await self.bdev.quiesce(thread)
-        # Not configured before the iteration: a channel born behind it must not take the member.
-        slot.is_configured = 0
-        record.discovered -= 1
-        configured = sum(slot.is_configured for slot in self.raid.slots)
-        assert record.discovered == configured, "discovered members and configured slots differ"
-        status = OK
-        if self._is_serviceable():
-            # While no client I/O can run. The last one stays CONFIGURED: it is how the array comes back.
-            state = EntryState.FAILED if slot.is_failed else EntryState.MISSING
-            self.metadata.set_state(number, state)
-            status = await self.metadata.write(thread)
-        else:
-            thread.emit("raid.last_member_removed")
+        self.deconfigure(number)
+        status = await self.write_down_removal(thread, number)
         if status != OK:
             # After a restart the member would be taken for a good one, so nothing may be acknowledged any more.
             await thread.for_each_channel(self.bdev, "shut")
         await thread.for_each_channel(self.raid, "remove_member", number)
-        self.slots.release(number)
-        record.operational -= 1
         # Told before client I/O goes on: from the next write on the member is stale.
-        thread.emit("raid.member_removed", number, disk)
-        if status != OK and record.state == RaidState.ONLINE:
+        self.let_go(thread, number)
+        if status != OK and self.record.state == RaidState.ONLINE:
             thread.emit("raid.superblock_failed")
             self.reactor.services.configuration.go_offline(thread)
         await self.bdev.unquiesce_range(thread, lock)
         return status
+
+    def deconfigure(self, number: int) -> None:
+        """Before the channels are told: one born behind the iteration must not take the member."""
+        record = self.record
+        record.slots[number].is_configured = 0
+        record.discovered -= 1
+        configured = sum(slot.is_configured for slot in self.raid.slots)
+        assert record.discovered == configured, "discovered members and configured slots differ"
+
+    async def write_down_removal(self, thread: SpdkThread, number: int) -> int:
+        """Tell the others' superblocks that the member is gone, while no client I/O can run.
+
+        The last one stays CONFIGURED: it is how the array comes back.
+        """
+        if not self._is_serviceable():
+            thread.emit("raid.last_member_removed")
+            return OK
+        is_failed = self.record.slots[number].is_failed
+        self.metadata.set_state(number, EntryState.FAILED if is_failed else EntryState.MISSING)
+        return await self.metadata.write(thread)
+
+    def let_go(self, thread: SpdkThread, number: int) -> None:
+        """No channel has the member any more: empty its slot."""
+        disk = self.raid.disk_in(self.record.slots[number])
+        self.slots.release(number)
+        self.record.operational -= 1
+        thread.emit("raid.member_removed", number, disk)
 
     # Messages.
 

@@ -112,22 +112,19 @@ class Metadata:
                 status = OK
                 break
         self._is_writing = False
+        thread.emit("raid.superblock_ended", status)
         self._waiters.wake()
         return status
 
     async def _write_once(self, thread: SpdkThread) -> bool:
         """One sequence number after the other, until all whom it calls CONFIGURED have it."""
         while True:
-            assert self.superblock is not None, "the array has no superblock"
-            seq_number = self.superblock.seq_number + 1
-            self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
-            self.is_durable = True  # unless something is said otherwise meanwhile
             generations = [slot.generation for slot in self.raid.slots]
-            written, failed = await self._write_to_members(thread, encode(self.superblock))
+            written, failed = await self._write_next(thread)
             if self.superblock is None:
                 return True
             if written and not failed and self.is_durable:
-                thread.emit("raid.superblock_written", seq_number)
+                thread.emit("raid.superblock_written", self.superblock.seq_number)
                 return True
             self.is_durable = False
             if not written:
@@ -136,17 +133,17 @@ class Metadata:
                 if self.raid.slots[number].generation == generations[number]:
                     self._give_up(thread, number)
 
-    async def _write_to_members(
-        self, thread: SpdkThread, data: bytes
-    ) -> tuple[list[int], list[int]]:
+    async def _write_next(self, thread: SpdkThread) -> tuple[list[int], list[int]]:
+        """Write the next sequence number; returns who has it and who couldn't be written."""
         assert self.superblock is not None, "the array has no superblock"
+        seq_number = self.superblock.seq_number + 1
+        self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
+        self.is_durable = True  # unless something is said otherwise meanwhile
+        thread.emit("raid.superblock_writing", seq_number)
+        data = encode(self.superblock)
         blocks = -(-len(data) // BLOCK_SIZE)
         io = BdevIo(IoType.WRITE, 0, blocks, data.ljust(blocks * BLOCK_SIZE, b"\0"), fua=True)
-        numbers = [
-            entry.slot
-            for entry in self.superblock.entries
-            if entry.state is EntryState.CONFIGURED and self.channels[entry.slot] is not None
-        ]
+        numbers = self.recipients()
         slots = self.raid.slots
         targets = [number for number in numbers if slots[number].is_process_target]
         others = [number for number in numbers if number not in targets]
@@ -156,6 +153,15 @@ class Metadata:
             more_written, more_failed = await self._write_to(thread, targets, io)
             written, failed = written + more_written, failed + more_failed
         return written, failed
+
+    def recipients(self) -> list[int]:
+        """The slots whose members the superblock is written to."""
+        assert self.superblock is not None, "the array has no superblock"
+        return [
+            entry.slot
+            for entry in self.superblock.entries
+            if entry.state is EntryState.CONFIGURED and self.channels[entry.slot] is not None
+        ]
 
     async def _write_to(
         self, thread: SpdkThread, numbers: list[int], io: BdevIo

@@ -75,18 +75,22 @@ class Raid1:
 
     def read_order(self, context: Raid1Channel, paths: RaidChannel | ProcessedChannel) -> list[int]:
         """Slots to try: the least busy one first, then the others as they come."""
-        slots = self.raid.record.slots
-        readable = [
-            number
-            for number, base in enumerate(paths.base_channels)
-            if base is not None and not slots[number].is_failed
-        ]
+        readable = self.readable(paths)
         if len(readable) > 1:
             best = min(readable, key=context.read_blocks_outstanding.__getitem__)
             if best != readable[0]:
                 readable.remove(best)
                 readable.insert(0, best)
         return readable
+
+    def readable(self, paths: RaidChannel | ProcessedChannel) -> list[int]:
+        """The slots that may serve reads: those that have missed a write may not."""
+        slots = self.raid.record.slots
+        return [
+            number
+            for number, base in enumerate(paths.base_channels)
+            if base is not None and not slots[number].is_failed
+        ]
 
     async def read(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
@@ -109,7 +113,7 @@ class Raid1:
                 context.read_blocks_outstanding[number] -= io.count
                 if completion.status is IoStatus.SUCCESS:
                     if unreadable:
-                        self.repair_soon(channel, unreadable, io)
+                        await self.correct(channel, paths, unreadable, io, completion.data)
                     return completion
                 unreadable.append((number, generation))
         return FAILED
@@ -156,10 +160,18 @@ class Raid1:
 
     # Read-error repair.
 
-    def repair_soon(
-        self, channel: RaidChannel, unreadable: list[tuple[int, int]], io: BdevIo
+    async def correct(
+        self,
+        channel: RaidChannel,
+        paths: RaidChannel | ProcessedChannel,
+        unreadable: list[tuple[int, int]],
+        io: BdevIo,
+        data: bytes,
     ) -> None:
-        """Write the blocks anew where they couldn't be read; the read itself doesn't wait for it."""
+        """Write the blocks anew where they couldn't be read; the read itself doesn't wait for it.
+
+        What was read is of no use: a client may have written the blocks since.
+        """
         for number, generation in unreadable:
             if number not in channel.repairing:
                 channel.repairing[number] = generation

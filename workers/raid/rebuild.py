@@ -45,10 +45,7 @@ class Rebuild:
     # On the app thread.
 
     def begin(self, thread: SpdkThread, number: int) -> None:
-        """Publish the rebuild of the member in this slot, then tell all channels.
-
-        Published first: a channel born while the iteration is under way joins the rebuild by itself.
-        """
+        """Take the member in this slot as the rebuild's target, and start."""
         self.is_under_way = True
         record = self.record
         slot = record.slots[number]
@@ -58,7 +55,6 @@ class Rebuild:
         record.process_status = OK
         record.process_thread = 0
         record.window_offset = 0
-        record.process_state = ProcessState.INIT
         record.discovered += 1
         record.operational += 1
         thread.emit("rebuild.started", number, self.raid.disk_in(slot))
@@ -66,7 +62,7 @@ class Rebuild:
 
     async def _start(self, thread: SpdkThread) -> None:
         record = self.record
-        status = await thread.for_each_channel(self.raid, "start_process")
+        status = await self.announce(thread)
         if status and record.process_status == OK:
             record.process_status = status
         if record.process_status != OK:
@@ -77,6 +73,15 @@ class Rebuild:
         await thread.call(process_thread, "reactor.create_thread", f"{self.bdev.name}_rebuild")
         record.process_thread = process_thread + 1
         thread.send(process_thread, "rebuild.run")
+
+    async def announce(self, thread: SpdkThread) -> int:
+        """Publish the rebuild, then tell all channels.
+
+        Published first: a channel born while the iteration is under way joins the rebuild by itself.
+        """
+        self.record.process_state = ProcessState.INIT
+        status: int = await thread.for_each_channel(self.raid, "start_process")
+        return status
 
     async def stop(self, thread: SpdkThread) -> None:
         """Ask the rebuild to end, and wait until it has; one that has copied everything is not undone."""
@@ -184,6 +189,7 @@ class Rebuild:
         first = record.window_offset
         count = min(record.window_size, self.bdev.record.num_blocks - first)
         lock = await self.bdev.quiesce_range(thread, first, count)
+        thread.emit("rebuild.window_locked", first, first + count)
         if record.process_state == ProcessState.RUNNING:
             if await self.copy(channel, first, count):
                 await self.advance(thread, first + count)

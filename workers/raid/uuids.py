@@ -21,6 +21,12 @@ def _uuid(kind: int, number: int) -> bytes:
     return struct.pack(">IHHHHI", 0x5D0C0000, kind, 0x8000, 0x8000, 0, number)
 
 
+def number_of(uuid: bytes) -> int:
+    """The small number a UUID was made from."""
+    number: int = struct.unpack_from(">I", uuid, 12)[0]
+    return number
+
+
 def text(uuid: bytes) -> str:
     """As 8-4-4-4-12 hex digits."""
     digits = uuid.hex()

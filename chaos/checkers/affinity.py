@@ -1,0 +1,41 @@
+"""What a step's thread doesn't own, the step leaves alone: whatever happens in it happens on that thread (C13)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.controller import Execution
+from chaos.history import Happened
+from chaos.schedule import Deliver, FinishIo, FireTimer
+
+ANY_THREAD = -1
+
+
+def check_affinity(execution: Execution) -> list[Finding]:
+    """The first event of a thread other than the one that the engine's step ran on."""
+    schedule = execution.schedule
+    for entry in execution.history:
+        if not isinstance(entry, Happened) or not 1 <= entry.number <= len(schedule):
+            continue
+        step = schedule[entry.number - 1]
+        if isinstance(step, Deliver):
+            thread = step.receiver
+        elif isinstance(step, (FinishIo, FireTimer)):
+            thread = step.thread
+        else:
+            continue
+        event = entry.event
+        if event.thread not in (thread, ANY_THREAD):
+            return [
+                Finding(
+                    check="affinity",
+                    kind="foreign thread",
+                    shape=event.name,
+                    summary=(
+                        f"{event.name} happened on thread {event.thread} in a step of "
+                        f"thread {thread}: it touched what another thread owns"
+                    ),
+                    step=entry.number,
+                    verdict=Verdict.INVALID,
+                )
+            ]
+    return []

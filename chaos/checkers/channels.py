@@ -1,0 +1,92 @@
+"""All channels of an array agree with each other and with the array, once an iteration is over (C8)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.controller import Execution
+from chaos.history import Happened, Invoked
+from chaos.schedule import Kill, PowerLoss
+from workers.protocol import Event
+
+NONE = -1  # no rebuild offset, no processed twin
+
+
+class Channels:
+    """Each thread's channel of the array, as it told of itself: (members, rebuild offset, twin's members)."""
+
+    def __init__(self) -> None:
+        self.by_thread: dict[int, tuple[int, int, int]] = {}
+        self._slot = 0  # of the rebuild under way
+
+    def take(self, event: Event) -> tuple[str, str] | None:
+        """The next event; a disagreement: its shape, and in words."""
+        match event.name:
+            case "raid.channel":
+                members, offset, twin = event.args
+                self.by_thread[event.thread] = (members, offset, twin)
+            case "raid.channel_destroyed":
+                self.by_thread.pop(event.thread, None)
+            case "rebuild.started":
+                self._slot = event.args[0]
+            case "rebuild.window_done":
+                return self._at_window(event.args[0])
+            case "rebuild.finished":
+                return self._at_finish(event.args[0], event.args[2])
+            case "raid.member_removed":
+                return self._at_removal(event.args[0])
+            case _:
+                pass
+        return None
+
+    def _at_window(self, offset: int) -> tuple[str, str] | None:
+        for thread, (_, own, twin) in self.by_thread.items():
+            if twin == NONE:
+                return "no twin", f"thread {thread} doesn't know of the rebuild, at block {offset}"
+            if own != offset:
+                return (
+                    "offset",
+                    f"thread {thread} is at block {own} of the rebuild, not at {offset}",
+                )
+            if not twin & 1 << self._slot:
+                return "twin", f"thread {thread} doesn't write rebuilt blocks to slot {self._slot}"
+        return None
+
+    def _at_finish(self, slot: int, status: int) -> tuple[str, str] | None:
+        for thread, (members, offset, twin) in self.by_thread.items():
+            if offset != NONE or twin != NONE:
+                return "rebuild left", f"thread {thread} still goes by the rebuild that has ended"
+            if status == 0 and not members & 1 << slot:
+                return "member lacks", f"thread {thread} doesn't use slot {slot}, just rebuilt"
+            if status != 0 and members & 1 << slot:
+                return "target kept", f"thread {thread} uses slot {slot}, whose rebuild failed"
+        return None
+
+    def _at_removal(self, slot: int) -> tuple[str, str] | None:
+        for thread, (members, _, twin) in self.by_thread.items():
+            if members & 1 << slot or (twin != NONE and twin & 1 << slot):
+                return "member kept", f"thread {thread} still uses slot {slot}, which was removed"
+        return None
+
+
+def check_channels(execution: Execution) -> list[Finding]:
+    """The first channel whose view of the array is not the array's."""
+    channels = Channels()
+    for entry in execution.history:
+        if isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss)):
+            channels = Channels()
+        elif isinstance(entry, Happened):
+            found = channels.take(entry.event)
+            if found is not None:
+                return [_finding(*found, entry)]
+    return []
+
+
+def _finding(shape: str, what: str, entry: Happened) -> Finding:
+    return Finding(
+        check="channels",
+        kind="disagreement",
+        shape=shape,
+        summary=f"channels of the array disagree with it: after {entry.event.name}, {what}",
+        step=entry.number,
+        verdict=Verdict.INVALID,
+    )

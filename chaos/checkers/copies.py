@@ -1,0 +1,107 @@
+"""An acknowledged change is on every member that may be asked for its blocks (C14)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.checkers.members import Members
+from chaos.controller import Execution
+from chaos.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
+from chaos.plan import Plan
+from chaos.schedule import CHANGING, Changing, Inject
+
+
+class Holders:
+    """Who must hold a change that is acknowledged now: members in sync, and the target where it was rebuilt."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.members = Members()
+        self._offset = plan.data_offset
+        self.changes: dict[int, Changing] = {}
+        # Disks that were pulled, so perhaps replaced before the target noticed -> still out?
+        self._away: dict[int, bool] = {}
+        self._tainted: list[range] = []  # LBAs that a disk has changed silently at some time
+
+    def take(self, entry: Entry) -> None:
+        """The next entry of a history."""
+        came = self.members.take(entry)
+        if isinstance(entry, Invoked):
+            step = entry.step
+            if isinstance(step, CHANGING):
+                self.changes[step.op] = step
+            elif isinstance(step, Inject):
+                if step.fault == "disk_pull":
+                    self._away[step.disk] = True
+                elif step.fault.startswith("disk_return"):
+                    self._away[step.disk] = False
+                elif step.fault == "bit_rot":
+                    self._taint(step.args[0], 1)
+        elif came:
+            self._away = {disk: True for disk, is_out in self._away.items() if is_out}
+        elif isinstance(entry, Happened):
+            event = entry.event
+            if event.name == "rebuild.finished":
+                self._away.pop(event.args[1], None)
+            elif event.name == "disk.misdirected":
+                _, wanted, landed, count = event.args
+                self._taint(wanted, count)
+                self._taint(landed, count)
+
+    def _taint(self, block: int, count: int) -> None:
+        first = block - self._offset
+        self._tainted.append(range(first, first + count))
+
+    def is_tainted(self, step: Changing) -> bool:
+        """Has a disk changed one of its blocks silently?"""
+        return any(
+            step.slba < span.stop and span.start < step.slba + step.blocks for span in self._tainted
+        )
+
+    def is_away(self, disk: int) -> bool:
+        """Was the disk pulled, so that nobody can say which device is in its place for the target?"""
+        return disk in self._away
+
+    def wanted(self, step: Changing) -> list[int]:
+        """The disks that must hold it."""
+        members = self.members
+        disks = [disk for disk in members.disks if disk not in self._away]
+        is_rebuilt = step.slba + step.blocks <= members.copied
+        if members.target >= 0 and members.target not in self._away and is_rebuilt:
+            disks.append(members.target)
+        return disks
+
+
+def check_copies(execution: Execution) -> list[Finding]:
+    """Look at each acknowledged change: who should have held it then, and who did."""
+    holders = Holders(execution.plan)
+    for entry in execution.history:
+        holders.take(entry)
+        if not isinstance(entry, Completed) or entry.copies == NOT_LOOKED:
+            continue
+        step = holders.changes[entry.op]
+        if holders.is_tainted(step):
+            continue
+        lacking = [disk for disk in holders.wanted(step) if not entry.copies & 1 << disk]
+        if lacking or not entry.copies:
+            return [_finding(step, entry, lacking, holders.members.target)]
+    return []
+
+
+def _finding(step: Changing, entry: Completed, lacking: list[int], target: int) -> Finding:
+    what = type(step).__name__.lower()
+    blocks = f"blocks {step.slba}-{step.slba + step.blocks - 1}"
+    if not entry.copies:
+        kind, shown = "nowhere", "no disk holds it"
+    elif lacking == [target]:
+        kind, shown = "rebuild target", f"disk {target} lacks it, where the rebuild has passed"
+    else:
+        kind = "member"
+        shown = "; ".join(f"disk {disk} lacks it and may be read" for disk in lacking)
+    return Finding(
+        check="copies",
+        kind=kind,
+        shape=what,
+        summary=f"{what} op {step.op} of host {step.host} ({blocks}) was acknowledged, but {shown}",
+        step=entry.number,
+        verdict=Verdict.INVALID,
+        ops=[step.op],
+    )

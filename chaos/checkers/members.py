@@ -1,0 +1,60 @@
+"""Who is a member in sync, and how far a rebuild has come: followed along a history. Several checks need it."""
+
+from __future__ import annotations
+
+from chaos.history import Entry, Happened, History, Invoked
+from chaos.schedule import Kill, PowerLoss
+
+NO_DISK = -1
+
+
+class Members:
+    """The disks that are members in sync, and the rebuild under way, from what the engine told."""
+
+    def __init__(self) -> None:
+        self.disks: list[int] = []
+        self.target = NO_DISK
+        self.copied = 0  # blocks of the array, from its first, that are on the rebuild target
+
+    def take(self, entry: Entry) -> bool:
+        """The next entry of a history; True: an array has come online, with these members."""
+        if isinstance(entry, Invoked):
+            if isinstance(entry.step, (Kill, PowerLoss)):
+                self.disks = []
+                self.target = NO_DISK
+            return False
+        if not isinstance(entry, Happened):
+            return False
+        args = entry.event.args
+        match entry.event.name:
+            case "raid.created" | "raid.assembled":
+                self.disks = list(args)
+                self.target = NO_DISK
+                return True
+            case "raid.member_removed" | "raid.member_failed":
+                if args[1] in self.disks:
+                    self.disks.remove(args[1])
+                elif args[1] == self.target:
+                    self.target = NO_DISK
+            case "rebuild.started":
+                self.target, self.copied = args[1], 0
+            case "rebuild.window_done":
+                self.copied = args[0]
+            case "rebuild.finished":
+                self.target = NO_DISK
+                if args[2] == 0:
+                    self.disks.append(args[1])
+            case "raid.last_member_removed" | "raid.deleted":
+                self.disks = []
+                self.target = NO_DISK
+            case _:
+                pass
+        return False
+
+
+def members_in_sync(history: History) -> list[int]:
+    """The members in sync at the end, sorted."""
+    members = Members()
+    for entry in history:
+        members.take(entry)
+    return sorted(members.disks)

@@ -1,0 +1,87 @@
+"""Each command is answered once, on its connection, with a status that its kind can have (C12)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.controller import Execution
+from chaos.history import Completed, Happened, Invoked, Unheard
+from chaos.schedule import (
+    IO,
+    Admin,
+    CompareAndWrite,
+    Connect,
+    Disconnect,
+    Flush,
+    Open,
+    Operate,
+    OutsideStep,
+    Read,
+)
+from workers.nvmf.status import NvmeStatus
+
+ANSWERED = (Open, Connect, Disconnect, Admin, Operate, *IO)
+# What a good command of a host may be answered with, apart from success.
+IO_ERRORS = (
+    NvmeStatus.INTERNAL_DEVICE_ERROR,
+    NvmeStatus.ABORTED_BY_REQUEST,
+    NvmeStatus.ABORTED_SQ_DELETION,
+    NvmeStatus.INVALID_NAMESPACE,
+)
+
+
+def check_protocol(execution: Execution) -> list[Finding]:
+    """Follow every command from its sending to its answer."""
+    waiting: dict[int, OutsideStep] = {}
+    answered: dict[int, bool] = {}
+    ended: dict[int, bool] = {}  # connections destroyed
+    for entry in execution.history:
+        if isinstance(entry, Invoked):
+            if isinstance(entry.step, ANSWERED):
+                waiting[entry.step.op] = entry.step
+        elif isinstance(entry, Happened):
+            if entry.event.name == "nvmf.qpair_destroyed":
+                ended[entry.event.args[0]] = True
+        elif isinstance(entry, (Completed, Unheard)):
+            if entry.op in answered:
+                return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
+            answered[entry.op] = True
+            step = waiting.pop(entry.op, None)
+            if isinstance(step, IO) and step.connection in ended:
+                what = f"op {step.op} was answered after its connection had been destroyed"
+                return [_finding("late", what, entry)]
+            if isinstance(entry, Completed):
+                odd = _oddity(step, entry)
+                if odd is not None:
+                    return [_finding(*odd, entry)]
+    return []
+
+
+def _oddity(step: OutsideStep | None, entry: Completed) -> tuple[str, str] | None:
+    if not isinstance(step, IO):
+        return None
+    kind = type(step).__name__.lower()
+    status = entry.status
+    if status == NvmeStatus.SUCCESS:
+        if isinstance(step, Read) and len(entry.values) != step.blocks:
+            return "data", f"read op {step.op} brought {len(entry.values)} of {step.blocks} blocks"
+        return None
+    if status in IO_ERRORS:
+        return None
+    if status == NvmeStatus.COMPARE_FAILURE and isinstance(step, CompareAndWrite):
+        return None
+    if status == NvmeStatus.LBA_OUT_OF_RANGE and not isinstance(step, Flush):
+        return None
+    name = NvmeStatus(status).name if status in NvmeStatus.__members__.values() else hex(status)
+    return f"status of {kind}", f"{kind} op {step.op} was answered with {name}, which it can't be"
+
+
+def _finding(shape: str, what: str, entry: Completed | Unheard) -> Finding:
+    return Finding(
+        check="protocol",
+        kind="answer",
+        shape=shape,
+        summary=what,
+        step=entry.number,
+        verdict=Verdict.INVALID,
+        ops=[entry.op],
+    )

@@ -1,0 +1,90 @@
+"""While blocks of the array are quiesced, no client I/O of them is in flight on a member (C11)."""
+
+from __future__ import annotations
+
+from chaos.checkers.finding import Finding, Verdict
+from chaos.checkers.members import Members
+from chaos.controller import Execution
+from chaos.history import Happened, Invoked
+from chaos.schedule import FinishIo, Kill, PowerLoss
+from workers.bdev.io import IoType
+from workers.bdev.stack import raid_bdev_id
+from workers.protocol import Event
+from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
+
+
+class Quiesces:
+    """The ranges of the array that are quiesced: lock -> (thread, first, end) in blocks."""
+
+    def __init__(self, array: int) -> None:
+        self._array = array
+        self.held: dict[int, tuple[int, int, int]] = {}
+
+    def take(self, event: Event) -> None:
+        """The next event."""
+        if event.name == "bdev.quiesced" and event.args[0] == self._array:
+            _, lock, first, end = event.args
+            self.held[lock] = (event.thread, first, end)
+        elif event.name == "bdev.unquiesced" and event.args[0] == self._array:
+            self.held.pop(event.args[1], None)
+
+    def broken_by(self, io: FinishIo, data_offset: int) -> tuple[int, int] | None:
+        """The quiesced range [first, end) that this I/O of a member breaks into."""
+        for thread, first, end in self.held.values():
+            # Who holds the range works in it.
+            if (
+                thread != io.thread
+                and io.offset < end + data_offset
+                and first + data_offset < io.offset + io.count
+            ):
+                return first, end
+        return None
+
+
+def check_quiesce(execution: Execution) -> list[Finding]:
+    """Compare each I/O that ends on a member with the ranges quiesced then."""
+    plan = execution.plan
+    quiesces = Quiesces(raid_bdev_id(plan.layout))
+    members = Members()
+    schedule = execution.schedule
+    done = 0
+    for entry in execution.history:
+        if quiesces.held:
+            # Steps in between brought nothing that stands in the history.
+            for number in range(done, min(entry.number, len(schedule))):
+                step = schedule[number]
+                if isinstance(step, FinishIo) and _is_clients(step, members):
+                    broken = quiesces.broken_by(step, plan.data_offset)
+                    if broken is not None:
+                        return [_finding(step, number + 1, *broken)]
+        done = entry.number
+        members.take(entry)
+        if isinstance(entry, Happened):
+            quiesces.take(entry.event)
+        elif isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss)):
+            quiesces.held.clear()
+    return []
+
+
+def _is_clients(step: FinishIo, members: Members) -> bool:
+    return (
+        FIRST_POLL_GROUP_THREAD <= step.thread < FIRST_DYNAMIC_THREAD
+        and step.io_type != IoType.FLUSH  # never held: it changes no block
+        and (step.disk in members.disks or step.disk == members.target)
+    )
+
+
+def _finding(step: FinishIo, number: int, first: int, end: int) -> Finding:
+    what = IoType(step.io_type).name.lower()
+    return Finding(
+        check="quiesce",
+        kind="overlap",
+        shape=what,
+        summary=(
+            f"a {what} of thread {step.thread} was in flight on disk {step.disk} "
+            f"(blocks {step.offset}-{step.offset + step.count - 1} there) while blocks "
+            f"{first}-{end - 1} of the array were quiesced"
+        ),
+        step=number,
+        verdict=Verdict.INVALID,
+    )

@@ -1,0 +1,332 @@
+"""``raidstorm score``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from chaos.catalog import find_experiment
+from chaos.cli.parameters import Catalog, Duration
+from chaos.cli.run import command_name
+from chaos.code import load_check
+from chaos.experiment import Experiment, validate
+from chaos.interrupt import Interrupt
+from chaos.report import Screen
+from chaos.run import Runner, RunSpec, tool_version
+from chaos.score import RANGE_SEEDS, Arm, Find, Request, Searched, run_score
+from chaos.score_compare import compare
+from chaos.score_table import table_lines
+from chaos.scorecard import (
+    Score,
+    ScoreError,
+    as_red,
+    exit_code,
+    read_score,
+    summarize,
+    write_score,
+)
+from chaos.store import Store
+from workers.defects.loader import known_defects, read_defect
+from workers.protocol import DefectSource
+
+SECONDS_DEFAULT = 10.0
+RANGES_MAX = 200
+REDS_KEPT_MAX = 3
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a run directory of a find is made with."""
+
+    experiment_argument: str
+    arguments: dict[str, str]  # a defect's id -> as the user named it
+    program: str
+    runs: str
+    keep: bool
+
+
+@click.command("score")
+@click.option(
+    "--defects",
+    "defect_lists",
+    multiple=True,
+    metavar="ID|FILE.py,...|all",
+    help="Which defects [all built-in ones].",
+)
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    metavar="NAME|all|each",
+    help="Only this search strategy; repeatable, a block of columns for each. 'all' draws from all, "
+    "'each' scores one by one [as the experiment draws].",
+)
+@click.option("--experiment", "name", default="swarm", show_default=True, metavar="NAME|FILE")
+@click.option("--ranges", type=click.IntRange(1, RANGES_MAX), default=10, show_default=True)
+@click.option(
+    "--seeds", type=click.IntRange(1, RANGE_SEEDS), help="Schedules of one search, at most."
+)
+@click.option(
+    "--budget",
+    type=Duration(),
+    help="Processor time of one search, at most: 10s, 1m [10s; with --seeds alone, no bound].",
+)
+@click.option(
+    "--clean-seeds",
+    type=click.IntRange(0, RANGE_SEEDS),
+    help="Schedules of the clean engine in a range [as many as the longest search there].",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--keep", is_flag=True, help="Keep a run directory of each defect's first find.")
+@click.option("--runs", default="runs", show_default=True, help="Where runs are kept.")
+@click.option("--out", metavar="FILE", help="Write the score as JSON.")
+@click.option("--compare", "earlier", metavar="FILE", help="Show a stored score beside this one.")
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def score_command(
+    catalog: Catalog,
+    defect_lists: tuple[str, ...],
+    strategies: tuple[str, ...],
+    name: str,
+    ranges: int,
+    seeds: int | None,
+    budget: float | None,
+    clean_seeds: int | None,
+    jobs: int,
+    keep: bool,
+    runs: str,
+    out: str | None,
+    earlier: str | None,
+    output: str,
+) -> int:
+    """Measure how well defects are found: how often, how soon, by which check.
+
+    For each defect and range of seeds, seeds are run in sim until the first find, or until the search has
+    used its --seeds or its --budget. The clean engine then runs on the same seeds: what is red there is a
+    false alarm. Exits with 0, however many are found; with 1 when the clean engine is red, with 7 when a
+    defect found in the --compare score is missed now.
+    """
+    arguments = _arguments(defect_lists)
+    sources = [read_defect(argument) for argument in arguments]
+    _refuse_equal_ids(sources)
+    experiment = _experiment(catalog, name)
+    before = read_score(Path(earlier)) if earlier is not None else None
+    if out is not None:
+        _refuse_unwritable(Path(out))
+    if keep:
+        Store(Path(runs))
+    request = Request(
+        arms=_arms(experiment, strategies),
+        defects=tuple(sources),
+        ranges=ranges,
+        seeds=seeds,
+        seconds=SECONDS_DEFAULT if budget is None and seeds is None else budget,
+        clean_seeds=clean_seeds,
+        jobs=jobs,
+    )
+    ids = [source.id for source in sources]
+    settings = Settings(
+        experiment_argument=name,
+        arguments=dict(zip(ids, arguments, strict=True)),
+        program=command_name(),
+        runs=runs,
+        keep=keep,
+    )
+    screen = Screen(quiet=output == "json")
+    score = _measure(screen, request, settings)
+    if before is not None:
+        score.comparison = compare(before, score, str(earlier))
+    score.exit_code = exit_code(score)
+    if output == "json":
+        sys.stdout.buffer.write(msgspec.json.encode(score) + b"\n")
+        sys.stdout.flush()
+    for text, style in table_lines(score):
+        screen.say(text, style)
+    if out is not None:
+        write_score(Path(out), score)
+    return score.exit_code
+
+
+def _arguments(lists: tuple[str, ...]) -> list[str]:
+    named = [word.strip() for words in lists for word in words.split(",")]
+    if not all(named):
+        raise click.UsageError("--defects has an empty name; write ID,FILE.py or all")
+    if not named or named == ["all"]:
+        return known_defects()
+    if "all" in named:
+        files = [word for word in named if word.endswith(".py")]
+        if len(files) != len(named) - 1:
+            raise click.UsageError("--defects all has every built-in one; add only files to it")
+        return [*known_defects(), *files]
+    return named
+
+
+def _refuse_equal_ids(sources: list[DefectSource]) -> None:
+    """Two rows of one name could not be told apart, here or in a later comparison."""
+    ids = [source.id for source in sources]
+    for number, defect in enumerate(ids):
+        if defect in ids[:number]:
+            raise click.UsageError(f"two defects are named {defect}; rename one, or name it once")
+
+
+def _experiment(catalog: Catalog, name: str) -> Experiment:
+    if name in catalog.suites:
+        raise click.UsageError(f"{name} is a suite; a score is of one experiment")
+    experiment = find_experiment(name, catalog.experiments)
+    for path in experiment.checks:
+        load_check(path)
+    return experiment
+
+
+def _arms(experiment: Experiment, names: tuple[str, ...]) -> tuple[Arm, ...]:
+    """One way of searching a named strategy; none named, and the experiment is taken as it is."""
+    if not names:
+        return (Arm(None, experiment),)
+    known = _known_strategies()
+    wanted: list[str] = []
+    for name in names:
+        wanted += known if name == "each" else [name]
+    for name in wanted:
+        if name not in known and name != "all":
+            these = ", ".join(known) or "none in this version"
+            raise click.UsageError(
+                f"there is no strategy {name!r}; these are: {these}, and all, each"
+            )
+    return tuple(
+        Arm(name, _narrowed(experiment, tuple(known) if name == "all" else (name,)))
+        for name in dict.fromkeys(wanted)
+    )
+
+
+def _known_strategies() -> list[str]:
+    try:
+        strategies = importlib.import_module("chaos.strategies")
+    except ModuleNotFoundError:
+        return []
+    return list(strategies.STRATEGIES)
+
+
+def _narrowed(experiment: Experiment, strategies: tuple[str, ...]) -> Experiment:
+    return validate(msgspec.structs.replace(experiment, strategies=strategies))
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Before the work, not after it."""
+    if path.is_dir():
+        raise ScoreError(f"{path} is a directory; --out names a file")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ScoreError(f"{path} can't be written; choose another file with --out")
+
+
+def _measure(screen: Screen, request: Request, settings: Settings) -> Score:
+    """Search, add up, and keep what is to be kept."""
+    interrupt = Interrupt()
+    interrupt.install()
+    experiment = request.arms[0].experiment
+    screen.say()
+    screen.say(_heading(request, experiment.name), "bold")
+    results: list[Searched] = []
+    found = 0
+    begun = time.monotonic()
+    rows = len(request.defects) + (request.clean_seeds != 0)
+    with screen.progress("searches", len(request.arms) * request.ranges * rows) as progress:
+        task = progress.task_ids[0]
+
+        def show(searched: Searched) -> None:
+            nonlocal found
+            results.append(searched)
+            found += bool(searched.finds)
+            newest = f"{searched.defect or 'clean engine'}: {searched.schedules} schedules"
+            progress.update(task, advance=1, state=f"{found} found, newest: {newest}")
+
+        error = run_score(request, interrupt, show)
+    score = summarize(request, experiment.name, tool_version(), results)
+    score.wall_seconds = round(time.monotonic() - begun, 3)
+    score.error = error
+    for arm in request.arms:
+        _add_replays(score, request, settings, arm, results)
+    score.interrupted = interrupt.requested
+    return score
+
+
+def _heading(request: Request, experiment: str) -> str:
+    bounds = []
+    if request.seeds is not None:
+        bounds.append(_count(request.seeds, "schedule"))
+    if request.seconds is not None:
+        bounds.append(f"{request.seconds:g} s of one processor")
+    first = request.first_seeds()
+    seeds = f"{first[0]}, ... {first[-1]}" if len(first) > 1 else f"{first[0]}"
+    return (
+        f"score of {experiment}: {_count(len(request.defects), 'defect')}, {_count(request.ranges, 'range')} of seeds "
+        f"(from {seeds}), a search has {' or '.join(bounds)}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _add_replays(
+    score: Score, request: Request, settings: Settings, arm: Arm, results: list[Searched]
+) -> None:
+    """A line to paste for each defect's first find, and a kept run for what is red on the clean engine."""
+    mine = sorted(
+        (searched for searched in results if searched.strategy == arm.strategy),
+        key=lambda searched: searched.first_seed,
+    )
+    for defect in score.defects:
+        finds = [
+            searched.finds[0]
+            for searched in mine
+            if searched.defect == defect.id and searched.finds
+        ]
+        if defect.strategy != arm.strategy or not finds:
+            continue
+        if settings.keep:
+            source = next(source for source in request.defects if source.id == defect.id)
+            defect.replay = _keep(score, settings, arm, (source,), finds[0])
+        elif arm.strategy is None:
+            defect.replay = _by_seed(settings, finds[0], settings.arguments[defect.id])
+    for clean in score.clean:
+        if clean.strategy != arm.strategy:
+            continue
+        reds = [find for searched in mine if searched.defect is None for find in searched.finds]
+        clean.reds = [
+            as_red(find, _keep(score, settings, arm, (), find) if number < REDS_KEPT_MAX else "")
+            for number, find in enumerate(reds)
+        ]
+
+
+def _by_seed(settings: Settings, find: Find, argument: str) -> str:
+    target = shlex.quote(f"{settings.experiment_argument}:{find.seed}")
+    return f"{settings.program} replay {target} --defect {shlex.quote(argument)}"
+
+
+def _keep(
+    score: Score, settings: Settings, arm: Arm, defects: tuple[DefectSource, ...], find: Find
+) -> str:
+    """Run the seed again as ``run`` does, which leaves its directory; returns the replay line."""
+    spec = RunSpec(
+        experiment=arm.experiment,
+        driver="sim",
+        defects=defects,
+        defect_arguments=tuple(settings.arguments[defect.id] for defect in defects),
+        experiment_argument=settings.experiment_argument,
+        program=settings.program,
+        out=settings.runs,
+    )
+    runner = Runner(spec, Store(Path(settings.runs)))
+    try:
+        result = runner.run_seed(find.seed)
+    finally:
+        runner.close()
+    if result.fingerprint != find.fingerprint:
+        score.differences.append(f"seed {find.seed}: {find.fingerprint}, then {result.fingerprint}")
+    return result.replay

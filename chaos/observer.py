@@ -1,0 +1,135 @@
+"""What a stepping driver lets the tester see between two steps: the disks, and the array's shared record.
+
+Free-running processes change both at any time, so in ``realtime`` nobody looks; the checks that judge what was
+seen then have nothing to judge. What is seen stands in the history, not in the fingerprint: it follows from the steps.
+"""
+
+from __future__ import annotations
+
+from chaos.history import Compared, Entry, Seen, SlotFlag, Written
+from chaos.payload import decode, payload
+from chaos.plan import Plan
+from chaos.schedule import Changing, Inject, Step, Unmap, WriteZeroes
+from workers.bdev.disk import Disk
+from workers.bdev.io import BLOCK_SIZE, IoType
+from workers.protocol import Event, FinishIo
+from workers.raid import superblock
+from workers.raid.uuids import number_of
+from workers.shared import ControlBlock, RaidRecord
+
+SUPERBLOCK_SECTOR = slice(0, BLOCK_SIZE)
+DEVICE = 256  # identities of a place's devices, one after the other, are so far apart
+STACKED = 32  # and those of the bdevs on one
+_BLANK = bytes(BLOCK_SIZE)
+
+
+class Observer:
+    """Looks after each step; tells what has changed since it looked last."""
+
+    def __init__(self, plan: Plan, disks: list[Disk], block: ControlBlock) -> None:
+        self.plan = plan
+        self.disks = disks
+        self._raid = block.raid
+        self._words = block.raid.words.cast("B")
+        self._record = bytes(self._words)
+        self._sectors = [bytes(disk.data[SUPERBLOCK_SECTOR]) for disk in disks]
+
+    def restarted(self) -> None:
+        """A new target has begun."""
+        self._record = bytes(self._words)
+
+    def look(self, number: int, step: Step, events: list[Event]) -> list[Entry]:
+        """What the step has changed."""
+        seen: list[Entry] = []
+        record = bytes(self._words)
+        if record != self._record:
+            self._record = record
+            seen.append(seen_of(number, self._raid))
+        if isinstance(step, FinishIo):
+            if self.plan.superblock and step.offset == 0 and step.io_type != IoType.READ:
+                seen += self._look_at_superblock(number, step.disk, by_target=True)
+        elif isinstance(step, Inject):
+            seen += self._look_at_superblock(number, step.disk, by_target=False)
+        for event in events:
+            if event.name == "raid.assembled" or (
+                event.name == "rebuild.finished" and event.args[2] == 0
+            ):
+                seen.append(Compared(number, self._contents()))
+        return seen
+
+    def disks_changed(self, number: int) -> list[Entry]:
+        """All disks may have changed: power was lost, or somebody has cloned them."""
+        return [
+            entry
+            for disk in self.disks
+            for entry in self._look_at_superblock(number, disk.number, by_target=False)
+        ]
+
+    def copies(self, step: Changing) -> int:
+        """A bit mask of the disks that hold all blocks of this change."""
+        first = (step.slba + self.plan.data_offset) * BLOCK_SIZE
+        if isinstance(step, (Unmap, WriteZeroes)):
+            wanted = bytes(step.blocks * BLOCK_SIZE)
+        else:
+            wanted = payload(step.host, step.op, step.slba, step.blocks)
+        end = first + len(wanted)
+        return sum(1 << disk.number for disk in self.disks if bytes(disk.data[first:end]) == wanted)
+
+    def _look_at_superblock(self, number: int, disk: int, *, by_target: bool) -> list[Entry]:
+        sector = bytes(self.disks[disk].data[SUPERBLOCK_SECTOR])
+        if not self.plan.superblock or sector == self._sectors[disk]:
+            return []
+        self._sectors[disk] = sector
+        try:
+            found = superblock.decode(sector)
+        except superblock.SuperblockError:
+            return [Written(number, disk, by_target, -1, -1, 0, sector == _BLANK)]
+        configured = 0
+        for entry in found.entries:
+            if entry.state is superblock.EntryState.CONFIGURED:
+                configured |= self._disk_bit(number_of(entry.uuid))
+        array = number_of(found.uuid)
+        return [Written(number, disk, by_target, found.seq_number, array, configured, False)]
+
+    def _disk_bit(self, identity: int) -> int:
+        """The bit of the disk with this identity, stacked bdevs included; 0: another device is there now."""
+        for disk in self.disks:
+            if disk.identity // DEVICE == identity // DEVICE and (
+                identity % DEVICE % STACKED == disk.identity % DEVICE % STACKED
+            ):
+                return 1 << disk.number
+        return 0
+
+    def _contents(self) -> list[list[int]]:
+        first = self.plan.data_offset * BLOCK_SIZE
+        known: dict[bytes, list[int]] = {}
+        contents = []
+        for disk in self.disks:
+            data = bytes(disk.data[first:])
+            values = known.get(data)
+            if values is None:
+                values = known[data] = decode(data, 0)
+            contents.append(values)
+        return contents
+
+
+def seen_of(number: int, record: RaidRecord) -> Seen:
+    """The array's record as a history entry."""
+    slots = []
+    for slot in record.slots[: record.num_slots]:
+        flags = SlotFlag(0)
+        flags |= SlotFlag.OCCUPIED if slot.bdev else 0
+        flags |= SlotFlag.CONFIGURED if slot.is_configured else 0
+        flags |= SlotFlag.PROCESS_TARGET if slot.is_process_target else 0
+        flags |= SlotFlag.FAILED if slot.is_failed else 0
+        flags |= SlotFlag.REMOVE_SCHEDULED if slot.remove_scheduled else 0
+        slots.append(int(flags))
+    return Seen(
+        number,
+        record.state,
+        record.discovered,
+        record.operational,
+        record.process_state,
+        record.process_slot,
+        slots,
+    )

@@ -1,0 +1,306 @@
+"""The work of a score: searches for each defect over disjoint ranges of seeds, and the clean engine on the same seeds.
+
+A search is the unit of work. It runs one seed after the other in ``sim`` until the first find, or until it has used its
+schedules or its seconds. What the searches add up to is chaos/scorecard.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.synchronize import Event
+
+import msgspec
+
+from chaos.checkers import Finding, Verdict
+from chaos.code import load_check
+from chaos.controller import Controller, Execution
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import Experiment
+from chaos.interrupt import Interrupt, shielded
+from chaos.judge import judge
+from chaos.plan import resolve
+from workers.main import die_with_parent
+from workers.protocol import DefectSource
+
+RANGE_SEEDS = 10_000_000  # far more than a search can run, so ranges never meet
+REDS_KEPT_MAX = 10
+WAIT_SECONDS = 0.2
+INTERRUPT_SECONDS_MAX = 3.0
+ATTEMPTS_MAX = 2
+
+# Of this thread alone: neither other programs of the machine nor our own progress bar are in it.
+cpu_clock = time.thread_time
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """One way of searching: the experiment, and the strategy it was narrowed to (None: as it draws itself)."""
+
+    strategy: str | None
+    experiment: Experiment
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What to score, with which bounds for one search; None is no bound."""
+
+    arms: tuple[Arm, ...]
+    defects: tuple[DefectSource, ...]
+    ranges: int
+    seeds: int | None
+    seconds: float | None
+    clean_seeds: int | None  # a range; None: as many as the longest search of a defect used there
+    jobs: int
+
+    def first_seeds(self) -> list[int]:
+        """Where each range begins; not at 0, where people look while they write a defect or a strategy."""
+        return [RANGE_SEEDS * number for number in range(1, self.ranges + 1)]
+
+
+class Search(msgspec.Struct, frozen=True):
+    """One unit of work. Without a defect it is the clean engine's, which doesn't stop at a red run."""
+
+    arm: Arm
+    defect: DefectSource | None
+    first_seed: int
+    seeds_max: int
+    seconds_max: float | None
+
+
+class Find(msgspec.Struct, frozen=True):
+    """A red run, by its first finding."""
+
+    seed: int
+    verdict: str
+    check: str
+    signature: str
+    summary: str
+    fingerprint: str
+
+
+class Searched(msgspec.Struct, frozen=True):
+    """What a search used, up to its end, and what it found."""
+
+    strategy: str | None
+    defect: str | None
+    first_seed: int
+    schedules: int
+    steps: int
+    seconds: float  # of a processor, not of the wall
+    red: int
+    finds: list[Find]
+    undecided: int  # no find and no pass
+    interrupted: bool = False
+
+
+def run_score(
+    request: Request, interrupt: Interrupt, on_searched: Callable[[Searched], None]
+) -> str:
+    """Run all searches; returns why it could not (empty: all is well). What was cut short is not handed on."""
+    agenda = Agenda(request)
+    run_all = _in_processes if request.jobs > 1 else _in_this_process
+    try:
+        with contextlib.closing(run_all(agenda, interrupt)) as running:
+            for searched in running:
+                if not searched.interrupted:
+                    on_searched(searched)
+    except KeyboardInterrupt:
+        # The second wish to stop; what has been searched is reported all the same.
+        interrupt.requested = True
+    except BrokenProcessPool as error:
+        return str(error)
+    return ""
+
+
+class Agenda:
+    """Which searches are to come. Range by range, so that a score cut short has treated all defects alike."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.todo = deque(
+            self._search(arm, defect, first_seed, request.seeds or RANGE_SEEDS)
+            for first_seed in request.first_seeds()
+            for arm in request.arms
+            for defect in request.defects
+        )
+        self._done: dict[tuple[str | None, int], list[int]] = {}
+
+    def finished(self, search: Search, searched: Searched) -> None:
+        """With the last defect of a range, the clean engine's turn on the same seeds comes."""
+        if search.defect is None:
+            return
+        used = self._done.setdefault((searched.strategy, search.first_seed), [])
+        used.append(searched.schedules)
+        if len(used) < len(self.request.defects):
+            return
+        wanted = self.request.clean_seeds
+        seeds = max(used) if wanted is None else wanted
+        if seeds:
+            self.todo.appendleft(self._search(search.arm, None, search.first_seed, seeds))
+
+    def _search(self, arm: Arm, defect: DefectSource | None, first_seed: int, seeds: int) -> Search:
+        return Search(arm, defect, first_seed, seeds, self.request.seconds)
+
+
+def run_search(
+    search: Search, interrupted: Callable[[], bool], clock: Callable[[], float] = cpu_clock
+) -> Searched:
+    """Seed after seed, until the first find or a bound."""
+    experiment = search.arm.experiment
+    checks = tuple(load_check(path) for path in experiment.checks)
+    defects = (search.defect,) if search.defect is not None else ()
+    driver = SimDriver()
+    schedules = steps = red = undecided = 0
+    finds: list[Find] = []
+    cut_short = False
+    begun = clock()
+    seconds = 0.0
+    while schedules < search.seeds_max and not (red and search.defect is not None):
+        if search.seconds_max is not None and seconds >= search.seconds_max:
+            break
+        cut_short = interrupted()
+        if cut_short:
+            break
+        seed = search.first_seed + schedules
+        execution = Controller(resolve(experiment, seed), driver, defects).explore(seed)
+        findings = judge(execution, checks)
+        schedules += 1
+        steps += execution.steps
+        seconds = clock() - begun
+        if not findings:
+            continue
+        if not is_find(findings[0].verdict):
+            undecided += 1
+            continue
+        red += 1
+        if len(finds) < REDS_KEPT_MAX:
+            finds.append(_find(seed, findings[0], execution))
+    return Searched(
+        strategy=search.arm.strategy,
+        defect=search.defect.id if search.defect is not None else None,
+        first_seed=search.first_seed,
+        schedules=schedules,
+        steps=steps,
+        seconds=seconds,
+        red=red,
+        finds=finds,
+        undecided=undecided,
+        interrupted=cut_short,
+    )
+
+
+def is_find(verdict: Verdict) -> bool:
+    """Does this verdict say that something is wrong? What could not be decided finds nothing."""
+    match verdict:
+        case Verdict.INVALID | Verdict.LIVENESS | Verdict.CRASHED:
+            return True
+        case (
+            Verdict.VALID
+            | Verdict.UNKNOWN
+            | Verdict.NONDETERMINISM
+            | Verdict.NOT_EXERCISED
+            | Verdict.BROKEN
+        ):
+            return False
+
+
+def _find(seed: int, finding: Finding, execution: Execution) -> Find:
+    return Find(
+        seed=seed,
+        verdict=finding.verdict.name.lower(),
+        check=finding.check,
+        signature=finding.signature,
+        summary=finding.summary,
+        fingerprint=execution.fingerprint,
+    )
+
+
+def _in_this_process(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
+    while agenda.todo and not interrupt.requested:
+        search = agenda.todo.popleft()
+        searched = run_search(search, interrupt)
+        agenda.finished(search, searched)
+        yield searched
+
+
+# Over several processes; a search's seconds are its own process's in either way.
+
+_stop: Event | None = None
+
+
+def _start_job(parent_pid: int, stop: Event) -> None:
+    global _stop  # a pool process has no other place to keep things between tasks
+    die_with_parent(parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _stop = stop
+
+
+def _search_in_job(search: Search) -> Searched:
+    assert _stop is not None, "a pool process is started with its stop event"
+    return run_search(search, _stop.is_set)
+
+
+def _in_processes(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
+    for attempt in range(1, ATTEMPTS_MAX + 1):
+        running: dict[Future[Searched], Search] = {}
+        try:
+            yield from _over_pool(agenda, interrupt, running)
+        except BrokenProcessPool:
+            # A process was killed from outside: search again, once, what was under way.
+            agenda.todo.extendleft(reversed(running.values()))
+            if attempt == ATTEMPTS_MAX:
+                raise BrokenProcessPool("a job process was killed from outside, twice") from None
+        else:
+            return
+
+
+def _over_pool(
+    agenda: Agenda, interrupt: Interrupt, running: dict[Future[Searched], Search]
+) -> Iterator[Searched]:
+    jobs = agenda.request.jobs
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_start_job, initargs=(os.getpid(), stop)
+    )
+    asked_at: float | None = None
+    try:
+        while running or (agenda.todo and not interrupt.requested):
+            while agenda.todo and len(running) < 2 * jobs and not interrupt.requested:
+                _submit(pool, agenda, running)
+            done, _ = wait(running, WAIT_SECONDS, FIRST_COMPLETED)
+            for future in [future for future in running if future in done]:
+                searched = future.result()
+                search = running.pop(future)
+                agenda.finished(search, searched)
+                yield searched
+            if interrupt.requested:
+                stop.set()
+                asked_at = asked_at or time.monotonic()
+                if time.monotonic() - asked_at > INTERRUPT_SECONDS_MAX:
+                    break
+    finally:
+        stop.set()
+        if running:
+            # Stuck, or not waited for.
+            for child in multiprocessing.active_children():
+                child.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(
+    pool: ProcessPoolExecutor, agenda: Agenda, running: dict[Future[Searched], Search]
+) -> None:
+    search = agenda.todo[0]
+    with shielded():
+        future = pool.submit(_search_in_job, search)
+    # Taken off only now: a pool that is broken already must not lose it.
+    agenda.todo.popleft()
+    running[future] = search

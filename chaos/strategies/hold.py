@@ -1,0 +1,81 @@
+"""hold: one reactor, or one message pair, is held back for a drawn number of steps.
+
+Global state changes at one moment, the channels follow by a serial iteration, and what is held is somewhere in
+between: whatever else can happen there, does. Holds begin soon after such a change, or at any time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos.prng import Stream
+from chaos.schedule import Deliver, EngineStep, FireTimer
+from chaos.scheduler import RandomScheduler
+from chaos.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from chaos.model import Model
+    from chaos.plan import Plan
+
+LENGTH_BITS = (3, 8)  # holds are of 2**3 to 2**8 steps: short ones are as likely as long ones
+GAP_STEPS_MAX = 120
+STAGES_MAX = 24  # steps from a change to the hold
+AFTER_CHANGE_PERCENT = 40
+
+
+class HoldScheduler(RandomScheduler):
+    """At random, but for what is held; that takes no step while others can."""
+
+    def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
+        super().__init__(stream, plan, model)
+        self._stream = stream
+        self.held: int | Deliver | None = None  # a reactor or a message pair
+        self._changed_at = 0
+        self._next = stream.below(GAP_STEPS_MAX)  # the step in which a hold begins, or ends
+
+    def _choose(self, choices: list[EngineStep]) -> EngineStep | None:
+        model = self._model
+        if self.held is None and model.anchors.changed_at != self._changed_at:
+            self._changed_at = model.anchors.changed_at
+            if self._stream.chance(AFTER_CHANGE_PERCENT, 100):
+                self._next = model.steps + self._stream.below(STAGES_MAX)
+        if model.steps >= self._next:
+            self._turn(choices)
+        return self._let_go(super()._choose(choices), choices)
+
+    def _choose_instead(self, passed: EngineStep, choices: list[EngineStep]) -> EngineStep | None:
+        return self._let_go(super()._choose_instead(passed, choices), choices)
+
+    def _turn(self, choices: list[EngineStep]) -> None:
+        """Begin a hold, or end it."""
+        stream, now = self._stream, self._model.steps
+        if self.held is not None:
+            self.held = None
+            self._next = now + stream.below(GAP_STEPS_MAX)
+            return
+        one = stream.choice(choices)
+        self.held = one if isinstance(one, Deliver) and stream.chance(1, 2) else one.reactor
+        low, high = LENGTH_BITS
+        self._next = now + int(2 ** (low + stream.random() * (high - low)))
+
+    def _let_go(self, chosen: EngineStep | None, choices: list[EngineStep]) -> EngineStep | None:
+        if chosen is None or not self._is_held(chosen):
+            return chosen
+        stalled = self._model.stalled[0] if self._model.stalled is not None else None
+        others = [
+            one
+            for one in choices
+            if not self._is_held(one) and one.__class__ is not FireTimer and one.reactor != stalled
+        ]
+        return others[int(self._draw() * len(others))] if others else None
+
+    def _is_held(self, step: EngineStep) -> bool:
+        held = self.held
+        if held is None:
+            return False
+        return step == held if held.__class__ is Deliver else step.reactor == held
+
+
+HOLD = Strategy(
+    what="a reactor or a message pair is held back for a while", scheduler=HoldScheduler
+)

@@ -1,0 +1,47 @@
+"""A new member is read by channels born before its rebuild has started.
+
+Source: corrected by SPDK commit a67085538b (v24.05).
+Epoch: present in April 2024. The gap at the end of the start iteration is start-gap-channel-without-process.
+Trigger: a member is added to an array with superblock; while the superblock of the new one is being read, a thread
+gets its first channel of the array, and takes the new one for a member in sync; it reads blocks not rebuilt yet
+while its other members are busy.
+Expected: register, mirrors; references (at the rebuild's end the channel forgets its own reference to the member).
+"""
+
+from workers.errors import OK
+from workers.raid import array, membership
+from workers.shared import Slot
+from workers.thread import SpdkThread
+
+
+class Membership(membership.Membership):
+    """The historical order: the new member is in its slot while its superblock is looked at."""
+
+    async def add(self, thread: SpdkThread, bdev: int) -> int:
+        place = None
+        if self._may_add(bdev) == OK and self.record.has_superblock:
+            place = self.place_for(bdev)
+        if place is None:
+            return await super().add(thread, bdev)
+        number, data_offset = place
+        status = self.slots.occupy(number, bdev, data_offset)
+        if status != OK:
+            return status
+        status, found = await self.read_superblock(thread, bdev)
+        # Given back and taken again within one step, where nobody sees it.
+        self.slots.release(number)
+        return self.admit(thread, bdev, status, found)
+
+
+class RaidChannel(array.RaidChannel):
+    """Takes all members that are open; only a rebuild that runs tells which of them is its target."""
+
+    def may_use(self, slot: Slot) -> bool:
+        return bool(slot.bdev and not slot.is_process_target and not slot.remove_scheduled)
+
+    async def finish_process(self, number: int, status: int) -> None:
+        taken, self.base_channels[number] = self.base_channels[number], None
+        await super().finish_process(number, status)
+        if status != OK and taken is not None:
+            await self.flushed()
+            self.thread.put_io_channel(taken)

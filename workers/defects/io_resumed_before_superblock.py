@@ -1,0 +1,23 @@
+"""A removal lets client I/O go on before it writes the superblock.
+
+Source: corrected by SPDK commit cb768e815f (v24.05).
+Epoch: present in April 2024.
+Trigger: a member is removed under write load; a write is acknowledged by the others; the target is killed before
+the superblock is written; it starts again with all disks.
+Expected: register (stale), mirrors.
+"""
+
+from workers.raid import membership
+from workers.thread import SpdkThread
+
+
+class Membership(membership.Membership):
+    """The historical order: quiesce, channels, unquiesce, close, superblock."""
+
+    async def _take_out(self, thread: SpdkThread, number: int) -> int:
+        lock = await self.bdev.quiesce(thread)
+        self.deconfigure(number)
+        await thread.for_each_channel(self.raid, "remove_member", number)
+        await self.bdev.unquiesce_range(thread, lock)
+        self.let_go(thread, number)
+        return await self.write_down_removal(thread, number)

@@ -1,0 +1,23 @@
+"""A write to an array without any member succeeds.
+
+Source: corrected by SPDK commits 9820a94965 and b0b0889efb (v24.05).
+Epoch: present in April 2024.
+Trigger: the last member is removed under write load; writes held by the quiesce are let in when no channel has a
+member any more, and before the array is unregistered.
+Expected: register (stale), mirrors.
+"""
+
+from workers.bdev.io import SUCCESS, BdevIo, Completion
+from workers.raid import raid1
+from workers.raid.array import ProcessedChannel, RaidChannel
+
+
+class Raid1(raid1.Raid1):
+    """An absent member counts as one that was written."""
+
+    async def write(
+        self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
+    ) -> Completion:
+        if all(base is None for base in paths.base_channels):
+            return SUCCESS
+        return await super().write(channel, paths, io)

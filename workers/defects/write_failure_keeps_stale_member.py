@@ -1,0 +1,18 @@
+"""A write that fails on one member only is an error, and that member stays.
+
+Source: corrected by SPDK commit b0b0889efb (v24.05); similar and open: longhorn#13354.
+Epoch: present in April 2024.
+Trigger: a write fails on one member; afterwards reads of its blocks return old or new, as they come.
+Expected: availability (the error), register, mirrors.
+"""
+
+from workers.bdev.io import FAILED, Completion
+from workers.raid import raid1
+from workers.thread import SpdkThread
+
+
+class Raid1(raid1.Raid1):
+    """Tells the client, and does nothing else about it."""
+
+    async def fail_members(self, thread: SpdkThread, failed: list[raid1.Part]) -> Completion:
+        return FAILED
