@@ -16,6 +16,7 @@ from chaos.judge import judge
 from chaos.labels import make_labels
 from chaos.plan import resolve
 from chaos.story import Storyteller
+from chaos.trace import trace_lines
 from experiments.catalog import EXPERIMENTS
 from tests.canaries.test_checks_bite import NEVER_UNQUIESCES_AFTER_A_REMOVAL
 from tests.conformance.test_drivers import FORGETS_TO_UNLOCK
@@ -157,13 +158,16 @@ def test_chain_is_told_in_realtime(processes, monkeypatch):
     assert any(NEVER_GIVEN_BACK in line for line in lines)
 
 
-def test_story_has_the_chain_under_the_finding():
+def test_story_and_trace_have_the_chain_under_the_finding():
     execution = explored("disk-failure", 0, NEVER_UNQUIESCES_AFTER_A_REMOVAL)
     finding = stuck(execution)
     story = Storyteller(execution, make_labels(execution.plan, 0)).tell(finding)
     chain = [f"  {line}" for line in finding.waits]
     assert story[-len(chain) :] == chain
     assert story[-len(chain) - 1] == f"step {finding.step}: {finding.summary}"
+    teller = Storyteller(execution, make_labels(execution.plan, 0))
+    traced = "\n".join(trace_lines(execution, teller, [finding]))
+    assert all(line in traced for line in chain)
 
 
 class AskedAllTheTime(SimDriver):
