@@ -70,6 +70,7 @@ class Model:
         self.is_recreating = False  # and will create it anew from them
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
+        self.served_threads: list[int] = []  # whose poll group has a channel of the namespace
         self.poll_groups: list[int] = []  # reactors
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
@@ -161,8 +162,18 @@ class Model:
 
     def _removing(self, number: int) -> None:
         # The last one keeps all acknowledged data: the array goes offline with it.
-        if [other for other in self._members() if other != number]:
+        if [other for other in self.members_in_sync() if other not in (number, *self._leaving())]:
             self._harm(number)
+
+    def _leaving(self) -> list[int]:
+        """The members whose removal is asked for and not answered."""
+        return [
+            self.disk_of(step.args[0])
+            for step in self.outstanding.values()
+            if isinstance(step, Operate)
+            and step.method == "bdev_raid_remove_base_bdev"
+            and self._is_member(step.args[0])
+        ]
 
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
@@ -195,14 +206,15 @@ class Model:
 
     def trust_members(self) -> None:
         """No disk is known to be good, yet an array is online: what it calls members must be good."""
-        for number in self._members():
+        for number in self.members_in_sync():
             self.disks[number].good = not self._is_harmful(self.disks[number])
 
     def is_alone(self, number: int) -> bool:
         """Is this sound disk the array's only member but for one being rebuilt?"""
-        return is_sound(self.disks[number]) and self._members() == [number]
+        return is_sound(self.disks[number]) and self.members_in_sync() == [number]
 
-    def _members(self) -> list[int]:
+    def members_in_sync(self) -> list[int]:
+        """The disks that are members, but for one that is being rebuilt."""
         target = self.rebuild.disk if self.rebuild is not None else None
         return [
             number for number, disk in enumerate(self.disks) if disk.member and number != target
@@ -307,10 +319,15 @@ class Model:
                 self.poll_groups.append(event.thread - 1)
             case "nvmf.poll_group_destroyed":
                 self.poll_groups.remove(event.thread - 1)
+                if event.thread in self.served_threads:
+                    self.served_threads.remove(event.thread)
             case "nvmf.namespace_attached":
                 self.namespace_attached = True
             case "nvmf.namespace_detached":
                 self.namespace_attached = self.channels_missing = False
+                self.served_threads.clear()
+            case "nvmf.namespace_channel_created":
+                self.served_threads.append(event.thread)
             case "nvmf.namespace_channel_failed":
                 self.channels_missing = True
             case "nvmf.qpair_destroyed":
@@ -353,6 +370,7 @@ class Model:
         self.array_online = self.array_configuring = self.namespace_attached = False
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
+        self.served_threads.clear()
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:

@@ -16,6 +16,7 @@ from chaos.strategies.base import Strategy
 
 ANCHORED_PERCENT = 60
 STAGES_MAX = 64  # steps
+Events = tuple[tuple[str, int], ...]
 # Events, and up to which occurrence. An event that never comes costs its fault.
 CHANGES = (
     ("rebuild.started", 3),
@@ -36,27 +37,36 @@ OTHERS = (
     ("nvmf.poll_group_destroyed", 1),
     ("nvmf.qpair_destroyed", 8),
 )
-BIRTHS = ("namespace_attach", "poll_group_create")
+# A channel can be born only where there is none: just before the change, room is made.
+ROOM_MADE = (("bdev_raid_add_base_bdev", 2), ("rebuild.started", 2), ("raid.member_removed", 2))
+BIRTHS = (("namespace_detach", "namespace_attach"), ("poll_group_destroy", "poll_group_create"))
+BIRTHS_DRAWN = (1, 3)
 
 
-def anchor(planned: list[Planned], _experiment: Experiment, stream: Stream) -> list[Planned]:
-    """The same things, most of them anchored to an event."""
-    return [
-        _anchor_one(one, stream)
+def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
+    """The same things, most of them anchored to an event; and births of channels, each with what makes room."""
+    anchored = [
+        _anchor_one(one, CHANGES if stream.chance(2, 3) else OTHERS, stream)
         if one.anchor != "event" and stream.chance(ANCHORED_PERCENT, 100)
         else one
         for one in planned
     ]
+    kinds = [operation.kind for operation in experiment.operations]
+    able = [both for both in BIRTHS if both[0] in kinds and both[1] in kinds]
+    for _ in range(stream.between(*BIRTHS_DRAWN) if able else 0):
+        for kind, events in zip(stream.choice(able), (ROOM_MADE, CHANGES), strict=True):
+            anchored.append(_anchor_one(Planned(kind, "run", 0, 0, 0), events, stream))
+    return anchored
 
 
-def _anchor_one(one: Planned, stream: Stream) -> Planned:
-    events = CHANGES if one.kind in BIRTHS or stream.chance(2, 3) else OTHERS
+def _anchor_one(one: Planned, events: Events, stream: Stream) -> Planned:
+    """Early occurrences and short stages are the likeliest: late events may never come."""
     event, occurrences = stream.choice(events)
     return msgspec.structs.replace(
         one,
         anchor="event",
         event=event,
-        occurrence=stream.between(1, occurrences),
+        occurrence=stream.between(1, stream.between(1, occurrences)),
         stage=stream.below(stream.between(1, STAGES_MAX)),
     )
 

@@ -1,6 +1,7 @@
 """``raidstorm score`` as a user types it: exit codes, replay lines, comparison, strategies, Ctrl-C."""
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.test_score import CRASHES_AT_ONCE, HARMLESS, defect_file
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, raidstorm, wait_for
+from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, wait_for
 from workers.defects.loader import known_defects
 
 QUICK = ("--experiment", "connect-during-rebuild", "--ranges", "2", "--seeds", "30")
@@ -178,3 +179,31 @@ def test_interrupted_score_has_its_partial_table(tmp_path, jobs):
     score = json.loads(out.read_text())
     assert score["interrupted"] is True
     assert all(defect["ranges"] < 200 for defect in score["defects"])
+
+
+def test_killed_job_process_loses_no_search(tmp_path):
+    harmless = defect_file(tmp_path, "harmless", HARMLESS)
+    running = subprocess.Popen(
+        [
+            *(*PROGRAM, "score", "--experiment", "baseline", "--defects", harmless),
+            *("--ranges", "8", "--seeds", "4", "--jobs", "2", "--format", "json"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+    def jobs() -> list[int]:
+        mine = processes(running.pid).items()
+        return [pid for pid, command in mine if "spawn_main" in command]
+
+    wait_for(lambda: len(jobs()) == 2, "both jobs")
+    os.kill(jobs()[0], signal.SIGKILL)
+    stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode == 0, stderr
+    score = json.loads(stdout)
+    (defect,) = score["defects"]
+    assert [search["schedules"] for search in defect["searches"]] == [4] * 8
+    assert score["clean"][0]["schedules"] == 32

@@ -22,7 +22,7 @@ from workers.raid.superblock import (
 )
 from workers.raid.uuids import bdev_uuid
 from workers.shared import SLOTS_MAX, RaidState, Slot
-from workers.thread import SpdkThread, Waiters
+from workers.thread import SpdkThread, Wait, Waiters
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -63,6 +63,10 @@ class Examine:
         while self._looking:
             await self._waiters.wait()
         return OK
+
+    def waits(self) -> list[Wait]:
+        """Who waits for everything to have been looked at."""
+        return self._waiters.waits("the examination of a bdev")
 
     async def read(self, thread: SpdkThread, bdev: Bdev) -> tuple[int, Superblock | None]:
         """The superblock of a bdev, or None if it has none; with EIO, nobody knows."""
@@ -109,12 +113,7 @@ class Examine:
         own = self.metadata.superblock
         if own is None or own.uuid != found.uuid:
             return  # another array's member, or one without superblock is here
-        if (
-            found.seq_number > own.seq_number
-            and record.state == RaidState.CONFIGURING
-            and not self.configuration.is_configuring
-        ):
-            # What has been assembled so far is out of date.
+        if self._supersedes(found, own):
             self.configuration.dismiss(thread)
             self._assemble(thread, found)
             own = found
@@ -129,6 +128,14 @@ class Examine:
                 return  # the device has become smaller
             if self.configuration.join(entry.slot, bdev.id, entry.data_offset) == OK:
                 await self.configuration.configure(thread)
+
+    def _supersedes(self, found: Superblock, own: Superblock) -> bool:
+        """Is what has been assembled so far out of date, and not yet online?"""
+        return (
+            found.seq_number > own.seq_number
+            and self.record.state == RaidState.CONFIGURING
+            and not self.configuration.is_configuring
+        )
 
     def _assemble(self, thread: SpdkThread, found: Superblock) -> None:
         self.configuration.assemble(thread, found)
@@ -156,9 +163,8 @@ class Examine:
 
     def serve_returning(self, thread: SpdkThread) -> None:
         """Rebuild the next member that is back, when nothing else is being rebuilt."""
-        rebuild = self.reactor.services.rebuild
         membership = self.reactor.services.membership
-        while self.returning and not rebuild.is_under_way and not membership.is_busy:
+        while self.returning and not membership.is_held_up():
             bdev = self.layer.bdevs[self.returning.pop(0)]
             own = self.metadata.superblock
             if own is None or self.record.state != RaidState.ONLINE:

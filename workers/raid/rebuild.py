@@ -17,10 +17,12 @@ from workers.raid.metadata import Metadata
 from workers.raid.slots import Slots
 from workers.raid.superblock import EntryState
 from workers.shared import ProcessState
-from workers.thread import Future, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, Wait, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
+
+END_OF_REBUILD = "the end of the rebuild"  # in lists of what waits for what
 
 
 class Rebuild:
@@ -44,6 +46,7 @@ class Rebuild:
 
     def begin(self, thread: SpdkThread, number: int) -> None:
         """Take the member in this slot as the rebuild's target, and start."""
+        assert self.raid.has_source(), "a rebuild begins without a member to copy from"
         self.is_under_way = True
         record = self.record
         slot = record.slots[number]
@@ -67,9 +70,9 @@ class Rebuild:
             # A channel couldn't join, or the target or the last source was removed meanwhile.
             await self.finish(thread)
             return
-        process_thread = self.reactor.free_thread_id()
-        await thread.call(process_thread, "reactor.create_thread", f"{self.bdev.name}_rebuild")
+        process_thread = self.reactor.take_thread_id()
         record.process_thread = process_thread + 1
+        await thread.call(process_thread, "reactor.create_thread", f"{self.bdev.name}_rebuild")
         thread.send(process_thread, "rebuild.run")
 
     async def announce(self, thread: SpdkThread) -> int:
@@ -145,6 +148,10 @@ class Rebuild:
         elif self.metadata.state_of(number) is not EntryState.CONFIGURED:
             status = EIO  # its own superblock couldn't be written
         return status
+
+    def waits(self) -> list[Wait]:
+        """Who waits for its end."""
+        return [(ended, END_OF_REBUILD) for ended in self._ended]
 
     # On the process thread.
 
