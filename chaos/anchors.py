@@ -19,6 +19,7 @@ CHANGES = frozenset(
         "rebuild.window_done",
         "rebuild.finished",
         "raid.member_failed",
+        "raid.removing_member",
         "raid.member_removed",
         "raid.superblock_written",
         "bdev_raid_add_base_bdev",
@@ -61,6 +62,11 @@ class Anchors:
         self._came_at[event, count] = step
         for stage in occurrences.get(count, ()):
             insort(self._due, step + stage)
+        self._look_ahead()
+
+    def soon(self, step: int) -> None:
+        """Something more is to come, in the next step already."""
+        insort(self._due, step)
         self._look_ahead()
 
     def asked(self) -> None:

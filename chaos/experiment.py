@@ -21,6 +21,7 @@ RUN_PERMILLE = 1_000
 OperationKind = Literal[
     "member_removal",
     "last_member_removal",
+    "all_members_removal",
     "array_recreate",
     "rebuild_stop",
     "add_in_rebuild",

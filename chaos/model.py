@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaos.anchors import Anchors
-from chaos.faults import FAULTS
+from chaos.faults import FAULTS, RANGED_FAULTS
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -25,6 +25,7 @@ from chaos.schedule import (
     Read,
     Write,
 )
+from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
@@ -67,6 +68,7 @@ class Model:
         self.array_configuring = False
         # The operator takes the array apart; its disks must stay as they are.
         self.is_dismantling = False
+        self.is_removed_at_once = False  # which of the members goes last is the target's to say
         self.is_recreating = False  # and will create it anew from them
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
@@ -78,6 +80,9 @@ class Model:
         self.clock_us = 0
         self.steps = 0  # taken so far
         self.anchors = Anchors(plan.planned)
+        self.trouble: int | None = (
+            None  # the block of the array where a disk was made to fail, or failed, last
+        )
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
@@ -137,7 +142,8 @@ class Model:
             case Operate():
                 self.tell(step.method)
                 if step.method == "bdev_raid_remove_base_bdev" and self._is_member(step.args[0]):
-                    self._removing(self.disk_of(step.args[0]))
+                    if not (self.is_dismantling and self.is_removed_at_once):
+                        self._removing(self.disk_of(step.args[0]))
                 elif step.method == "bdev_raid_delete" and step.args[0]:
                     self.is_recreating = True  # its superblocks are wiped
                 elif step.method == "framework_start_init":
@@ -169,6 +175,7 @@ class Model:
         disk = self.disks[step.disk]
         match step.fault:
             case "disk_heal":
+                self.trouble = None
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
@@ -184,6 +191,8 @@ class Model:
                 pass
             case name:
                 fault = FAULTS[name]
+                if name in RANGED_FAULTS:
+                    self.trouble = max(0, step.args[0] - self.plan.data_offset)
                 if name == "superblock_errors" and self.is_alone(step.disk):
                     return  # the engine tries again: its only member takes no harm
                 if fault.harms:
@@ -259,7 +268,9 @@ class Model:
                 self._came_online(args, fresh=event.name == "raid.created")
             case "raid.configuring":
                 self.array_configuring = True
-            case "raid.member_failed":
+            case "raid.member_failed" if (
+                args[1] >= 0
+            ):  # a faulty engine may fail a slot that is empty
                 self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
@@ -277,6 +288,8 @@ class Model:
             case "rebuild.window_done":
                 if self.rebuild is not None:
                     self.rebuild.offset, self.rebuild.blocks = args
+            case "disk.fault" if args[1] in (FaultKind.ERROR, FaultKind.BAD_BLOCKS):
+                self.trouble = max(0, args[3] - self.plan.data_offset)
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
             case name if name.startswith("nvmf."):

@@ -20,6 +20,7 @@ CLEAR_SUPERBLOCK = 1
 OPERATIONS = {
     "member_removal": "a good member is removed by RPC; the operator adds one again later",
     "last_member_removal": "all members are removed, the last one too; the array comes back from it",
+    "all_members_removal": "the same, with all removals asked for at once",
     "array_recreate": "the array is deleted, and created anew or assembled again",
     "rebuild_stop": "the disk being rebuilt is removed; the rebuild starts again later",
     "add_in_rebuild": "a member is added while a rebuild runs: refused",
@@ -49,6 +50,9 @@ class Operator:
         self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
         self.patience = -1
         self.script: list[tuple[str, tuple[int, ...]]] = []  # to be sent one after the other
+        self._is_hasty = (
+            False  # it doesn't wait for an answer before it sends the next one of its script
+        )
         self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
         self.looked_at: list[int] = []  # disks examined since the last change
         self.setup = self._setup_steps(tuple(range(plan.layout.disks)), tuple(range(plan.members)))
@@ -96,12 +100,14 @@ class Operator:
 
     def go_on(self) -> Operate | None:
         """The next RPC of an operation that takes several."""
-        return self._next_of(self.script) if self.script and not self.busy else None
+        may_go_on = self.script and (self._is_hasty or not self.busy)
+        return self._next_of(self.script) if may_go_on else None
 
     def next_step(self, now_permille: int) -> Operate | None:
         """A planned operation whose moment has come, or a repair."""
-        if self.script and not self.busy:
-            return self.go_on()
+        step = self.go_on()
+        if step is not None:
+            return step
         if len(self.own) < RPCS_MAX and not self.script:
             for planned in self.waiting:
                 if is_due(planned, now_permille, self.model):
@@ -127,6 +133,7 @@ class Operator:
             case "bdev_reset" | "array_reset":
                 return self._planned_reset(kind)
             case "wrong_requests":
+                self._is_hasty = False
                 self.script = self._wrong_requests()
                 return self._next_of(self.script)
             case _:
@@ -149,8 +156,9 @@ class Operator:
                     number for number in range(len(model.disks)) if number != model.rebuild.disk
                 ]
                 return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(spare)))
-            case "last_member_removal" | "add_to_offline":
+            case "last_member_removal" | "all_members_removal" | "add_to_offline":
                 if self.plan.superblock and members and self._is_calm():
+                    self._is_hasty = model.is_removed_at_once = kind == "all_members_removal"
                     return self._remove_all(members, then_add=kind == "add_to_offline")
             case "array_recreate":
                 if self._is_calm() and len(members) == self.plan.members:
@@ -277,6 +285,7 @@ class Operator:
             return self._call("bdev_examine", self._bdev(unseen[0]))
         trusted = [number for number in there if is_sound(model.disks[number])]
         self.looked_at.clear()
+        self._is_hasty = False
         if not trusted or not self.plan.superblock:
             return None
         # Whatever was found, a disk with all acknowledged data is there: don't wait for the others.
@@ -349,6 +358,8 @@ class Operator:
 
     def _next_of(self, entries: list[tuple[str, tuple[int, ...]]]) -> Operate:
         method, args = entries.pop(0)
+        if entries and self._is_hasty:
+            self.model.anchors.soon(self.model.steps + 1)
         return self._call(method, *args)
 
     def _call(self, method: str, *args: int) -> Operate:
@@ -373,6 +384,7 @@ class Operator:
         """The target died with all its configuration; with clones, they make a new array."""
         self.own.clear()
         self.script.clear()
+        self._is_hasty = False
         self.looked_at.clear()
         wanted = self.wants_namespace
         everything = tuple(range(self.plan.layout.disks)) if clones else ()
