@@ -64,11 +64,6 @@ class Anchors:
             insort(self._due, step + stage)
         self._look_ahead()
 
-    def soon(self, step: int) -> None:
-        """Something more is to come, in the next step already."""
-        insort(self._due, step)
-        self._look_ahead()
-
     def asked(self) -> None:
         """What was due next has been asked for; if it couldn't come, it waits for a turn like all others."""
         self._due.pop(0)

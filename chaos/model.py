@@ -68,7 +68,6 @@ class Model:
         self.array_configuring = False
         # The operator takes the array apart; its disks must stay as they are.
         self.is_dismantling = False
-        self.is_removed_at_once = False  # which of the members goes last is the target's to say
         self.is_recreating = False  # and will create it anew from them
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
@@ -81,7 +80,7 @@ class Model:
         self.steps = 0  # taken so far
         self.anchors = Anchors(plan.planned)
         self.trouble: int | None = (
-            None  # the block of the array where a disk was made to fail, or failed, last
+            None  # the block of the array where a disk failed last, or is made to
         )
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
@@ -142,8 +141,7 @@ class Model:
             case Operate():
                 self.tell(step.method)
                 if step.method == "bdev_raid_remove_base_bdev" and self._is_member(step.args[0]):
-                    if not (self.is_dismantling and self.is_removed_at_once):
-                        self._removing(self.disk_of(step.args[0]))
+                    self._removing(self.disk_of(step.args[0]))
                 elif step.method == "bdev_raid_delete" and step.args[0]:
                     self.is_recreating = True  # its superblocks are wiped
                 elif step.method == "framework_start_init":
@@ -168,8 +166,18 @@ class Model:
 
     def _removing(self, number: int) -> None:
         # The last one keeps all acknowledged data: the array goes offline with it.
-        if [other for other in self._members() if other != number]:
+        if [other for other in self.members_in_sync() if other not in (number, *self._leaving())]:
             self._harm(number)
+
+    def _leaving(self) -> list[int]:
+        """The members whose removal is asked for and not answered."""
+        return [
+            self.disk_of(step.args[0])
+            for step in self.outstanding.values()
+            if isinstance(step, Operate)
+            and step.method == "bdev_raid_remove_base_bdev"
+            and self._is_member(step.args[0])
+        ]
 
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
@@ -205,14 +213,15 @@ class Model:
 
     def trust_members(self) -> None:
         """No disk is known to be good, yet an array is online: what it calls members must be good."""
-        for number in self._members():
+        for number in self.members_in_sync():
             self.disks[number].good = not self._is_harmful(self.disks[number])
 
     def is_alone(self, number: int) -> bool:
         """Is this sound disk the array's only member but for one being rebuilt?"""
-        return is_sound(self.disks[number]) and self._members() == [number]
+        return is_sound(self.disks[number]) and self.members_in_sync() == [number]
 
-    def _members(self) -> list[int]:
+    def members_in_sync(self) -> list[int]:
+        """The disks that are members, but for one that is being rebuilt."""
         target = self.rebuild.disk if self.rebuild is not None else None
         return [
             number for number, disk in enumerate(self.disks) if disk.member and number != target
@@ -268,10 +277,9 @@ class Model:
                 self._came_online(args, fresh=event.name == "raid.created")
             case "raid.configuring":
                 self.array_configuring = True
-            case "raid.member_failed" if (
-                args[1] >= 0
-            ):  # a faulty engine may fail a slot that is empty
-                self._harm(args[1])
+            case "raid.member_failed":
+                if args[1] >= 0:  # a broken target also tells this of a slot that is empty by now
+                    self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
                 self._removing(args[1])

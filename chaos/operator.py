@@ -15,13 +15,14 @@ from workers.errors import EEXIST, ENODEV
 
 NAMESPACE = 1
 RPCS_MAX = 2  # under way at a time
+RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
+RESET_AGAIN_ONE_IN = 6
 UNKNOWN_BDEV = 9_999
 CLEAR_SUPERBLOCK = 1
 OPERATIONS = {
     "member_removal": "a good member is removed by RPC; the operator adds one again later",
-    "last_member_removal": "all members are removed, the last one too; the array comes back from it",
-    "all_members_removal": "the same, with all removals asked for at once",
-    "array_recreate": "the array is deleted, and created anew or assembled again",
+    "last_member_removal": "all members are removed, one by one or all at once; the array comes back from the last",
+    "array_recreate": "the array is deleted, perhaps during a rebuild, and created anew or assembled again",
     "rebuild_stop": "the disk being rebuilt is removed; the rebuild starts again later",
     "add_in_rebuild": "a member is added while a rebuild runs: refused",
     "add_to_offline": "a member is added while the array goes offline: refused",
@@ -50,9 +51,8 @@ class Operator:
         self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
         self.patience = -1
         self.script: list[tuple[str, tuple[int, ...]]] = []  # to be sent one after the other
-        self._is_hasty = (
-            False  # it doesn't wait for an answer before it sends the next one of its script
-        )
+        self.is_hasty = False  # the script is sent without waiting for answers
+        self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
         self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
         self.looked_at: list[int] = []  # disks examined since the last change
         self.setup = self._setup_steps(tuple(range(plan.layout.disks)), tuple(range(plan.members)))
@@ -100,14 +100,16 @@ class Operator:
 
     def go_on(self) -> Operate | None:
         """The next RPC of an operation that takes several."""
-        may_go_on = self.script and (self._is_hasty or not self.busy)
-        return self._next_of(self.script) if may_go_on else None
+        is_ready = self.script and (self.is_hasty or not self.busy)
+        return self._next_of(self.script) if is_ready else None
 
     def next_step(self, now_permille: int) -> Operate | None:
         """A planned operation whose moment has come, or a repair."""
         step = self.go_on()
         if step is not None:
             return step
+        if self.resets and len(self.own) < RPCS_MAX and self.stream.chance(1, RESET_AGAIN_ONE_IN):
+            return self._call("bdev_reset", self.resets.pop())
         if len(self.own) < RPCS_MAX and not self.script:
             for planned in self.waiting:
                 if is_due(planned, now_permille, self.model):
@@ -133,7 +135,6 @@ class Operator:
             case "bdev_reset" | "array_reset":
                 return self._planned_reset(kind)
             case "wrong_requests":
-                self._is_hasty = False
                 self.script = self._wrong_requests()
                 return self._next_of(self.script)
             case _:
@@ -156,23 +157,22 @@ class Operator:
                     number for number in range(len(model.disks)) if number != model.rebuild.disk
                 ]
                 return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(spare)))
-            case "last_member_removal" | "all_members_removal" | "add_to_offline":
-                if self.plan.superblock and members and self._is_calm():
-                    self._is_hasty = model.is_removed_at_once = kind == "all_members_removal"
+            case "last_member_removal" | "add_to_offline":
+                if self.plan.superblock and members and self._is_intact():
                     return self._remove_all(members, then_add=kind == "add_to_offline")
             case "array_recreate":
-                if self._is_calm() and len(members) == self.plan.members:
+                is_whole = len(members) == self.plan.members and model.rebuild is None
+                if self._is_intact() and (is_whole or (members and self.plan.superblock)):
                     return self._recreate(members)
             case _:
                 pass
         return None
 
-    def _is_calm(self) -> bool:
-        """Is nothing broken, so that all members are what they seem?"""
+    def _is_intact(self) -> bool:
+        """Is nothing broken, so that all members but one being rebuilt are what they seem?"""
         model = self.model
-        if self.busy or model.rebuild is not None:
-            return False
-        return all(is_sound(disk) and not disk.faulted for disk in model.disks if disk.member)
+        members = [model.disks[number] for number in model.members_in_sync()]
+        return not self.busy and all(is_sound(disk) and not disk.faulted for disk in members)
 
     def _remove(self, disk: int) -> Operate:
         return self._call("bdev_raid_remove_base_bdev", self._bdev(disk))
@@ -183,24 +183,29 @@ class Operator:
         if then_add:
             self.script.append(("bdev_raid_add_base_bdev", (self._bdev(order[0]),)))
         self.model.is_dismantling = True
+        # A shelf of disks goes at once: the later ones while the first is still on its way out.
+        self.is_hasty = not then_add and self.stream.chance(1, 2)
         return self._next_of(self.script)
 
     def _recreate(self, members: list[int]) -> Operate:
-        if self.plan.superblock and self.stream.chance(1, 2):
+        is_whole = len(members) == self.plan.members and self.model.rebuild is None
+        if self.plan.superblock and (not is_whole or self.stream.chance(1, 2)):
             return self._call("bdev_raid_delete", 0)  # it comes back when its disks are examined
         self.recreate_from = members
         return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
 
     def _planned_reset(self, kind: str) -> Operate | None:
         model = self.model
-        if kind == "array_reset":
-            if not model.array_online:
-                return None
-            return self._call("bdev_reset", raid_bdev_id(self.plan.layout))
         members = [number for number, disk in enumerate(model.disks) if disk.member]
-        return (
-            self._call("bdev_reset", self._bdev(self.stream.choice(members))) if members else None
-        )
+        if not members or (kind == "array_reset" and not model.array_online):
+            return None
+        bdev = raid_bdev_id(self.plan.layout)
+        if kind == "bdev_reset":
+            bdev = self._bdev(self.stream.choice(members))
+        # Whoever gets no answer resets again and again: one reset begins while another one ends.
+        if self.stream.chance(1, 2):
+            self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
+        return self._call("bdev_reset", bdev)
 
     def _planned_for_hosts(self, kind: str) -> Operate | None:
         model = self.model
@@ -285,7 +290,6 @@ class Operator:
             return self._call("bdev_examine", self._bdev(unseen[0]))
         trusted = [number for number in there if is_sound(model.disks[number])]
         self.looked_at.clear()
-        self._is_hasty = False
         if not trusted or not self.plan.superblock:
             return None
         # Whatever was found, a disk with all acknowledged data is there: don't wait for the others.
@@ -358,8 +362,7 @@ class Operator:
 
     def _next_of(self, entries: list[tuple[str, tuple[int, ...]]]) -> Operate:
         method, args = entries.pop(0)
-        if entries and self._is_hasty:
-            self.model.anchors.soon(self.model.steps + 1)
+        self.is_hasty = self.is_hasty and bool(entries)
         return self._call(method, *args)
 
     def _call(self, method: str, *args: int) -> Operate:
@@ -384,7 +387,7 @@ class Operator:
         """The target died with all its configuration; with clones, they make a new array."""
         self.own.clear()
         self.script.clear()
-        self._is_hasty = False
+        self.resets.clear()
         self.looked_at.clear()
         wanted = self.wants_namespace
         everything = tuple(range(self.plan.layout.disks)) if clones else ()

@@ -31,7 +31,7 @@ from workers.protocol import (
     Reply,
 )
 from workers.shared import THREADS_MAX, ControlBlock
-from workers.thread import Future, IoDevices, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, run_flow
 
 FIRST_POLL_GROUP_THREAD = 1
 FIRST_DYNAMIC_THREAD = 16
@@ -68,7 +68,7 @@ class Reactor:
         self._handlers: dict[str, Callable[..., Any]] = {}
         self.current_thread = -1
         self.outcome = Outcome([], [], [], [], [], [])
-        self.io_devices = IoDevices(self)
+        self.io_devices = classes.io_devices(self)
         if number == 0:
             self.add_thread(APP_THREAD, "app_thread")
         self.services: Services = build_services(self)
@@ -88,11 +88,12 @@ class Reactor:
         del self.threads[thread.id]
         self.block.globals.thread_mask &= ~(1 << thread.id)
 
-    def free_thread_id(self) -> int:
-        """The lowest id no thread has."""
+    def take_thread_id(self) -> int:
+        """The lowest id no thread has; it is taken, for one that is about to be born."""
         mask = self.block.globals.thread_mask
         for thread_id in range(FIRST_DYNAMIC_THREAD, THREADS_MAX):
             if not mask >> thread_id & 1:
+                self.block.globals.thread_mask |= 1 << thread_id
                 return thread_id
         raise AssertionError("no thread id is free")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import chaos.score
 from chaos.checkers import Finding, Verdict
 from chaos.estimates import gamma_quantile, quantile, share_of
 from chaos.interrupt import Interrupt
@@ -69,9 +70,7 @@ def found(defect: str, first_seed: int, schedules: int, check: str = "crash") ->
 
 
 def stopped(defect: str | None, first_seed: int, schedules: int, undecided: int = 0) -> Searched:
-    return Searched(
-        None, defect, first_seed, schedules, 100, schedules / 10, 0, [], undecided, False
-    )
+    return Searched(None, defect, first_seed, schedules, 100, schedules / 10, 0, [], undecided)
 
 
 def request_for(*defects: DefectSource, ranges: int = 10, jobs: int = 1, **changes) -> Request:
@@ -189,6 +188,28 @@ def test_search_without_decision_is_no_find():
     assert (searched.undecided, searched.red, searched.finds) == (3, 0, [])
 
 
+def test_search_goes_on_where_the_tester_itself_breaks(monkeypatch):
+    resolve, broken = chaos.score.resolve, RANGE_SEEDS + 1
+
+    def break_once(experiment, seed):
+        if seed == broken:
+            raise RuntimeError("a tester's own\nmore")
+        return resolve(experiment, seed)
+
+    monkeypatch.setattr(chaos.score, "resolve", break_once)
+    searched = run_search(search_of(None, 3), lambda: False)
+    assert (searched.schedules, searched.red, searched.undecided) == (3, 0, 0)
+    (run,) = searched.broken
+    assert (run.search, run.seed, run.error) == (
+        "clean engine",
+        broken,
+        "RuntimeError: a tester's own",
+    )
+    score = score_of([searched])
+    assert exit_code(score) == 70
+    assert any(f"seed {broken}: RuntimeError" in text for text, _ in table_lines(score))
+
+
 def test_clean_search_goes_on_behind_a_red_run():
     check = (f"{__name__}:complain",)
     searched = run_search(search_of(None, 3, checks=check), lambda: False)
@@ -196,7 +217,25 @@ def test_clean_search_goes_on_behind_a_red_run():
     assert [find.check for find in searched.finds] == ["mine"] * 3
 
 
-def test_interrupted_search_is_handed_on_by_nobody():
+class Impatient(Interrupt):
+    """Wants to stop in the middle of a search: when asked for the third time."""
+
+    asked = 0
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        self.requested = self.asked >= 3
+        return self.requested
+
+
+def test_search_cut_short_is_handed_on_by_nobody(tmp_path):
+    harmless = read_defect(defect_file(tmp_path, "harmless", HARMLESS))
+    results = []
+    run_score(request_for(harmless), Impatient(), results.append)
+    assert results == []
+
+
+def test_score_ends_when_the_user_wants_it():
     interrupt = Interrupt()
     results = []
 
@@ -206,7 +245,6 @@ def test_interrupted_search_is_handed_on_by_nobody():
 
     run_score(request_for(read_defect(SEED_DEFECT)), interrupt, stop_after_two)
     assert len(results) == 2
-    assert run_search(search_of(None, 3), lambda: True).interrupted
 
 
 # Many searches
@@ -270,6 +308,7 @@ def test_exit_code_says_false_alarm_before_loss():
     assert exit_code(score_of(clean, "a")) == 3
     red = Searched(None, None, 1, 5, 5, 1.0, 1, found("a", 1, 1).finds, 0)
     worse = score_of([stopped("a", 1, 5), red], "a")
+    assert worse.clean[0].rate_below is None
     worse.comparison = compare(good, worse, "x")
     assert exit_code(worse) == 1
     worse.interrupted = True
@@ -299,14 +338,14 @@ def test_stored_score_is_read_as_it_was(tmp_path):
 
 def test_table_has_the_quickest_first_and_says_what_is_only_known_from_below():
     results = [
-        *(stopped("never", number, 400) for number in range(1, 4)),
+        *(stopped("never", number, 50) for number in range(1, 4)),
         *(found("slow", number, 90) for number in range(1, 4)),
         *(found("quick", number, number) for number in range(1, 4)),
         *(stopped(None, number, 400) for number in range(1, 4)),
     ]
     lines = [text for text, _ in table_lines(score_of(results, "never", "slow", "quick"))]
     assert [line.split()[0] for line in lines[1:4]] == ["quick", "slow", "never"]
-    assert "> 400  > 400" in lines[3]
+    assert "> 50" in lines[3]
     assert "found in at least half of the ranges: 2 of 3 defects" in lines[5]
     assert lines[5].endswith("missed: never")
     assert "0 red in 1200 schedules; the rate of false alarms is below 0.25%" in lines[6]
@@ -402,7 +441,8 @@ def test_all_defects_are_scored_when_none_is_named():
         (["--defects", f"all,{SEED_DEFECT}"], ["--defects all has every built-in one"]),
         (["--experiment", "nothing"], ["there is no experiment or suite 'nothing'"]),
         (["--experiment", "smoke"], ["smoke is a suite"]),
-        (["--strategy", "dreaming"], ["there is no strategy 'dreaming'"]),
+        (["--strategy", "dreaming"], ["dreaming", "a search strategy"]),
+        (["--strategy", "pct+"], ["a search strategy"]),
         (["--ranges", "0"], ["--ranges", "0"]),
         (["--seeds", "0"], ["--seeds", "0"]),
         (["--budget", "soon"], ["'soon' is not a duration"]),

@@ -249,11 +249,7 @@ class BdevChannel(IoChannel):
         parts = [io.part(first, min(first + largest, io.end)) for first in firsts]
         data: list[bytes] = []
         for start in range(0, len(parts), SPLIT_CHILDREN_MAX):
-            children = []
-            for part in parts[start : start + SPLIT_CHILDREN_MAX]:
-                child = Future()
-                run_flow(self._execute(part), child.resolve)
-                children.append(child)
+            children = [self._start_child(part) for part in parts[start:][:SPLIT_CHILDREN_MAX]]
             failed = None
             for child in children:
                 completion: Completion = await child
@@ -264,6 +260,12 @@ class BdevChannel(IoChannel):
                 return failed
         return Completion(IoStatus.SUCCESS, b"".join(data))
 
+    def _start_child(self, io: BdevIo) -> Future:
+        """A part of a request that has been let in begins; what holds new requests doesn't hold it."""
+        child = Future()
+        run_flow(self._execute(io), child.resolve)
+        return child
+
     async def _emulate(self, io: BdevIo) -> Completion:
         """What the module can't do, by what it can."""
         match io.io_type:
@@ -271,7 +273,7 @@ class BdevChannel(IoChannel):
                 for first in range(io.offset, io.end, ZERO_BUFFER_BLOCKS):
                     count = min(ZERO_BUFFER_BLOCKS, io.end - first)
                     zeroes = BdevIo(IoType.WRITE, first, count, bytes(count * BLOCK_SIZE), io.fua)
-                    completion = await self._execute(zeroes)
+                    completion: Completion = await self._start_child(zeroes)
                     if completion.status is not IoStatus.SUCCESS:
                         return completion
                 return SUCCESS

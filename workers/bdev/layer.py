@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from workers.bdev.bdev import Bdev
+from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.stack import (
     Stack,
     StackedDevice,
@@ -200,23 +200,35 @@ class BdevLayer:
             waiting.append(ended)
             status: int = await ended
             return status
-        self._resets[bdev.id] = []
         # A channel of its own keeps the device from going while the reset runs.
         channel = thread.get_io_channel(bdev)
-        status = OK if channel is not None else ENOMEM
-        if channel is not None:
-            bdev.record.is_resetting = 1
-            thread.emit("bdev.resetting", bdev.id)
-            await thread.for_each_channel(bdev, "freeze")
-            await bdev.module.reset(thread)
-            # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.
-            bdev.record.is_resetting = 0
-            await thread.for_each_channel(bdev, "unfreeze")
-            thread.put_io_channel(channel)
-            thread.emit("bdev.reset", bdev.id)
-        for ended in self._resets.pop(bdev.id):
-            ended.resolve(status)
-        return status
+        if channel is None:
+            return ENOMEM
+        self._resets[bdev.id] = []
+        await self._freeze(thread, bdev)
+        await bdev.module.reset(thread)
+        await self._unfreeze(thread, bdev, channel)
+        return OK
+
+    async def _freeze(self, thread: SpdkThread, bdev: Bdev) -> None:
+        """The first half of a reset: no channel submits anything to the device any more."""
+        bdev.record.is_resetting = 1
+        thread.emit("bdev.resetting", bdev.id)
+        await thread.for_each_channel(bdev, "freeze")
+
+    async def _unfreeze(self, thread: SpdkThread, bdev: Bdev, channel: BdevChannel) -> None:
+        """The second half: all channels go on, and the resets that came meanwhile end."""
+        # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.
+        bdev.record.is_resetting = 0
+        await thread.for_each_channel(bdev, "unfreeze")
+        thread.put_io_channel(channel)
+        thread.emit("bdev.reset", bdev.id)
+        self.complete_queued_resets(bdev)
+
+    def complete_queued_resets(self, bdev: Bdev) -> None:
+        """No reset is in progress any more, and those that waited for its end are over, too."""
+        for ended in self._resets.pop(bdev.id, []):
+            ended.resolve(OK)
 
     # Messages.
 

@@ -37,6 +37,9 @@ class RangeLocks:
         Returns the lock, for :meth:`unlock`. Overlapping locks queue up.
         """
         record = self.record
+        device = self.bdev.reactor.block.devices[self.bdev.key]
+        is_there = device.registered or device.channel_mask
+        assert is_there, f"{self.bdev.name} is gone, and blocks of it are to be locked"
         record.last_lock += 1
         lock = record.last_lock
         row = LockRow(lock, offset, length, thread.id, int(quiesces))

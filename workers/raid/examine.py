@@ -109,12 +109,7 @@ class Examine:
         own = self.metadata.superblock
         if own is None or own.uuid != found.uuid:
             return  # another array's member, or one without superblock is here
-        if (
-            found.seq_number > own.seq_number
-            and record.state == RaidState.CONFIGURING
-            and not self.configuration.is_configuring
-        ):
-            # What has been assembled so far is out of date.
+        if self._supersedes(found, own):
             self.configuration.dismiss(thread)
             self._assemble(thread, found)
             own = found
@@ -129,6 +124,14 @@ class Examine:
                 return  # the device has become smaller
             if self.configuration.join(entry.slot, bdev.id, entry.data_offset) == OK:
                 await self.configuration.configure(thread)
+
+    def _supersedes(self, found: Superblock, own: Superblock) -> bool:
+        """Is what has been assembled so far out of date, and not yet online?"""
+        return (
+            found.seq_number > own.seq_number
+            and self.record.state == RaidState.CONFIGURING
+            and not self.configuration.is_configuring
+        )
 
     def _assemble(self, thread: SpdkThread, found: Superblock) -> None:
         self.configuration.assemble(thread, found)
@@ -156,9 +159,8 @@ class Examine:
 
     def serve_returning(self, thread: SpdkThread) -> None:
         """Rebuild the next member that is back, when nothing else is being rebuilt."""
-        rebuild = self.reactor.services.rebuild
         membership = self.reactor.services.membership
-        while self.returning and not rebuild.is_under_way and not membership.is_busy:
+        while self.returning and not membership.is_held_up():
             bdev = self.layer.bdevs[self.returning.pop(0)]
             own = self.metadata.superblock
             if own is None or self.record.state != RaidState.ONLINE:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workers.bdev.bdev import Bdev
 from workers.bdev.layer import BdevLayer
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
-from workers.raid.array import RaidBdev, is_in_sync
+from workers.raid.array import RaidBdev
 from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
 from workers.raid.superblock import EntryState, Superblock
@@ -106,13 +106,17 @@ class Membership:
     def _may_add(self, bdev: int) -> int:
         if self.record.state != RaidState.ONLINE or not self.layer.is_ready(bdev):
             return ENODEV
-        if self.reactor.services.rebuild.is_under_way or self.is_busy:
+        if self.is_held_up():
             return EPERM
-        if not any(is_in_sync(slot) for slot in self.raid.slots):
+        if not self.raid.has_source():
             return ENODEV  # its last member is being taken out: there is nothing to rebuild from
         if bdev == self.bdev.id or any(slot.bdev == bdev + 1 for slot in self.raid.slots):
             return EPERM
         return OK
+
+    def is_held_up(self) -> bool:
+        """Does another rebuild, or another change of the array, come first?"""
+        return self.reactor.services.rebuild.is_under_way or self.is_busy
 
     def rebuild_onto(self, thread: SpdkThread, bdev: int, number: int, data_offset: int) -> int:
         """Put a bdev into this free slot and begin its rebuild."""
@@ -145,6 +149,12 @@ class Membership:
             return await configuration.configure(thread)
         if record.state != RaidState.ONLINE or slot.remove_scheduled or not slot.is_configured:
             return ENODEV
+        return await self._remove_member(thread, number)
+
+    async def _remove_member(self, thread: SpdkThread, number: int) -> int:
+        """Take a member out of an array that is online; its rebuild ends first, or the one that needs it."""
+        record = self.record
+        slot = record.slots[number]
         slot.remove_scheduled = 1
         self._removals += 1
         generation = slot.generation
@@ -152,6 +162,7 @@ class Membership:
             await self.reactor.services.rebuild.stop(thread)
         status = OK
         if slot.generation == generation:
+            thread.emit("raid.removing_member", number, self.raid.disk_in(slot))
             status = await self._take_out(thread, number)
         self._removals -= 1
         if not self._is_serviceable() and record.state == RaidState.ONLINE:
@@ -176,8 +187,6 @@ class Membership:
         return number == self.record.process_slot or self.raid.sources_without(slot) == 0
 
     async def _take_out(self, thread: SpdkThread, number: int) -> int:
-        disk = self.raid.disk_in(self.record.slots[number])
-        thread.emit("raid.removing_member", number, disk)
         lock = await self.bdev.quiesce(thread)
         self.deconfigure(number)
         status = await self.write_down_removal(thread, number)

@@ -44,6 +44,7 @@ class Rebuild:
 
     def begin(self, thread: SpdkThread, number: int) -> None:
         """Take the member in this slot as the rebuild's target, and start."""
+        assert self.raid.has_source(), "a rebuild begins without a member to copy from"
         self.is_under_way = True
         record = self.record
         slot = record.slots[number]
@@ -67,9 +68,9 @@ class Rebuild:
             # A channel couldn't join, or the target or the last source was removed meanwhile.
             await self.finish(thread)
             return
-        process_thread = self.reactor.free_thread_id()
-        await thread.call(process_thread, "reactor.create_thread", f"{self.bdev.name}_rebuild")
+        process_thread = self.reactor.take_thread_id()
         record.process_thread = process_thread + 1
+        await thread.call(process_thread, "reactor.create_thread", f"{self.bdev.name}_rebuild")
         thread.send(process_thread, "rebuild.run")
 
     async def announce(self, thread: SpdkThread) -> int:
