@@ -13,6 +13,7 @@ import msgspec
 from chaos.checkers.finding import Evidence, Finding, Verdict
 from chaos.checkers.registers import Registers
 from chaos.history import Completed, History, Invoked
+from chaos.payload import NEVER_WRITTEN
 from chaos.plan import Plan
 from chaos.schedule import (
     Changing,
@@ -59,7 +60,7 @@ class Sight(msgspec.Struct, frozen=True):
 class Past(msgspec.Struct, frozen=True):
     """What was known of a block when a read of it was sent."""
 
-    newest: int  # the op acknowledged last; 0: none
+    newest: int  # the op acknowledged last, or NEVER_WRITTEN
     sight: Sight | None  # of the change that began last
 
 
@@ -72,6 +73,8 @@ def explain(
     notes: list[str],
 ) -> list[Finding]:
     """One finding for neighbouring blocks of the same read with the same fault."""
+    if not wrongs:
+        return []
     pasts = _pasts(wrongs, registers, history)
     refined = [
         msgspec.structs.replace(wrong, kind="resurrected")
@@ -120,7 +123,7 @@ def _pasts(wrongs: list[Wrong], registers: Registers, history: History) -> list[
     wanted: dict[int, list[int]] = {}
     for index, wrong in enumerate(wrongs):
         wanted.setdefault(wrong.sent, []).append(index)
-    pasts = [Past(0, None)] * len(wrongs)
+    pasts: dict[int, Past] = {}
     newest: dict[int, int] = {}
     sights: dict[int, Sight] = {}
     looks: dict[int, Look] = {}
@@ -129,14 +132,14 @@ def _pasts(wrongs: list[Wrong], registers: Registers, history: History) -> list[
             looks[entry.step.op] = entry.step
             for index in wanted.get(position, ()):
                 lba = wrongs[index].lba
-                pasts[index] = Past(newest.get(lba, 0), sights.get(lba))
+                pasts[index] = Past(newest.get(lba, NEVER_WRITTEN), sights.get(lba))
         elif isinstance(entry, Completed) and entry.status == 0:
             change = registers.changes.get(entry.op)
             if change is not None and change.end == position:
                 newest |= dict.fromkeys(_span(change.step), entry.op)
             if entry.op in looks:
                 _note_sights(looks.pop(entry.op), entry, registers, sights)
-    return pasts
+    return [pasts[index] for index in range(len(wrongs))]
 
 
 def _note_sights(
@@ -156,7 +159,8 @@ def seen_by(look: Look, answer: Completed) -> list[int]:
 
 def _was_seen_replaced(op: int, sight: Sight | None, registers: Registers) -> bool:
     end = registers.changes[op].end
-    return sight is not None and end is not None and sight.begun > end
+    assert end is not None, f"op {op} is under way, and was found superseded"
+    return sight is not None and sight.begun > end
 
 
 def _finding(
@@ -191,31 +195,35 @@ def _against(
 ) -> tuple[Evidence, str, list[int]]:
     """The event that contradicts what was read; the same as a clause; the ops in it."""
     change = registers.changes.get(wrong.value)
-    if wrong.kind == "resurrected" and past.sight is not None:
+    if wrong.kind == "resurrected":
         sight = past.sight
-        says = f"read op {sight.look.op} had got op {sight.op} there, which replaced it"
+        assert sight is not None, "what is resurrected was seen replaced"
+        says = f"op {sight.look.op} had got op {sight.op} there, which replaced it"
         return Evidence(sight.number, says), f", but {says}", [past.newest, sight.op, sight.look.op]
     if change is not None and wrong.kind == "foreign":
-        says = f"op {wrong.value} is for {_where(change.step)}"
+        says = f"{_VERBS[type(change.step)]} op {wrong.value} is for {_where(change.step)}"
         return Evidence(history[change.begun].number, says), f", but {says}", [past.newest]
-    if change is not None and change.is_void and change.end is not None:
+    if change is not None and change.is_void:
+        assert change.end is not None, "that it changed nothing was its answer"
         says = f"op {wrong.value} has changed nothing"
         return Evidence(history[change.end].number, says), f", but {says}", [past.newest]
     newest = registers.changes.get(past.newest)
-    if newest is None or newest.end is None:
-        return Evidence(history[wrong.sent].number, "it was sent"), "", []
+    if newest is None:
+        return Evidence(history[wrong.sent].number, f"op {wrong.look.op} was sent"), "", []
+    assert newest.end is not None, "an acknowledged change has ended"
     says = f"{_VERBS[type(newest.step)]} op {past.newest} of that block was acknowledged"
     clause = f", but {says} before the read was sent"
     return Evidence(history[newest.end].number, says), clause, [past.newest]
 
 
 def _got(wrongs: list[Wrong]) -> str:
-    values = list(dict.fromkeys(wrong.value for wrong in wrongs))
-    if values[0] < 0:
+    return ", ".join(dict.fromkeys(_in_words(wrong.value) for wrong in wrongs))
+
+
+def _in_words(value: int) -> str:
+    if value < NEVER_WRITTEN:
         return "garbage"
-    if values[0] == 0:
-        return "zeroes"
-    return ("op " if len(values) == 1 else "ops ") + ", ".join(map(str, values))
+    return f"op {value}" if value else "zeroes"
 
 
 def _where(step: Look | Changing) -> str:

@@ -64,6 +64,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[int, int] | None = None
     disk: int | None = None
     events: tuple[Evidence, ...] = ()
+    waits: tuple[str, ...] = ()  # what is stuck, and under it what it waits for: a line each
 
     @property
     def signature(self) -> str:

@@ -59,8 +59,6 @@ def check_register(execution: Execution) -> list[Finding]:
     """Judge every read of the history."""
     history, plan = execution.history, execution.plan
     reader = read_history(history, plan)
-    if not reader.wrongs:
-        return []
     return explain(
         reader.wrongs, reader.registers, history, plan, execution.schedule, execution.notes
     )
@@ -69,8 +67,8 @@ def check_register(execution: Execution) -> list[Finding]:
 def judge_reads(history: History, plan: Plan) -> tuple[Registers, list[Finding]]:
     """The registers as they are at the end, and what was found on the way; without schedule, hence without disks."""
     reader = read_history(history, plan)
-    wrongs, registers = reader.wrongs, reader.registers
-    return registers, explain(wrongs, registers, history, plan, [], []) if wrongs else []
+    registers = reader.registers
+    return registers, explain(reader.wrongs, registers, history, plan, [], [])
 
 
 def read_history(history: History, plan: Plan) -> Reader:
@@ -153,8 +151,8 @@ class Reader:
                 self.power_was_lost = True
                 self._forget_requests()
                 registers.power_lost(index)
-            case Inject(fault="bit_rot"):
-                registers.taint(index, step.args[0])
+            case Inject(fault="bit_rot", args=(block, *_)):
+                registers.taint(index, block)
             case _:
                 pass
 
@@ -165,7 +163,8 @@ class Reader:
 
     def _happened(self, index: int, event: Event) -> None:
         if event.name == "nvmf.qpair_destroyed":
-            self.registers.connection_ended(index, event.args[0])
+            (connection,) = event.args
+            self.registers.connection_ended(index, connection)
         elif event.name == "disk.misdirected":
             _, wanted, landed, count = event.args
             self.registers.taint(index, wanted, count)

@@ -14,6 +14,7 @@ from chaos.payload import NEVER_WRITTEN, TORN
 from chaos.schedule import Changing, Unmap, Write, WriteZeroes
 
 BEFORE_ALL = -1
+ZEROING = (Unmap, WriteZeroes)  # the blocks read zero afterwards
 Candidates = dict[int, int | None]  # op -> history index of its end; None: it may still land
 
 
@@ -50,8 +51,7 @@ class Registers:
         self._volatile: dict[int, int] = {}  # op -> acknowledged at, in this order
         self._last_taint: dict[int, int] = {}  # stays when the block has been overwritten
         self._superseded: dict[tuple[int, int], int] = {}  # (op, LBA) of a candidate -> when
-        # Zeroes have many names: the newest zeroing op of a block, sent and acknowledged; when one was superseded.
-        self._zeroing_sent: dict[int, int] = {}
+        # Zeroes have many names: the newest acknowledged op that left them, and when such a one was superseded.
         self._zeroed_by: dict[int, int] = {}
         self._zeroes_superseded: dict[int, int] = {}
 
@@ -67,9 +67,6 @@ class Registers:
                     self._spread(lba)[op] = None
         self._changing |= mask
         self.changes[op] = self.under_way[op] = Change(index, step, mask)
-        if step.__class__ is not Write and is_zeroing(step):
-            for lba in _span(step):
-                self._zeroing_sent[lba] = index
         if self._durable:
             for lba in _span(step):
                 self._durable[lba][op] = None
@@ -80,7 +77,7 @@ class Registers:
         op = value = step.op
         del self.under_way[op]
         change.end = index
-        if self._zeroed_by or step.__class__ is not Write:
+        if self._zeroed_by or step.__class__ in ZEROING:
             value = self._note_zeroes(index, step)
         held = self.held
         for lba in range(step.slba, step.slba + step.blocks):
@@ -152,8 +149,9 @@ class Registers:
 
     def taint(self, index: int, disk_block: int, count: int = 1) -> None:
         """Silent corruption of these blocks of a disk: reads may return anything."""
-        for lba in range(disk_block - self.data_offset, disk_block - self.data_offset + count):
-            if 0 <= lba < self.blocks:
+        first = disk_block - self.data_offset
+        for lba in range(first, first + count):
+            if lba in range(self.blocks):
                 self.tainted[lba] = self._last_taint[lba] = index
 
     # What may be read.
@@ -194,14 +192,15 @@ class Registers:
     def covers(self, op: int, lba: int) -> bool:
         """Does this op write data to the block?"""
         change = self.changes.get(op)
-        return change is not None and not is_zeroing(change.step) and lba in _span(change.step)
+        return (
+            change is not None
+            and change.step.__class__ not in ZEROING
+            and lba in _span(change.step)
+        )
 
     def _may_return_zeroes(self, lba: int, sent: int) -> bool:
-        return (
-            self._zeroing_sent.get(lba, BEFORE_ALL) > sent
-            or self._zeroes_superseded.get(lba, BEFORE_ALL) > sent
-            or NEVER_WRITTEN in self.allowed(lba)
-        )
+        superseded = self._zeroes_superseded.get(lba, BEFORE_ALL)
+        return superseded > sent or NEVER_WRITTEN in self.allowed(lba)
 
     # Candidates.
 
@@ -220,11 +219,10 @@ class Registers:
 
     def _spread(self, lba: int) -> Candidates:
         """From now on more than one change under way over a settled block is possible here."""
-        if not self._uncertain >> lba & 1:
-            self._several[lba] = self._candidates(lba)
-            self._uncertain |= 1 << lba
-            self._changing |= 1 << lba
-        return self._several[lba]
+        candidates = self._several[lba] = self._candidates(lba)
+        self._uncertain |= 1 << lba
+        self._changing |= 1 << lba
+        return candidates
 
     def _supersede(self, index: int, lba: int, begun: int) -> None:
         candidates = self._several[lba]
@@ -236,15 +234,14 @@ class Registers:
         self._settle(lba)
 
     def _settle(self, lba: int) -> None:
-        candidates = self._several[lba]
-        if len(candidates) == 1 and None not in candidates.values():
+        if len(self._several[lba]) == 1:  # all that is under way is beside what was acknowledged
             del self._several[lba]
             self._uncertain &= ~(1 << lba)
             self._changing &= ~(1 << lba)
 
     def _note_zeroes(self, index: int, step: Changing) -> int:
         """Before its blocks change; returns the value that they will hold."""
-        zeroing = is_zeroing(step)
+        zeroing = step.__class__ in ZEROING
         for lba in _span(step):
             if self.held[lba] == NEVER_WRITTEN:
                 self._zeroes_superseded[lba] = index
@@ -253,7 +250,7 @@ class Registers:
         return NEVER_WRITTEN if zeroing else step.op
 
     def _leaves_zeroes(self, op: int) -> bool:
-        return op == NEVER_WRITTEN or (op != TORN and is_zeroing(self.changes[op].step))
+        return op == NEVER_WRITTEN or (op != TORN and self.changes[op].step.__class__ in ZEROING)
 
     # What outlives a power loss, and what overwrites silent corruption.
 
@@ -279,12 +276,6 @@ class Registers:
         for lba in span:
             if self.tainted.get(lba, begun) < begun:
                 del self.tainted[lba]
-
-
-def is_zeroing(step: Changing) -> bool:
-    """Do the blocks read zero afterwards?"""
-    kind = step.__class__
-    return kind is Unmap or kind is WriteZeroes
 
 
 def is_open_at(change: Change, index: int) -> bool:

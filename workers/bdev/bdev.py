@@ -25,7 +25,7 @@ from workers.bdev.io import (
     IoType,
 )
 from workers.bdev.locks import Range, RangeLocks
-from workers.thread import Future, IoChannel, SpdkThread, Waiters, run_flow
+from workers.thread import Future, IoChannel, SpdkThread, Wait, Waiters, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -361,6 +361,18 @@ class BdevChannel(IoChannel):
         """Visit of a bdev that must not do any more: what comes is aborted from now on."""
         self.gate = Gate.SHUT
         self.abort_queued()
+
+    def waits(self) -> list[Wait]:
+        rows: list[Wait] = [
+            (waiting.future, self.device.locks.name_of(held))
+            for waiting in self.io_locked
+            for held in self.ranges
+            if waiting.io.offset < held.end and held.offset < waiting.io.end
+        ]
+        rows += [(waiting.future, f"a free bdev_io of {self}") for waiting in self.io_wait]
+        rows += [(waiting.future, f"memory below {self}") for waiting in self._nomem]
+        rows += [(future, f"submitted I/O of {self}") for _, future in self._watchers]
+        return rows + self._thawing.waits(f"the reset of {self.device.name}")
 
     def _has_submitted(self, offset: int, end: int) -> bool:
         # A compare-and-write waits for a lock itself; the range it holds stands in the table.

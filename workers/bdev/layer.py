@@ -17,7 +17,7 @@ from workers.bdev.stack import (
     stacked_bdev_id,
 )
 from workers.errors import EBUSY, EINVAL, ENODEV, ENOMEM, EPERM, OK
-from workers.thread import Future, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, Wait, run_flow
 
 if TYPE_CHECKING:
     from workers.bdev.disk import Disk
@@ -316,6 +316,21 @@ class BdevLayer:
     def lock_granted(self, thread: SpdkThread, bdev: int, lock: int) -> None:
         """A range lock this thread waits for is granted."""
         self.bdevs[bdev].locks.granted(lock)
+
+    def waits(self) -> list[Wait]:
+        """What waits for a close, a reset, the end of a bdev, or a range lock."""
+        rows: list[Wait] = []
+        for bdev in self.bdevs.values():
+            closed = self._all_closed.get(bdev.id)
+            if closed is not None:
+                owners = [descriptor.owner for descriptor in self.descriptors[bdev.id]]
+                rows += [(closed, f"{owner} to close {bdev.name}") for owner in owners]
+            for gone in self._unregistered.get(bdev.id, []):
+                rows.append((gone, f"the removal of {bdev.name}"))
+            for ended in self._resets.get(bdev.id, []):
+                rows.append((ended, f"the reset of {bdev.name}"))
+            rows += bdev.locks.waits()
+        return rows
 
     def census(self) -> list[tuple[str, str, int]]:
         """Descriptors, claims and range locks; the latter stand in the control block."""

@@ -14,7 +14,7 @@ from workers.errors import OK
 from workers.protocol import APP_THREAD
 from workers.raid.raid1 import Raid1Channel
 from workers.shared import ProcessState, RaidState, Slot
-from workers.thread import Future, IoChannel, IoDevice, SpdkThread
+from workers.thread import Future, IoChannel, IoDevice, SpdkThread, Wait
 
 if TYPE_CHECKING:
     from workers.bdev.bdev import Bdev
@@ -276,6 +276,9 @@ class RaidChannel(IoChannel):
         """Await the flushes that are under way now."""
         for flush in list(self.flushes.values()):
             await flush
+
+    def waits(self) -> list[Wait]:
+        return [(ended, f"flush {number} of {self}") for number, ended in self.flushes.items()]
 
     # Client I/O.
 
