@@ -16,7 +16,7 @@ from chaos.plan import fits, resolve
 from chaos.planned import Planned
 from chaos.prng import Stream
 from chaos.schedule import CHANGING, IO, Inject, Kill, Mark, Read
-from chaos.strategies import STRATEGIES, anchored, draw_strategies, pairs, pct
+from chaos.strategies import STRATEGIES, anchored, draw_strategies, hold, pairs, pct
 from chaos.strategies.hold import LENGTH_BITS, HoldScheduler
 from chaos.strategies.pct import PctScheduler, lane_of
 from experiments.catalog import EXPERIMENTS
@@ -155,8 +155,8 @@ def test_what_is_held_takes_no_step_while_others_can(monkeypatch):
     assert seen["alone"] > 0
 
 
-def test_holds_last_as_drawn_and_come_soon_after_changes(monkeypatch):
-    lengths, after_change = [], []
+def test_holds_last_as_drawn(monkeypatch):
+    lengths = []
 
     class Watched(HoldScheduler):
         begun = 0
@@ -164,15 +164,13 @@ def test_holds_last_as_drawn_and_come_soon_after_changes(monkeypatch):
         def _turn(self, choices):
             was_held, ends = self.held is not None, self._next
             super()._turn(choices)
-            steps = self._model.steps
             if was_held:
                 assert self.held is None
                 # It ends with the first engine step chosen after its time.
-                assert ends <= steps
+                assert ends <= self._model.steps
                 lengths.append(ends - self.begun)
             else:
-                self.begun = steps
-                after_change.append(steps - self._model.anchors.changed_at)
+                self.begun = self._model.steps
 
     watched(monkeypatch, "hold", Watched)
     for seed in range(30):
@@ -180,8 +178,27 @@ def test_holds_last_as_drawn_and_come_soon_after_changes(monkeypatch):
     low, high = (2**bits for bits in LENGTH_BITS)
     assert low <= min(lengths) < 2 * low
     assert high / 2 < max(lengths) <= high
-    soon = sum(1 for steps in after_change if steps < 24)
-    assert soon > len(after_change) / 4
+
+
+def test_hold_begins_soon_after_a_change(monkeypatch):
+    monkeypatch.setattr(hold, "GAP_STEPS_MAX", 1 << 30)  # by themselves holds don't begin
+    monkeypatch.setattr(hold, "AFTER_CHANGE_PERCENT", 100)
+    plan = msgspec.structs.replace(resolve(searched_with(SWARM, "hold"), 0), planned=())
+    agenda = Agenda()
+    agenda.absorb(Outcome([Deliver(0, 1, 2), Deliver(1, 3, 4)], [], [], [], [], []))
+    begun = []
+    for run in range(40):
+        model = Model(plan)
+        scheduler = HoldScheduler(Stream(run), plan, model)
+        for model.steps in range(1, 200):
+            if model.steps == 100:
+                model.tell("rebuild.started" if run % 2 else "raid.grown")
+            scheduler.next_step(agenda, NobodyOutside(), 0)
+            if scheduler.held is not None:
+                begun.append(model.steps - 100)
+                break
+    assert len(begun) == 20
+    assert 0 <= min(begun) < max(begun) < hold.STAGES_MAX
 
 
 def test_highest_lane_goes_first(monkeypatch):
@@ -204,15 +221,15 @@ def test_highest_lane_goes_first(monkeypatch):
             return step
 
         def _choose(self, choices):
-            changes = len(self.changes)
+            before = list(self.changes)
             would_run = lane_of(self._highest(choices))
             chosen = super()._choose(choices)
-            if len(self.changes) < changes:
+            if len(self.changes) < len(before):
+                (_, falls_to), *rest = before
                 seen["changes"] += 1
-                assert self.priorities[would_run] < 0
-                assert self.priorities[would_run] <= min(self.priorities.values()) + (
-                    changes - len(self.changes) - 1
-                )
+                seen["chosen anew"] += lane_of(chosen) != would_run
+                if rest == self.changes:
+                    assert self.priorities[would_run] == falls_to < 0
             return chosen
 
     watched(monkeypatch, "pct", Watched)
@@ -220,6 +237,7 @@ def test_highest_lane_goes_first(monkeypatch):
         explore(resolve(searched_with(SWARM, "pct"), seed), seed)
     assert seen["choices"] > 1_000
     assert seen["changes"] > 20
+    assert seen["chosen anew"] > 10
 
 
 class NobodyOutside:
