@@ -83,6 +83,15 @@ def read_history(history: History, plan: Plan) -> Reader:
     return reader
 
 
+def reader_for(execution: Execution) -> Reader:
+    """A reader for whoever looks at the registers on the way; it has read nothing yet."""
+    power_is_lost = any(
+        entry.__class__ is Invoked and entry.step.__class__ is PowerLoss
+        for entry in execution.history
+    )
+    return Reader(execution.plan, tracks_power=power_is_lost)
+
+
 class Reader:
     """Takes a history in and judges the reads in it."""
 
