@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaos.anchors import Anchors
-from chaos.faults import FAULTS
+from chaos.faults import FAULTS, RANGED_FAULTS
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -25,6 +25,7 @@ from chaos.schedule import (
     Read,
     Write,
 )
+from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
@@ -78,6 +79,9 @@ class Model:
         self.clock_us = 0
         self.steps = 0  # taken so far
         self.anchors = Anchors(plan.planned)
+        self.trouble: int | None = (
+            None  # the block of the array where a disk failed last, or is made to
+        )
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
@@ -179,6 +183,7 @@ class Model:
         disk = self.disks[step.disk]
         match step.fault:
             case "disk_heal":
+                self.trouble = None
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
@@ -194,6 +199,8 @@ class Model:
                 pass
             case name:
                 fault = FAULTS[name]
+                if name in RANGED_FAULTS:
+                    self.trouble = max(0, step.args[0] - self.plan.data_offset)
                 if name == "superblock_errors" and self.is_alone(step.disk):
                     return  # the engine tries again: its only member takes no harm
                 if fault.harms:
@@ -289,6 +296,8 @@ class Model:
             case "rebuild.window_done":
                 if self.rebuild is not None:
                     self.rebuild.offset, self.rebuild.blocks = args
+            case "disk.fault" if args[1] in (FaultKind.ERROR, FaultKind.BAD_BLOCKS):
+                self.trouble = max(0, args[3] - self.plan.data_offset)
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
             case name if name.startswith("nvmf."):

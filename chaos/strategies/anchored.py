@@ -24,6 +24,7 @@ CHANGES = (
     ("rebuild.finished", 2),
     ("bdev_raid_add_base_bdev", 3),
     ("bdev_raid_remove_base_bdev", 3),
+    ("raid.removing_member", 3),
     ("raid.member_removed", 2),
     ("raid.superblock_written", 5),
 )
@@ -37,8 +38,18 @@ OTHERS = (
     ("nvmf.poll_group_destroyed", 1),
     ("nvmf.qpair_destroyed", 8),
 )
-# A channel can be born only where there is none: just before the change, room is made.
-ROOM_MADE = (("bdev_raid_add_base_bdev", 2), ("rebuild.started", 2), ("raid.member_removed", 2))
+# A channel can be born only where there is none: room is made before the change, which is of the same occurrence.
+ROOM_MADE = ("bdev_raid_remove_base_bdev", "raid.member_removed", "bdev_raid_add_base_bdev")
+BORN = (
+    "raid.member_removed",
+    "bdev_raid_add_base_bdev",
+    "rebuild.started",
+    "rebuild.window_done",
+    "rebuild.window_done",
+    "rebuild.finished",
+)
+BIRTH_OCCURRENCES_MAX = 3
+BIRTH_STAGES_MAX = 24  # steps
 BIRTHS = (("namespace_detach", "namespace_attach"), ("poll_group_destroy", "poll_group_create"))
 BIRTHS_DRAWN = (1, 3)
 
@@ -54,9 +65,19 @@ def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> li
     kinds = [operation.kind for operation in experiment.operations]
     able = [both for both in BIRTHS if both[0] in kinds and both[1] in kinds]
     for _ in range(stream.between(*BIRTHS_DRAWN) if able else 0):
-        for kind, events in zip(stream.choice(able), (ROOM_MADE, CHANGES), strict=True):
-            anchored.append(_anchor_one(Planned(kind, "run", 0, 0, 0), events, stream))
+        anchored += _birth(*stream.choice(able), stream)
     return anchored
+
+
+def _birth(room: str, birth: str, stream: Stream) -> list[Planned]:
+    occurrence = stream.between(1, BIRTH_OCCURRENCES_MAX)
+    event, stage = stream.choice(BORN), stream.below(BIRTH_STAGES_MAX)
+    if event == "rebuild.window_done":
+        stage += stream.below(BIRTH_STAGES_MAX)  # of any of the next windows
+    return [
+        Planned(room, "event", 0, occurrence, 0, stream.choice(ROOM_MADE), 0),
+        Planned(birth, "event", 0, occurrence, 0, event, stage),
+    ]
 
 
 def _anchor_one(one: Planned, events: Events, stream: Stream) -> Planned:
