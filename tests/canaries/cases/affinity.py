@@ -6,12 +6,12 @@ from chaos.controller import Execution
 from chaos.history import Happened
 from chaos.schedule import Deliver, FinishIo, FireTimer, Kill, Step
 from tests.canaries.cases import Case, judged
-from tests.stories import Story
+from tests.stories import Story, observed
 from workers.protocol import Event
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
-    return judged("check_affinity", name, execution, *expected)
+    return judged("check_affinity", name, observed(execution), *expected)
 
 
 def happened(step: Step, thread: int, number: int = 1) -> Execution:
@@ -25,6 +25,11 @@ def happened(step: Step, thread: int, number: int = 1) -> Execution:
 DELIVERED = Deliver(0, 2, 3)
 FINISHED = FinishIo(0, 3, 1, 1, 0, 1, 0)
 FIRED = FireTimer(0, 100, 3, 2)
+
+
+def free(name: str, execution: Execution, *expected: str) -> Case:
+    """Of a run in which nobody could look between the steps."""
+    return judged("check_affinity", name, execution, *expected)
 
 
 CASES = [
@@ -99,5 +104,9 @@ CASES = [
     case(
         "in the second step, on its thread",
         Story().serve(0, thread=5).happen("raid.reset").execution(),
+    ),
+    free(
+        "running free",
+        happened(FINISHED, 1),
     ),
 ]

@@ -6,17 +6,22 @@ from chaos.controller import Execution
 from chaos.history import Unheard
 from chaos.schedule import Admin, Connect, Disconnect, Mark, Open, Operate
 from tests.canaries.cases import Case, judged
-from tests.stories import Story
+from tests.stories import Story, observed
 from workers.nvmf.status import NvmeStatus
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
-    return judged("check_protocol", name, execution, *expected)
+    return judged("check_protocol", name, observed(execution), *expected)
 
 
 def answered(story: Story, status: NvmeStatus) -> Execution:
     """Op 1, answered so."""
     return story.answer(1, status=int(status)).execution()
+
+
+def free(name: str, execution: Execution, *expected: str) -> Case:
+    """Of a run in which nobody could look between the steps."""
+    return judged("check_protocol", name, execution, *expected)
 
 
 CASES = [
@@ -141,6 +146,16 @@ CASES = [
         answered(Story().send_compare(1, 0), 4095),
         "INVALID protocol/answer/status of compareandwrite, ops 1",
         "2: compareandwrite op 1 was answered with 0xfff, which it can't be",
+    ),
+    free(
+        "late, running free",
+        Story().send_write(1).end(1).answer(1).execution(),
+    ),
+    free(
+        "twice, running free",
+        Story().write(1).answer(1).execution(),
+        "INVALID protocol/answer/twice, ops 1",
+        "3: op 1 was answered more than once",
     ),
 ]
 

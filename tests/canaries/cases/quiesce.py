@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from chaos.controller import Execution
 from tests.canaries.cases import Case, judged
-from tests.stories import PLAN, PLAN_WITH_SUPERBLOCK, Story
+from tests.stories import PLAN, PLAN_WITH_SUPERBLOCK, Story, observed
 from workers.bdev.io import IoType
 from workers.bdev.stack import raid_bdev_id
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
-    return judged("check_quiesce", name, execution, *expected)
+    return judged("check_quiesce", name, observed(execution), *expected)
 
 
 ARRAY = raid_bdev_id(PLAN.layout)
@@ -42,6 +42,11 @@ def told(
         .happen("raid.reset")
         .execution()
     )
+
+
+def free(name: str, execution: Execution, *expected: str) -> Case:
+    """Of a run in which nobody could look between the steps."""
+    return judged("check_quiesce", name, execution, *expected)
 
 
 CASES = [
@@ -217,6 +222,10 @@ CASES = [
             .happen("bdev.quiesced", ARRAY - 1, 9, 2, 4, thread=0),
             2,
         ),
+    ),
+    free(
+        "running free",
+        told(quiesced(), 2),
     ),
 ]
 
