@@ -86,7 +86,7 @@ class Defective(bdev.BdevChannel):
 
 CASES = [
     ("crash", None, "connect-during-rebuild"),
-    ("register", ACKNOWLEDGES_WITHOUT_FAILING_THE_MEMBER, "disk-failure"),
+    ("register", ACKNOWLEDGES_WITHOUT_FAILING_THE_MEMBER, "failure-during-rebuild"),
     ("mirrors", SKIPS_THE_LAST_WINDOW, "disk-failure"),
     ("availability", READS_FROM_ONE_MEMBER_ONLY, "disk-failure"),
     ("references", NEVER_UNLOCKS_A_WINDOW_IN_THE_END, "baseline"),
