@@ -38,6 +38,7 @@ SWARM = Experiment(
     write_zeroes_share=(0, 10),
     compare_share=(0, 25),
     abort_share=(0, 10),
+    meet_share=(0, 60),
     hurry_share=(0, 80),
     event_requests_share=60,
     keep_alive_ms=(2_000, 20_000),
