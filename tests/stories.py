@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from chaos.controller import Execution
 from chaos.experiment import Experiment
-from chaos.history import NOT_LOOKED, Completed, Crashed, Entry, Happened, History, Invoked
+from chaos.history import NOT_LOOKED, Completed, Crashed, Entry, Happened, History, Invoked, Seen
 from chaos.plan import resolve
 from chaos.schedule import (
     CompareAndWrite,
@@ -32,6 +34,12 @@ PLAN_WITH_SUPERBLOCK = resolve(
 ENGINE_STEP = Deliver(0, 1, 1)
 CRASH = Crash(1, 2, "AssertionError", "no channel", "raid1.py:read", "")
 READER = 2  # the thread that reads go through
+
+
+def observed(execution: Execution) -> Execution:
+    """The same, where somebody looked between its steps."""
+    nothing_yet = Seen(0, 0, 0, 0, 0, 0, [])
+    return structs.replace(execution, history=[nothing_yet, *execution.history])
 
 
 class Story:

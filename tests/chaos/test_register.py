@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos.checkers.register import judge_reads
+from chaos.checkers.register import check_register, judge_reads
+from chaos.labels import make_labels
 from chaos.payload import FOREIGN, MISDIRECTED, TORN, decode, payload
+from chaos.story import Storyteller
 from tests.stories import ERROR, MISCOMPARE, PLAN, Story
 from workers.bdev.io import BLOCK_SIZE
 
@@ -94,3 +96,28 @@ def test_damaged_payload_is_known_as_such(cut, noise):
     assert decode(one[:cut] + other[cut:], 5) == [TORN]
     assert decode(one, 6) == [MISDIRECTED]
     assert decode(noise, 5)[0] in (FOREIGN, 0)
+
+
+def test_finding_names_the_blocks_the_disk_and_what_contradicts_it():
+    story = Story().write(1, blocks=3).write(2, blocks=2).send_read(3, 0, 3).serve(1, 0, 3)
+    (finding,) = check_register(story.answer(3, 1, 1, 1).execution())
+    assert (finding.blocks, finding.disk) == ((0, 1), 1)
+    assert [event.step for event in finding.events] == [4, 7]
+
+
+def test_story_tells_each_event_of_the_contradiction_once():
+    story = Story().write(1).write(2).read(3, 2).read(4, 1)
+    execution = story.execution()
+    (finding,) = check_register(execution)
+    told = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
+    assert [line.split(":")[0] for line in told] == [f"step {number}" for number in range(1, 9)]
+    assert told[-1] == f"step 8: {finding.summary}"
+
+
+def test_story_tells_what_no_answer_does():
+    story = Story().write(1, slba=4).send_write(2, slba=3).read(3, 1)
+    execution = story.execution()
+    (finding,) = check_register(execution)
+    told = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
+    assert told[0].startswith("step 1: ")
+    assert finding.events[0].says == "write op 1 is for block 4"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.controller import Execution
-from chaos.schedule import Operate
+from chaos.schedule import Inject, Operate
 from tests.canaries.cases import Case, judged
 from tests.stories import ERROR, MISCOMPARE, Story
 
@@ -14,6 +14,12 @@ def case(name: str, execution: Execution, *expected: str) -> Case:
 
 def online(*disks: int) -> Story:
     return Story().happen("raid.created", *disks)
+
+
+def hurt(story: Story, *faults: tuple[int, str]) -> Story:
+    for disk, fault in faults:
+        story.add(Inject(90, fault, disk, ()))
+    return story
 
 
 CASES = [
@@ -129,12 +135,93 @@ CASES = [
         "an answer to nobody",
         online(0).answer(7, status=ERROR).execution(),
     ),
+    case(
+        "the only member can't be read",
+        hurt(online(0), (0, "read_errors")).send_read(1).answer(1, status=ERROR).execution(),
+    ),
+    case(
+        "nor compared",
+        hurt(online(0), (0, "bad_blocks")).send_compare(1, 0).answer(1, status=ERROR).execution(),
+    ),
+    case(
+        "but written",
+        hurt(online(0), (0, "read_errors")).send_write(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/write, ops 1",
+        "4: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "one of two can't be read",
+        hurt(online(0, 1), (0, "read_errors")).send_read(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/read, ops 1",
+        "4: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "neither of two can be read",
+        hurt(online(0, 1), (0, "read_errors"), (1, "bad_blocks"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "healed",
+        hurt(online(0), (0, "read_errors"), (0, "disk_heal"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/read, ops 1",
+        "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "healed, since it was hurt twice",
+        hurt(online(0), (0, "read_errors"), (0, "bad_blocks"), (0, "disk_heal"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/read, ops 1",
+        "6: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "healed after the read was sent",
+        hurt(hurt(online(0), (0, "read_errors")).send_read(1), (0, "disk_heal"))
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "another was healed",
+        hurt(online(0), (0, "read_errors"), (1, "disk_heal"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "hurt otherwise",
+        hurt(online(0), (0, "disk_failure")).send_read(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/read, ops 1",
+        "4: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "replaced",
+        hurt(online(0), (0, "bad_blocks"), (0, "disk_return_blank"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/read, ops 1",
+        "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "returned as it was",
+        hurt(online(0), (0, "bad_blocks"), (0, "disk_return"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
 ]
 
+FIRST = "an array that comes online sets it, and without one nothing is found"
 EQUIVALENT = {
-    "check_availability: 0: 0 is 1": "an array that comes online sets it, and without one nothing is found",
-    "check_availability: 0: 0 is -1": "an array that comes online sets it, and without one nothing is found",
+    "check_availability: 0: 0 is -1": FIRST,
     "check_availability: 0: 0 is 1 (2)": "not looked at: nothing was sent",
     "check_availability: 0: 0 is -1 (2)": "not looked at: nothing was sent",
     "check_availability: sent < outage_ended: LtE": "no two entries have one index",
+    "check_availability: sent <= blind: Lt": "what ends the blindness still counts to it, and is no I/O",
 }

@@ -1,0 +1,280 @@
+"""An acknowledged change is on every member that may be asked for its blocks."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from chaos.controller import Execution
+from chaos.schedule import Inject
+from tests.canaries.cases import Case, judged
+from tests.stories import PLAN_WITH_SUPERBLOCK, Story
+
+
+def case(name: str, execution: Execution, *expected: str) -> Case:
+    return judged("check_copies", name, execution, *expected)
+
+
+def online(*disks: int, story: Story | None = None) -> Story:
+    return (story or Story()).happen("raid.created", *disks)
+
+
+def rebuilt_to(copied: int) -> Story:
+    """Disk 0 is copied onto disk 1, so far."""
+    return online(0).happen("rebuild.started", 1, 1).happen("rebuild.window_done", copied, 8)
+
+
+def pulled(story: Story, disk: int, *then: str) -> Story:
+    for fault in ("disk_pull", *then):
+        story.add(Inject(90, fault, disk, ()))
+    return story
+
+
+def away(name: str, story: Story, *expected: str) -> Case:
+    """Superblocks of disks that are away prove nothing; that check asks here."""
+
+    def ask(module: ModuleType) -> list[str]:
+        holders = module.Holders(story.plan)
+        for entry in story.history:
+            holders.take(entry)
+        return [str([disk for disk in range(3) if holders.is_away(disk)])]
+
+    return Case(name, ask, list(expected))
+
+
+CASES = [
+    case(
+        "on both",
+        online(0, 1).send_write(1).answer(1, copies=3).execution(),
+    ),
+    case(
+        "on one",
+        online(0, 1).send_write(1).answer(1, copies=1).execution(),
+        "INVALID copies/member/write, ops 1",
+        "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "on the other, of two blocks",
+        online(0, 1).send_unmap(1, 2, 2).answer(1, copies=2).execution(),
+        "INVALID copies/member/unmap, ops 1",
+        "3: unmap op 1 of host 0 (blocks 2-3) was acknowledged, but disk 0 lacks it and may be read",
+    ),
+    case(
+        "on one of three",
+        online(0, 1, 2).send_write(1).answer(1, copies=2).execution(),
+        "INVALID copies/member/write, ops 1",
+        "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read; disk 2 lacks it and may be read",
+    ),
+    case(
+        "on none",
+        online(0, 1).send_write(1).answer(1, copies=0).execution(),
+        "INVALID copies/nowhere/write, ops 1",
+        "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but no disk holds it",
+    ),
+    case(
+        "on none, and no member",
+        Story().send_write(1).answer(1, copies=0).execution(),
+        "INVALID copies/nowhere/write, ops 1",
+        "2: write op 1 of host 0 (blocks 0-0) was acknowledged, but no disk holds it",
+    ),
+    case(
+        "nobody looked",
+        online(0, 1).write(1).read(2, 1).execution(),
+    ),
+    case(
+        "a miss, then what is right",
+        online(0, 1)
+        .send_write(1)
+        .send_write(2)
+        .answer(1, copies=3)
+        .answer(2, copies=2)
+        .execution(),
+        "INVALID copies/member/write, ops 2",
+        "5: write op 2 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read",
+    ),
+    case(
+        "before the rebuild has come there",
+        rebuilt_to(2).send_write(1, 2).answer(1, copies=1).execution(),
+    ),
+    case(
+        "partly where the rebuild has been",
+        rebuilt_to(2).send_write(1, 1, 2).answer(1, copies=1).execution(),
+    ),
+    case(
+        "where the rebuild has been",
+        rebuilt_to(2).send_write(1, 1).answer(1, copies=1).execution(),
+        "INVALID copies/rebuild target/write, ops 1",
+        "5: write op 1 of host 0 (blocks 1-1) was acknowledged, but disk 1 lacks it, where the rebuild has passed",
+    ),
+    case(
+        "where the rebuild has been, and on both",
+        rebuilt_to(2).send_write(1, 1).answer(1, copies=3).execution(),
+    ),
+    case(
+        "neither member nor target",
+        online(0, 2)
+        .happen("rebuild.started", 1, 1)
+        .happen("rebuild.window_done", 8, 8)
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "5: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 2 lacks it and may be read; disk 1 lacks it and may be read",
+    ),
+    case(
+        "a target that is disk 0",
+        online(1)
+        .happen("rebuild.started", 1, 0)
+        .happen("rebuild.window_done", 8, 8)
+        .send_write(1)
+        .answer(1, copies=2)
+        .execution(),
+        "INVALID copies/rebuild target/write, ops 1",
+        "5: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it, where the rebuild has passed",
+    ),
+    case(
+        "no target any more",
+        rebuilt_to(8)
+        .happen("rebuild.finished", 1, 1, -5)
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+    ),
+    case(
+        "pulled",
+        pulled(online(0, 1), 1).send_write(1).answer(1, copies=1).execution(),
+    ),
+    case(
+        "another was pulled",
+        pulled(online(0, 1), 1).send_write(1).answer(1, copies=2).execution(),
+        "INVALID copies/member/write, ops 1",
+        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read",
+    ),
+    case(
+        "another fault",
+        online(0, 1)
+        .add(Inject(90, "disk_failure", 1, ()))
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "a target that was pulled",
+        pulled(rebuilt_to(8), 1).send_write(1).answer(1, copies=1).execution(),
+    ),
+    case(
+        "pulled and returned",
+        pulled(online(0, 1), 1, "disk_return").send_write(1).answer(1, copies=1).execution(),
+    ),
+    case(
+        "pulled and returned, and a new array",
+        online(0, 1, story=pulled(online(0, 1), 1, "disk_return_stale"))
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "6: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "still out, and a new array",
+        online(0, 1, story=pulled(online(0, 1), 1)).send_write(1).answer(1, copies=1).execution(),
+    ),
+    case(
+        "pulled, returned and rebuilt",
+        pulled(online(0, 1), 1, "disk_return")
+        .happen("rebuild.finished", 1, 1, 0)
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "6: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+    ),
+    case(
+        "rot",
+        online(0, 1).rot(0).send_write(1).answer(1, copies=1).execution(),
+    ),
+    case(
+        "rot before and behind",
+        online(0, 1).rot(0).rot(3).send_write(1, 1, 2).answer(1, copies=1).execution(),
+        "INVALID copies/member/write, ops 1",
+        "5: write op 1 of host 0 (blocks 1-2) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "rot at the begin",
+        online(0, 1).rot(1).send_write(1, 1, 2).answer(1, copies=1).execution(),
+    ),
+    case(
+        "rot at the end",
+        online(0, 1).rot(2).send_write(1, 1, 2).answer(1, copies=1).execution(),
+    ),
+    case(
+        "rot behind a superblock",
+        Story(PLAN_WITH_SUPERBLOCK)
+        .happen("raid.created", 0, 1)
+        .rot(8)
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+    ),
+    case(
+        "rot before the data",
+        Story(PLAN_WITH_SUPERBLOCK)
+        .happen("raid.created", 0, 1)
+        .rot(0)
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "misdirected from here",
+        online(0, 1)
+        .happen("disk.misdirected", 0, 1, 4, 2)
+        .send_write(1, 2)
+        .answer(1, copies=1)
+        .execution(),
+    ),
+    case(
+        "misdirected to here",
+        online(0, 1)
+        .happen("disk.misdirected", 0, 1, 4, 2)
+        .send_write(1, 5)
+        .answer(1, copies=1)
+        .execution(),
+    ),
+    case(
+        "misdirected elsewhere",
+        online(0, 1)
+        .happen("disk.misdirected", 0, 1, 4, 2)
+        .send_write(1, 3)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "4: write op 1 of host 0 (blocks 3-3) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "another event",
+        online(0, 1).happen("disk.fault", 0, 0, 4, 2).send_write(1).answer(1, copies=1).execution(),
+        "INVALID copies/member/write, ops 1",
+        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
+        "pulled, returned and rebuilt in another slot",
+        pulled(online(0, 1), 1, "disk_return")
+        .happen("rebuild.finished", 0, 1, 0)
+        .send_write(1)
+        .answer(1, copies=1)
+        .execution(),
+        "INVALID copies/member/write, ops 1",
+        "6: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+    ),
+    away(
+        "who is away",
+        pulled(online(0, 1), 1),
+        "[1]",
+    ),
+]
+
+EQUIVALENT = {"Holders.take: 0: 0 is -1": "the fault has one number"}
