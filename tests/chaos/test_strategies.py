@@ -340,7 +340,13 @@ def test_anchored_aims_births_at_changes_and_makes_room_for_them():
         plan = resolve(searched_with(SWARM, "anchored"), seed)
         plain = resolve(searched_with(SWARM, "random"), seed)
         added = plan.planned[len(plain.planned) :]
+        failing = [one for one in added if one.kind == anchored.MISBIRTH]
+        births[anchored.MISBIRTH] += len(failing)
+        added = [one for one in added if one not in failing]
         assert len(added) in (2, 4, 6)
+        for one in failing:
+            where = [(birth.event, birth.occurrence) for birth in added[1::2]]
+            assert (one.event, one.occurrence) in where
         for room, birth in zip(added[::2], added[1::2], strict=True):
             assert (room.kind, birth.kind) in anchored.BIRTHS
             assert room.event in anchored.ROOM_MADE
@@ -353,6 +359,7 @@ def test_anchored_aims_births_at_changes_and_makes_room_for_them():
         assert all(one.occurrence >= 1 and one.stage >= 0 and one.event for one in moved)
         births["moved"] += len(moved)
         births["all"] += len(kept)
+    assert births[anchored.MISBIRTH] > 20
     assert births["namespace_attach"] > 20
     assert births["poll_group_create"] > 20
     assert 0.5 < births["moved"] / births["all"] < 0.7
