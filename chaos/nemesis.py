@@ -28,6 +28,8 @@ STALL_STEPS = (20, 200)
 LATE_PERMILLE_MAX = 250
 CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
+# An array's only member keeps its data when its superblock can't be written, or blocks can't be read, for a while.
+HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 
 NemesisStep = Inject | Impair | Stall | Kill | PowerLoss | Operate
 
@@ -158,8 +160,7 @@ class Nemesis:
 
     def _may_harm(self, kind: str, number: int) -> bool:
         model = self.model
-        if kind == "superblock_errors" and not (model.is_recreating or model.is_dismantling):
-            # A few failed writes of its superblock don't cost an array's only member its data.
+        if kind in HARMLESS_ALONE and not (model.is_recreating or model.is_dismantling):
             return model.is_alone(number) or model.may_harm(number)
         return model.may_harm(number)
 

@@ -178,7 +178,12 @@ def _found_line(score: Score, strategy: str | None) -> Line:
     defects = [defect for defect in score.defects if defect.strategy == strategy]
     found = [defect for defect in defects if defect.found]
     missed = [defect.id for defect in defects if not defect.found]
-    text = f"found in at least half of the ranges: {len(found)} of {len(defects)} defects"
+    searches = sum(defect.ranges for defect in defects)
+    with_find = sum(defect.ranges_found for defect in defects)
+    text = (
+        f"found in at least half of the ranges: {len(found)} of {len(defects)} defects, "
+        f"by {with_find} of {searches} searches"
+    )
     if strategy is not None:
         text = f"{strategy}: {text}"
     if len(found) > 1:

@@ -11,6 +11,8 @@ IN_REBUILDS: tuple[FaultName, ...] = (
     "disk_failure",
     "disk_pull",
     "write_errors",
+    "read_errors",
+    "bad_blocks",
     "target_kill",
     "power_loss",
 )

@@ -120,7 +120,7 @@ def _changes(node: ast.AST) -> list[Callable[[], str]]:
             return [_without_condition(node, number) for number in range(len(conditions))]
         case ast.Constant(value=int(value)) if not isinstance(value, bool):
             return [_move(node, 1), _move(node, -1)]
-        case ast.Assign(value=ast.Constant() as constant):
+        case ast.Assign(value=ast.Constant() as constant, col_offset=0):
             return _changes(constant) if isinstance(constant.value, int) else []
         case ast.Expr(value=ast.Call()):
             return [_forget(node)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.controller import Execution
 from chaos.experiment import Experiment
-from chaos.history import Completed, Crashed, Entry, Happened, History, Invoked
+from chaos.history import NOT_LOOKED, Completed, Crashed, Entry, Happened, History, Invoked
 from chaos.plan import resolve
 from chaos.schedule import (
     CompareAndWrite,
@@ -30,6 +30,7 @@ PLAN_WITH_SUPERBLOCK = resolve(
     Experiment(name="register", blocks=8, blocks_per_io=1, superblock_share=100), 0
 )
 ENGINE_STEP = Deliver(0, 1, 1)
+CRASH = Crash(1, 2, "AssertionError", "no channel", "raid1.py:read", "")
 READER = 2  # the thread that reads go through
 
 
@@ -72,13 +73,18 @@ class Story:
     def add(self, step):
         return self._add(step, Invoked(self._number(), step))
 
-    def answer(self, op, *values, status=0):
-        return self._add(ENGINE_STEP, Completed(self._number(), op, status, 0, list(values)))
+    def answer(self, op, *values, status=0, copies=NOT_LOOKED):
+        answer = Completed(self._number(), op, status, 0, list(values), copies)
+        return self._add(ENGINE_STEP, answer)
 
     def happen(self, name, *args, thread=1):
         return self._add(ENGINE_STEP, Happened(self._number(), Event(name, thread, args)))
 
-    def crash(self, kind="AssertionError", where="raid1.py:read", message="no channel"):
+    def observe(self, kind, *args):
+        """An entry of this kind, in a step of its own."""
+        return self._add(ENGINE_STEP, kind(self._number(), *args))
+
+    def crash(self, kind=CRASH.kind, where=CRASH.where, message=CRASH.message):
         crash = Crash(1, 2, kind, message, where, "")
         return self._add(ENGINE_STEP, Crashed(self._number(), crash))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
-from chaos.history import Happened, Invoked, Seen, SlotFlag
+from chaos.history import Happened, Invoked, Seen, SlotFlag, was_observed
 from chaos.schedule import Kill, PowerLoss
 from workers.protocol import Event
 
@@ -96,8 +96,8 @@ class Channels:
 
 def check_channels(execution: Execution) -> list[Finding]:
     """The first channel whose view of the array is not the array's."""
-    if not any(isinstance(entry, Seen) for entry in execution.history):
-        return []  # nobody looked
+    if not was_observed(execution.history):
+        return []
     channels = Channels()
     number = 0
     for entry in execution.history:

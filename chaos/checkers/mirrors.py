@@ -44,7 +44,7 @@ def compare(
         values = [disks[disk][lba] for disk in members]
         allowed = registers.allowed(lba)
         wrong = [value for value in values if value not in allowed]
-        if wrong or (len(candidates) == 1 and len(set(values)) > 1):
+        if wrong:
             shown = ", ".join(
                 f"disk {disk}: op {value}" for disk, value in zip(members, values, strict=True)
             )

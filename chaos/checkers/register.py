@@ -48,6 +48,8 @@ from workers.protocol import Event
 # Plain numbers, since an enum's member is slow to look up and these are asked for at every entry.
 SUCCESS = int(NvmeStatus.SUCCESS)
 COMPARE_FAILURE = int(NvmeStatus.COMPARE_FAILURE)
+CONNECTION_ENDED = "nvmf.qpair_destroyed"
+TELLING = (CONNECTION_ENDED, "disk.misdirected")
 
 
 # A read under way: the history index of its beginning, what its blocks held then, and which blocks were tainted.
@@ -119,8 +121,11 @@ class Reader:
             if entry.__class__ is Completed:
                 op = entry.op
                 looked = looking.pop(op, None)
-                if looked is not None and entry.status == SUCCESS and entry.values != looked[2]:
-                    self._judge(looked, entry)
+                if looked is not None:
+                    if entry.status == SUCCESS and entry.values != looked[2]:
+                        self._judge(looked, entry)
+                    if looked[1].__class__ is Read:
+                        continue
                 change = under_way.get(op)
                 if change is not None:
                     if entry.status == SUCCESS:
@@ -139,7 +144,7 @@ class Reader:
                     registers.sent(index, step)
                 else:
                     self._took(index, step)
-            elif entry.__class__ is Happened:
+            elif entry.__class__ is Happened and entry.event.name in TELLING:
                 self._happened(index, entry.event)
 
     def _took(self, index: int, step: OutsideStep) -> None:
@@ -171,10 +176,10 @@ class Reader:
         self._flushes.clear()
 
     def _happened(self, index: int, event: Event) -> None:
-        if event.name == "nvmf.qpair_destroyed":
+        if event.name == CONNECTION_ENDED:
             (connection,) = event.args
             self.registers.connection_ended(index, connection)
-        elif event.name == "disk.misdirected":
+        else:
             _, wanted, landed, count = event.args
             self.registers.taint(index, wanted, count)
             self.registers.taint(index, landed, count)

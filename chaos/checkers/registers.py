@@ -77,10 +77,14 @@ class Registers:
         op = value = step.op
         del self.under_way[op]
         change.end = index
-        if self._zeroed_by or step.__class__ in ZEROING:
-            value = self._note_zeroes(index, step)
-        held = self.held
-        for lba in range(step.slba, step.slba + step.blocks):
+        held, first = self.held, step.slba
+        last = first + step.blocks
+        if self._zeroed_by and NEVER_WRITTEN in held[first:last]:
+            self._zeroes_went(index, range(first, last))
+        if step.__class__ in ZEROING:
+            value = NEVER_WRITTEN
+            self._zeroed_by |= dict.fromkeys(range(first, last), op)
+        for lba in range(first, last):
             held[lba] = value
         if self._uncertain & change.mask:
             for lba in _span(step):
@@ -239,15 +243,10 @@ class Registers:
             self._uncertain &= ~(1 << lba)
             self._changing &= ~(1 << lba)
 
-    def _note_zeroes(self, index: int, step: Changing) -> int:
-        """Before its blocks change; returns the value that they will hold."""
-        zeroing = step.__class__ in ZEROING
-        for lba in _span(step):
+    def _zeroes_went(self, index: int, span: range) -> None:
+        for lba in span:
             if self.held[lba] == NEVER_WRITTEN:
                 self._zeroes_superseded[lba] = index
-            if zeroing:
-                self._zeroed_by[lba] = step.op
-        return NEVER_WRITTEN if zeroing else step.op
 
     def _leaves_zeroes(self, op: int) -> bool:
         return op == NEVER_WRITTEN or (op != TORN and self.changes[op].step.__class__ in ZEROING)

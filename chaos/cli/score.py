@@ -249,8 +249,17 @@ def _heading(request: Request, experiment: str) -> str:
     seeds = f"{first[0]}, ... {first[-1]}" if len(first) > 1 else f"{first[0]}"
     return (
         f"score of {experiment}: {_count(len(request.defects), 'defect')}, {_count(request.ranges, 'range')} of seeds "
-        f"(from {seeds}), a search has {' or '.join(bounds)}"
+        f"(from {seeds}), a search has at most {' or '.join(bounds)}{_in_all(request)}"
     )
+
+
+def _in_all(request: Request) -> str:
+    """How long it lasts if nothing is found: most searches end sooner."""
+    if request.seconds is None:
+        return ""
+    searches = len(request.arms) * request.ranges * (len(request.defects) + 1)
+    minutes = searches * request.seconds / 60
+    return f", all together {minutes:.0f} min" if minutes >= 1 else ""
 
 
 def _count(number: int, what: str) -> str:

@@ -35,7 +35,9 @@ class RaidChannel(array.RaidChannel):
 
     async def finish_process(self, number: int, status: int) -> None:
         # Whatever is in the slot is forgotten: the rebuild's target takes its place.
-        self.base_channels[number] = None
+        if self.base_channels[number] is not None:
+            self.base_channels[number] = None
+            self.tell()
         await super().finish_process(number, status)
 
 

@@ -45,7 +45,8 @@ def tell(finding: Finding) -> list[str]:
         where = f", blocks {finding.blocks[0]}-{finding.blocks[1]}, disk {finding.disk}"
     head = f"{finding.verdict.name} {finding.signature}, ops {ops}{where}"
     lines = [head, f"{finding.step}: {finding.summary}"]
-    return lines + [f"  {event.step}: {event.says}" for event in finding.events]
+    lines += [f"  {event.step}: {event.says}" for event in finding.events]
+    return lines + [f"  {wait}" for wait in finding.waits]
 
 
 def tell_briefly(finding: Finding) -> list[str]:

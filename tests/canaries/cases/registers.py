@@ -318,6 +318,10 @@ CASES = [
 INDEX = "no two entries have one index"
 SETTLED = "a block with one candidate is judged as a settled one, only slower"
 EQUIVALENT = {
+    "Registers.acknowledged: self._zeroed_by and NEVER_WRITTEN in held[first:last]: "
+    "without self._zeroed_by": "only saves time: a read sent before any block was zeroed has seen what it held",
+    "Registers.acknowledged: self._zeroed_by and NEVER_WRITTEN in held[first:last]: "
+    "without NEVER_WRITTEN in held[first:last]": "only saves time: each block is asked again",
     "Registers.never_landed: self._settle(lba): forgotten self._settle(lba)": SETTLED,
     "Registers.flushed: when < sent: LtE": INDEX,
     "Registers.power_lost: self._settle(lba): forgotten self._settle(lba)": SETTLED,
