@@ -70,7 +70,8 @@ class RaidBdev:
         if slot.generation != generation:
             return True
         if not slot.is_failed:
-            if not slot.is_process_target and self.sources_without(slot) == 0:
+            is_member = slot.is_configured and not slot.is_process_target
+            if is_member and self.sources_without(slot) == 0:
                 return False
             slot.is_failed = 1
             thread.emit("raid.member_failed", number, self.disk_in(slot))
