@@ -13,6 +13,7 @@ import msgspec
 
 from benchmarks.floor import floor_steps_per_second
 from benchmarks.pingpong import PingPong
+from benchmarks.registers import register_figures
 from chaos.campaign import Request, run_campaign
 from chaos.controller import Controller
 from chaos.crash_points import crash_points
@@ -152,6 +153,7 @@ def main() -> None:
         seeds_per_second,
         history_figures,
         crash_point_figures,
+        register_figures,
     )
     for measure in measures:
         figures |= measure()

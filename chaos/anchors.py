@@ -19,6 +19,7 @@ CHANGES = frozenset(
         "rebuild.window_done",
         "rebuild.finished",
         "raid.member_failed",
+        "raid.removing_member",
         "raid.member_removed",
         "raid.superblock_written",
         "bdev_raid_add_base_bdev",

@@ -53,7 +53,7 @@ from chaos.strategies import scheduler_of
 from workers.bdev.disk import Disk
 from workers.bdev.io import BLOCK_SIZE
 from workers.nvmf.status import AdminOpcode, NvmeStatus
-from workers.protocol import Crash, DefectSource, Event, Outcome
+from workers.protocol import Crash, DefectSource, Event, Outcome, WaitRow
 from workers.reactor import StepNotPossibleError
 
 SETTLE_STEPS_MAX = 60_000
@@ -80,6 +80,7 @@ class Execution(msgspec.Struct):
     disks: list[list[int]]  # per disk and block: see payload.py
     census: Counts
     interrupted: bool = False
+    waits: list[WaitRow] = []  # of a run that isn't settled: what waits for what
 
 
 class Recorder:
@@ -199,7 +200,13 @@ class Recorder:
         self.fingerprint.add(self.schedule[-1], list(events))
 
     def execution(
-        self, *, settled: bool, bound_hit: bool, disks: list[Disk], census: Counts
+        self,
+        *,
+        settled: bool,
+        bound_hit: bool,
+        disks: list[Disk],
+        census: Counts,
+        waits: list[WaitRow],
     ) -> Execution:
         """The run as its judge needs it."""
         return Execution(
@@ -216,6 +223,7 @@ class Recorder:
                 decode(bytes(disk.data[self.plan.data_offset * BLOCK_SIZE :]), 0) for disk in disks
             ],
             census=census,
+            waits=waits,
         )
 
 
@@ -324,11 +332,14 @@ class Controller:
         self, generator: Generator | None, *, bound_hit: bool, done: bool = False
     ) -> Execution:
         finished = generator.phase is Phase.DONE if generator is not None else done
+        settled = finished and not self.agenda.choices
+        crashed = self.recorder.crash is not None
         return self.recorder.execution(
-            settled=finished and not self.agenda.choices,
+            settled=settled,
             bound_hit=bound_hit,
             disks=self.driver.disks,
-            census=[] if self.recorder.crash is not None else self.driver.census(),
+            census=[] if crashed else self.driver.census(),
+            waits=[] if crashed or settled else sorted(self.driver.waits()),
         )
 
 

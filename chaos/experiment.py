@@ -12,6 +12,7 @@ import msgspec
 
 from chaos.faults import FaultName
 from chaos.reach_names import REACH_NAMES
+from chaos.reach_states import STATES, is_known
 from chaos.strategy_names import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from workers.shared import REACTORS_MAX, SLOTS_MAX
 
@@ -189,10 +190,11 @@ def validate(experiment: Experiment) -> Experiment:
         _check_bounds(experiment, f"{planned.kind} between", planned.between, 0, RUN_PERMILLE)
     _check_strategies(experiment)
     for name, wanted_count in experiment.reach.items():
-        if name not in REACH_NAMES or wanted_count < 1:
+        if not (name in REACH_NAMES or is_known(name)) or wanted_count < 1:
             raise ExperimentError(
                 f"experiment {experiment.name}: reach {name} = {wanted_count} is not a count of "
-                f"something that is counted; these are: {', '.join(REACH_NAMES)}"
+                f"something that is counted; these are: {', '.join([*REACH_NAMES, *STATES])}, and a "
+                "state with a fault that came in it, as 'rebuild.running x target_kill'"
             )
     for fault in experiment.faults:
         _check_bounds(experiment, f"{fault.kind} lasting", fault.lasting, 0, RUN_PERMILLE)

@@ -118,6 +118,11 @@ SUPERBLOCK_END = 2  # blocks
 SMALLER_BY = 4  # blocks
 ALL_TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
+RANGED_FAULTS = (
+    "read_errors",
+    "write_errors",
+    "bad_blocks",
+)  # their arguments begin with two blocks
 TRANSIENT = {
     "read_errors": IoType.READ,
     "write_errors": IoType.WRITE,

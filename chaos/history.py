@@ -105,6 +105,14 @@ Entry = Invoked | Completed | Unheard | Happened | Crashed | Seen | Written | Co
 History = list[Entry]
 
 
+def was_observed(history: History) -> bool:
+    """Did a stepping driver let the tester look? Then events also stand in the order in which they happened.
+
+    Reactors that run free tell in batches, each its own.
+    """
+    return any(entry.__class__ is Seen for entry in history)
+
+
 class Fingerprint:
     """A running hash over (step, what it showed): equal fingerprints mean equal runs."""
 

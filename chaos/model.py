@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaos.anchors import Anchors
-from chaos.faults import FAULTS
+from chaos.faults import FAULTS, RANGED_FAULTS
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -25,6 +25,7 @@ from chaos.schedule import (
     Read,
     Write,
 )
+from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
@@ -70,6 +71,7 @@ class Model:
         self.is_recreating = False  # and will create it anew from them
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
+        self.served_threads: list[int] = []  # whose poll group has a channel of the namespace
         self.poll_groups: list[int] = []  # reactors
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
@@ -77,6 +79,9 @@ class Model:
         self.clock_us = 0
         self.steps = 0  # taken so far
         self.anchors = Anchors(plan.planned)
+        self.trouble: int | None = (
+            None  # the block of the array where a disk failed last, or is made to
+        )
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
@@ -178,6 +183,7 @@ class Model:
         disk = self.disks[step.disk]
         match step.fault:
             case "disk_heal":
+                self.trouble = None
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
@@ -193,6 +199,8 @@ class Model:
                 pass
             case name:
                 fault = FAULTS[name]
+                if name in RANGED_FAULTS:
+                    self.trouble = max(0, step.args[0] - self.plan.data_offset)
                 if name == "superblock_errors" and self.is_alone(step.disk):
                     return  # the engine tries again: its only member takes no harm
                 if fault.harms:
@@ -270,7 +278,8 @@ class Model:
             case "raid.configuring":
                 self.array_configuring = True
             case "raid.member_failed":
-                self._harm(args[1])
+                if args[1] >= 0:  # a broken target also tells this of a slot that is empty by now
+                    self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
                 self._removing(args[1])
@@ -287,6 +296,8 @@ class Model:
             case "rebuild.window_done":
                 if self.rebuild is not None:
                     self.rebuild.offset, self.rebuild.blocks = args
+            case "disk.fault" if args[1] in (FaultKind.ERROR, FaultKind.BAD_BLOCKS):
+                self.trouble = max(0, args[3] - self.plan.data_offset)
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
             case name if name.startswith("nvmf."):
@@ -317,10 +328,15 @@ class Model:
                 self.poll_groups.append(event.thread - 1)
             case "nvmf.poll_group_destroyed":
                 self.poll_groups.remove(event.thread - 1)
+                if event.thread in self.served_threads:
+                    self.served_threads.remove(event.thread)
             case "nvmf.namespace_attached":
                 self.namespace_attached = True
             case "nvmf.namespace_detached":
                 self.namespace_attached = self.channels_missing = False
+                self.served_threads.clear()
+            case "nvmf.namespace_channel_created":
+                self.served_threads.append(event.thread)
             case "nvmf.namespace_channel_failed":
                 self.channels_missing = True
             case "nvmf.qpair_destroyed":
@@ -363,6 +379,7 @@ class Model:
         self.array_online = self.array_configuring = self.namespace_attached = False
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
+        self.served_threads.clear()
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:

@@ -15,6 +15,8 @@ from workers.errors import EEXIST, ENODEV
 
 NAMESPACE = 1
 RPCS_MAX = 2  # under way at a time
+RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
+RESET_AGAIN_ONE_IN = 6
 UNKNOWN_BDEV = 9_999
 CLEAR_SUPERBLOCK = 1
 OPERATIONS = {
@@ -50,6 +52,7 @@ class Operator:
         self.patience = -1
         self.script: list[tuple[str, tuple[int, ...]]] = []  # to be sent one after the other
         self.is_hasty = False  # the script is sent without waiting for answers
+        self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
         self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
         self.looked_at: list[int] = []  # disks examined since the last change
         self.setup = self._setup_steps(tuple(range(plan.layout.disks)), tuple(range(plan.members)))
@@ -105,6 +108,8 @@ class Operator:
         step = self.go_on()
         if step is not None:
             return step
+        if self.resets and len(self.own) < RPCS_MAX and self.stream.chance(1, RESET_AGAIN_ONE_IN):
+            return self._call("bdev_reset", self.resets.pop())
         if len(self.own) < RPCS_MAX and not self.script:
             for planned in self.waiting:
                 if is_due(planned, now_permille, self.model):
@@ -191,14 +196,16 @@ class Operator:
 
     def _planned_reset(self, kind: str) -> Operate | None:
         model = self.model
-        if kind == "array_reset":
-            if not model.array_online:
-                return None
-            return self._call("bdev_reset", raid_bdev_id(self.plan.layout))
         members = [number for number, disk in enumerate(model.disks) if disk.member]
-        return (
-            self._call("bdev_reset", self._bdev(self.stream.choice(members))) if members else None
-        )
+        if not members or (kind == "array_reset" and not model.array_online):
+            return None
+        bdev = raid_bdev_id(self.plan.layout)
+        if kind == "bdev_reset":
+            bdev = self._bdev(self.stream.choice(members))
+        # Whoever gets no answer resets again and again: one reset begins while another one ends.
+        if self.stream.chance(1, 2):
+            self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
+        return self._call("bdev_reset", bdev)
 
     def _planned_for_hosts(self, kind: str) -> Operate | None:
         model = self.model
@@ -380,6 +387,7 @@ class Operator:
         """The target died with all its configuration; with clones, they make a new array."""
         self.own.clear()
         self.script.clear()
+        self.resets.clear()
         self.looked_at.clear()
         wanted = self.wants_namespace
         everything = tuple(range(self.plan.layout.disks)) if clones else ()

@@ -6,6 +6,7 @@ from collections import Counter
 
 from chaos.history import Completed, Crashed, Happened, History, Invoked
 from chaos.reach_names import REACH_NAMES
+from chaos.reach_states import count_states
 from chaos.schedule import (
     IO,
     Admin,
@@ -258,7 +259,7 @@ def count_reach(history: History) -> dict[str, int]:
                 counting.counts["crashes"] += 1
             case _:
                 pass
-    return {name: counting.counts[name] for name in REACH_NAMES}
+    return {name: counting.counts[name] for name in REACH_NAMES} | count_states(history)
 
 
 def add_reach(total: dict[str, int], more: dict[str, int]) -> None:

@@ -14,6 +14,7 @@ from rich.progress import (
 
 from chaos.campaign import Failure, Report
 from chaos.checkers import Verdict
+from chaos.reach_states import CROSSINGS, STATES, is_known
 from chaos.run import RunResult
 
 SHOWN_FAILURES_MAX = 3
@@ -75,10 +76,20 @@ class Screen:
             style,
         )
         happened = [
-            f"{count} {reach.replace('_', ' ')}" for reach, count in report.reach.items() if count
+            f"{count} {reach.replace('_', ' ')}"
+            for reach, count in report.reach.items()
+            if count and not is_known(reach)
         ]
+        states = [f"{report.reach[name]} {name}" for name in STATES if name in report.reach]
+        crossed = sum(1 for name in CROSSINGS if name in report.reach)
         if happened:
             self.say("  happened: " + ", ".join(happened), "dim")
+        if states:
+            self.say(
+                f"  states: {', '.join(states)}; {crossed} of {len(CROSSINGS)} pairs of a state and "
+                "a fault that came in it",
+                "dim",
+            )
         held = report.resources
         if held is not None:
             self.say(

@@ -27,9 +27,11 @@ from chaos.experiment import Experiment
 from chaos.interrupt import Interrupt, shielded
 from chaos.judge import judge
 from chaos.plan import resolve
+from workers.errors import ANYTHING_RAISED
 from workers.main import die_with_parent
 from workers.protocol import DefectSource
 
+CLEAN = "clean engine"
 RANGE_SEEDS = 10_000_000  # far more than a search can run, so ranges never meet
 REDS_KEPT_MAX = 10
 WAIT_SECONDS = 0.2
@@ -38,6 +40,11 @@ ATTEMPTS_MAX = 2
 
 # Of this thread alone: neither other programs of the machine nor our own progress bar are in it.
 cpu_clock = time.thread_time
+
+
+def named(what: str, strategy: str | None) -> str:
+    """A defect, with the strategy where one was named."""
+    return what if strategy is None else f"{what} ({strategy})"
 
 
 class Arm(msgspec.Struct, frozen=True):
@@ -72,6 +79,11 @@ class Search(msgspec.Struct, frozen=True):
     seeds_max: int
     seconds_max: float | None
 
+    @property
+    def name(self) -> str:
+        """Whose search it is."""
+        return named(self.defect.id if self.defect is not None else CLEAN, self.arm.strategy)
+
 
 class Find(msgspec.Struct, frozen=True):
     """A red run, by its first finding."""
@@ -82,6 +94,15 @@ class Find(msgspec.Struct, frozen=True):
     signature: str
     summary: str
     fingerprint: str
+    strategies: tuple[str, ...] = ()  # of those the experiment draws from, what this seed drew
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """A run in which the tester itself broke: neither find nor pass, and a fault to be mended."""
+
+    search: str
+    seed: int
+    error: str
 
 
 class Searched(msgspec.Struct, frozen=True):
@@ -96,6 +117,7 @@ class Searched(msgspec.Struct, frozen=True):
     red: int
     finds: list[Find]
     undecided: int  # no find and no pass
+    broken: list[Broken] = []
     interrupted: bool = False
 
 
@@ -158,6 +180,7 @@ def run_search(
     driver = SimDriver()
     schedules = steps = red = undecided = 0
     finds: list[Find] = []
+    broken: list[Broken] = []
     cut_short = False
     begun = clock()
     seconds = 0.0
@@ -168,9 +191,18 @@ def run_search(
         if cut_short:
             break
         seed = search.first_seed + schedules
-        execution = Controller(resolve(experiment, seed), driver, defects).explore(seed)
-        findings = judge(execution, checks)
         schedules += 1
+        try:
+            execution = Controller(resolve(experiment, seed), driver, defects).explore(seed)
+        except (
+            ANYTHING_RAISED
+        ) as error:  # the edge: one broken run must not lose all other searches
+            sentence = str(error).partition("\n")[0]
+            broken.append(Broken(search.name, seed, f"{type(error).__name__}: {sentence}"))
+            driver = SimDriver()
+            seconds = clock() - begun
+            continue
+        findings = judge(execution, checks)
         steps += execution.steps
         seconds = clock() - begun
         if not findings:
@@ -191,6 +223,7 @@ def run_search(
         red=red,
         finds=finds,
         undecided=undecided,
+        broken=broken,
         interrupted=cut_short,
     )
 
@@ -218,6 +251,7 @@ def _find(seed: int, finding: Finding, execution: Execution) -> Find:
         signature=finding.signature,
         summary=finding.summary,
         fingerprint=execution.fingerprint,
+        strategies=execution.plan.strategies,
     )
 
 

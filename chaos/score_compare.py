@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.scorecard import Change, Comparison, DefectScore, Score, named
+from chaos.score import named
+from chaos.scorecard import Change, Comparison, DefectScore, Score
 
 
 def compare(before: Score, now: Score, file: str) -> Comparison:

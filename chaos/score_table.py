@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from chaos.estimates import Quantile
-from chaos.scorecard import Change, CleanScore, DefectScore, Score, named
+from chaos.score import CLEAN, Broken, named
+from chaos.scorecard import Change, CleanScore, DefectScore, Score
 
 Line = tuple[str, str | None]  # text and style
 GAP = "  "
+BROKEN_SHOWN_MAX = 5
 BEST_SIGNIFICANT = 2
 NOTE = (
     "> x: stopped without a find, at x; such searches count as slower than any find. "
@@ -27,7 +29,7 @@ def table_lines(score: Score) -> list[Line]:
     for clean in score.clean:
         lines += _clean_lines(clean)
     if not score.clean:
-        lines.append(("clean engine: not run, so nothing is known about false alarms", "yellow"))
+        lines.append((f"{CLEAN}: not run, so nothing is known about false alarms", "yellow"))
     undecided = sum(defect.undecided for defect in score.defects)
     if undecided:
         lines.append(
@@ -35,6 +37,7 @@ def table_lines(score: Score) -> list[Line]:
         )
     lines.append((_work(score), "dim"))
     lines += _comparison_lines(score)
+    lines += _broken_lines(score.broken)
     lines += [(f"not the same twice: {difference}", "red") for difference in score.differences]
     if score.error:
         lines.append((score.error, "red"))
@@ -175,7 +178,12 @@ def _found_line(score: Score, strategy: str | None) -> Line:
     defects = [defect for defect in score.defects if defect.strategy == strategy]
     found = [defect for defect in defects if defect.found]
     missed = [defect.id for defect in defects if not defect.found]
-    text = f"found in at least half of the ranges: {len(found)} of {len(defects)} defects"
+    searches = sum(defect.ranges for defect in defects)
+    with_find = sum(defect.ranges_found for defect in defects)
+    text = (
+        f"found in at least half of the ranges: {len(found)} of {len(defects)} defects, "
+        f"by {with_find} of {searches} searches"
+    )
     if strategy is not None:
         text = f"{strategy}: {text}"
     if len(found) > 1:
@@ -187,7 +195,7 @@ def _found_line(score: Score, strategy: str | None) -> Line:
 
 
 def _clean_lines(clean: CleanScore) -> list[Line]:
-    text = f"{named('clean engine', clean.strategy)}, same seeds: {clean.red} red in {clean.schedules} schedules"
+    text = f"{named(CLEAN, clean.strategy)}, same seeds: {clean.red} red in {clean.schedules} schedules"
     if clean.rate_below is not None:
         text += f"; the rate of false alarms is below {_percent(clean.rate_below)} (95 %)"
     if clean.undecided:
@@ -199,6 +207,19 @@ def _clean_lines(clean: CleanScore) -> list[Line]:
         if red.replay:
             lines.append((f"  replay: {red.replay}", "bold"))
     return lines
+
+
+def _broken_lines(broken: list[Broken]) -> list[Line]:
+    if not broken:
+        return []
+    text = (
+        f"raidstorm itself broke in {len(broken)} runs, which count as no finds; please report it"
+    )
+    shown = broken[:BROKEN_SHOWN_MAX]
+    return [
+        (text, "red"),
+        *((f"  {run.search}, seed {run.seed}: {run.error}", "red") for run in shown),
+    ]
 
 
 def _work(score: Score) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.estimates import NONE_SEEN_95, Quantile, quantile, share_of
-from chaos.score import Find, Request, Searched
+from chaos.score import Broken, Find, Request, Searched
 from workers.defects.loader import digest
 from workers.protocol import DefectSource
 
@@ -46,6 +46,7 @@ class SearchLine(msgspec.Struct, frozen=True):
     seconds: float
     check: str
     signature: str
+    strategies: tuple[str, ...]  # that the found seed drew
 
 
 class DefectScore(msgspec.Struct, kw_only=True):
@@ -143,6 +144,7 @@ class Score(msgspec.Struct, kw_only=True):
     defects: list[DefectScore] = []
     clean: list[CleanScore] = []
     comparison: Comparison | None = None
+    broken: list[Broken] = []
     differences: list[str] = []  # runs that came out otherwise when they were run again to be kept
     wall_seconds: float = 0.0
     interrupted: bool = False
@@ -169,6 +171,7 @@ def summarize(request: Request, experiment: str, version: str, results: list[Sea
         jobs=request.jobs,
     )
     results = sorted(results, key=lambda searched: searched.first_seed)
+    score.broken = [broken for searched in results for broken in searched.broken]
     for arm in request.arms:
         mine = [searched for searched in results if searched.strategy == arm.strategy]
         for defect in request.defects:
@@ -229,6 +232,7 @@ def _search_line(searched: Searched) -> SearchLine:
         seconds=round(searched.seconds, 4),
         check=find.check if find is not None else "",
         signature=find.signature if find is not None else "",
+        strategies=find.strategies if find is not None else (),
     )
 
 
@@ -265,14 +269,9 @@ def exit_code(score: Score) -> int:
         verdicts.append(Verdict.NONDETERMINISM)
     if score.lost:
         verdicts.append(Verdict.NOT_EXERCISED)
-    if score.error:
+    if score.error or score.broken:
         verdicts.append(Verdict.BROKEN)
     return int(worst(verdicts))
-
-
-def named(defect: str, strategy: str | None) -> str:
-    """A defect, with the strategy where one was named."""
-    return defect if strategy is None else f"{defect} ({strategy})"
 
 
 def read_score(path: Path) -> Score:

@@ -118,7 +118,11 @@ class Storyteller:
         if told:
             told += self._between(told[0][0], finding.step, finding.ops)
         told += [line for line in self._background(finding.step) if line not in told]
-        return [*_in_order(told), f"step {finding.step}: {finding.summary}"]
+        # The events that contradict each other say what an answer means; the last is the finding's own.
+        meant = [(event.step, event.says) for event in finding.events if event.step != finding.step]
+        told += [line for line in meant if line[0] not in [number for number, _ in told]]
+        waits = [f"  {line}" for line in finding.waits]
+        return [*_in_order(told), f"step {finding.step}: {finding.summary}", *waits]
 
     def _crash(self, finding: Finding) -> list[str]:
         crash = self.execution.crash

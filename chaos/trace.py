@@ -41,7 +41,9 @@ def trace_lines(
         if text:
             shown.setdefault(entry.number, []).append(f"-> {text}")
     for finding in findings:
-        shown.setdefault(finding.step, []).append(f"=> FINDING {finding.check}: {finding.summary}")
+        at = shown.setdefault(finding.step, [])
+        at.append(f"=> FINDING {finding.check}: {finding.summary}")
+        at += [f"   {line}" for line in finding.waits]
     if execution.crash is not None:
         at = shown.setdefault(execution.steps, [])
         at += [f"   {line}" for line in execution.crash.traceback.splitlines()]

@@ -173,12 +173,19 @@ class Host:
         outstanding = self.model.connections[connection]
         if outstanding and self.plan.abort_share and self.stream.chance(self.plan.abort_share, 100):
             return self._command(AdminOpcode.ABORT, qid, self.stream.choice(sorted(outstanding)))
-        if not self.model.namespace_attached or len(outstanding) >= self.plan.queue_depth:
+        if not self._is_served(self.threads[qid]) or len(outstanding) >= self.plan.queue_depth:
             return None
         if self.plan.hurry_share and self.stream.chance(1, REPLACE_ONE_IN):
             return self._replace_queue()
         self.ios_left -= 1
         return self._io(connection, self.threads[qid])
+
+    def _is_served(self, thread: int) -> bool:
+        """Does it find the namespace? Who aims its I/O doesn't wait to be told of an attachment."""
+        model = self.model
+        if model.namespace_attached or self._strategic_place is None:
+            return model.namespace_attached
+        return thread in model.served_threads
 
     def _replace_queue(self) -> HostStep:
         """Give the last I/O queue up and connect another one with its id, while the old one may still drain."""

@@ -34,7 +34,7 @@ CONNECT_DURING_REBUILD = Experiment(
         "connects": 1,
         "connects_in_rebuild": 1,
         "rebuilds_finished": 1,
-        "channels_created_in_rebuild": 1,
+        "channel.created_in_rebuild": 1,
         "disks_failed": 1,
     },
 )

@@ -19,5 +19,11 @@ DOUBLE_FAILURE = Experiment(
         Fault(kind="disk_hang", count=(0, 1)),
         Fault(kind="target_kill", count=(0, 1)),
     ),
-    reach={"faults_close_together": 1, "members_failed": 1, "rebuilds_finished": 1},
+    reach={
+        "faults_close_together": 1,
+        "members_failed": 1,
+        "rebuilds_finished": 1,
+        "array.degraded x disk_pull": 1,
+        "rebuild.running x read_errors": 1,
+    },
 )

@@ -25,5 +25,11 @@ FAILURE_DURING_REBUILD = Experiment(
         Operation(kind="rebuild_stop", count=(0, 1), anchor="rebuild"),
         Operation(kind="bdev_reset", count=(0, 1), anchor="rebuild"),
     ),
-    reach={"rebuilds_finished": 1, "rebuilds_ended_early": 1, "kills_in_rebuild": 1},
+    reach={
+        "rebuilds_finished": 1,
+        "rebuilds_ended_early": 1,
+        "rebuild.running x target_kill": 1,
+        "rebuild.running x write_errors": 1,
+        "channel.created_in_rebuild x disk_pull": 1,
+    },
 )

@@ -28,7 +28,7 @@ NAMESPACE_CHURN = Experiment(
     reach={
         "namespaces_attached": 2,
         "namespaces_detached": 2,
-        "connects_queued": 1,
+        "connect.queued": 1,
         "events_told": 1,
         "arrays_deleted": 1,
     },

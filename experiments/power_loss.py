@@ -19,5 +19,12 @@ POWER_LOSS = Experiment(
         Fault(kind="superblock_errors", count=(0, 1)),
     ),
     operations=(Operation(kind="member_removal", count=(0, 1)),),
-    reach={"power_losses_bitten": 1, "arrays_assembled": 1, "fua_writes": 1, "flushes": 1},
+    reach={
+        "power_losses_bitten": 1,
+        "arrays_assembled": 1,
+        "fua_writes": 1,
+        "flushes": 1,
+        "array.degraded x power_loss": 1,
+        "rebuild.window_locked x power_loss": 1,
+    },
 )

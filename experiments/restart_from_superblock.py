@@ -22,7 +22,8 @@ RESTART_FROM_SUPERBLOCK = Experiment(
         Operation(kind="array_recreate", count=(0, 1)),
     ),
     reach={
-        "target_kills": 1,
+        "array.degraded x target_kill": 1,
+        "rebuild.running x target_kill": 1,
         "arrays_assembled": 1,
         "arrays_started_degraded": 1,
         "disks_late": 1,

@@ -25,7 +25,7 @@ SWARM = Experiment(
     spares=(0, 2),
     superblock_share=70,
     blocks=(24, 96),
-    window_blocks=(2, 48),
+    window_blocks=(1, 12),
     hosts=(1, 5),
     io_queues=(1, 3),
     queue_depth=(1, 8),
@@ -53,12 +53,12 @@ SWARM = Experiment(
     stack_share=30,
     passthru_share=30,
     grow_blocks=(0, 24),
-    repair_delay=(0, 120),
+    repair_delay=(0, 40),
     strategies=STRATEGY_NAMES,
     silent_share=16,  # they blind the checks to the blocks they hit
     faults=(
         *(
-            Fault(kind=kind, count=(0, 1) if kind in ONCE else (0, 3))
+            Fault(kind=kind, count=(0, 1) if kind in ONCE else (0, 2))
             for kind in get_args(FaultName)
         ),
         *(Fault(kind=kind, count=(0, 1), anchor="rebuild") for kind in IN_REBUILDS),

@@ -37,6 +37,7 @@ from workers.raid.raid1 import Raid1, Raid1Channel, Raid1Device
 from workers.raid.rebuild import Rebuild
 from workers.raid.slots import Slots
 from workers.rpc import Rpc
+from workers.thread import IoDevices, Wait
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -48,6 +49,7 @@ NVMF_KEY = 0
 class EngineClasses:
     """One class for each part of the engine; a defect may replace any of them by a subclass."""
 
+    io_devices: type[IoDevices] = IoDevices
     bdev: type[Bdev] = Bdev
     bdev_channel: type[BdevChannel] = BdevChannel
     bdev_layer: type[BdevLayer] = BdevLayer
@@ -92,6 +94,18 @@ class Services:
     def census(self) -> list[tuple[str, str, int]]:
         """What is alive above the threads: (kind, owner, count)."""
         return self.bdev.census() + self.nvmf.census()
+
+    def waits(self) -> list[Wait]:
+        """What is awaited above the threads, and what will bring it."""
+        return [
+            *self.bdev.waits(),
+            *self.rebuild.waits(),
+            *self.membership.waiters.waits("a change of the members"),
+            *self.configuration.waiters.waits("the array's configuration"),
+            *self.metadata.waits(),
+            *self.examine.waits(),
+            *self.namespaces.waits(),
+        ]
 
 
 def build_services(reactor: Reactor) -> Services:

@@ -22,6 +22,7 @@ from workers.protocol import (
     Census,
     Counted,
     Frame,
+    GetWaits,
     NotPossible,
     Pause,
     Perform,
@@ -30,12 +31,14 @@ from workers.protocol import (
     Reset,
     Run,
     Stop,
+    Waiting,
     WorkerReply,
     command_decoder,
     encode,
 )
 from workers.reactor import StepNotPossibleError
 from workers.shared import ControlBlock
+from workers.waits import wait_rows
 from workers.worker import Worker
 
 PR_SET_PDEATHSIG = 1
@@ -150,6 +153,8 @@ class WorkerProcess:
                     self.reply(Ready(number, os.getpid()))
                 case Census():
                     self.reply(Counted(number, self.worker.reactor.census()))
+                case GetWaits():
+                    self.reply(Waiting(number, wait_rows(self.worker.reactor)))
                 case Run():
                     FreeRun(self, command).serve()
                     self.reply(Counted(number, self.worker.reactor.census()))

@@ -61,6 +61,7 @@ class FireTimer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="fir
 
 
 EngineStep = Deliver | FinishIo | FireTimer
+WaitRow = tuple[str, str, str]  # a waiter, how it waits, what it waits for
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -165,6 +166,10 @@ class Census(msgspec.Struct, frozen=True, array_like=True, tag="census"):
     """Count what is alive, after taking these messages in."""
 
 
+class GetWaits(msgspec.Struct, frozen=True, array_like=True, tag="get_waits"):
+    """Say what waits for what; nothing runs meanwhile."""
+
+
 class Run(msgspec.Struct, frozen=True, array_like=True, tag="run"):
     """Run free until told to stop; latencies of disk I/O in microseconds are used in rotation."""
 
@@ -188,7 +193,7 @@ class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
     """End the worker process."""
 
 
-Command = Reset | Perform | Census | Run | Frame | Pause | Stop
+Command = Reset | Perform | Census | GetWaits | Run | Frame | Pause | Stop
 
 
 # Replies, worker to controller.
@@ -220,6 +225,13 @@ class Counted(msgspec.Struct, frozen=True, array_like=True, tag="counted"):
     counts: list[tuple[str, str, int]]
 
 
+class Waiting(msgspec.Struct, frozen=True, array_like=True, tag="waiting"):
+    """What waits for what on a reactor: see ``workers/waits.py``."""
+
+    reactor: int
+    rows: list[WaitRow]
+
+
 class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One step a free-running reactor took: its number there, its ticket in the one order of all."""
 
@@ -238,7 +250,7 @@ class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped", gc=Fa
     records: list[StepRecord]
 
 
-WorkerReply = Ready | Performed | NotPossible | Counted | Stepped
+WorkerReply = Ready | Performed | NotPossible | Counted | Waiting | Stepped
 
 command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 reply_decoder: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)

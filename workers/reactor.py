@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -31,7 +32,7 @@ from workers.protocol import (
     Reply,
 )
 from workers.shared import THREADS_MAX, ControlBlock
-from workers.thread import Future, IoDevices, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, run_flow
 
 FIRST_POLL_GROUP_THREAD = 1
 FIRST_DYNAMIC_THREAD = 16
@@ -68,7 +69,7 @@ class Reactor:
         self._handlers: dict[str, Callable[..., Any]] = {}
         self.current_thread = -1
         self.outcome = Outcome([], [], [], [], [], [])
-        self.io_devices = IoDevices(self)
+        self.io_devices = classes.io_devices(self)
         if number == 0:
             self.add_thread(APP_THREAD, "app_thread")
         self.services: Services = build_services(self)
@@ -235,16 +236,16 @@ class Reactor:
             function = self._handlers[handler] = getattr(owner, method)
         result = function(thread, *message.args)
         if result.__class__ is CoroutineType:
-            run_flow(result, lambda value: self._answer(message, value))
+            run_flow(result, partial(self.answer, message))
         else:
-            self._answer(message, result)
+            self.answer(message, result)
 
     def _deliver_to_nobody(self, message: Message) -> None:
         """The thread has exited, or is not born yet."""
         receiver, handler = message.receiver, message.handler
         if handler == "reactor.create_thread":
             self.add_thread(receiver, message.args[0])
-            self._answer(message, OK)
+            self.answer(message, OK)
         elif handler == "io_device.visit":
             self.io_devices.visit_exited(receiver, message.args)
         elif message.sender >= OPERATOR or handler in MAY_COME_TOO_LATE:
@@ -253,9 +254,10 @@ class Reactor:
             what = f"{handler} was sent to thread {receiver}, which has exited"
             assert message.token, what
             assert handler != "reply", what
-            self._answer(message, EIO)
+            self.answer(message, EIO)
 
-    def _answer(self, message: Message, value: Any) -> None:
+    def answer(self, message: Message, value: Any) -> None:
+        """A message has been handled; None is no answer."""
         if not message.token or value is None:
             return
         if message.sender < OPERATOR:

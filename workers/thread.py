@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workers.reactor import Reactor
 
 FlowCoroutine = Coroutine["Future", None, Any]
+Wait = tuple["Future", str]  # what is awaited, and in words what will bring it
 
 
 class Future:
@@ -57,6 +58,10 @@ class Waiters:
         future = Future()
         self._futures.append(future)
         await future
+
+    def waits(self, what: str) -> list[Wait]:
+        """Who waits here, for what."""
+        return [(future, what) for future in self._futures]
 
     def wake(self) -> None:
         """Something has changed."""
@@ -185,6 +190,10 @@ class IoChannel:
     def destroy(self) -> None:
         """Give back what the channel holds."""
 
+    def waits(self) -> list[Wait]:
+        """What is held up on this channel, and by what (see ``workers/waits.py``)."""
+        return []
+
     def __repr__(self) -> str:
         return f"channel of {self.device.name} on {self.thread.name}"
 
@@ -212,6 +221,17 @@ class IoDevices:
         future = self.unregistering[device.key] = Future()
         self._check_unregistered(thread.id, device.key)
         return future
+
+    def waits(self) -> list[Wait]:
+        """Unregistrations, and what they wait for."""
+        rows: list[Wait] = []
+        for key, future in self.unregistering.items():
+            record = self.reactor.block.devices[key]
+            mask = record.channel_mask
+            threads = [number for number in range(mask.bit_length()) if mask >> number & 1]
+            has = f"channels on threads {threads}, {record.iterations} iterations"
+            rows.append((future, f"the end of io_device {key} ({has})"))
+        return rows
 
     def _check_unregistered(self, sender: int, key: int) -> None:
         record = self.reactor.block.devices[key]
@@ -273,16 +293,16 @@ class IoDevices:
             return
         result = getattr(channel, method)(*args)
         if result.__class__ is CoroutineType:
-            run_flow(result, partial(self._visited, thread.id, key, method, origin, token, args))
+            run_flow(result, partial(self.visited, thread.id, key, method, origin, token, args))
         else:
-            self._visited(thread.id, key, method, origin, token, args, result)
+            self.visited(thread.id, key, method, origin, token, args, result)
 
     def visit_exited(self, thread_id: int, args: tuple[Argument, ...]) -> None:
         """The iteration has come to a thread that has exited; it skips it."""
         key, method, origin, token, *rest = args
         self.visit_next(thread_id, key, thread_id, method, origin, token, *rest)
 
-    def _visited(
+    def visited(
         self,
         here: int,
         key: int,
@@ -292,6 +312,7 @@ class IoDevices:
         args: tuple[Argument, ...],
         status: int | None,
     ) -> None:
+        """A channel has been visited; a status of None is 0."""
         if status:
             # A status other than 0 aborts the rest of the visits; those done stay done.
             self.reactor.send(here, origin, "io_device.iterated", 0, (key, token, status))

@@ -26,7 +26,10 @@ Check = Callable[[Execution], list[Finding]]
 # In the order in which findings of one run are reported: the first is its failure signature.
 CHECKS: dict[str, tuple[Check, str]] = {
     "crash": (check_crash, "no assertion or exception in the target"),
-    "register": (check_register, "no read returns lost, stale, torn, misdirected or foreign data"),
+    "register": (
+        check_register,
+        "no read returns lost, stale, resurrected, torn, misdirected or foreign data",
+    ),
     "mirrors": (
         check_mirrors,
         "members in sync hold the same acknowledged data after each rebuild and at the end",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
-from chaos.history import Happened
+from chaos.history import Happened, was_observed
 from chaos.schedule import Deliver, FinishIo, FireTimer
 
 ANY_THREAD = -1
@@ -12,6 +12,8 @@ ANY_THREAD = -1
 
 def check_affinity(execution: Execution) -> list[Finding]:
     """The first event of a thread other than the one that the engine's step ran on."""
+    if not was_observed(execution.history):
+        return []
     schedule = execution.schedule
     for entry in execution.history:
         if not isinstance(entry, Happened) or not 1 <= entry.number <= len(schedule):

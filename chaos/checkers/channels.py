@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
-from chaos.history import Happened, Invoked
+from chaos.history import Happened, Invoked, Seen, SlotFlag, was_observed
 from chaos.schedule import Kill, PowerLoss
 from workers.protocol import Event
 
@@ -17,12 +17,16 @@ class Channels:
     def __init__(self) -> None:
         self.by_thread: dict[int, tuple[int, int, int]] = {}
         self._slot = 0  # of the rebuild under way
+        self._in_sync = 0  # slots that are configured and no rebuild target, as last seen
+        self._born: list[tuple[int, int]] = []  # in the present step: (thread, members)
 
     def take(self, event: Event) -> tuple[str, str] | None:
         """The next event; a disagreement: its shape, and in words."""
         match event.name:
-            case "raid.channel":
+            case "raid.channel" | "raid.channel_created":
                 members, offset, twin = event.args
+                if event.name == "raid.channel_created":
+                    self._born.append((event.thread, members))
                 self.by_thread[event.thread] = (members, offset, twin)
             case "raid.channel_destroyed":
                 self.by_thread.pop(event.thread, None)
@@ -36,6 +40,28 @@ class Channels:
                 return self._at_removal(event.args[0])
             case _:
                 pass
+        return None
+
+    def saw(self, seen: Seen) -> tuple[str, str] | None:
+        """The array's record after a step."""
+        in_sync = sum(
+            1 << place
+            for place, flags in enumerate(seen.slots)
+            if flags & SlotFlag.CONFIGURED and not flags & SlotFlag.PROCESS_TARGET
+        )
+        before, self._in_sync = self._in_sync, in_sync
+        return self._judge_births(before)
+
+    def step_ended(self) -> tuple[str, str] | None:
+        """Nothing more of the present step."""
+        return self._judge_births(self._in_sync)
+
+    def _judge_births(self, before: int) -> tuple[str, str] | None:
+        """Who was born in a step that changed the array may have seen it before the change, or after it."""
+        born, self._born = self._born, []
+        for thread, members in born:
+            if members not in (before, self._in_sync):
+                return "birth", f"thread {thread} took the slots {_slots(members)} for members"
         return None
 
     def _at_window(self, offset: int) -> tuple[str, str] | None:
@@ -70,23 +96,38 @@ class Channels:
 
 def check_channels(execution: Execution) -> list[Finding]:
     """The first channel whose view of the array is not the array's."""
+    if not was_observed(execution.history):
+        return []
     channels = Channels()
+    number = 0
     for entry in execution.history:
+        found = None
+        if entry.number != number:
+            found = channels.step_ended()
+            if found is not None:
+                return [_finding(*found, number)]
+            number = entry.number
         if isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss)):
             channels = Channels()
         elif isinstance(entry, Happened):
             found = channels.take(entry.event)
-            if found is not None:
-                return [_finding(*found, entry)]
+        elif isinstance(entry, Seen):
+            found = channels.saw(entry)
+        if found is not None:
+            return [_finding(*found, entry.number)]
     return []
 
 
-def _finding(shape: str, what: str, entry: Happened) -> Finding:
+def _slots(mask: int) -> list[int]:
+    return [place for place in range(mask.bit_length()) if mask & 1 << place]
+
+
+def _finding(shape: str, what: str, step: int) -> Finding:
     return Finding(
         check="channels",
         kind="disagreement",
         shape=shape,
-        summary=f"channels of the array disagree with it: after {entry.event.name}, {what}",
-        step=entry.number,
+        summary=f"channels of the array disagree with it: {what}",
+        step=step,
         verdict=Verdict.INVALID,
     )

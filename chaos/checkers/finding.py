@@ -40,8 +40,19 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return min(verdicts, key=SEVERITY.index, default=Verdict.VALID)
 
 
+class Evidence(msgspec.Struct, frozen=True):
+    """One of the events that contradict each other: the number of its step, and what happened in it."""
+
+    step: int
+    says: str
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One contradiction. ``shape`` says what kind it is, without numbers: it goes into the signature."""
+    """One contradiction. ``shape`` says what kind it is, without numbers: it goes into the signature.
+
+    Where they are known: the first and last block, the disk that has served them, and the events that contradict
+    each other, in order.
+    """
 
     check: str
     kind: str
@@ -50,6 +61,10 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     verdict: Verdict
     ops: list[int] = []
+    blocks: tuple[int, int] | None = None
+    disk: int | None = None
+    events: tuple[Evidence, ...] = ()
+    waits: tuple[str, ...] = ()  # what is stuck, and under it what it waits for: a line each
 
     @property
     def signature(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
 from chaos.history import Completed, Happened, History, Invoked
@@ -12,6 +13,7 @@ from chaos.schedule import (
     Connect,
     Disconnect,
     HostStep,
+    Inject,
     Kill,
     Open,
     Operate,
@@ -20,6 +22,7 @@ from chaos.schedule import (
     Read,
 )
 from workers.nvmf.status import AdminOpcode
+from workers.raid.rebuild import END_OF_REBUILD
 
 SHOWN_MAX = 8
 
@@ -43,8 +46,26 @@ def check_liveness(execution: Execution) -> list[Finding]:
             step=execution.steps,
             verdict=Verdict.LIVENESS,
             ops=ops[:SHOWN_MAX],
+            waits=_waits(execution, ops, stuck),
         )
     ]
+
+
+def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str, ...]:
+    """On whom everything that is stuck waits."""
+    names: dict[str, str] = {}
+    for entry in execution.history:
+        match entry:
+            case Invoked(step=Inject() as step):
+                names[f"op {step.op}"] = f"{step.fault} of disk {step.disk} (op {step.op})"
+            case Invoked(step=step) if _is_answered(step):
+                names[f"op {step.op}"] = _name(step)  # type: ignore[union-attr, arg-type]
+            case _:
+                pass
+    starts = [f"op {op}" for op in ops]
+    return chains(
+        execution.waits, [*starts, END_OF_REBUILD] if len(stuck) > len(ops) else starts, names
+    )
 
 
 def unfinished(history: History) -> tuple[list[int], list[str]]:

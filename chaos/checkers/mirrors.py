@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
-from chaos.checkers.register import Reader, Registers, any_power_loss
+from chaos.checkers.register import reader_for
+from chaos.checkers.registers import Registers
 from chaos.controller import Execution
 from chaos.history import Compared, Happened
 from chaos.payload import NEVER_WRITTEN
@@ -12,7 +13,7 @@ from chaos.payload import NEVER_WRITTEN
 
 def check_mirrors(execution: Execution) -> list[Finding]:
     """Compare the disks of all members; only what a late or failed write may have left can differ."""
-    reader = Reader(execution.plan, tracks_power=any_power_loss(execution.history))
+    reader = reader_for(execution)
     members = Members()
     rebuilt = False
     for index, entry in enumerate(execution.history):
@@ -43,7 +44,7 @@ def compare(
         values = [disks[disk][lba] for disk in members]
         allowed = registers.allowed(lba)
         wrong = [value for value in values if value not in allowed]
-        if wrong or (len(candidates) == 1 and len(set(values)) > 1):
+        if wrong:
             shown = ", ".join(
                 f"disk {disk}: op {value}" for disk, value in zip(members, values, strict=True)
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
-from chaos.history import Completed, Happened, Invoked, Unheard
+from chaos.history import Completed, Happened, Invoked, Unheard, was_observed
 from chaos.schedule import (
     IO,
     Admin,
@@ -34,6 +34,7 @@ def check_protocol(execution: Execution) -> list[Finding]:
     waiting: dict[int, OutsideStep] = {}
     answered: dict[int, bool] = {}
     ended: dict[int, bool] = {}  # connections destroyed
+    in_order = was_observed(execution.history)
     for entry in execution.history:
         if isinstance(entry, Invoked):
             if isinstance(entry.step, ANSWERED):
@@ -46,7 +47,7 @@ def check_protocol(execution: Execution) -> list[Finding]:
                 return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
             answered[entry.op] = True
             step = waiting.pop(entry.op, None)
-            if isinstance(step, IO) and step.connection in ended:
+            if in_order and isinstance(step, IO) and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
             if isinstance(entry, Completed):

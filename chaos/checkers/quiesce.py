@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.controller import Execution
-from chaos.history import Happened, Invoked
+from chaos.history import Happened, Invoked, was_observed
 from chaos.schedule import FinishIo, Kill, PowerLoss
 from workers.bdev.io import IoType
 from workers.bdev.stack import raid_bdev_id
@@ -43,6 +43,8 @@ class Quiesces:
 
 def check_quiesce(execution: Execution) -> list[Finding]:
     """Compare each I/O that ends on a member with the ranges quiesced then."""
+    if not was_observed(execution.history):
+        return []
     plan = execution.plan
     quiesces = Quiesces(raid_bdev_id(plan.layout))
     members = Members()

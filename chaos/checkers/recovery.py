@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.mirrors import compare
-from chaos.checkers.register import Reader, any_power_loss
+from chaos.checkers.register import reader_for
 from chaos.controller import Execution
 from chaos.history import Compared
 
@@ -15,7 +15,7 @@ def check_recovery(execution: Execution) -> list[Finding]:
     history = execution.history
     if not any(isinstance(entry, Compared) for entry in history):
         return []
-    reader = Reader(execution.plan, tracks_power=any_power_loss(history))
+    reader = reader_for(execution)
     members = Members()
     assembled = False
     for index, entry in enumerate(history):

@@ -58,8 +58,11 @@ def _oddity(entry: Seen) -> tuple[str, str] | None:
         return "operational", f"it counts {counts}"
     if len(targets) > 1:
         return "targets", f"slots {targets} are rebuild targets at the same time"
-    if targets and (entry.process_state == ProcessState.NONE or targets[0] != entry.process_slot):
-        return "target", f"slot {targets[0]} is a rebuild target, but no rebuild runs there"
+    if targets and entry.process_state != ProcessState.NONE and targets[0] != entry.process_slot:
+        return (
+            "target",
+            f"slot {targets[0]} is a rebuild target, but slot {entry.process_slot} is rebuilt",
+        )
     for place, slot in enumerate(slots):
         if SlotFlag.CONFIGURED in slot and SlotFlag.OCCUPIED not in slot:
             return "empty slot", f"slot {place} is configured and empty"

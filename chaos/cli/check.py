@@ -137,6 +137,9 @@ def _show(checked: list[Checked]) -> None:
         screen.say(f"  {NAMES[one.code]}{signature}", "bold red" if one.code else "bold green")
         for finding in one.findings:
             screen.say(f"  {finding.check}: {finding.summary}")
+            # The story has those of the first.
+            for line in finding.waits if finding is not first else ():
+                screen.say(f"    {line}")
         for line in one.story:
             screen.say(f"    {line}")
         screen.say(f"  {_remark(one)}", None if one.as_stored else "yellow")

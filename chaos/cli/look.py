@@ -9,13 +9,24 @@ from chaos.cli.parameters import Catalog
 from chaos.doctor import clean, leftovers, machine_lines
 from chaos.faults import FAULTS
 from chaos.operator import OPERATIONS
+from chaos.reach_states import STATES
 from chaos.report import Screen
 from chaos.run import DRIVERS
 from chaos.strategies import STRATEGIES
 from workers.defects.loader import known_defects, summary
+from workers.probes import PROBES
 from workers.protocol import DefectSource
 
-LIST_TOPICS = ("experiments", "suites", "defects", "faults", "checks", "drivers", "strategies")
+LIST_TOPICS = (
+    "experiments",
+    "suites",
+    "defects",
+    "faults",
+    "checks",
+    "probes",
+    "drivers",
+    "strategies",
+)
 
 
 @click.command("list")
@@ -30,10 +41,15 @@ def list_command(catalog: Catalog, topic: str | None) -> None:
         "defects": {name: summary(DefectSource(name)) for name in known_defects()},
         "faults": {**{name: fault.what for name, fault in FAULTS.items()}, **OPERATIONS},
         "checks": {name: description for name, (_, description) in CHECKS.items()},
+        "probes": PROBES,
+        "states": {name: state.what for name, state in STATES.items()},
         "drivers": DRIVERS,
         "strategies": {name: strategy.what for name, strategy in STRATEGIES.items()},
     }
-    for title in [topic] if topic else LIST_TOPICS:
+    titles = [topic] if topic else list(LIST_TOPICS)
+    if "probes" in titles:
+        titles.insert(titles.index("probes"), "states")  # named by what the probes tell
+    for title in titles:
         screen.say(title, "bold")
         width = max(len(name) for name in tables[title])
         for name, description in tables[title].items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 import sys
@@ -33,6 +32,7 @@ from chaos.scorecard import (
     write_score,
 )
 from chaos.store import Store
+from chaos.strategy_names import STRATEGY_NAMES
 from workers.defects.loader import known_defects, read_defect
 from workers.protocol import DefectSource
 
@@ -63,9 +63,9 @@ class Settings(msgspec.Struct, frozen=True):
     "--strategy",
     "strategies",
     multiple=True,
-    metavar="NAME|all|each",
-    help="Only this search strategy; repeatable, a block of columns for each. 'all' draws from all, "
-    "'each' scores one by one [as the experiment draws].",
+    metavar="NAME[+NAME...]|all|each",
+    help="Draw from these search strategies only; repeatable, a block of columns for each. 'all' draws "
+    "from all, 'each' scores one by one [as the experiment says].",
 )
 @click.option("--experiment", "name", default="swarm", show_default=True, metavar="NAME|FILE")
 @click.option("--ranges", type=click.IntRange(1, RANGES_MAX), default=10, show_default=True)
@@ -188,31 +188,15 @@ def _arms(experiment: Experiment, names: tuple[str, ...]) -> tuple[Arm, ...]:
     """One way of searching a named strategy; none named, and the experiment is taken as it is."""
     if not names:
         return (Arm(None, experiment),)
-    known = _known_strategies()
     wanted: list[str] = []
     for name in names:
-        wanted += known if name == "each" else [name]
-    for name in wanted:
-        if name not in known and name != "all":
-            these = ", ".join(known) or "none in this version"
-            raise click.UsageError(
-                f"there is no strategy {name!r}; these are: {these}, and all, each"
-            )
-    return tuple(
-        Arm(name, _narrowed(experiment, tuple(known) if name == "all" else (name,)))
-        for name in dict.fromkeys(wanted)
-    )
+        wanted += STRATEGY_NAMES if name == "each" else [name]
+    return tuple(Arm(name, _narrowed(experiment, name)) for name in dict.fromkeys(wanted))
 
 
-def _known_strategies() -> list[str]:
-    try:
-        strategies = importlib.import_module("chaos.strategies")
-    except ModuleNotFoundError:
-        return []
-    return list(strategies.STRATEGIES)
-
-
-def _narrowed(experiment: Experiment, strategies: tuple[str, ...]) -> Experiment:
+def _narrowed(experiment: Experiment, name: str) -> Experiment:
+    """The experiment with these strategies only; raises ExperimentError for one that there isn't."""
+    strategies = STRATEGY_NAMES if name == "all" else tuple(name.split("+"))
     return validate(msgspec.structs.replace(experiment, strategies=strategies))
 
 
@@ -265,8 +249,17 @@ def _heading(request: Request, experiment: str) -> str:
     seeds = f"{first[0]}, ... {first[-1]}" if len(first) > 1 else f"{first[0]}"
     return (
         f"score of {experiment}: {_count(len(request.defects), 'defect')}, {_count(request.ranges, 'range')} of seeds "
-        f"(from {seeds}), a search has {' or '.join(bounds)}"
+        f"(from {seeds}), a search has at most {' or '.join(bounds)}{_in_all(request)}"
     )
+
+
+def _in_all(request: Request) -> str:
+    """How long it lasts if nothing is found: most searches end sooner."""
+    if request.seconds is None:
+        return ""
+    searches = len(request.arms) * request.ranges * (len(request.defects) + 1)
+    minutes = searches * request.seconds / 60
+    return f", all together {minutes:.0f} min" if minutes >= 1 else ""
 
 
 def _count(number: int, what: str) -> str:

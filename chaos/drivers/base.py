@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from workers.bdev.disk import Disk
-from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome
+from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome, WaitRow
 from workers.shared import ControlBlock
 
 Counts = list[tuple[str, str, int]]
@@ -42,6 +42,9 @@ class SteppingDriver(Protocol):
 
     def census(self) -> Counts:
         """What is alive on all reactors."""
+
+    def waits(self) -> list[WaitRow]:
+        """What waits for what on all reactors."""
 
     def close(self) -> None:
         """End processes, free memory."""

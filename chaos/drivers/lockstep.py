@@ -18,6 +18,7 @@ from workers.protocol import (
     Outcome,
     Perform,
     Performed,
+    WaitRow,
 )
 from workers.reactor import StepNotPossibleError
 from workers.shared import ControlBlock
@@ -72,11 +73,19 @@ class LockstepDriver:
         self._inboxes[message.reactor].append(message)
 
     def census(self) -> Counts:
+        self._hand_over()
+        return self.processes.census()
+
+    def waits(self) -> list[WaitRow]:
+        self._hand_over()
+        return self.processes.waits()
+
+    def _hand_over(self) -> None:
+        """Messages that no grant has taken along."""
         for reactor, inbox in enumerate(self._inboxes):
             if inbox:
                 self.processes.send(reactor, Frame(CONTROLLER, 0, self.processes.epoch, inbox))
         self._inboxes = [[] for _ in self._inboxes]
-        return self.processes.census()
 
     def close(self) -> None:
         self.processes.close()

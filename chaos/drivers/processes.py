@@ -33,10 +33,13 @@ from workers.protocol import (
     Command,
     Counted,
     DefectSource,
+    GetWaits,
     Layout,
     Ready,
     Reset,
     Stop,
+    Waiting,
+    WaitRow,
     WorkerReply,
     encode,
     reply_decoder,
@@ -241,6 +244,17 @@ class Processes:
             assert isinstance(reply, Counted), f"{type(reply).__name__} came instead of a census"
             counts += reply.counts
         return counts
+
+    def waits(self) -> list[WaitRow]:
+        """What waits for what on all reactors."""
+        assert self.layout is not None, "a target is started before it is asked"
+        rows: list[WaitRow] = []
+        for reactor in range(self.layout.reactors):
+            self.send(reactor, GetWaits())
+            reply = self.receive()
+            assert isinstance(reply, Waiting), f"{type(reply).__name__} came instead of waits"
+            rows += reply.rows
+        return rows
 
     def close(self) -> None:
         """End all workers and give everything back."""

@@ -28,16 +28,20 @@ from workers.protocol import (
     Counted,
     DefectSource,
     Frame,
+    GetWaits,
     Message,
     Pause,
     Run,
     Stepped,
     StepRecord,
+    Waiting,
+    WaitRow,
     WorkerReply,
     reply_decoder,
 )
 
 SETTLE_SECONDS_MAX = 30.0
+WAITS_SECONDS_MAX = 5.0
 QUIET_SECONDS = 0.05
 WATCH_SECONDS = 0.1
 IDLE_SECONDS = 0.001
@@ -107,6 +111,7 @@ class RealtimeRun:
         self._records: list[list[StepRecord]] = [[] for _ in range(plan.layout.reactors)]
         self._census: Counts = []
         self._counted = 0
+        self._waits: list[list[WaitRow]] = []
         self._inbox = Inbox(processes.replies)
         self._stalled: int | None = None
         self._restarting_seconds = 0.0  # in which the plan stands still
@@ -121,6 +126,7 @@ class RealtimeRun:
             await self._play(nursery)
             if self.recorder.crash is None:
                 await self._settle()
+                await self._ask_what_waits()
             nursery.cancel_scope.cancel()
         return self._execution()
 
@@ -168,6 +174,8 @@ class RealtimeRun:
         elif isinstance(reply, Counted):
             self._counted += 1
             self._census += reply.counts
+        elif isinstance(reply, Waiting):
+            self._waits.append(reply.rows)
 
     async def _watch(self) -> None:
         """The user's wish to stop, and workers that end by themselves; both end the run."""
@@ -278,6 +286,20 @@ class RealtimeRun:
                 for reactor in range(reactors):
                     self.processes.send(reactor, Run(self._latencies))
 
+    async def _ask_what_waits(self) -> None:
+        """A run that is stuck: the reactors stand still, and say what waits for what."""
+        if self._settled or self.recorder.crash is not None:
+            return
+        self._continue_stalled()
+        reactors = self.plan.layout.reactors
+        self._census, self._counted = [], 0
+        with trio.move_on_after(WAITS_SECONDS_MAX):
+            for reactor in range(reactors):
+                self.processes.send(reactor, Pause())
+                self.processes.send(reactor, GetWaits())
+            while len(self._waits) < reactors:
+                await trio.sleep(IDLE_SECONDS)
+
     def _execution(self) -> Execution:
         return self.recorder.execution(
             settled=self._settled,
@@ -285,6 +307,7 @@ class RealtimeRun:
             disks=self.processes.disks,
             # A keep-alive's timer outlives its controller by seconds; the stepping drivers see it end.
             census=sorted(row for row in self._census if row[0] != "timer"),
+            waits=sorted(row for rows in self._waits for row in rows),
         )
 
     def write_records(self, folder: Path) -> None:

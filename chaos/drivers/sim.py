@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from chaos.drivers.base import Counts
 from workers.bdev.disk import Disk
-from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome
+from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome, WaitRow
 from workers.shared import ControlBlock
+from workers.waits import wait_rows
 from workers.worker import Worker
 
 
@@ -51,6 +52,9 @@ class SimDriver:
 
     def census(self) -> Counts:
         return [row for worker in self.workers for row in worker.reactor.census()]
+
+    def waits(self) -> list[WaitRow]:
+        return [row for worker in self.workers for row in wait_rows(worker.reactor)]
 
     def close(self) -> None:
         """Nothing outlives the object."""

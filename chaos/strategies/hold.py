@@ -1,4 +1,4 @@
-"""hold: one reactor, or one message pair, is held back for a drawn number of steps.
+"""hold: one reactor, one message pair or one disk I/O is held back for a drawn number of steps.
 
 Global state changes at one moment, the channels follow by a serial iteration, and what is held is somewhere in
 between: whatever else can happen there, does. Holds begin soon after such a change, or at any time.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chaos.prng import Stream
-from chaos.schedule import Deliver, EngineStep, FireTimer
+from chaos.schedule import Deliver, EngineStep, FinishIo, FireTimer
 from chaos.scheduler import RandomScheduler
 from chaos.strategies.base import Strategy
 
@@ -29,7 +29,7 @@ class HoldScheduler(RandomScheduler):
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
         super().__init__(stream, plan, model)
         self._stream = stream
-        self.held: int | Deliver | None = None  # a reactor or a message pair
+        self.held: int | Deliver | FinishIo | None = None  # an int is a reactor
         self._changed_at = 0
         self._next = stream.below(GAP_STEPS_MAX)  # the step in which a hold begins, or ends
 
@@ -53,10 +53,18 @@ class HoldScheduler(RandomScheduler):
             self.held = None
             self._next = now + stream.below(GAP_STEPS_MAX)
             return
-        one = stream.choice(choices)
-        self.held = one if isinstance(one, Deliver) and stream.chance(1, 2) else one.reactor
+        self.held = self._draw_one(choices)
         low, high = LENGTH_BITS
         self._next = now + int(2 ** (low + stream.random() * (high - low)))
+
+    def _draw_one(self, choices: list[EngineStep]) -> int | Deliver | FinishIo:
+        """Of what is possible now; there are fewer I/Os than messages, but one that is late goes far."""
+        ios = [one for one in choices if isinstance(one, FinishIo)]
+        if ios and self._stream.chance(1, 2):
+            return self._stream.choice(ios)
+        one = self._stream.choice(choices)
+        by_reactor = self._stream.chance(1, 2)
+        return one.reactor if by_reactor or isinstance(one, FireTimer) else one
 
     def _let_go(self, chosen: EngineStep | None, choices: list[EngineStep]) -> EngineStep | None:
         if chosen is None or not self._is_held(chosen):
@@ -73,9 +81,9 @@ class HoldScheduler(RandomScheduler):
         held = self.held
         if held is None:
             return False
-        return step == held if held.__class__ is Deliver else step.reactor == held
+        return step.reactor == held if held.__class__ is int else step == held
 
 
 HOLD = Strategy(
-    what="a reactor or a message pair is held back for a while", scheduler=HoldScheduler
+    what="a reactor, a message pair or a disk I/O is held back for a while", scheduler=HoldScheduler
 )

@@ -1,7 +1,7 @@
 """pct: strict priorities, changed at drawn steps (probabilistic concurrency testing).
 
 Lanes are message pairs, a thread's I/O on a disk, and time. Each gets a drawn priority when it is first seen, and
-the possible step of the highest lane is taken. At a few drawn steps the lane that would run becomes the lowest.
+the possible step of the highest lane is taken. At a few drawn steps the lane that would run falls below all others.
 What waits in a low lane waits as long as others can go on: orderings that chance all but never keeps up.
 """
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DEPTH = (2, 12)  # ordering constraints searched for: one more than change points
 TIME = (-1, -1)
+NO_PRIORITY = float("-inf")
 Lane = tuple[int, int]
 
 
@@ -38,18 +39,16 @@ class PctScheduler(RandomScheduler):
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
         super().__init__(stream, plan, model)
         depth = stream.between(*DEPTH)
-        self.changes = sorted(stream.below(plan.steps) for _ in range(depth - 1))
+        # At which engine step, and to which priority: how those that fall stand to each other is drawn too.
+        self.changes = sorted((stream.below(plan.steps), -1.0 - i) for i in range(depth - 1))
         self.priorities: dict[Lane, float] = {}
         self._taken = 0
-        self._lowest = 0.0
 
     def _choose(self, choices: list[EngineStep]) -> EngineStep:
         chosen = self._highest(choices)
         self._taken += 1
-        while self.changes and self._taken >= self.changes[0]:
-            self.changes.pop(0)
-            self._lowest -= 1.0
-            self.priorities[lane_of(chosen)] = self._lowest
+        while self.changes and self._taken > self.changes[0][0]:
+            self.priorities[lane_of(chosen)] = self.changes.pop(0)[1]
             chosen = self._highest(choices)
         return chosen
 
@@ -58,7 +57,7 @@ class PctScheduler(RandomScheduler):
 
     def _highest(self, choices: list[EngineStep]) -> EngineStep:
         priorities = self.priorities
-        best, best_priority = choices[0], self._lowest - 1.0
+        best, best_priority = choices[0], NO_PRIORITY
         for choice in choices:
             lane = lane_of(choice)
             priority = priorities.get(lane)

@@ -1,6 +1,7 @@
 """``raidstorm check``: what is stored of a run is what was judged, and judging it runs nothing."""
 
 import json
+from typing import get_args
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from chaos.controller import Controller, Execution
 from chaos.drivers.processes import Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
-from chaos.history import Completed, Crashed, Happened, Invoked, Unheard
+from chaos.history import Entry
 from chaos.judge import judge
 from chaos.labels import make_labels
 from chaos.plan import resolve
@@ -101,7 +102,7 @@ def test_stored_execution_is_the_one_that_was_judged(tmp_path):
                 assert type(found) is type(expected)
             kinds |= {type(entry) for entry in execution.history}
             assert judge(stored.execution) == judge(execution) == stored.result.findings
-    assert kinds == {Invoked, Completed, Unheard, Happened, Crashed}
+    assert kinds == set(get_args(Entry))
 
 
 def test_files_of_a_run_are_the_same_every_time(tmp_path):
@@ -140,7 +141,7 @@ def test_run_of_every_driver_is_judged_as_it_was_stored(tmp_path, driver):
         result = json.loads((tmp_path / folder / "result.json").read_text())
         assert one["as_stored"] is True
         assert one["findings"] == result["findings"]
-        assert one["findings"][0]["check"] == "mine"
+        assert "mine" in [finding["check"] for finding in one["findings"]]
         assert one["story"] == result["story"]
     assert check(runs / "latest-failure", "--check", "register")[0] == Verdict.VALID
 

@@ -129,7 +129,7 @@ def test_bad_defect_files(tmp_path):
             b'{"format": "raidstorm capsule", "format_version": 1}',
             ["written by an older raidstorm"],
         ),
-        (b'{"format": "raidstorm capsule", "format_version": 2}', ["is not a valid capsule"]),
+        (b'{"format": "raidstorm capsule", "format_version": 3}', ["is not a valid capsule"]),
     ],
 )
 def test_bad_capsules(tmp_path, content, words):

@@ -1,19 +1,13 @@
 """The score: what it counts as a find, when a search stops, what it adds up to, and what it says on the terminal."""
 
 import itertools
-import json
-import math
-import signal
-import subprocess
 from pathlib import Path
 
 import msgspec
-import pytest
 
+import chaos.score
 from chaos.checkers import Finding, Verdict
-from chaos.estimates import gamma_quantile, quantile, share_of
 from chaos.interrupt import Interrupt
-from chaos.prng import Stream
 from chaos.run import Runner, RunSpec
 from chaos.score import RANGE_SEEDS, Arm, Find, Request, Search, Searched, run_score, run_search
 from chaos.score_compare import compare
@@ -21,8 +15,8 @@ from chaos.score_table import table_lines
 from chaos.scorecard import exit_code, read_score, summarize, write_score
 from chaos.store import Store
 from experiments.catalog import EXPERIMENTS
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, raidstorm, wait_for
-from workers.defects.loader import known_defects, read_defect
+from tests.support import SEED_DEFECT
+from workers.defects.loader import read_defect
 from workers.protocol import DefectSource
 
 # The engine's own order; a defect that does nothing can't be found.
@@ -34,7 +28,6 @@ class Same(array.RaidChannel):
 """
 CRASHES_AT_ONCE = HARMLESS.replace("return super().create()", "raise AssertionError('at once')")
 ARM = Arm(None, EXPERIMENTS["connect-during-rebuild"])
-QUICK = ("--experiment", "connect-during-rebuild", "--ranges", "2", "--seeds", "30")
 
 
 def complain(execution):
@@ -69,9 +62,7 @@ def found(defect: str, first_seed: int, schedules: int, check: str = "crash") ->
 
 
 def stopped(defect: str | None, first_seed: int, schedules: int, undecided: int = 0) -> Searched:
-    return Searched(
-        None, defect, first_seed, schedules, 100, schedules / 10, 0, [], undecided, False
-    )
+    return Searched(None, defect, first_seed, schedules, 100, schedules / 10, 0, [], undecided)
 
 
 def request_for(*defects: DefectSource, ranges: int = 10, jobs: int = 1, **changes) -> Request:
@@ -90,66 +81,6 @@ def request_for(*defects: DefectSource, ranges: int = 10, jobs: int = 1, **chang
 def score_of(results: list[Searched], *defects: str, **changes):
     sources = tuple(DefectSource(defect, HARMLESS) for defect in defects)
     return summarize(request_for(*sources, **changes), "swarm", "1", results)
-
-
-# Estimates
-
-
-def test_quantile_is_the_value_at_its_rank():
-    values = [float(value) for value in range(1, 11)]
-    assert quantile(values, [], 50).value == 5
-    assert quantile(values, [], 90).value == 9
-    assert quantile([7.0], [], 90).value == 7
-
-
-def test_stopped_search_counts_as_slower_than_any_find():
-    finds, cut = [1.0, 2.0, 3.0, 40.0, 50.0], [10.0, 11.0, 12.0, 13.0, 14.0]
-    assert quantile(finds, cut, 50).value == 50
-    upper = quantile(finds, cut, 90)
-    assert (upper.value, upper.censored, upper.above) == (None, True, 40.0)
-    assert quantile(finds[:4], cut, 50).censored
-
-
-def test_value_of_a_stopped_search_is_never_above_the_truth():
-    stream = Stream(1, "truth")
-    for _ in range(300):
-        truth = [float(stream.between(1, 100)) for _ in range(10)]
-        bounds = [float(stream.between(1, 100)) for _ in range(10)]
-        pairs = list(zip(truth, bounds, strict=True))
-        finds = [value for value, bound in pairs if value <= bound]
-        cut = [bound for value, bound in pairs if value > bound]
-        for percent in (50, 90):
-            real = sorted(truth)[percent // 10 - 1]
-            seen = quantile(finds, cut, percent)
-            if seen.value is None:
-                assert seen.above <= real
-            else:
-                assert seen.value >= real
-
-
-def test_share_is_not_biased_by_stopping_at_the_find():
-    # Two searches, each geometric: all ways they can end, up to what can't matter.
-    for share in (0.1, 0.3, 0.7):
-        mean = 0.0
-        for one, other in itertools.product(range(1, 400), repeat=2):
-            chance = share**2 * (1 - share) ** (one + other - 2)
-            if chance > 1e-12:
-                mean += chance * share_of(2, 2, one + other).value
-        assert math.isclose(mean, share, rel_tol=1e-3)
-
-
-def test_share_with_stopped_searches_is_finds_by_schedules():
-    assert share_of(5, 10, 1_000).value == 0.005
-    assert share_of(0, 10, 1_000).high == 0.003
-    assert share_of(0, 10, 1_000).value == 0
-    assert share_of(1, 1, 1).value == 1
-
-
-def test_interval_of_a_share_is_the_exact_one_of_a_rate():
-    # From tables of chi-square with 20 and 22 degrees of freedom.
-    assert math.isclose(gamma_quantile(10, 0.025), 9.591 / 2, rel_tol=1e-3)
-    assert math.isclose(share_of(10, 10, 10_000).high, 34.170 / 20_000, rel_tol=1e-3)
-    assert math.isclose(share_of(10, 11, 10_000).high, 36.781 / 20_000, rel_tol=1e-3)
 
 
 # One search
@@ -189,6 +120,28 @@ def test_search_without_decision_is_no_find():
     assert (searched.undecided, searched.red, searched.finds) == (3, 0, [])
 
 
+def test_search_goes_on_where_the_tester_itself_breaks(monkeypatch):
+    resolve, broken = chaos.score.resolve, RANGE_SEEDS + 1
+
+    def break_once(experiment, seed):
+        if seed == broken:
+            raise RuntimeError("a tester's own\nmore")
+        return resolve(experiment, seed)
+
+    monkeypatch.setattr(chaos.score, "resolve", break_once)
+    searched = run_search(search_of(None, 3), lambda: False)
+    assert (searched.schedules, searched.red, searched.undecided) == (3, 0, 0)
+    (run,) = searched.broken
+    assert (run.search, run.seed, run.error) == (
+        "clean engine",
+        broken,
+        "RuntimeError: a tester's own",
+    )
+    score = score_of([searched])
+    assert exit_code(score) == 70
+    assert any(f"seed {broken}: RuntimeError" in text for text, _ in table_lines(score))
+
+
 def test_clean_search_goes_on_behind_a_red_run():
     check = (f"{__name__}:complain",)
     searched = run_search(search_of(None, 3, checks=check), lambda: False)
@@ -196,7 +149,25 @@ def test_clean_search_goes_on_behind_a_red_run():
     assert [find.check for find in searched.finds] == ["mine"] * 3
 
 
-def test_interrupted_search_is_handed_on_by_nobody():
+class Impatient(Interrupt):
+    """Wants to stop in the middle of a search: when asked for the third time."""
+
+    asked = 0
+
+    def __call__(self) -> bool:
+        self.asked += 1
+        self.requested = self.asked >= 3
+        return self.requested
+
+
+def test_search_cut_short_is_handed_on_by_nobody(tmp_path):
+    harmless = read_defect(defect_file(tmp_path, "harmless", HARMLESS))
+    results = []
+    run_score(request_for(harmless), Impatient(), results.append)
+    assert results == []
+
+
+def test_score_ends_when_the_user_wants_it():
     interrupt = Interrupt()
     results = []
 
@@ -206,7 +177,6 @@ def test_interrupted_search_is_handed_on_by_nobody():
 
     run_score(request_for(read_defect(SEED_DEFECT)), interrupt, stop_after_two)
     assert len(results) == 2
-    assert run_search(search_of(None, 3), lambda: True).interrupted
 
 
 # Many searches
@@ -270,6 +240,7 @@ def test_exit_code_says_false_alarm_before_loss():
     assert exit_code(score_of(clean, "a")) == 3
     red = Searched(None, None, 1, 5, 5, 1.0, 1, found("a", 1, 1).finds, 0)
     worse = score_of([stopped("a", 1, 5), red], "a")
+    assert worse.clean[0].rate_below is None
     worse.comparison = compare(good, worse, "x")
     assert exit_code(worse) == 1
     worse.interrupted = True
@@ -299,150 +270,14 @@ def test_stored_score_is_read_as_it_was(tmp_path):
 
 def test_table_has_the_quickest_first_and_says_what_is_only_known_from_below():
     results = [
-        *(stopped("never", number, 400) for number in range(1, 4)),
+        *(stopped("never", number, 50) for number in range(1, 4)),
         *(found("slow", number, 90) for number in range(1, 4)),
         *(found("quick", number, number) for number in range(1, 4)),
         *(stopped(None, number, 400) for number in range(1, 4)),
     ]
     lines = [text for text, _ in table_lines(score_of(results, "never", "slow", "quick"))]
     assert [line.split()[0] for line in lines[1:4]] == ["quick", "slow", "never"]
-    assert "> 400  > 400" in lines[3]
+    assert "> 50" in lines[3]
     assert "found in at least half of the ranges: 2 of 3 defects" in lines[5]
     assert lines[5].endswith("missed: never")
     assert "0 red in 1200 schedules; the rate of false alarms is below 0.25%" in lines[6]
-
-
-# The command
-
-
-def score_json(*args: str) -> dict:
-    done = raidstorm("score", *args, "--format", "json")
-    assert done.stdout.count("\n") == 1, done.stdout + done.stderr
-    score = json.loads(done.stdout)
-    assert score["exit_code"] == done.returncode
-    return score
-
-
-def test_two_jobs_score_as_one(tmp_path):
-    harmless = defect_file(tmp_path, "harmless", HARMLESS)
-    scores = []
-    for jobs in ("1", "2"):
-        score = score_json(*QUICK, "--defects", f"{SEED_DEFECT},{harmless}", "--jobs", jobs)
-        for entry in [*score["defects"], *score["clean"]]:
-            del entry["seconds"]
-            entry.pop("seconds_run", None)
-            for search in entry.pop("searches", []):
-                del search["seconds"]
-                entry.setdefault("lines", []).append(search)
-        del score["wall_seconds"], score["jobs"]
-        scores.append(score)
-    assert scores[0] == scores[1]
-    ids = {entry["id"]: entry for entry in scores[0]["defects"]}
-    assert ids[SEED_DEFECT]["found"]
-    assert ids[SEED_DEFECT]["check"] == "crash"
-    assert ids["harmless"]["schedules"]["p50"] == {"value": None, "above": 30, "censored": True}
-    assert scores[0]["clean"][0]["schedules"] == 60
-
-
-def test_find_can_be_replayed_by_its_line_and_kept(tmp_path):
-    runs = tmp_path / "runs"
-    options = (*QUICK, "--defects", SEED_DEFECT, "--clean-seeds", "0", "--runs", str(runs))
-    (defect,) = score_json(*options)["defects"]
-    assert not runs.exists()
-    assert raidstorm(*defect["replay"].split()[-4:]).returncode == 5
-    (defect,) = score_json(*options, "--keep")["defects"]
-    assert raidstorm("replay", defect["replay"].split()[-1]).returncode == 5
-    assert [path.name for path in runs.iterdir() if path.is_dir() and not path.is_symlink()] == [
-        "connect-during-rebuild"
-    ]
-
-
-def test_red_run_of_the_clean_engine_is_shown_and_fails_the_score(tmp_path):
-    mine = tmp_path / "mine.toml"
-    mine.write_text(f'name = "mine"\nchecks = ["{__name__}:complain"]\n')
-    runs = tmp_path / "runs"
-    done = raidstorm(
-        *("score", "--experiment", str(mine), "--defects", SEED_DEFECT, "--runs", str(runs)),
-        *("--ranges", "2", "--seeds", "2"),
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "clean engine, same seeds: 2 red in 2 schedules" in done.stdout
-    line = next(line for line in done.stdout.splitlines() if line.strip().startswith("replay:"))
-    assert raidstorm(*line.split()[-3:]).returncode == 1
-
-
-def test_defect_that_is_lost_exits_with_7(tmp_path):
-    one = defect_file(tmp_path, "one", CRASHES_AT_ONCE)
-    out = tmp_path / "score.json"
-    options = ("--defects", one, "--experiment", "baseline", "--ranges", "2", "--seeds", "2")
-    assert raidstorm("score", *options, "--out", str(out)).returncode == 0
-    again = raidstorm("score", *options, "--compare", str(out))
-    assert again.returncode == 0
-    assert "nothing that was found before is missed now" in again.stdout
-    defect_file(tmp_path, "one", HARMLESS)
-    lost = raidstorm("score", *options, "--compare", str(out), "--out", str(out))
-    assert lost.returncode == 7, lost.stdout
-    assert "found before, missed now: one" in lost.stdout
-    assert "the defect one is not what it was" in lost.stdout
-    assert json.loads(out.read_text())["comparison"]["changes"][0]["is_found"] is False
-
-
-def test_all_defects_are_scored_when_none_is_named():
-    ids = [defect["id"] for defect in score_json("--seeds", "1", "--ranges", "1")["defects"]]
-    assert ids == known_defects()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--defects", "nothing"], ["there is no defect 'nothing'"]),
-        (["--defects", "absent.py"], ["absent.py can't be read"]),
-        (["--defects", f"{SEED_DEFECT},{SEED_DEFECT}"], ["two defects are named", SEED_DEFECT]),
-        (["--defects", ","], ["--defects has an empty name"]),
-        (["--defects", f"all,{SEED_DEFECT}"], ["--defects all has every built-in one"]),
-        (["--experiment", "nothing"], ["there is no experiment or suite 'nothing'"]),
-        (["--experiment", "smoke"], ["smoke is a suite"]),
-        (["--strategy", "dreaming"], ["there is no strategy 'dreaming'"]),
-        (["--ranges", "0"], ["--ranges", "0"]),
-        (["--seeds", "0"], ["--seeds", "0"]),
-        (["--budget", "soon"], ["'soon' is not a duration"]),
-        (["--compare", "absent.json"], ["absent.json can't be read"]),
-        (["--compare", "README.md"], ["README.md is not a raidstorm score"]),
-        (["--out", "."], [". is a directory"]),
-        (["--out", "absent/score.json"], ["absent/score.json can't be written"]),
-        (["swarm"], ["unexpected extra argument"]),
-    ],
-)
-def test_bad_arguments_of_score(arguments, words):
-    done = raidstorm("score", *arguments)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
-
-
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_interrupted_score_has_its_partial_table(tmp_path, jobs):
-    harmless = defect_file(tmp_path, "harmless", HARMLESS)
-    out = tmp_path / "score.json"
-    running = subprocess.Popen(
-        [
-            *(*PROGRAM, "score", "--experiment", "baseline", "--defects", harmless),
-            *("--ranges", "200", "--seeds", "2", "--jobs", jobs, "--out", str(out)),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    )
-    # The heading comes when signals are taken already.
-    wait_for(lambda: "score of" in running.stdout.readline(), "the heading")
-    running.send_signal(signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=60)
-    assert running.returncode == 130, stderr
-    assert "interrupted; searches that had ended until then are in the table" in stdout
-    score = json.loads(out.read_text())
-    assert score["interrupted"] is True
-    assert all(defect["ranges"] < 200 for defect in score["defects"])

@@ -138,10 +138,8 @@ def test_returned_disk_is_registered_after_its_removal_is_over(rig):
     rig.pull(1)
     rig.plug(1)
     rig.settle()
-    assert [event.name for event in rig.events if event.name.startswith("bdev.")] == [
-        "bdev.unregistered",
-        "bdev.registered",
-    ]
+    plugging = ("bdev.unregistered", "bdev.registered")
+    assert [event.name for event in rig.events if event.name in plugging] == list(plugging)
     assert rig.call("bdev_raid_add_base_bdev", 1) == 0
 
 

@@ -25,7 +25,7 @@ from workers.bdev.io import (
     IoType,
 )
 from workers.bdev.locks import Range, RangeLocks
-from workers.thread import Future, IoChannel, SpdkThread, Waiters, run_flow
+from workers.thread import Future, IoChannel, SpdkThread, Wait, Waiters, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -249,11 +249,7 @@ class BdevChannel(IoChannel):
         parts = [io.part(first, min(first + largest, io.end)) for first in firsts]
         data: list[bytes] = []
         for start in range(0, len(parts), SPLIT_CHILDREN_MAX):
-            children = []
-            for part in parts[start : start + SPLIT_CHILDREN_MAX]:
-                child = Future()
-                run_flow(self._execute(part), child.resolve)
-                children.append(child)
+            children = [self._start_child(part) for part in parts[start:][:SPLIT_CHILDREN_MAX]]
             failed = None
             for child in children:
                 completion: Completion = await child
@@ -264,6 +260,12 @@ class BdevChannel(IoChannel):
                 return failed
         return Completion(IoStatus.SUCCESS, b"".join(data))
 
+    def _start_child(self, io: BdevIo) -> Future:
+        """A part of a request that has been let in begins; what holds new requests doesn't hold it."""
+        child = Future()
+        run_flow(self._execute(io), child.resolve)
+        return child
+
     async def _emulate(self, io: BdevIo) -> Completion:
         """What the module can't do, by what it can."""
         match io.io_type:
@@ -271,7 +273,7 @@ class BdevChannel(IoChannel):
                 for first in range(io.offset, io.end, ZERO_BUFFER_BLOCKS):
                     count = min(ZERO_BUFFER_BLOCKS, io.end - first)
                     zeroes = BdevIo(IoType.WRITE, first, count, bytes(count * BLOCK_SIZE), io.fua)
-                    completion = await self._execute(zeroes)
+                    completion: Completion = await self._start_child(zeroes)
                     if completion.status is not IoStatus.SUCCESS:
                         return completion
                 return SUCCESS
@@ -359,6 +361,18 @@ class BdevChannel(IoChannel):
         """Visit of a bdev that must not do any more: what comes is aborted from now on."""
         self.gate = Gate.SHUT
         self.abort_queued()
+
+    def waits(self) -> list[Wait]:
+        rows: list[Wait] = [
+            (waiting.future, self.device.locks.name_of(held))
+            for waiting in self.io_locked
+            for held in self.ranges
+            if waiting.io.offset < held.end and held.offset < waiting.io.end
+        ]
+        rows += [(waiting.future, f"a free bdev_io of {self}") for waiting in self.io_wait]
+        rows += [(waiting.future, f"memory below {self}") for waiting in self._nomem]
+        rows += [(future, f"submitted I/O of {self}") for _, future in self._watchers]
+        return rows + self._thawing.waits(f"the reset of {self.device.name}")
 
     def _has_submitted(self, offset: int, end: int) -> bool:
         # A compare-and-write waits for a lock itself; the range it holds stands in the table.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from workers.bdev.bdev import Bdev
+from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.stack import (
     Stack,
     StackedDevice,
@@ -17,7 +17,7 @@ from workers.bdev.stack import (
     stacked_bdev_id,
 )
 from workers.errors import EBUSY, EINVAL, ENODEV, ENOMEM, EPERM, OK
-from workers.thread import Future, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, Wait, run_flow
 
 if TYPE_CHECKING:
     from workers.bdev.disk import Disk
@@ -200,23 +200,35 @@ class BdevLayer:
             waiting.append(ended)
             status: int = await ended
             return status
-        self._resets[bdev.id] = []
         # A channel of its own keeps the device from going while the reset runs.
         channel = thread.get_io_channel(bdev)
-        status = OK if channel is not None else ENOMEM
-        if channel is not None:
-            bdev.record.is_resetting = 1
-            thread.emit("bdev.resetting", bdev.id)
-            await thread.for_each_channel(bdev, "freeze")
-            await bdev.module.reset(thread)
-            # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.
-            bdev.record.is_resetting = 0
-            await thread.for_each_channel(bdev, "unfreeze")
-            thread.put_io_channel(channel)
-            thread.emit("bdev.reset", bdev.id)
-        for ended in self._resets.pop(bdev.id):
-            ended.resolve(status)
-        return status
+        if channel is None:
+            return ENOMEM
+        self._resets[bdev.id] = []
+        await self._freeze(thread, bdev)
+        await bdev.module.reset(thread)
+        await self._unfreeze(thread, bdev, channel)
+        return OK
+
+    async def _freeze(self, thread: SpdkThread, bdev: Bdev) -> None:
+        """The first half of a reset: no channel submits anything to the device any more."""
+        bdev.record.is_resetting = 1
+        thread.emit("bdev.resetting", bdev.id)
+        await thread.for_each_channel(bdev, "freeze")
+
+    async def _unfreeze(self, thread: SpdkThread, bdev: Bdev, channel: BdevChannel) -> None:
+        """The second half: all channels go on, and the resets that came meanwhile end."""
+        # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.
+        bdev.record.is_resetting = 0
+        await thread.for_each_channel(bdev, "unfreeze")
+        thread.put_io_channel(channel)
+        thread.emit("bdev.reset", bdev.id)
+        self.complete_queued_resets(bdev)
+
+    def complete_queued_resets(self, bdev: Bdev) -> None:
+        """No reset is in progress any more, and those that waited for its end are over, too."""
+        for ended in self._resets.pop(bdev.id, []):
+            ended.resolve(OK)
 
     # Messages.
 
@@ -304,6 +316,21 @@ class BdevLayer:
     def lock_granted(self, thread: SpdkThread, bdev: int, lock: int) -> None:
         """A range lock this thread waits for is granted."""
         self.bdevs[bdev].locks.granted(lock)
+
+    def waits(self) -> list[Wait]:
+        """What waits for a close, a reset, the end of a bdev, or a range lock."""
+        rows: list[Wait] = []
+        for bdev in self.bdevs.values():
+            closed = self._all_closed.get(bdev.id)
+            if closed is not None:
+                owners = [descriptor.owner for descriptor in self.descriptors[bdev.id]]
+                rows += [(closed, f"{owner} to close {bdev.name}") for owner in owners]
+            for gone in self._unregistered.get(bdev.id, []):
+                rows.append((gone, f"the removal of {bdev.name}"))
+            for ended in self._resets.get(bdev.id, []):
+                rows.append((ended, f"the reset of {bdev.name}"))
+            rows += bdev.locks.waits()
+        return rows
 
     def census(self) -> list[tuple[str, str, int]]:
         """Descriptors, claims and range locks; the latter stand in the control block."""

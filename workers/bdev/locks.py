@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.shared import LockRow
-from workers.thread import Future, SpdkThread
+from workers.thread import Future, SpdkThread, Wait
 
 if TYPE_CHECKING:
     from workers.bdev.bdev import Bdev
@@ -30,6 +30,8 @@ class RangeLocks:
         self.bdev = bdev
         self.record = bdev.record
         self._grants: dict[int, Future] = {}
+        # Of each lock taken here the iteration that made it known: whoever awaited that has the lock.
+        self._iterations: dict[int, Future] = {}
 
     async def lock(self, thread: SpdkThread, offset: int, length: int, *, quiesces: bool) -> int:
         """Hold new I/O of these blocks on every channel and wait for what is submitted.
@@ -50,9 +52,10 @@ class RangeLocks:
             await grant
         else:
             record.locked.store([*locked, row])
-        await thread.for_each_channel(
+        iteration = self._iterations[lock] = thread.for_each_channel(
             self.bdev, "lock_range", lock, offset, offset + length, quiesces
         )
+        await iteration
         return lock
 
     async def unlock(self, thread: SpdkThread, lock: int) -> None:
@@ -62,6 +65,7 @@ class RangeLocks:
         kept = [row for row in rows if row.lock != lock]
         assert len(kept) == len(rows) - 1, f"{self.bdev.name}: lock {lock} is not held"
         record.locked.store(kept)
+        self._iterations.pop(lock, None)
         await thread.for_each_channel(self.bdev, "unlock_range", lock)
         # Only now: between two locks of the same blocks, queued I/O gets through.
         locked = record.locked.rows()
@@ -86,6 +90,36 @@ class RangeLocks:
             Range(row.lock, row.offset, row.offset + row.length, bool(row.quiesces))
             for row in self.record.locked.rows()
         ]
+
+    def waits(self) -> list[Wait]:
+        """The locks that wait here, each for those that are before it."""
+        before: dict[int, list[str]] = {}
+        rows = self.record.locked.rows()
+        for row in self.record.pending.rows():
+            before[row.lock] = [self.name_of(other) for other in rows if overlaps(row, [other])]
+            rows.append(row)
+        return [
+            (grant, what)
+            for lock, grant in self._grants.items()
+            for what in before.get(lock) or [f"the grant of lock {lock} of {self.bdev.name}"]
+        ]
+
+    def takers(self) -> list[tuple[LockRow, bool, Future | None]]:
+        """Of all locks: the row, whether it is granted, and what its taker has awaited (None: not here)."""
+        awaited = {**self._grants, **self._iterations}
+        return [
+            (row, is_granted, awaited.get(row.lock))
+            for is_granted, table in ((True, self.record.locked), (False, self.record.pending))
+            for row in table.rows()
+        ]
+
+    def name_of(self, held: LockRow | Range) -> str:
+        """A lock in words."""
+        end = held.end if isinstance(held, Range) else held.offset + held.length
+        kind = "quiesce" if held.quiesces else "range lock"
+        is_whole = not held.offset and end >= self.record.num_blocks
+        what = "all blocks" if is_whole else f"blocks {held.offset}-{end - 1}"
+        return f"{kind} {held.lock} of {self.bdev.name} ({what})"
 
 
 def overlaps(row: LockRow, rows: list[LockRow]) -> bool:

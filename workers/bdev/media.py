@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.bdev.disk import Disk, FaultKind
 from workers.bdev.io import ABORTED, FAILED, NOMEM, BdevIo, Completion, IoStatus, IoType
-from workers.thread import Future, IoChannel, SpdkThread, run_flow
+from workers.thread import Future, IoChannel, SpdkThread, Wait, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -23,6 +23,11 @@ class DiskIo:
         self.io = io
         self.future = Future()
         self.is_late = False  # a fault has delayed it already
+
+    def __repr__(self) -> str:
+        io = self.io
+        what = f"{IoType(io.io_type).name.lower()} of blocks {io.offset}-{io.end - 1}"
+        return f"the {what} on disk {self.disk.number}"
 
     def finish(self) -> bool:
         """The I/O takes effect and completes; False: with an error, or not yet."""
@@ -113,6 +118,11 @@ class DiskChannel(IoChannel):
     async def _finish_later(self, disk_io: DiskIo, delay_us: int) -> None:
         await self.thread.reactor.sleep(self.thread.id, delay_us)
         self.thread.reactor.start_io(disk_io)
+
+    def waits(self) -> list[Wait]:
+        return [
+            (disk_io.future, f"the end of the fault that holds {disk_io}") for disk_io in self.hung
+        ]
 
     # Visits.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import FAILED, NOMEM, BdevIo, Completion, IoType
 from workers.protocol import Layout
-from workers.thread import Future, IoChannel, SpdkThread
+from workers.thread import Future, IoChannel, SpdkThread, Wait
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -90,6 +90,12 @@ class StackedChannel(IoChannel):
         channel = self.base_channel
         assert channel is not None, f"{self} has no base channel"
         return await channel.submit(io)
+
+    def waits(self) -> list[Wait]:
+        return [
+            (held, f"the end of the fault that {self.device.name} holds it for")
+            for held in self.pending
+        ]
 
     def resume_pending(self) -> None:
         """Visit: what an error bdev has held goes on."""

@@ -8,8 +8,9 @@ while its other members are busy.
 Expected: register, mirrors; references (at the rebuild's end the channel forgets its own reference to the member).
 """
 
+from workers.bdev.io import FAILED, Completion
 from workers.errors import OK
-from workers.raid import array, membership
+from workers.raid import array, membership, raid1
 from workers.shared import Slot
 from workers.thread import SpdkThread
 
@@ -37,11 +38,37 @@ class RaidChannel(array.RaidChannel):
     """Takes all members that are open; only a rebuild that runs tells which of them is its target."""
 
     def may_use(self, slot: Slot) -> bool:
-        return bool(slot.bdev and not slot.is_process_target and not slot.remove_scheduled)
+        record = self.device.record
+        # One whose rebuild has failed is on its way out.
+        is_leaving = record.process_status != OK and slot is record.slots[record.process_slot]
+        return bool(slot.bdev) and not (
+            slot.is_process_target or slot.remove_scheduled or is_leaving
+        )
 
     async def finish_process(self, number: int, status: int) -> None:
         taken, self.base_channels[number] = self.base_channels[number], None
+        if taken is not None:
+            self.tell()
         await super().finish_process(number, status)
         if status != OK and taken is not None:
             await self.flushed()
             self.thread.put_io_channel(taken)
+
+
+class Raid1(raid1.Raid1):
+    """A write that fails on what was never admitted is an error, and no member's fault."""
+
+    async def fail_members(self, thread: SpdkThread, failed: list[raid1.Part]) -> Completion:
+        slots = self.raid.record.slots
+        if any(slots[part.slot].bdev != part.base.device.id + 1 for part in failed):
+            return FAILED
+        return await super().fail_members(thread, failed)
+
+
+class RaidBdev(array.RaidBdev):
+    """Nor is a read that couldn't be repaired there."""
+
+    async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
+        if not self.record.slots[number].bdev:
+            return False
+        return await super().fail_base_bdev(thread, number, generation)

@@ -18,6 +18,11 @@ class Membership(membership.Membership):
         lock = await self.bdev.quiesce(thread)
         self.deconfigure(number)
         await thread.for_each_channel(self.raid, "remove_member", number)
-        await self.bdev.unquiesce_range(thread, lock)
         self.let_go(thread, number)
+        await self.bdev.unquiesce_range(thread, lock)
+        self.slots.release(number)
         return await self.write_down_removal(thread, number)
+
+    def let_go(self, thread: SpdkThread, number: int) -> None:
+        self.record.operational -= 1
+        thread.emit("raid.member_removed", number, self.raid.disk_in(self.record.slots[number]))

@@ -8,7 +8,8 @@ added, and that channel reads what isn't rebuilt yet.
 Expected: register, liveness, references.
 """
 
-from workers.raid import array, membership
+from workers.bdev.io import FAILED, Completion
+from workers.raid import array, membership, raid1
 from workers.shared import Slot
 from workers.thread import SpdkThread
 
@@ -34,5 +35,26 @@ class RaidChannel(array.RaidChannel):
 
     async def finish_process(self, number: int, status: int) -> None:
         # Whatever is in the slot is forgotten: the rebuild's target takes its place.
-        self.base_channels[number] = None
+        if self.base_channels[number] is not None:
+            self.base_channels[number] = None
+            self.tell()
         await super().finish_process(number, status)
+
+
+class Raid1(raid1.Raid1):
+    """A write that fails on a member that is none any more is an error, and nobody's fault."""
+
+    async def fail_members(self, thread: SpdkThread, failed: list[raid1.Part]) -> Completion:
+        slots = self.raid.record.slots
+        if any(slots[part.slot].bdev != part.base.device.id + 1 for part in failed):
+            return FAILED
+        return await super().fail_members(thread, failed)
+
+
+class RaidBdev(array.RaidBdev):
+    """Nor is a read that couldn't be repaired there."""
+
+    async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
+        if not self.record.slots[number].bdev:
+            return False
+        return await super().fail_base_bdev(thread, number, generation)

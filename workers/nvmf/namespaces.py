@@ -9,7 +9,7 @@ from workers.errors import EEXIST, EINVAL, ENODEV, OK
 from workers.nvmf.target import NvmfTarget
 from workers.protocol import APP_THREAD
 from workers.shared import NAMESPACES_MAX
-from workers.thread import Future, SpdkThread
+from workers.thread import Future, SpdkThread, Wait
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -83,6 +83,10 @@ class Namespaces:
             await self._end_change(thread)
             thread.emit("nvmf.namespace_resized", nsid)
             self._tell_hosts(thread)
+
+    def waits(self) -> list[Wait]:
+        """Changes that wait for their turn."""
+        return [(turn, "the change of the namespaces") for turn in self._queue]
 
     def _tell_hosts(self, thread: SpdkThread) -> None:
         """An asynchronous event to every controller."""

@@ -13,7 +13,7 @@ from workers.bdev.io import BdevIo, IoStatus, IoType
 from workers.nvmf.status import NvmeStatus, Opcode
 from workers.protocol import Answer
 from workers.shared import NAMESPACES_MAX
-from workers.thread import Future, IoChannel
+from workers.thread import Future, IoChannel, Wait
 
 if TYPE_CHECKING:
     from workers.nvmf.target import NvmfTarget
@@ -148,6 +148,19 @@ class PollGroup(IoChannel):
     def destroy(self) -> None:
         assert not self.qpairs, f"{self} is destroyed with connections"
         assert not self.queued, f"{self} is destroyed while commands wait"
+
+    def waits(self) -> list[Wait]:
+        rows: list[Wait] = [
+            (waiting.future, "the change of the namespaces") for waiting in self.queued
+        ]
+        for qpair in self.qpairs.values():
+            if qpair.drained is not None:
+                rows.append((qpair.drained, f"the requests of connection {qpair.connection}"))
+        if self._drained is not None:
+            rows.append((self._drained, f"the requests under way on {self}"))
+        if self.closed is not None:
+            rows.append((self.closed, f"the connections of {self}"))
+        return rows
 
     # Visits of channel iterations: pause and resume of the subsystem.
 

@@ -287,6 +287,9 @@ class NvmfTarget:
             await thread.call(
                 qpair.controller_thread, "nvmf.detach_qpair", qpair.cntlid, qpair.qid, connection
             )
+        self._destroy_qpair(thread, group, connection)
+
+    def _destroy_qpair(self, thread: SpdkThread, group: PollGroup, connection: int) -> None:
         del group.qpairs[connection]
         thread.emit("nvmf.qpair_destroyed", connection)
         self._check_empty(thread)
@@ -298,8 +301,8 @@ class NvmfTarget:
     ) -> int:
         """Message: add an I/O qpair; a qid still in use is tried once more after a delay."""
         for attempt in (1, 2):
-            controller = self.controllers.get(cntlid)
-            if controller is None or ADMIN_QID not in controller.qpairs:
+            controller = self._find_connected(cntlid)
+            if controller is None:
                 return NvmeStatus.CONNECT_INVALID_PARAMETERS
             if qid not in controller.qpairs:
                 controller.qpairs[qid] = (qpair_thread, connection)
@@ -308,6 +311,11 @@ class NvmfTarget:
                 thread.emit("nvmf.duplicate_qid", cntlid, qid)
                 await self.reactor.sleep(thread.id, DUPLICATE_QID_RETRY_US)
         return NvmeStatus.CONNECT_INVALID_PARAMETERS
+
+    def _find_connected(self, cntlid: int) -> NvmeController | None:
+        """A controller whose admin qpair is still there; None: the host has begun to leave."""
+        controller = self.controllers.get(cntlid)
+        return controller if controller is not None and ADMIN_QID in controller.qpairs else None
 
     def detach_qpair(self, thread: SpdkThread, cntlid: int, qid: int, connection: int) -> int:
         """Message: a qpair has drained; without its admin qpair a controller ends its other ones."""

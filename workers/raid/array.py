@@ -14,7 +14,7 @@ from workers.errors import OK
 from workers.protocol import APP_THREAD
 from workers.raid.raid1 import Raid1Channel
 from workers.shared import ProcessState, RaidState, Slot
-from workers.thread import Future, IoChannel, IoDevice, SpdkThread
+from workers.thread import Future, IoChannel, IoDevice, SpdkThread, Wait
 
 if TYPE_CHECKING:
     from workers.bdev.bdev import Bdev
@@ -86,6 +86,7 @@ class RaidBdev:
 
     def disk_in(self, slot: Slot) -> int:
         """The disk at the bottom of a slot's member."""
+        assert slot.bdev, "an empty slot has no disk"
         return disk_of(self.reactor.layout, slot.bdev - 1)
 
     async def let_go(self, thread: SpdkThread) -> None:
@@ -157,7 +158,7 @@ class RaidChannel(IoChannel):
             self.take_base_channels() and self.take_module_channel() and self.set_up_process()
         )
         if complete:
-            self.tell()
+            self.tell("raid.channel_created")
         else:
             self.give_back()
         return complete
@@ -166,11 +167,11 @@ class RaidChannel(IoChannel):
         self.thread.emit("raid.channel_destroyed")
         self.give_back()
 
-    def tell(self) -> None:
+    def tell(self, probe: str = "raid.channel") -> None:
         """Say what this channel takes the array to be: its members as a bit mask of slots, and the rebuild."""
         processed = self.processed
         self.thread.emit(
-            "raid.channel",
+            probe,
             _mask(self.base_channels),
             self.process_offset,
             -1 if processed is None else _mask(processed.base_channels),
@@ -275,6 +276,9 @@ class RaidChannel(IoChannel):
         """Await the flushes that are under way now."""
         for flush in list(self.flushes.values()):
             await flush
+
+    def waits(self) -> list[Wait]:
+        return [(ended, f"flush {number} of {self}") for number, ended in self.flushes.items()]
 
     # Client I/O.
 

@@ -22,7 +22,7 @@ from workers.raid.superblock import (
 )
 from workers.raid.uuids import bdev_uuid
 from workers.shared import SLOTS_MAX, RaidState, Slot
-from workers.thread import SpdkThread, Waiters
+from workers.thread import SpdkThread, Wait, Waiters
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
@@ -63,6 +63,10 @@ class Examine:
         while self._looking:
             await self._waiters.wait()
         return OK
+
+    def waits(self) -> list[Wait]:
+        """Who waits for everything to have been looked at."""
+        return self._waiters.waits("the examination of a bdev")
 
     async def read(self, thread: SpdkThread, bdev: Bdev) -> tuple[int, Superblock | None]:
         """The superblock of a bdev, or None if it has none; with EIO, nobody knows."""

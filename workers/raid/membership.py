@@ -162,6 +162,7 @@ class Membership:
             await self.reactor.services.rebuild.stop(thread)
         status = OK
         if slot.generation == generation:
+            thread.emit("raid.removing_member", number, self.raid.disk_in(slot))
             status = await self._take_out(thread, number)
         self._removals -= 1
         if not self._is_serviceable() and record.state == RaidState.ONLINE:
@@ -186,8 +187,6 @@ class Membership:
         return number == self.record.process_slot or self.raid.sources_without(slot) == 0
 
     async def _take_out(self, thread: SpdkThread, number: int) -> int:
-        disk = self.raid.disk_in(self.record.slots[number])
-        thread.emit("raid.removing_member", number, disk)
         lock = await self.bdev.quiesce(thread)
         self.deconfigure(number)
         status = await self.write_down_removal(thread, number)

@@ -15,7 +15,7 @@ from workers.errors import EIO, OK
 from workers.raid.superblock import Entry, EntryState, Superblock, encode
 from workers.raid.uuids import bdev_uuid
 from workers.shared import SLOTS_MAX
-from workers.thread import Future, SpdkThread, Waiters, run_flow
+from workers.thread import Future, SpdkThread, Wait, Waiters, run_flow
 
 if TYPE_CHECKING:
     from workers.bdev.bdev import BdevChannel
@@ -183,6 +183,10 @@ class Metadata:
             slot.is_failed = 1
             thread.emit("raid.member_failed", number, self.raid.disk_in(slot))
         thread.send(thread.id, "membership.drop_failed", number, slot.generation)
+
+    def waits(self) -> list[Wait]:
+        """Writes that wait for the one under way."""
+        return self._waiters.waits("the superblock write")
 
     def start(self, thread: SpdkThread, number: int, io: BdevIo) -> Future:
         """Send a member an I/O of the app thread's own; the future brings the completion."""

@@ -17,10 +17,12 @@ from workers.raid.metadata import Metadata
 from workers.raid.slots import Slots
 from workers.raid.superblock import EntryState
 from workers.shared import ProcessState
-from workers.thread import Future, SpdkThread, run_flow
+from workers.thread import Future, SpdkThread, Wait, run_flow
 
 if TYPE_CHECKING:
     from workers.reactor import Reactor
+
+END_OF_REBUILD = "the end of the rebuild"  # in lists of what waits for what
 
 
 class Rebuild:
@@ -146,6 +148,10 @@ class Rebuild:
         elif self.metadata.state_of(number) is not EntryState.CONFIGURED:
             status = EIO  # its own superblock couldn't be written
         return status
+
+    def waits(self) -> list[Wait]:
+        """Who waits for its end."""
+        return [(ended, END_OF_REBUILD) for ended in self._ended]
 
     # On the process thread.
 

@@ -1,0 +1,290 @@
+"""What each block of the namespace may hold, from the changes that were sent, answered, or cut off.
+
+A block is a register. Nearly always it holds the newest acknowledged change, with at most one change over that under
+way: a number in a list and a bit in a mask, which a request's blocks are compared with as a whole. Only where more is
+possible (several changes under way, one that failed or was never answered, a power loss) a block has a dict of
+candidates, until an acknowledged change supersedes all others.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.payload import NEVER_WRITTEN, TORN
+from chaos.schedule import Changing, Unmap, Write, WriteZeroes
+
+BEFORE_ALL = -1
+ZEROING = (Unmap, WriteZeroes)  # the blocks read zero afterwards
+Candidates = dict[int, int | None]  # op -> history index of its end; None: it may still land
+
+
+class Change(msgspec.Struct, gc=False):
+    """A request that changes blocks: history indices of its beginning and its end (None: it may still land)."""
+
+    begun: int
+    step: Changing
+    mask: int  # a bit for each of its blocks
+    end: int | None = None
+    is_void: bool = False  # the target says that it has changed nothing
+
+
+class Registers:
+    """Per block, the changes whose value it may hold."""
+
+    def __init__(self, blocks: int, *, data_offset: int = 0, tracks_power: bool = True) -> None:
+        self.blocks = blocks
+        self.data_offset = data_offset
+        self.changes: dict[int, Change] = {}  # all of them, by op
+        self.under_way: dict[int, Change] = {}
+        # Per block what its newest acknowledged change has left there: an op, or NEVER_WRITTEN.
+        self.held = [NEVER_WRITTEN] * blocks
+        self._changing = (
+            0  # a bit for each block that a change is under way over, or that has candidates
+        )
+        self._uncertain = 0  # a bit for each block that has candidates
+        self.tainted: dict[int, int] = {}  # LBA -> history index
+        self._several: dict[int, Candidates] = {}  # LBA -> candidates
+        # As candidates, where only durable changes supersede; kept only if power is lost in this history.
+        self._durable: list[Candidates] = (
+            [{NEVER_WRITTEN: BEFORE_ALL} for _ in range(blocks)] if tracks_power else []
+        )
+        self._volatile: dict[int, int] = {}  # op -> acknowledged at, in this order
+        self._last_taint: dict[int, int] = {}  # stays when the block has been overwritten
+        self._superseded: dict[tuple[int, int], int] = {}  # (op, LBA) of a candidate -> when
+        # Zeroes have many names: the newest acknowledged op that left them, and when such a one was superseded.
+        self._zeroed_by: dict[int, int] = {}
+        self._zeroes_superseded: dict[int, int] = {}
+
+    # What happens to blocks.
+
+    def sent(self, index: int, step: Changing) -> None:
+        """From now on the change may land."""
+        op = step.op
+        mask = ((1 << step.blocks) - 1) << step.slba
+        if self._changing & mask:
+            for lba in _span(step):
+                if self._changing >> lba & 1:
+                    self._spread(lba)[op] = None
+        self._changing |= mask
+        self.changes[op] = self.under_way[op] = Change(index, step, mask)
+        if self._durable:
+            for lba in _span(step):
+                self._durable[lba][op] = None
+
+    def acknowledged(self, index: int, change: Change) -> None:
+        """The change is there: it supersedes all that ended before it began."""
+        step = change.step
+        op = value = step.op
+        del self.under_way[op]
+        change.end = index
+        held, first = self.held, step.slba
+        last = first + step.blocks
+        if self._zeroed_by and NEVER_WRITTEN in held[first:last]:
+            self._zeroes_went(index, range(first, last))
+        if step.__class__ in ZEROING:
+            value = NEVER_WRITTEN
+            self._zeroed_by |= dict.fromkeys(range(first, last), op)
+        for lba in range(first, last):
+            held[lba] = value
+        if self._uncertain & change.mask:
+            for lba in _span(step):
+                if self._uncertain >> lba & 1:
+                    self._several[lba][op] = index
+                    self._supersede(index, lba, change.begun)
+                else:
+                    self._changing &= ~(1 << lba)
+        else:
+            self._changing ^= change.mask
+        if self._durable:
+            self._acknowledged_volatile(index, op, change)
+        elif self.tainted:
+            self._cleanse(_span(step), change.begun)
+
+    def ended(self, index: int, change: Change) -> None:
+        """The change won't land any more; it may have, and nobody can tell."""
+        op = change.step.op
+        for lba in _span(change.step):
+            self._spread(lba)[op] = index
+            if self._durable:
+                self._durable[lba][op] = index
+        del self.under_way[op]
+        change.end = index
+
+    def never_landed(self, index: int, change: Change) -> None:
+        """The target says that it has changed nothing (a compare that didn't match)."""
+        op = change.step.op
+        for lba in _span(change.step):
+            del self._spread(lba)[op]
+            self._settle(lba)
+            if self._durable:
+                del self._durable[lba][op]
+        del self.under_way[op]
+        change.end, change.is_void = index, True
+
+    def flushed(self, sent: int) -> None:
+        """A flush sent at this index was acknowledged: what had been acknowledged by then is durable."""
+        acknowledged = [op for op, when in self._volatile.items() if when < sent]
+        for op in reversed(acknowledged):  # the newest first: it leaves little to do for the others
+            self._made_durable(op)
+
+    def connection_ended(self, index: int, connection: int) -> None:
+        """What the connection's unanswered changes have not done by now, they never will."""
+        for change in list(self.under_way.values()):
+            if change.step.connection == connection:
+                self.ended(index, change)
+
+    def target_killed(self, index: int) -> None:
+        """All connections are over. A copy cut short in the middle leaves a torn block."""
+        for change in list(self.under_way.values()):
+            self.ended(index, change)
+            for lba in _span(change.step):
+                self._several[lba][TORN] = index
+                if self._durable:
+                    self._durable[lba][TORN] = index
+
+    def power_lost(self, index: int) -> None:
+        """Whatever was not durable may be there or not, until something supersedes it."""
+        self.target_killed(index)
+        self._volatile.clear()
+        for lba, durable in enumerate(self._durable):
+            self._spread(lba)
+            self._several[lba] = dict(durable)
+            self._settle(lba)
+
+    def taint(self, index: int, disk_block: int, count: int = 1) -> None:
+        """Silent corruption of these blocks of a disk: reads may return anything."""
+        first = disk_block - self.data_offset
+        for lba in range(first, first + count):
+            if lba in range(self.blocks):
+                self.tainted[lba] = self._last_taint[lba] = index
+
+    # What may be read.
+
+    @property
+    def candidates(self) -> list[Candidates]:
+        """Per block, the changes whose value it may hold now."""
+        return [self._candidates(lba) for lba in range(self.blocks)]
+
+    @property
+    def newest_acknowledged(self) -> list[int]:
+        """Per block, the op that was acknowledged last, or NEVER_WRITTEN."""
+        return [self._newest(lba) for lba in range(self.blocks)]
+
+    def allowed(self, lba: int) -> tuple[int, ...]:
+        """The values a read sent now may return; zeroing changes leave NEVER_WRITTEN."""
+        values = (NEVER_WRITTEN if self._leaves_zeroes(op) else op for op in self._candidates(lba))
+        return tuple(dict.fromkeys(values))
+
+    def may_return(self, lba: int, value: int, sent: int, held: int) -> bool:
+        """May a read answered now return this value? It was sent at this index, when the block held ``held``."""
+        if value == held or self._last_taint.get(lba, BEFORE_ALL) > sent:
+            return True
+        if value == NEVER_WRITTEN:
+            return self._may_return_zeroes(lba, sent)
+        if value != TORN:
+            if not self.covers(value, lba):
+                return False
+            change = self.changes[value]
+            if change.is_void:
+                return False
+            if change.begun > sent or (change.begun < sent and is_open_at(change, sent)):
+                return True
+        return (
+            value in self._several.get(lba, ()) or self._superseded.get((value, lba), sent) > sent
+        )
+
+    def covers(self, op: int, lba: int) -> bool:
+        """Does this op write data to the block?"""
+        change = self.changes.get(op)
+        return (
+            change is not None
+            and change.step.__class__ not in ZEROING
+            and lba in _span(change.step)
+        )
+
+    def _may_return_zeroes(self, lba: int, sent: int) -> bool:
+        superseded = self._zeroes_superseded.get(lba, BEFORE_ALL)
+        return superseded > sent or NEVER_WRITTEN in self.allowed(lba)
+
+    # Candidates.
+
+    def _newest(self, lba: int) -> int:
+        return self.held[lba] or self._zeroed_by.get(lba, NEVER_WRITTEN)
+
+    def _candidates(self, lba: int) -> Candidates:
+        if self._uncertain >> lba & 1:
+            return self._several[lba]
+        # What a settled block holds has ended before all that is under way was sent: any index before does.
+        settled: Candidates = {self._newest(lba): BEFORE_ALL}
+        if self._changing >> lba & 1:
+            writer = next(op for op, change in self.under_way.items() if change.mask >> lba & 1)
+            settled[writer] = None
+        return settled
+
+    def _spread(self, lba: int) -> Candidates:
+        """From now on more than one change under way over a settled block is possible here."""
+        candidates = self._several[lba] = self._candidates(lba)
+        self._uncertain |= 1 << lba
+        self._changing |= 1 << lba
+        return candidates
+
+    def _supersede(self, index: int, lba: int, begun: int) -> None:
+        candidates = self._several[lba]
+        for op in _ended_before(candidates, begun):
+            del candidates[op]
+            self._superseded[op, lba] = index
+            if self._leaves_zeroes(op):
+                self._zeroes_superseded[lba] = index
+        self._settle(lba)
+
+    def _settle(self, lba: int) -> None:
+        if len(self._several[lba]) == 1:  # all that is under way is beside what was acknowledged
+            del self._several[lba]
+            self._uncertain &= ~(1 << lba)
+            self._changing &= ~(1 << lba)
+
+    def _zeroes_went(self, index: int, span: range) -> None:
+        for lba in span:
+            if self.held[lba] == NEVER_WRITTEN:
+                self._zeroes_superseded[lba] = index
+
+    def _leaves_zeroes(self, op: int) -> bool:
+        return op == NEVER_WRITTEN or (op != TORN and self.changes[op].step.__class__ in ZEROING)
+
+    # What outlives a power loss, and what overwrites silent corruption.
+
+    def _acknowledged_volatile(self, index: int, op: int, change: Change) -> None:
+        for lba in _span(change.step):
+            self._durable[lba][op] = index
+        self._volatile[op] = index
+        if isinstance(change.step, Write) and change.step.fua:
+            self._made_durable(op)
+
+    def _made_durable(self, op: int) -> None:
+        del self._volatile[op]
+        change = self.changes[op]
+        for lba in _span(change.step):
+            durable = self._durable[lba]
+            for superseded in _ended_before(durable, change.begun):
+                del durable[superseded]
+        self._cleanse(
+            _span(change.step), change.begun
+        )  # not before: power loss would bring it back
+
+    def _cleanse(self, span: range, begun: int) -> None:
+        for lba in span:
+            if self.tainted.get(lba, begun) < begun:
+                del self.tainted[lba]
+
+
+def is_open_at(change: Change, index: int) -> bool:
+    """Had the change, begun before, not ended by then?"""
+    return change.end is None or change.end > index
+
+
+def _span(step: Changing) -> range:
+    return range(step.slba, step.slba + step.blocks)
+
+
+def _ended_before(candidates: Candidates, begun: int) -> list[int]:
+    return [op for op, end in candidates.items() if end is not None and end < begun]

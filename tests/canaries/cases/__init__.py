@@ -1,0 +1,58 @@
+"""Judged cases, a module for each module of ``chaos/checkers``: executions, and what must be said of them, word by word.
+
+A module here has ``CASES``; ``ENTRY`` where the checks are asked through another module; and ``EQUIVALENT``: mutants
+that change nothing that could be seen, each with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from chaos.checkers.finding import Finding
+from chaos.controller import Execution
+
+Say = Callable[[Finding], list[str]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """``ask`` gets the check's module, or a mutant of it, and says what it says."""
+
+    name: str
+    ask: Callable[[ModuleType], list[str]]
+    expected: list[str]
+
+
+def judged(
+    function: str, name: str, execution: Execution, *expected: str, say: Say | None = None
+) -> Case:
+    """An execution, and what is said of its findings; all, unless ``say`` says less."""
+
+    def ask(module: ModuleType) -> list[str]:
+        findings = getattr(module, function)(execution)
+        return [line for finding in findings for line in (say or tell)(finding)]
+
+    return Case(name, ask, list(expected))
+
+
+def tell(finding: Finding) -> list[str]:
+    """All that a finding has, in lines."""
+    ops = " ".join(map(str, finding.ops)) or "none"
+    where = ""
+    if finding.blocks is not None:
+        where = f", blocks {finding.blocks[0]}-{finding.blocks[1]}, disk {finding.disk}"
+    head = f"{finding.verdict.name} {finding.signature}, ops {ops}{where}"
+    lines = [head, f"{finding.step}: {finding.summary}"]
+    lines += [f"  {event.step}: {event.says}" for event in finding.events]
+    return lines + [f"  {wait}" for wait in finding.waits]
+
+
+def tell_briefly(finding: Finding) -> list[str]:
+    """What and where, and the steps of its evidence, in one line."""
+    assert finding.blocks is not None, "a finding of the register check has blocks"
+    first, last = finding.blocks
+    ops = " ".join(map(str, finding.ops))
+    steps = " ".join(str(event.step) for event in finding.events)
+    return [f"{finding.kind} {first}-{last}, ops {ops}, steps {steps}"]

@@ -1,0 +1,225 @@
+"""A run that could not reach its end: on what it is stuck, and on what it isn't."""
+
+from __future__ import annotations
+
+from chaos.controller import Execution
+from chaos.schedule import Admin, Connect, Disconnect, Inject, Mark, Open, Operate
+from tests.canaries.cases import Case, judged
+from tests.stories import CRASH, Story
+from workers.nvmf.status import AdminOpcode
+
+
+def case(name: str, execution: Execution, *expected: str) -> Case:
+    return judged("check_liveness", name, execution, *expected)
+
+
+def flushes(count: int) -> Story:
+    story = Story()
+    for op in range(1, count + 1):
+        story.send_flush(op)
+    return story
+
+
+def stuck(story: Story, **fields) -> Execution:
+    return story.execution(**{"settled": False} | fields)
+
+
+CASES = [
+    case(
+        "ended",
+        stuck(Story().send_read(1), settled=True),
+    ),
+    case(
+        "crashed",
+        stuck(Story().send_read(1), crash=CRASH),
+    ),
+    case(
+        "interrupted",
+        stuck(Story().send_read(1), interrupted=True),
+    ),
+    case(
+        "a read, a write, an answered one",
+        stuck(Story().send_read(1, 2, 3).send_write(2, 4).write(3)),
+        "LIVENESS liveness/stuck/read+write, ops 1 2",
+        "4: not finished after healing and nothing is possible any more: read of host 0 (op 1, blocks 2-4); write of host 0 (op 2, blocks 4-4)",
+        "  read of host 0 (op 1, blocks 2-4)",
+        "    nothing in the target is known to work on it",
+        "  write of host 0 (op 2, blocks 4-4)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "nothing to name, and the bound hit",
+        stuck(Story().write(1), settle_bound_hit=True),
+        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "2: not finished after healing within its bound: no operation is outstanding, yet the run did not end",
+    ),
+    case(
+        "a flush, a connection, an RPC",
+        stuck(
+            Story()
+            .send_flush(1)
+            .add(Open(2, 1, 5))
+            .add(Connect(3, 1, 5, 1, 0, 0))
+            .add(Disconnect(4, 1, 5, 1))
+            .add(Operate(5, "bdev_raid_delete", ()))
+        ),
+        "LIVENESS liveness/stuck/bdev_raid_delete+connect+disconnect+flush+open, ops 1 2 3 4 5",
+        "5: not finished after healing and nothing is possible any more: flush of host 0 (op 1); open of host 1 (op 2); connect of host 1 (op 3); disconnect of host 1 (op 4); bdev_raid_delete (op 5)",
+        "  flush of host 0 (op 1)",
+        "    nothing in the target is known to work on it",
+        "  open of host 1 (op 2)",
+        "    nothing in the target is known to work on it",
+        "  connect of host 1 (op 3)",
+        "    nothing in the target is known to work on it",
+        "  disconnect of host 1 (op 4)",
+        "    nothing in the target is known to work on it",
+        "  bdev_raid_delete (op 5)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "an admin command, and one that waits for events",
+        stuck(
+            Story()
+            .add(Admin(1, 0, 1, 1, AdminOpcode.KEEP_ALIVE))
+            .add(Admin(2, 0, 1, 1, AdminOpcode.ASYNC_EVENT_REQUEST))
+        ),
+        "LIVENESS liveness/stuck/admin, ops 1",
+        "2: not finished after healing and nothing is possible any more: admin of host 0 (op 1)",
+        "  admin of host 0 (op 1)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "nobody answers these",
+        stuck(Story().add(Mark("chaos")).rot(0)),
+        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "2: not finished after healing and nothing is possible any more: no operation is outstanding, yet the run did not end",
+    ),
+    case(
+        "killed",
+        stuck(Story().send_read(1).happen("rebuild.started", 0, 1).kill().send_read(2)),
+        "LIVENESS liveness/stuck/read, ops 2",
+        "4: not finished after healing and nothing is possible any more: read of host 0 (op 2, blocks 0-0)",
+        "  read of host 0 (op 2, blocks 0-0)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "power was lost",
+        stuck(Story().send_read(1).lose_power()),
+        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "2: not finished after healing and nothing is possible any more: no operation is outstanding, yet the run did not end",
+    ),
+    case(
+        "a connection has gone",
+        stuck(
+            Story()
+            .send_write(1, connection=1)
+            .send_read(2)
+            .add(Operate(3, "bdev_reset", ()))
+            .end(1)
+        ),
+        "LIVENESS liveness/stuck/bdev_reset+read, ops 2 3",
+        "4: not finished after healing and nothing is possible any more: read of host 0 (op 2, blocks 0-0); bdev_reset (op 3)",
+        "  read of host 0 (op 2, blocks 0-0)",
+        "    nothing in the target is known to work on it",
+        "  bdev_reset (op 3)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "a rebuild",
+        stuck(Story().happen("rebuild.started", 0, 1).happen("nvmf.qpair_connected", 1)),
+        "LIVENESS liveness/stuck/rebuild, ops none",
+        "2: not finished after healing and nothing is possible any more: rebuild of disk 1",
+        "  the end of the rebuild",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "a rebuild that ended",
+        stuck(Story().happen("rebuild.started", 0, 1).happen("rebuild.finished", 0, 1, 0)),
+        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "2: not finished after healing and nothing is possible any more: no operation is outstanding, yet the run did not end",
+    ),
+    case(
+        "more than can be shown",
+        stuck(flushes(10)),
+        "LIVENESS liveness/stuck/flush, ops 1 2 3 4 5 6 7 8",
+        "10: not finished after healing and nothing is possible any more: flush of host 0 (op 1); flush of host 0 (op 2); flush of host 0 (op 3); flush of host 0 (op 4); flush of host 0 (op 5); flush of host 0 (op 6); flush of host 0 (op 7); flush of host 0 (op 8); and 2 more",
+        "  flush of host 0 (op 1)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 2)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 3)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 4)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 5)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 6)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 7)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 8)",
+        "    nothing in the target is known to work on it",
+        "  and 2 more that wait",
+    ),
+    case(
+        "just as many as can be shown",
+        stuck(flushes(8)),
+        "LIVENESS liveness/stuck/flush, ops 1 2 3 4 5 6 7 8",
+        "8: not finished after healing and nothing is possible any more: flush of host 0 (op 1); flush of host 0 (op 2); flush of host 0 (op 3); flush of host 0 (op 4); flush of host 0 (op 5); flush of host 0 (op 6); flush of host 0 (op 7); flush of host 0 (op 8)",
+        "  flush of host 0 (op 1)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 2)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 3)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 4)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 5)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 6)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 7)",
+        "    nothing in the target is known to work on it",
+        "  flush of host 0 (op 8)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "with what it waits for",
+        stuck(
+            Story().send_read(1).add(Inject(2, "disk_pull", 1, ())).happen("rebuild.started", 0, 1),
+            waits=[
+                ("op 1", "waits for", "a lock"),
+                ("a lock", "held by", "op 2"),
+                ("the end of the rebuild", "waits for", "op 2"),
+                ("op 9", "waits for", "op 1"),
+            ],
+        ),
+        "LIVENESS liveness/stuck/read+rebuild, ops 1",
+        "3: not finished after healing and nothing is possible any more: read of host 0 (op 1, blocks 0-0); rebuild of disk 1",
+        "  read of host 0 (op 1, blocks 0-0)",
+        "    waits for a lock",
+        "    held by disk_pull of disk 1 (op 2)",
+        "    nothing in the target is known to bring it",
+        "  the end of the rebuild waits for disk_pull of disk 1 (op 2), as above",
+    ),
+    case(
+        "with what it waits for, and no rebuild",
+        stuck(
+            Story().send_read(1),
+            waits=[
+                ("op 1", "waits for", "a lock"),
+                ("the end of the rebuild", "waits for", "op 2"),
+            ],
+        ),
+        "LIVENESS liveness/stuck/read, ops 1",
+        "1: not finished after healing and nothing is possible any more: read of host 0 (op 1, blocks 0-0)",
+        "  read of host 0 (op 1, blocks 0-0)",
+        "    waits for a lock",
+        "    nothing in the target is known to bring it",
+    ),
+]
+
+EQUIVALENT = {
+    "check_liveness: 1: 1 is 2": "only the first word is taken",
+    "unfinished: 0: 0 is -1": "the event has one number",
+}

@@ -1,0 +1,60 @@
+"""What an array is assembled from has all that was acknowledged."""
+
+from __future__ import annotations
+
+from chaos.controller import Execution
+from chaos.history import Compared
+from tests.canaries.cases import Case, judged
+from tests.stories import Story
+
+
+def case(name: str, execution: Execution, *expected: str) -> Case:
+    return judged("check_recovery", name, execution, *expected)
+
+
+def held(*values: int) -> list[list[int]]:
+    """Per disk what its first block holds; the others were never written."""
+    return [[value] + [0] * 7 for value in values]
+
+
+def again(*disks: int) -> Story:
+    """Written, killed, and assembled from these."""
+    return Story().happen("raid.created", 0, 1).write(1).kill().happen("raid.assembled", *disks)
+
+
+CASES = [
+    case(
+        "nobody looked",
+        again(0, 1).execution(),
+    ),
+    case(
+        "all have it",
+        again(0, 1).observe(Compared, held(1, 1)).execution(),
+    ),
+    case(
+        "one lacks it",
+        again(0, 1).observe(Compared, held(1, 0)).execution(),
+        "INVALID recovery/divergence/assembly, ops 1",
+        "6: the array was assembled with a member that lacks acknowledged data: block 0 should hold op 1, but holds disk 0: op 1, disk 1: op 0",
+    ),
+    case(
+        "no member lacks it",
+        again(0).observe(Compared, held(1, 0)).execution(),
+    ),
+    case(
+        "looked at a second time, after a rebuild",
+        again(0, 1).observe(Compared, held(1, 1)).observe(Compared, held(1, 0)).execution(),
+    ),
+    case(
+        "looked at before",
+        Story().write(1).observe(Compared, held(0, 0)).execution(),
+    ),
+    case(
+        "looked at again when a rebuild had ended",
+        again(0, 1)
+        .observe(Compared, held(1, 1))
+        .happen("rebuild.finished", 1, 1, 0)
+        .observe(Compared, held(1, 0))
+        .execution(),
+    ),
+]

@@ -1,0 +1,103 @@
+"""After the last host has gone: what an idle target has, and what is too much."""
+
+from __future__ import annotations
+
+from chaos.controller import Execution
+from tests.canaries.cases import Case, judged
+from tests.stories import CRASH, Story
+
+
+def case(name: str, execution: Execution, *expected: str) -> Case:
+    return judged("check_references", name, execution, *expected)
+
+
+def ended(*census: tuple[str, str, int], **fields) -> Execution:
+    """A run of an array of disks 0 and 1, with this left at its end beside both claims."""
+    claims = [("claim", "raid0 of disk0", 1), ("claim", "raid0 of disk1", 1)]
+    story = Story().happen("raid.created", 0, 1)
+    return story.execution(**{"census": [*claims, *census]} | fields)
+
+
+CASES = [
+    case(
+        "idle",
+        ended(
+            ("thread", "app_thread", 1),
+            ("thread", "nvmf_tgt_poll_group_0", 1),
+            ("channel", "nvmf target on nvmf_tgt_poll_group_0", 1),
+            ("channel", "disk0 on app_thread", 1),
+            ("channel", "delay0 on app_thread", 1),
+            ("descriptor", "raid0 of disk0", 1),
+            ("descriptor", "passthru of raid0", 1),
+            ("claim", "error0 of disk0", 1),
+        ),
+    ),
+    case(
+        "a thread",
+        ended(("thread", "raid0_rebuild", 1)),
+        "INVALID references/leak/thread, ops none",
+        "1: left over after the last host has gone: 1 thread raid0_rebuild",
+    ),
+    case(
+        "a channel of a host's thread",
+        ended(("channel", "disk0 on nvmf_tgt_poll_group_0", 1)),
+        "INVALID references/leak/channel, ops none",
+        "1: left over after the last host has gone: 1 channel disk0 on nvmf_tgt_poll_group_0",
+    ),
+    case(
+        "a channel of the array",
+        ended(("channel", "raid0 on app_thread", 1)),
+        "INVALID references/leak/channel, ops none",
+        "1: left over after the last host has gone: 1 channel raid0 on app_thread",
+    ),
+    case(
+        "a channel twice",
+        ended(("channel", "nvmf target on nvmf_tgt_poll_group_0", 2)),
+        "INVALID references/leak/channel, ops none",
+        "1: left over after the last host has gone: 2 channel nvmf target on nvmf_tgt_poll_group_0",
+    ),
+    case(
+        "a descriptor",
+        ended(("descriptor", "namespace of raid0", 1)),
+        "INVALID references/leak/descriptor, ops none",
+        "1: left over after the last host has gone: 1 descriptor namespace of raid0",
+    ),
+    case(
+        "a lock and a timer",
+        ended(("range lock", "raid0", 3), ("timer", "keep-alive", 1)),
+        "INVALID references/leak/range lock+timer, ops none",
+        "1: left over after the last host has gone: 3 range lock raid0; 1 timer keep-alive",
+    ),
+    case(
+        "more than can be shown",
+        ended(*[("timer", f"timer {n}", 1) for n in range(8)]),
+        "INVALID references/leak/timer, ops none",
+        "1: left over after the last host has gone: 1 timer timer 0; 1 timer timer 1; 1 timer timer 2; 1 timer timer 3; 1 timer timer 4; 1 timer timer 5",
+    ),
+    case(
+        "a claim too few",
+        ended(census=[("claim", "raid0 of disk0", 1)]),
+        "INVALID references/leak/claim, ops none",
+        "1: left over after the last host has gone: 1 claim for 2 members",
+    ),
+    case(
+        "a claim too many",
+        ended(("claim", "raid0 of disk2", 1)),
+        "INVALID references/leak/claim, ops none",
+        "1: left over after the last host has gone: 3 claim for 2 members",
+    ),
+    case(
+        "a claim of others",
+        ended(("claim", "nobody of disk2", 1)),
+        "INVALID references/leak/claim, ops none",
+        "1: left over after the last host has gone: 1 claim nobody of disk2",
+    ),
+    case(
+        "crashed",
+        ended(("thread", "raid0_rebuild", 1), crash=CRASH),
+    ),
+    case(
+        "stuck",
+        ended(("thread", "raid0_rebuild", 1), settled=False),
+    ),
+]

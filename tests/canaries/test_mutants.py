@@ -1,0 +1,75 @@
+"""No check has a condition that nobody would miss: each mutant of each module in chaos/checkers is noticed."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import chaos.checkers
+from tests.mutation import load_entry, mutants
+
+FOLDER = Path(chaos.checkers.__file__).parent
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+def cases_of(module: str):
+    """The module with the judged cases."""
+    name = f"tests.canaries.cases.{module}"
+    assert find_spec(name), f"chaos/checkers/{module}.py has no judged cases: write {name}"
+    return import_module(name)
+
+
+def entry_of(module: str, cases) -> str:
+    return f"chaos.checkers.{getattr(cases, 'ENTRY', module)}"
+
+
+def survivors(module: str) -> list[str]:
+    """Names of the mutants that judge all cases as the original does."""
+    cases = cases_of(module)
+    entry = entry_of(module, cases)
+    found = []
+    for mutant in mutants((FOLDER / f"{module}.py").read_text()):
+        if not is_noticed(mutant, f"chaos.checkers.{module}", entry, cases.CASES):
+            found.append(mutant.name)
+    return found
+
+
+def is_noticed(mutant, name: str, entry: str, cases) -> bool:
+    """Does a case come out otherwise, or fail?"""
+    try:
+        module = load_entry(mutant.tree, name, entry)
+        return any(case.ask(module) != case.expected for case in cases)
+    except Exception:  # noqa: BLE001 - a mutant may raise anything
+        return True
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_cases_are_judged_as_expected(module):
+    cases = cases_of(module)
+    original = import_module(entry_of(module, cases))
+    for case in cases.CASES:
+        assert case.ask(original) == case.expected, case.name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_mutant_is_noticed(module):
+    equivalent = getattr(cases_of(module), "EQUIVALENT", {})
+    assert sorted(survivors(module)) == sorted(equivalent)
+
+
+def test_a_decision_that_no_case_needs_is_seen():
+    """The engine itself must bite: with one case of two, half of the decisions are free."""
+    source = "def f(x):\n    if x > 1 and x != 7:\n        return 'a'\n    return 'b'\n"
+    assert {mutant.name for mutant in mutants(source)} == {
+        "f: x > 1: LtE",
+        "f: x > 1: GtE",
+        "f: 1: 1 is 2",
+        "f: 1: 1 is 0",
+        "f: x != 7: Eq",
+        "f: 7: 7 is 8",
+        "f: 7: 7 is 6",
+        "f: x > 1 and x != 7: negated",
+        "f: x > 1 and x != 7: without x > 1",
+        "f: x > 1 and x != 7: without x != 7",
+    }

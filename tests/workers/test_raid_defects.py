@@ -1,0 +1,72 @@
+"""Interleavings that built-in RAID defects are about, forced by hand: the defect shows, the reference doesn't."""
+
+import pytest
+
+from chaos.schedule import FinishIo
+from tests.rig import HostRig, Rig
+from workers.bdev.disk import FaultKind
+from workers.bdev.io import BLOCK_SIZE, IoType
+from workers.protocol import DefectSource
+
+
+def rig_with(defect: str | None, **kwargs) -> Rig:
+    return Rig(defects=(DefectSource(defect),) if defect else (), **kwargs)
+
+
+def finishes(step, disk, io_type) -> bool:
+    return isinstance(step, FinishIo) and step.disk == disk and step.io_type == io_type
+
+
+def raid_channel(rig: Rig, reactor: int):
+    return rig.thread(reactor).channels[rig.reactor(reactor).services.raid_bdev.module.key]
+
+
+@pytest.mark.parametrize(
+    ("defect", "taken"), [("attach-window-target-read-as-member", True), (None, False)]
+)
+def test_channel_born_while_a_new_member_is_looked_at(defect, taken):
+    rig = rig_with(defect)
+    rig.configure(superblock=True, namespace=False, groups=1)
+    assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
+    rig.settle()
+    rig.rpc("bdev_raid_add_base_bdev", 2)
+    rig.settle(hold=lambda step: finishes(step, 2, IoType.READ))
+    token = rig.rpc("nvmf_subsystem_add_ns", 1)
+    rig.run_until(lambda: token in rig.replies, hold=lambda step: finishes(step, 2, IoType.READ))
+    assert (raid_channel(rig, 0).base_channels[1] is not None) is taken
+
+
+@pytest.mark.parametrize(
+    ("defect", "kept"), [("read-correction-overwrites-new-write", b"old"), (None, b"new")]
+)
+def test_write_beside_the_correction_of_a_failed_read(defect, kept):
+    rig = rig_with(defect)
+    rig.configure(groups=1)
+    host = HostRig(rig)
+    assert host.finish(host.write(4, b"old")).status == 0
+    rig.driver.disks[0].add_fault(FaultKind.ERROR, (IoType.READ,), 4, 5, 1)
+    host.read(4)
+    # The write waits on the first member, or isn't let in yet, while the correction is under way there.
+    rig.settle(hold=lambda step: finishes(step, 0, IoType.WRITE))
+    corrections = [step for step in rig.pending() if finishes(step, 0, IoType.WRITE)]
+    assert len(corrections) == 1
+    write = host.write(4, b"new")
+    rig.settle(hold=lambda step: step == corrections[0])
+    rig.settle()
+    assert host.finish(write).status == 0
+    first = 4 * BLOCK_SIZE
+    assert bytes(rig.driver.disks[0].data[first : first + 3]) == kept
+
+
+@pytest.mark.parametrize(
+    ("defect", "members"), [("both-removed-superblock-skipped", [0, 1]), (None, [1])]
+)
+def test_both_members_removed_within_one_quiesce(defect, members):
+    rig = rig_with(defect)
+    rig.configure(superblock=True, namespace=False, groups=1)
+    rig.rpc("bdev_raid_remove_base_bdev", 0)
+    rig.rpc("bdev_raid_remove_base_bdev", 1)
+    rig.run_until(lambda: bool(rig.named("raid.deleted")))
+    rig.settle()
+    rig.restart(0, 1, 2)
+    assert [list(event.args) for event in rig.named("raid.assembled")] == [members]

@@ -1,0 +1,27 @@
+"""A quiesce neither holds reads nor waits for them.
+
+Source: SPDK commit effe7a01d2 (v24.01), which gave range locks the attribute that holds reads, too.
+Epoch: before both April 2024 and August 2026; range locks were made for compare-and-write, where reads may pass.
+Trigger: a read is under way on a member, or comes, while the array is quiesced for a removal, a rebuild's window or
+its end.
+Expected: crash (the member's channel is put under the read), register (a read of a rebuild target too early).
+"""
+
+from workers.bdev import bdev
+from workers.bdev.io import CHANGING, BdevIo, IoType
+
+
+class BdevChannel(bdev.BdevChannel):
+    """The historical range lock: it concerns what changes blocks."""
+
+    def _is_held(self, io: BdevIo) -> bool:
+        return io.io_type in CHANGING and super()._is_held(io)
+
+    def _has_submitted(self, offset: int, end: int) -> bool:
+        return any(
+            io.io_type in CHANGING
+            and io.io_type is not IoType.COMPARE_AND_WRITE
+            and io.offset < end
+            and offset < io.end
+            for io in self.io_submitted.values()
+        )
