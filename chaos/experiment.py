@@ -90,6 +90,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     write_zeroes_share: Range = 0
     compare_share: Range = 0
     abort_share: Range = 0
+    meet_share: Range = 0
     hurry_share: Range = 0
     event_requests_share: int = 0
     keep_alive_ms: Range = 0
@@ -146,6 +147,7 @@ _BOUNDS = {
     "write_zeroes_share": (0, 100),
     "compare_share": (0, 100),
     "abort_share": (0, 100),
+    "meet_share": (0, 100),
     "hurry_share": (0, 100),
     "event_requests_share": (0, 100),
     "keep_alive_ms": (0, 3_600_000),

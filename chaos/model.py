@@ -369,6 +369,11 @@ class Model:
         """The target died and is starting again; with clones, those disks are identical now."""
         for connection in sorted(self.connections):
             self._connection_ended(connection)
+        leaving = self._leaving()
+        if len(leaving) > 1:
+            # In which order they went only their superblocks can tell: nobody is to be trusted before.
+            for number in leaving:
+                self.disks[number].good = False
         self.outstanding.clear()
         self.writing.clear()
         self.newest.clear()

@@ -51,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
     strategies: tuple[
         str, ...
     ]  # a scheduler, and what else it searches with; see chaos/strategies/
+    meet_share: int = 0  # percent of I/O that goes where other I/O is under way
 
     @property
     def data_offset(self) -> int:
@@ -121,6 +122,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         repair_delay=pair(experiment.repair_delay),
         planned=tuple(_shape(strategies, _draw_planned(experiment, stream), experiment, seed)),
         strategies=strategies,
+        meet_share=draw(experiment.meet_share),
     )
 
 

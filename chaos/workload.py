@@ -8,6 +8,7 @@ from chaos.model import Model
 from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import (
+    CHANGING,
     Admin,
     CompareAndWrite,
     Connect,
@@ -28,6 +29,7 @@ from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 PLACE_ATTEMPTS = 4
 GIVE_UP_ONE_IN = 100
 REPLACE_ONE_IN = 40
+PLACED = (Read, *CHANGING)
 COMPARED_BLOCKS_MAX = 4
 EVENT_REQUESTS = 2
 MICROSECONDS_PER_MS = 1_000
@@ -214,6 +216,12 @@ class Host:
             slba = self._strategic_place(self.stream, self.model, blocks)
             if slba is not None:
                 return slba
+        if self.plan.meet_share and self.stream.chance(self.plan.meet_share, 100):
+            busy = [
+                step.slba for step in self.model.outstanding.values() if isinstance(step, PLACED)
+            ]
+            if busy:
+                return min(self.stream.choice(busy), self.model.blocks - blocks)
         return self.stream.below(self.model.blocks - blocks + 1)
 
     def _change(self, connection: int, thread: int, slba: int, blocks: int) -> HostStep:

@@ -52,6 +52,7 @@ BIRTH_OCCURRENCES_MAX = 3
 BIRTH_STAGES_MAX = 24  # steps
 BIRTHS = (("namespace_detach", "namespace_attach"), ("poll_group_destroy", "poll_group_create"))
 BIRTHS_DRAWN = (1, 3)
+MISBIRTH = "channel_failures"
 
 
 def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
@@ -65,7 +66,11 @@ def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> li
     kinds = [operation.kind for operation in experiment.operations]
     able = [both for both in BIRTHS if both[0] in kinds and both[1] in kinds]
     for _ in range(stream.between(*BIRTHS_DRAWN) if able else 0):
-        anchored += _birth(*stream.choice(able), stream)
+        born = _birth(*stream.choice(able), stream)
+        if any(fault.kind == MISBIRTH for fault in experiment.faults) and stream.chance(1, 3):
+            before = max(0, born[-1].stage - stream.below(BIRTH_STAGES_MAX))
+            born.append(msgspec.structs.replace(born[-1], kind=MISBIRTH, stage=before, lasting=100))
+        anchored += born
     return anchored
 
 

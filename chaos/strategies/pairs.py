@@ -34,6 +34,8 @@ MEETING = (
     ("rebuild_stop", "namespace_attach"),
     ("rebuild_stop", "poll_group_create"),
     ("add_in_rebuild", "rebuild_stop"),
+    ("channel_failures", "namespace_attach"),
+    ("channel_failures", "poll_group_create"),
     ("namespace_detach", "namespace_attach"),
     ("poll_group_destroy", "poll_group_create"),
     ("namespace_detach", "array_reset"),

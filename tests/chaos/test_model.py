@@ -1,8 +1,12 @@
-"""The tester's model must bear what only a broken target tells."""
+"""The tester's model: what only a broken target tells, and what may be taken for granted of the disks."""
 
-from chaos.model import Model
+import msgspec
+
+from chaos.model import Model, is_sound
 from chaos.plan import resolve
+from chaos.schedule import Operate
 from experiments.catalog import EXPERIMENTS
+from workers.bdev.stack import member_bdev_id
 from workers.protocol import Event
 
 
@@ -18,3 +22,40 @@ def test_failure_of_a_member_that_has_no_disk_harms_none():
     assert all(disk.good for disk in model.disks)
     model.happened(Event("raid.member_failed", 0, (0, 0)))
     assert not model.disks[0].good
+
+
+def model_of_a_pair():
+    experiment = msgspec.structs.replace(
+        EXPERIMENTS["restart-from-superblock"], members=2, spares=0, superblock_share=100
+    )
+    model = Model(resolve(experiment, 1))
+    model.happened(Event("raid.created", 0, (0, 1)))
+    return model
+
+
+def remove(model, disk):
+    bdev = member_bdev_id(model.plan.layout, disk)
+    model.took(Operate(model.new_op(), "bdev_raid_remove_base_bdev", (bdev,)))
+
+
+def test_nobody_is_trusted_when_the_target_dies_while_all_members_leave():
+    """swarm, seed 507: lost data.
+
+    Both removals were under way; the superblocks said that the one asked for first goes last. The operator trusted
+    the other disk and started the array from it alone, so that each had a superblock of its own.
+    """
+    model = model_of_a_pair()
+    remove(model, 0)
+    remove(model, 1)
+    assert [is_sound(disk) for disk in model.disks] == [False, True]
+    model.target_restarted(())
+    assert not any(is_sound(disk) for disk in model.disks)
+    model.happened(Event("raid.assembled", 0, (0,)))
+    assert [disk.good for disk in model.disks] == [True, False]
+
+
+def test_the_other_member_is_trusted_when_the_target_dies_while_one_leaves():
+    model = model_of_a_pair()
+    remove(model, 0)
+    model.target_restarted(())
+    assert [disk.good for disk in model.disks] == [False, True]

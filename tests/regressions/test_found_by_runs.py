@@ -5,7 +5,7 @@ The names say what is promised now; the docstrings what went wrong, where it sho
 
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.bdev import NOMEM_RETRY_US, Gate
-from workers.bdev.disk import FaultKind
+from workers.bdev.disk import FOREVER, FaultKind
 from workers.bdev.io import BLOCK_SIZE, IoType
 from workers.bdev.stack import ErrorType, Stack, member_bdev_id, stacked_bdev_id
 from workers.nvmf.status import NvmeStatus, Opcode
@@ -152,3 +152,31 @@ def test_channel_born_during_a_reset_is_frozen_like_the_others():
     assert channel.gate is Gate.OPEN
     assert channel.module_channel.base_channel.gate is Gate.OPEN
     assert thread.channels[upper.key].gate is Gate.OPEN
+
+
+def test_flush_that_fails_on_a_failed_rebuilds_target_is_no_error_while_the_last_member_leaves():
+    """swarm: a flush ended with a device error, though a member had flushed everything.
+
+    The rebuild had failed, and its target was on its way out; the only member was to be removed as well. So the
+    target was taken for the last one to read from, which is never failed.
+    """
+    rig = Rig()
+    rig.configure(superblock=True, groups=1)
+    host = HostRig(rig)
+    assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
+    assert rig.call("bdev_raid_add_base_bdev", 2) == 0
+    rig.run_until(lambda: bool(rig.named("rebuild.window_done")))
+    flush = host.io(Opcode.FLUSH)
+    rig.driver.disks[2].add_fault(
+        FaultKind.ERROR, (IoType.WRITE, IoType.FLUSH), 0, rig.driver.disks[2].num_blocks, FOREVER
+    )
+
+    def is_held(step):
+        return isinstance(step, FinishIo) and step.disk == 2 and step.io_type == IoType.FLUSH
+
+    rig.settle(hold=is_held)
+    assert not rig.block.raid.slots[1].is_configured
+    rig.rpc("bdev_raid_remove_base_bdev", 0)
+    rig.settle(hold=is_held)
+    assert rig.block.raid.slots[0].remove_scheduled
+    assert host.finish(flush).status == 0

@@ -5,6 +5,7 @@ import pytest
 from tests.rig import HostRig, Rig, fill, is_delivery_to
 from workers.bdev.disk import FOREVER, FaultKind
 from workers.bdev.io import BLOCK_SIZE, IoType
+from workers.nvmf.status import NvmeStatus, Opcode
 from workers.protocol import Deliver, FinishIo
 from workers.shared import ProcessState, RaidState
 
@@ -285,3 +286,23 @@ def test_flush_that_fails_on_a_member_being_removed_fails_nobody_else(rig):
     assert rig.replies[flush].status == rig.replies[removal].status == 0
     assert [slot.is_failed for slot in rig.block.raid.slots] == [0] * 8
     assert rig.named("rebuild.finished")[0].args == (1, 2, 0)
+
+
+def test_flush_that_fails_on_a_dropped_rebuild_target_is_the_others_to_carry_out(rig):
+    host = HostRig(rig)
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    rig.run_until(lambda: bool(rig.named("rebuild.window_done")))
+    flush = host.io(Opcode.FLUSH)
+
+    def is_flush(step):
+        return isinstance(step, FinishIo) and step.thread == host.thread
+
+    rig.run_until(lambda: sum(map(is_flush, rig.pending())) == 2, hold=is_flush)
+    rig.pull(2)
+    rig.run_until(lambda: rig.block.raid.process_state == ProcessState.NONE, hold=is_flush)
+    # The member that has the data is to go next; until then it is good for an acknowledgement.
+    rig.rpc("bdev_raid_remove_base_bdev", 0)
+    rig.settle(hold=is_flush)
+    assert rig.block.raid.slots[0].remove_scheduled
+    assert host.finish(flush).status == NvmeStatus.SUCCESS

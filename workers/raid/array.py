@@ -54,6 +54,16 @@ class RaidBdev:
         """How many members besides this one hold all acknowledged data."""
         return sum(1 for slot in self.slots if slot is not excluded and is_in_sync(slot))
 
+    def is_last(self, slot: Slot) -> bool:
+        """Is no other member left to read from?
+
+        One on its way out, such as the target of a rebuild that has failed, isn't needed while another one
+        serves, even if that is to be removed as well.
+        """
+        if slot.is_configured:
+            return self.sources_without(slot) == 0
+        return not any(is_serviceable(other) for other in self.slots)
+
     def has_source(self) -> bool:
         """Is there a member to rebuild from?"""
         return any(is_in_sync(slot) for slot in self.slots)
@@ -70,7 +80,7 @@ class RaidBdev:
         if slot.generation != generation:
             return True
         if not slot.is_failed:
-            if not slot.is_process_target and self.sources_without(slot) == 0:
+            if not slot.is_process_target and self.is_last(slot):
                 return False
             slot.is_failed = 1
             thread.emit("raid.member_failed", number, self.disk_in(slot))
@@ -100,14 +110,14 @@ class RaidBdev:
                 await self.reactor.services.bdev.reset(thread, self.base_bdev(slot))
 
 
+def is_serviceable(slot: Slot) -> bool:
+    """Does this member hold all acknowledged data?"""
+    return bool(slot.is_configured and not slot.is_process_target and not slot.is_failed)
+
+
 def is_in_sync(slot: Slot) -> bool:
-    """Does this member hold all acknowledged data, and may it be read?"""
-    return bool(
-        slot.is_configured
-        and not slot.is_process_target
-        and not slot.is_failed
-        and not slot.remove_scheduled
-    )
+    """Does this member hold all acknowledged data, and will it stay?"""
+    return is_serviceable(slot) and not slot.remove_scheduled
 
 
 def _mask(channels: list[BdevChannel | None]) -> int:

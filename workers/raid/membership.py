@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workers.bdev.bdev import Bdev
 from workers.bdev.layer import BdevLayer
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
-from workers.raid.array import RaidBdev
+from workers.raid.array import RaidBdev, is_serviceable
 from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
 from workers.raid.superblock import EntryState, Superblock
@@ -172,10 +172,7 @@ class Membership:
 
     def _is_serviceable(self) -> bool:
         # raid1 serves from a single member, but it must be one with all acknowledged data.
-        return any(
-            slot.is_configured and not slot.is_process_target and not slot.is_failed
-            for slot in self.raid.slots
-        )
+        return any(is_serviceable(slot) for slot in self.raid.slots)
 
     def stops_rebuild(self, number: int) -> bool:
         """Does a rebuild end with this member: as its target, or as its last source?"""

@@ -1,0 +1,19 @@
+"""Running seeds with given search strategies."""
+
+import msgspec
+
+from chaos.controller import Controller
+from chaos.drivers.sim import SimDriver
+from experiments.catalog import EXPERIMENTS
+
+SWARM = EXPERIMENTS["swarm"]
+
+
+def searched_with(experiment, *names):
+    """The experiment, searched with these strategies only."""
+    return msgspec.structs.replace(experiment, strategies=names)
+
+
+def explore(plan, seed=0):
+    """A run of the reference engine."""
+    return Controller(plan, SimDriver(), ()).explore(seed)
