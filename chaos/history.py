@@ -95,9 +95,13 @@ class Written(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="writt
 
 
 class Compared(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compared"):
-    """What each disk holds, block by block (see payload.py), as an array came online or a rebuild ended."""
+    """What each disk holds, block by block (see payload.py), in the step that told ``after``.
+
+    That is ``raid.assembled``, or ``rebuild.finished`` with success.
+    """
 
     number: int
+    after: str
     blocks: list[list[int]]
 
 

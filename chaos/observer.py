@@ -6,7 +6,7 @@ seen then have nothing to judge. What is seen stands in the history, not in the 
 
 from __future__ import annotations
 
-from chaos.history import Compared, Entry, Seen, SlotFlag, Written
+from chaos.history import Compared, Entry, Seen, Written
 from chaos.payload import decode, payload
 from chaos.plan import Plan
 from chaos.schedule import Changing, Inject, Step, Unmap, WriteZeroes
@@ -45,16 +45,16 @@ class Observer:
         if record != self._record:
             self._record = record
             seen.append(seen_of(number, self._raid))
-        if isinstance(step, FinishIo):
+        if step.__class__ is FinishIo:
             if self.plan.superblock and step.offset == 0 and step.io_type != IoType.READ:
                 seen += self._look_at_superblock(number, step.disk, by_target=True)
-        elif isinstance(step, Inject):
+        elif step.__class__ is Inject:
             seen += self._look_at_superblock(number, step.disk, by_target=False)
         for event in events:
             if event.name == "raid.assembled" or (
                 event.name == "rebuild.finished" and event.args[2] == 0
             ):
-                seen.append(Compared(number, self._contents()))
+                seen.append(Compared(number, event.name, self._contents()))
         return seen
 
     def disks_changed(self, number: int) -> list[Entry]:
@@ -117,13 +117,15 @@ def seen_of(number: int, record: RaidRecord) -> Seen:
     """The array's record as a history entry."""
     slots = []
     for slot in record.slots[: record.num_slots]:
-        flags = SlotFlag(0)
-        flags |= SlotFlag.OCCUPIED if slot.bdev else 0
-        flags |= SlotFlag.CONFIGURED if slot.is_configured else 0
-        flags |= SlotFlag.PROCESS_TARGET if slot.is_process_target else 0
-        flags |= SlotFlag.FAILED if slot.is_failed else 0
-        flags |= SlotFlag.REMOVE_SCHEDULED if slot.remove_scheduled else 0
-        slots.append(int(flags))
+        occupied, configured, target, failed, scheduled = slot.words[:5].tolist()
+        # The bits of SlotFlag; this runs at each change of the record.
+        slots.append(
+            (occupied != 0)
+            | (configured != 0) << 1
+            | (target != 0) << 2
+            | (failed != 0) << 3
+            | (scheduled != 0) << 4
+        )
     return Seen(
         number,
         record.state,

@@ -16,7 +16,7 @@ def check_affinity(execution: Execution) -> list[Finding]:
         return []
     schedule = execution.schedule
     for entry in execution.history:
-        if not isinstance(entry, Happened) or not 1 <= entry.number <= len(schedule):
+        if entry.__class__ is not Happened or not 1 <= entry.number <= len(schedule):
             continue
         step = schedule[entry.number - 1]
         if isinstance(step, Deliver):

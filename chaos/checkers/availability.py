@@ -30,9 +30,9 @@ def check_availability(execution: Execution) -> list[Finding]:
         if members.take(entry) and members.disks:
             outage_ended = index
         _take_faults(entry, unreadable)
-        if isinstance(entry, Invoked) and isinstance(entry.step, IO):
+        if entry.__class__ is Invoked and isinstance(entry.step, IO):
             ios[entry.step.op] = (index, entry.step)
-        elif isinstance(entry, Completed) and entry.status == NvmeStatus.INTERNAL_DEVICE_ERROR:
+        elif entry.__class__ is Completed and entry.status == NvmeStatus.INTERNAL_DEVICE_ERROR:
             sent, step = ios.get(entry.op, (0, None))
             if step is None or not members.disks or sent < outage_ended:
                 continue
@@ -43,7 +43,7 @@ def check_availability(execution: Execution) -> list[Finding]:
 
 
 def _take_faults(entry: Entry, unreadable: list[int]) -> None:
-    if isinstance(entry, Invoked) and isinstance(entry.step, Inject):
+    if entry.__class__ is Invoked and isinstance(entry.step, Inject):
         step = entry.step
         if step.fault in READ_FAULTS and step.disk not in unreadable:
             unreadable.append(step.disk)

@@ -107,11 +107,11 @@ def check_channels(execution: Execution) -> list[Finding]:
             if found is not None:
                 return [_finding(*found, number)]
             number = entry.number
-        if isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss)):
+        if entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
             channels = Channels()
-        elif isinstance(entry, Happened):
+        elif entry.__class__ is Happened:
             found = channels.take(entry.event)
-        elif isinstance(entry, Seen):
+        elif entry.__class__ is Seen:
             found = channels.saw(entry)
         if found is not None:
             return [_finding(*found, entry.number)]

@@ -24,9 +24,9 @@ class Holders:
     def take(self, entry: Entry) -> None:
         """The next entry of a history."""
         came = self.members.take(entry)
-        if isinstance(entry, Invoked):
+        if entry.__class__ is Invoked:
             step = entry.step
-            if isinstance(step, CHANGING):
+            if step.__class__ in CHANGING:
                 self.changes[step.op] = step
             elif isinstance(step, Inject):
                 if step.fault == "disk_pull":
@@ -37,7 +37,7 @@ class Holders:
                     self._taint(step.args[0], 1)
         elif came:
             self._away = {disk: True for disk, is_out in self._away.items() if is_out}
-        elif isinstance(entry, Happened):
+        elif entry.__class__ is Happened:
             event = entry.event
             if event.name == "rebuild.finished":
                 self._away.pop(event.args[1], None)
@@ -75,7 +75,7 @@ def check_copies(execution: Execution) -> list[Finding]:
     holders = Holders(execution.plan)
     for entry in execution.history:
         holders.take(entry)
-        if not isinstance(entry, Completed) or entry.copies == NOT_LOOKED:
+        if entry.__class__ is not Completed or entry.copies == NOT_LOOKED:
             continue
         step = holders.changes[entry.op]
         if holders.is_tainted(step):

@@ -7,29 +7,27 @@ from chaos.checkers.members import Members
 from chaos.checkers.register import reader_for
 from chaos.checkers.registers import Registers
 from chaos.controller import Execution
-from chaos.history import Compared, Happened
+from chaos.history import Compared
 from chaos.payload import NEVER_WRITTEN
 
 
 def check_mirrors(execution: Execution) -> list[Finding]:
     """Compare the disks of all members; only what a late or failed write may have left can differ."""
+    history = execution.history
     reader = reader_for(execution)
     members = Members()
-    rebuilt = False
-    for index, entry in enumerate(execution.history):
-        reader.take(index, entry)
-        if isinstance(entry, Happened):
-            rebuilt = entry.event.name == "rebuild.finished" and entry.event.args[2] == 0
-            members.take(entry)
-        elif isinstance(entry, Compared):
-            if rebuilt:
-                found = compare(reader.registers, members.disks, entry.blocks)
-                if found is not None:
-                    return [_finding("end of a rebuild", entry.number, *found)]
-        else:
-            members.take(entry)
+    seen = 0
+    for index, entry in enumerate(history):
+        if entry.__class__ is Compared and entry.after == "rebuild.finished":
+            reader.take_all(seen, history[seen:index])
+            seen = index
+            found = compare(reader.registers, members.disks, entry.blocks)
+            if found is not None:
+                return [_finding("end of a rebuild", entry.number, *found)]
+        members.take(entry)
     if execution.crash is not None or not execution.settled:
         return []  # a crash or a hang leaves writes under way; it is its own finding
+    reader.take_all(seen, history[seen:])
     found = compare(reader.registers, sorted(members.disks), execution.disks)
     return [] if found is None else [_finding("end of run", execution.steps, *found)]
 

@@ -36,10 +36,10 @@ def check_protocol(execution: Execution) -> list[Finding]:
     ended: dict[int, bool] = {}  # connections destroyed
     in_order = was_observed(execution.history)
     for entry in execution.history:
-        if isinstance(entry, Invoked):
+        if entry.__class__ is Invoked:
             if isinstance(entry.step, ANSWERED):
                 waiting[entry.step.op] = entry.step
-        elif isinstance(entry, Happened):
+        elif entry.__class__ is Happened:
             if entry.event.name == "nvmf.qpair_destroyed":
                 ended[entry.event.args[0]] = True
         elif isinstance(entry, (Completed, Unheard)):
@@ -50,7 +50,7 @@ def check_protocol(execution: Execution) -> list[Finding]:
             if in_order and isinstance(step, IO) and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
-            if isinstance(entry, Completed):
+            if entry.__class__ is Completed:
                 odd = _oddity(step, entry)
                 if odd is not None:
                     return [_finding(*odd, entry)]

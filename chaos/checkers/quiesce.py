@@ -61,9 +61,9 @@ def check_quiesce(execution: Execution) -> list[Finding]:
                         return [_finding(step, number + 1, *broken)]
         done = entry.number
         members.take(entry)
-        if isinstance(entry, Happened):
+        if entry.__class__ is Happened:
             quiesces.take(entry.event)
-        elif isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss)):
+        elif entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
             quiesces.held.clear()
     return []
 

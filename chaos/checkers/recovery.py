@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.mirrors import compare
 from chaos.checkers.register import reader_for
 from chaos.controller import Execution
-from chaos.history import Compared
+from chaos.history import Compared, Entry
 
 
 def check_recovery(execution: Execution) -> list[Finding]:
     """Compare the members' disks with what may be read, each time an array is assembled."""
     history = execution.history
-    if not any(isinstance(entry, Compared) for entry in history):
+    if not any(_is_assembly(entry) for entry in history):
         return []
     reader = reader_for(execution)
     members = Members()
-    assembled = False
+    seen = 0
     for index, entry in enumerate(history):
-        reader.take(index, entry)
-        if isinstance(entry, Compared):
-            found = compare(reader.registers, members.disks, entry.blocks) if assembled else None
-            assembled = False
+        if _is_assembly(entry):
+            reader.take_all(seen, history[seen:index])
+            seen = index
+            found = compare(reader.registers, members.disks, entry.blocks)
             if found is not None:
                 return [_finding(entry.number, *found)]
-        elif members.take(entry):
-            assembled = True
+        members.take(entry)
     return []
+
+
+def _is_assembly(entry: Entry) -> TypeGuard[Compared]:
+    return entry.__class__ is Compared and entry.after == "raid.assembled"
 
 
 def _finding(step: int, kind: str, lba: int, newest: int, shown: str) -> Finding:

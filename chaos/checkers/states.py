@@ -27,9 +27,9 @@ def check_states(execution: Execution) -> list[Finding]:
     """The first record that contradicts itself, or can't follow the one before."""
     state, process = RaidState.ABSENT, ProcessState.NONE
     for entry in execution.history:
-        if isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss)):
+        if entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
             state, process = RaidState.ABSENT, ProcessState.NONE
-        if not isinstance(entry, Seen):
+        if entry.__class__ is not Seen:
             continue
         now, process_now = RaidState(entry.state), ProcessState(entry.process_state)
         if now is not state and now not in STATES[state]:

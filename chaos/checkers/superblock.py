@@ -20,11 +20,11 @@ class Superblocks:
 
     def take(self, entry: Entry) -> Finding | None:
         """The next entry of a history."""
-        if isinstance(entry, Invoked):
+        if entry.__class__ is Invoked:
             if isinstance(entry.step, Inject) and entry.step.fault in REPLACED:
                 self.gone.append((entry.step.disk, entry.number))
             return None
-        if not isinstance(entry, Written):
+        if entry.__class__ is not Written:
             return None
         before = self.by_disk.pop(entry.disk, None)
         if entry.sequence < 0:
@@ -80,7 +80,7 @@ def check_superblock(execution: Execution) -> list[Finding]:
         finding = superblocks.take(entry)
         if finding is not None:
             return [finding]
-        if not isinstance(entry, Completed) or entry.copies == NOT_LOOKED:
+        if entry.__class__ is not Completed or entry.copies == NOT_LOOKED:
             continue
         step = holders.changes[entry.op]
         newest = superblocks.newest(holders.members.disks)
