@@ -5,9 +5,8 @@ The model serves decisions (what can be asked next, what may be broken); judging
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chaos.anchors import Anchors
+from chaos.disk_view import DiskView, RebuildView
 from chaos.faults import FAULTS, RANGED_FAULTS
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -29,32 +28,6 @@ from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
-
-
-@dataclass(slots=True)
-class DiskView:
-    """A disk as the operator and the nemesis know it."""
-
-    present: bool = True
-    arrived: bool = False  # the running target has been told of it
-    faulted: bool = False
-    weak: bool = False  # faulted, in a way that leaves its data good
-    member: bool = False
-    # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
-    good: bool = False
-    small: bool = False  # too small for the array
-    imaged: bool = False  # an older image of it is kept
-    out: bool = False  # the superblocks of the others say that it is no member
-
-
-@dataclass(slots=True)
-class RebuildView:
-    """The rebuild under way; offsets in blocks."""
-
-    disk: int
-    offset: int = 0
-    blocks: int = 0
-    harmed: bool = False
 
 
 class Model:
@@ -257,6 +230,11 @@ class Model:
         if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
             # Also when the array came online while the request was on its way.
             self.is_recreating = self.is_recreating or status == 0
+        if isinstance(step, Operate) and step.method == "bdev_error_inject_error" and status == 0:
+            disk = self.disks[self.disk_of(step.args[0])]
+            if not disk.faulted:
+                # The request took effect after the disk had been healed.
+                disk.faulted = disk.weak = True
         if isinstance(step, Open) and status != 0:
             del self.connections[step.connection]
         if isinstance(step, (Connect, Read, Flush, Admin, *CHANGING)):
@@ -311,16 +289,22 @@ class Model:
     def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
         first = fresh and not any(disk.good for disk in self.disks)
         self.array_online, self.array_configuring = True, False
-        self.is_recreating = self.is_dismantling = False
+        # An array that comes online while the request that wipes it is on its way stays one that goes.
+        goes = any(
+            isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]
+            for step in self.outstanding.values()
+        )
+        self.is_recreating, self.is_dismantling = goes, False
         for number, disk in enumerate(self.disks):
             is_member = number in members
             disk.member, disk.out = is_member, disk.out and not is_member
             if fresh:
                 disk.good = is_member and (disk.good or first)
+                disk.imaged = False  # an image would have an older array's superblock
             else:
                 # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
                 # couldn't know (a removal under way when the target died); others are left behind now.
-                disk.good = is_member and not self._is_harmful(disk)
+                disk.good = is_member and (not self._is_harmful(disk) or (goes and disk.good))
 
     def _happened_to_hosts(self, event: Event) -> None:
         match event.name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from chaos.disk_view import DiskView
 from chaos.experiment import RUN_PERMILLE
 from chaos.faults import (
     FAULTS,
@@ -12,7 +13,7 @@ from chaos.faults import (
     SMALLER_BY,
     TARGET_FAULTS,
 )
-from chaos.model import DiskView, Model, is_sound
+from chaos.model import Model, is_sound
 from chaos.moments import is_due
 from chaos.plan import Plan
 from chaos.planned import Planned

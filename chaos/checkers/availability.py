@@ -2,7 +2,8 @@
 
 The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array
 did not use it. While the array has no member, on an operator's order or since its target has just started, there
-is nothing to use; and while its only member has blocks that can't be read, reads may fail.
+is nothing to use. While a fault is injected on each of its members, reads or changes may fail that the fault hits:
+faults may stay on a disk that becomes the last one.
 """
 
 from __future__ import annotations
@@ -10,12 +11,22 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.controller import Execution
-from chaos.history import Completed, Entry, Invoked
-from chaos.schedule import IO, Changing, CompareAndWrite, Flush, Inject, Read
+from chaos.history import Completed, Entry, Happened, Invoked
+from chaos.schedule import (
+    IO,
+    Changing,
+    CompareAndWrite,
+    Flush,
+    Inject,
+    Kill,
+    PowerLoss,
+    Read,
+)
 from workers.nvmf.status import NvmeStatus
 
 READ_FAULTS = ("read_errors", "bad_blocks")
-READ_HEALS = ("disk_heal", "disk_return_blank", "disk_return_small")
+CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
+HEALS = ("disk_heal", "disk_return_blank", "disk_return_small")
 
 
 def check_availability(execution: Execution) -> list[Finding]:
@@ -23,13 +34,20 @@ def check_availability(execution: Execution) -> list[Finding]:
     ios: dict[int, tuple[int, Read | Flush | Changing]] = {}
     members = Members()
     unreadable: list[int] = []  # disks with blocks that can't be read
-    outage_ended = blind = 0
+    unwritable: list[int] = []
+    leaving: list[int] = []
+    outage_ended = blind = barred = 0
     for index, entry in enumerate(execution.history):
-        if unreadable and all(disk in unreadable for disk in members.disks):
+        staying = [disk for disk in members.disks if disk not in leaving]
+        if unreadable and all(disk in unreadable for disk in staying):
             blind = index
+        if unwritable and all(disk in unwritable for disk in staying):
+            barred = index
         if members.take(entry) and members.disks:
             outage_ended = index
-        _take_faults(entry, unreadable)
+        _take_leave(entry, leaving)
+        _take_faults(entry, READ_FAULTS, unreadable)
+        _take_faults(entry, CHANGE_FAULTS, unwritable)
         if entry.__class__ is Invoked and isinstance(entry.step, IO):
             ios[entry.step.op] = (index, entry.step)
         elif entry.__class__ is Completed and entry.status == NvmeStatus.INTERNAL_DEVICE_ERROR:
@@ -38,17 +56,30 @@ def check_availability(execution: Execution) -> list[Finding]:
                 continue
             if isinstance(step, (Read, CompareAndWrite)) and sent <= blind:
                 continue
+            if not isinstance(step, Read) and sent <= barred:
+                continue
             return [_finding(step, entry)]
     return []
 
 
-def _take_faults(entry: Entry, unreadable: list[int]) -> None:
+def _take_leave(entry: Entry, leaving: list[int]) -> None:
+    """A member that is being removed isn't there for what the others can't do."""
+    if entry.__class__ is Happened:
+        if entry.event.name == "raid.removing_member":
+            leaving.append(entry.event.args[1])
+        elif entry.event.name == "raid.member_removed" and entry.event.args[1] in leaving:
+            leaving.remove(entry.event.args[1])
+    elif entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
+        leaving.clear()
+
+
+def _take_faults(entry: Entry, faults: tuple[str, ...], disks: list[int]) -> None:
     if entry.__class__ is Invoked and isinstance(entry.step, Inject):
         step = entry.step
-        if step.fault in READ_FAULTS and step.disk not in unreadable:
-            unreadable.append(step.disk)
-        elif step.fault in READ_HEALS and step.disk in unreadable:
-            unreadable.remove(step.disk)
+        if step.fault in faults and step.disk not in disks:
+            disks.append(step.disk)
+        elif step.fault in HEALS and step.disk in disks:
+            disks.remove(step.disk)
 
 
 def _finding(step: Read | Flush | Changing, entry: Completed) -> Finding:

@@ -14,6 +14,7 @@ class Members:
     def __init__(self) -> None:
         self.disks: list[int] = []
         self.target = NO_DISK
+        self._failed = NO_DISK  # a target that has missed a write since its rebuild began
         self.copied = 0  # blocks of the array, from its first, that are on the rebuild target
 
     def take(self, entry: Entry) -> bool:
@@ -38,14 +39,15 @@ class Members:
                 if args[1] in self.disks:
                     self.disks.remove(args[1])
                 elif args[1] == self.target:
-                    self.target = NO_DISK
+                    self.target, self._failed = NO_DISK, args[1]
             case "rebuild.started":
-                self.target, self.copied = args[1], 0
+                self.target, self.copied, self._failed = args[1], 0, NO_DISK
             case "rebuild.window_done":
                 self.copied = args[0]
             case "rebuild.finished":
                 self.target = NO_DISK
-                if args[2] == 0:
+                # A flush, which nothing holds, may fail on the target when the result is fixed already.
+                if args[2] == 0 and args[1] != self._failed:
                     self.disks.append(args[1])
             case "raid.last_member_removed" | "raid.deleted":
                 self.disks = []

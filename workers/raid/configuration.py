@@ -240,6 +240,9 @@ class Configuration:
             if not slot.bdev:
                 self.metadata.set_state(place, EntryState.MISSING)
         record.operational = record.discovered
+        # A write of superblocks that a crash cut short may have reached only those who don't come: they must not
+        # carry the same number as what is written now, and still say that they are CONFIGURED.
+        self.metadata.leap()
         return await self.configure(thread)
 
     # Deletion.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SUPERBLOCK_BLOCKS = 2  # room for SLOTS_MAX entries
 DATA_OFFSET = 8  # blocks; SPDK has 1 MiB, which would be most of a disk as small as these
+SEQUENCE_LEAP = 1 << 16  # more than the writes of superblocks that a crash can have cut short
 WRITE_ATTEMPTS_MAX = 16
 WRITE_RETRY_US = 1_000
 
@@ -78,6 +79,13 @@ class Metadata:
             self.superblock = msgspec.structs.replace(
                 self.superblock, raid_size=raid_size, entries=entries
             )
+            self.is_durable = False
+
+    def leap(self) -> None:
+        """The next sequence number is beyond all that absent members may have seen."""
+        if self.superblock is not None:
+            number = self.superblock.seq_number + SEQUENCE_LEAP
+            self.superblock = msgspec.structs.replace(self.superblock, seq_number=number)
             self.is_durable = False
 
     def _entry(self, slot: int) -> Entry:

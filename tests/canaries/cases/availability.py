@@ -209,6 +209,72 @@ CASES = [
         "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
+        "the only member can't be written",
+        hurt(online(0), (0, "write_errors")).send_write(1).answer(1, status=ERROR).execution(),
+    ),
+    case(
+        "the only member can't be written, and is read",
+        hurt(online(0), (0, "write_errors")).send_read(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/read, ops 1",
+        "4: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "the only member can't be read, and is written",
+        hurt(online(0), (0, "bad_blocks")).send_write(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/write, ops 1",
+        "4: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "one of two can't be written",
+        hurt(online(0, 1), (0, "flush_errors")).send_write(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/write, ops 1",
+        "4: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "the only member could be written again",
+        hurt(online(0), (0, "unmap_errors"), (0, "disk_heal"))
+        .send_unmap(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/unmap, ops 1",
+        "5: unmap op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "sent while the only member couldn't be written",
+        hurt(hurt(online(0), (0, "write_errors")).send_write(1), (0, "disk_heal"))
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "another member is on its way out",
+        hurt(online(0, 1).happen("raid.removing_member", 1, 1), (0, "write_errors"))
+        .send_write(1)
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "the other member was removed, and rebuilt",
+        hurt(online(0, 1).happen("raid.removing_member", 1, 1), (0, "write_errors"))
+        .happen("raid.member_removed", 1, 1)
+        .happen("rebuild.finished", 1, 1, 0)
+        .send_write(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/write, ops 1",
+        "7: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "killed while the other member was on its way out",
+        hurt(online(0, 1).happen("raid.removing_member", 1, 1), (0, "write_errors"))
+        .kill()
+        .happen("raid.assembled", 0, 1)
+        .send_write(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/write, ops 1",
+        "7: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
         "returned as it was",
         hurt(online(0), (0, "bad_blocks"), (0, "disk_return"))
         .send_read(1)

@@ -78,6 +78,26 @@ CASES = [
         "[1]",
     ),
     case(
+        "the target failed, and its rebuild ended well all the same",
+        online(0)
+        .happen("rebuild.started", 1, 2)
+        .happen("raid.member_failed", 1, 2)
+        .happen("rebuild.finished", 1, 2, 0),
+        "online at [0], disks [0], target -1, copied 0",
+        "[0]",
+    ),
+    case(
+        "a target that has failed was rebuilt the next time",
+        online(0)
+        .happen("rebuild.started", 1, 2)
+        .happen("raid.member_failed", 1, 2)
+        .happen("rebuild.finished", 1, 2, -5)
+        .happen("rebuild.started", 1, 2)
+        .happen("rebuild.finished", 1, 2, 0),
+        "online at [0], disks [0, 2], target -1, copied 0",
+        "[0, 2]",
+    ),
+    case(
         "the target removed",
         online(0).happen("rebuild.started", 1, 2).happen("raid.member_removed", 1, 2),
         "online at [0], disks [0], target -1, copied 0",

@@ -1,0 +1,31 @@
+"""What the operator and the nemesis know of one disk, and of the rebuild under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class DiskView:
+    """A disk as the operator and the nemesis know it."""
+
+    present: bool = True
+    arrived: bool = False  # the running target has been told of it
+    faulted: bool = False
+    weak: bool = False  # faulted, in a way that leaves its data good
+    member: bool = False
+    # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
+    good: bool = False
+    small: bool = False  # too small for the array
+    imaged: bool = False  # an older image of it is kept
+    out: bool = False  # the superblocks of the others say that it is no member
+
+
+@dataclass(slots=True)
+class RebuildView:
+    """The rebuild under way; offsets in blocks."""
+
+    disk: int
+    offset: int = 0
+    blocks: int = 0
+    harmed: bool = False
