@@ -38,11 +38,12 @@ def check_availability(execution: Execution) -> list[Finding]:
     leaving: list[int] = []
     outage_ended = blind = barred = 0
     for index, entry in enumerate(execution.history):
-        staying = [disk for disk in members.disks if disk not in leaving]
-        if unreadable and all(disk in unreadable for disk in staying):
-            blind = index
-        if unwritable and all(disk in unwritable for disk in staying):
-            barred = index
+        if unreadable or unwritable:
+            staying = [disk for disk in members.disks if disk not in leaving]
+            if unreadable and all(disk in unreadable for disk in staying):
+                blind = index
+            if unwritable and all(disk in unwritable for disk in staying):
+                barred = index
         if members.take(entry) and members.disks:
             outage_ended = index
         _take_leave(entry, leaving)
