@@ -4,7 +4,7 @@ import msgspec
 
 from chaos.model import Model, is_sound
 from chaos.plan import resolve
-from chaos.schedule import Operate
+from chaos.schedule import Inject, Operate
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.stack import member_bdev_id
 from workers.protocol import Event
@@ -59,3 +59,43 @@ def test_the_other_member_is_trusted_when_the_target_dies_while_one_leaves():
     remove(model, 0)
     model.target_restarted(())
     assert [disk.good for disk in model.disks] == [False, True]
+
+
+def test_fault_that_takes_effect_after_its_heal_is_healed_again():
+    """swarm, seed 9654: a rebuild stuck for ever.
+
+    The request for an error bdev that holds I/O was overtaken by its own heal, by hundreds of steps.
+    """
+    model = model_of_a_pair()
+    step = Operate(model.new_op(), "bdev_error_inject_error", (0, 2, 4, 1))
+    model.took(step)
+    model.took(Inject(model.new_op(), "disk_heal", 0, ()))
+    assert not model.disks[0].faulted
+    model.answered(step.op, 0)
+    assert model.disks[0].faulted
+
+
+def test_image_of_an_earlier_array_is_not_brought_back():
+    """swarm, seed 10261: a disk came back with the superblock of an array deleted before, and could never be added."""
+    model = model_of_a_pair()
+    model.took(Inject(model.new_op(), "disk_image", 1, ()))
+    model.happened(Event("raid.deleted", 0, ()))
+    model.happened(Event("raid.assembled", 0, (0, 1)))
+    assert model.disks[1].imaged
+    model.happened(Event("raid.created", 0, (0, 1)))
+    assert not model.disks[1].imaged
+
+
+def test_array_that_comes_online_while_it_is_being_wiped_may_not_be_harmed():
+    """swarm, seeds 48098 and 52475: the disks were harmed meanwhile, and were too few to make the array anew from."""
+    model = model_of_a_pair()
+    model.target_restarted(())
+    model.disks[1].faulted = True  # slow, say
+    step = Operate(model.new_op(), "bdev_raid_delete", (1,))
+    model.took(step)
+    model.happened(Event("raid.assembled", 0, (0, 1)))
+    assert [disk.good for disk in model.disks] == [True, True]
+    assert not model.may_harm(0)
+    model.answered(step.op, 0)
+    model.happened(Event("raid.created", 0, (0, 1)))
+    assert model.may_harm(0)

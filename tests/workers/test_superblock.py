@@ -1,5 +1,6 @@
 """The superblock: SPDK's layout byte for byte, a hand-made image, hostile images, and assembly from it."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -212,6 +213,29 @@ def test_array_waits_for_a_missing_member_until_an_operator_starts_it():
     # The other one comes late, with an older sequence number: it is rebuilt.
     rig.plug(1)
     rig.settle()
+    assert rig.named("rebuild.finished")[0].args == (1, 1, 0)
+
+
+def test_array_started_degraded_is_newer_than_a_write_that_a_crash_cut_short():
+    """swarm, seeds 36284, 40712, 49892: two superblocks with one sequence number, each naming its own disk.
+
+    The target died when the next superblock was on one member only. The array was started degraded without that
+    member, and the number it wrote was the same: after another restart either could have won.
+    """
+    rig = rig_with_data()
+    cut_short = rig.driver.disks[1]
+    newest = decode(bytes(cut_short.data[:BLOCK_SIZE]))
+    data = encode(msgspec.structs.replace(newest, seq_number=newest.seq_number + 1))
+    cut_short.data[: len(data)] = data
+    rig.restart(0)
+    assert rig.call("bdev_raid_start_degraded", 0) == 0
+    rig.restart()
+    rig.plug(1)
+    rig.settle()
+    assert not online(rig)
+    rig.plug(0)
+    rig.settle()
+    assert rig.named("raid.assembled")[0].args == (0,)
     assert rig.named("rebuild.finished")[0].args == (1, 1, 0)
 
 
