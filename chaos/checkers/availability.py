@@ -9,9 +9,9 @@ faults may stay on a disk that becomes the last one.
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.members import Members
+from chaos.checkers.members import MOVES, Members
 from chaos.controller import Execution
-from chaos.history import Completed, Entry, Happened, Invoked
+from chaos.history import Completed, Happened, Invoked
 from chaos.schedule import (
     IO,
     Changing,
@@ -19,13 +19,17 @@ from chaos.schedule import (
     Flush,
     Inject,
     Kill,
+    OutsideStep,
     PowerLoss,
     Read,
 )
 from workers.nvmf.status import NvmeStatus
+from workers.protocol import Event
 
 READ_FAULTS = ("read_errors", "bad_blocks")
 CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
+TOLD = MOVES | {"raid.removing_member"}
+DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
 HEALS = ("disk_heal", "disk_return_blank", "disk_return_small")
 
 
@@ -44,43 +48,56 @@ def check_availability(execution: Execution) -> list[Finding]:
                 blind = index
             if unwritable and all(disk in unwritable for disk in staying):
                 barred = index
-        if members.take(entry) and members.disks:
-            outage_ended = index
-        _take_leave(entry, leaving)
-        _take_faults(entry, READ_FAULTS, unreadable)
-        _take_faults(entry, CHANGE_FAULTS, unwritable)
-        if entry.__class__ is Invoked and isinstance(entry.step, IO):
-            ios[entry.step.op] = (index, entry.step)
-        elif entry.__class__ is Completed and entry.status == NvmeStatus.INTERNAL_DEVICE_ERROR:
+        if entry.__class__ is Happened:
+            if entry.event.name in TOLD:
+                if members.take(entry) and members.disks:
+                    outage_ended = index
+                _take_leave(entry.event, leaving)
+        elif entry.__class__ is Invoked:
+            if entry.step.__class__ in IO:
+                ios[entry.step.op] = (index, entry.step)
+            else:
+                members.take(entry)
+                _take_step(entry.step, leaving, unreadable, unwritable)
+        elif entry.__class__ is Completed and entry.status == DEVICE_ERROR:
             sent, step = ios.get(entry.op, (0, None))
             if step is None or not members.disks or sent < outage_ended:
                 continue
-            if isinstance(step, (Read, CompareAndWrite)) and sent <= blind:
-                continue
-            if not isinstance(step, Read) and sent <= barred:
-                continue
-            return [_finding(step, entry)]
+            if not _may_fail(step, sent, blind, barred):
+                return [_finding(step, entry)]
     return []
 
 
-def _take_leave(entry: Entry, leaving: list[int]) -> None:
+def _may_fail(step: Read | Flush | Changing, sent: int, blind: int, barred: int) -> bool:
+    """Could nobody read, or change, blocks since it was sent?"""
+    if isinstance(step, (Read, CompareAndWrite)) and sent <= blind:
+        return True
+    return not isinstance(step, Read) and sent <= barred
+
+
+def _take_leave(event: Event, leaving: list[int]) -> None:
     """A member that is being removed isn't there for what the others can't do."""
-    if entry.__class__ is Happened:
-        if entry.event.name == "raid.removing_member":
-            leaving.append(entry.event.args[1])
-        elif entry.event.name == "raid.member_removed" and entry.event.args[1] in leaving:
-            leaving.remove(entry.event.args[1])
-    elif entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
+    if event.name == "raid.removing_member":
+        leaving.append(event.args[1])
+    elif event.name == "raid.member_removed" and event.args[1] in leaving:
+        leaving.remove(event.args[1])
+
+
+def _take_step(
+    step: OutsideStep, leaving: list[int], unreadable: list[int], unwritable: list[int]
+) -> None:
+    if step.__class__ is Inject:
+        _take_fault(step, READ_FAULTS, unreadable)
+        _take_fault(step, CHANGE_FAULTS, unwritable)
+    elif step.__class__ in (Kill, PowerLoss):
         leaving.clear()
 
 
-def _take_faults(entry: Entry, faults: tuple[str, ...], disks: list[int]) -> None:
-    if entry.__class__ is Invoked and isinstance(entry.step, Inject):
-        step = entry.step
-        if step.fault in faults and step.disk not in disks:
-            disks.append(step.disk)
-        elif step.fault in HEALS and step.disk in disks:
-            disks.remove(step.disk)
+def _take_fault(step: Inject, faults: tuple[str, ...], disks: list[int]) -> None:
+    if step.fault in faults and step.disk not in disks:
+        disks.append(step.disk)
+    elif step.fault in HEALS and step.disk in disks:
+        disks.remove(step.disk)
 
 
 def _finding(step: Read | Flush | Changing, entry: Completed) -> Finding:

@@ -8,6 +8,7 @@ from chaos.history import Completed, Happened, Invoked, Unheard, was_observed
 from chaos.schedule import (
     IO,
     Admin,
+    Changing,
     CompareAndWrite,
     Connect,
     Disconnect,
@@ -19,7 +20,8 @@ from chaos.schedule import (
 )
 from workers.nvmf.status import NvmeStatus
 
-ANSWERED = (Open, Connect, Disconnect, Admin, Operate, *IO)
+ANSWERED = frozenset((Open, Connect, Disconnect, Admin, Operate, *IO))
+SUCCESS = int(NvmeStatus.SUCCESS)
 # What a good command of a host may be answered with, apart from success.
 IO_ERRORS = (
     NvmeStatus.INTERNAL_DEVICE_ERROR,
@@ -37,17 +39,19 @@ def check_protocol(execution: Execution) -> list[Finding]:
     in_order = was_observed(execution.history)
     for entry in execution.history:
         if entry.__class__ is Invoked:
-            if isinstance(entry.step, ANSWERED):
+            if entry.step.__class__ in ANSWERED:
                 waiting[entry.step.op] = entry.step
         elif entry.__class__ is Happened:
             if entry.event.name == "nvmf.qpair_destroyed":
                 ended[entry.event.args[0]] = True
-        elif isinstance(entry, (Completed, Unheard)):
+        elif entry.__class__ is Completed or entry.__class__ is Unheard:
             if entry.op in answered:
                 return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
             answered[entry.op] = True
             step = waiting.pop(entry.op, None)
-            if in_order and isinstance(step, IO) and step.connection in ended:
+            if step.__class__ not in IO:
+                continue
+            if in_order and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
             if entry.__class__ is Completed:
@@ -57,13 +61,11 @@ def check_protocol(execution: Execution) -> list[Finding]:
     return []
 
 
-def _oddity(step: OutsideStep | None, entry: Completed) -> tuple[str, str] | None:
-    if not isinstance(step, IO):
-        return None
+def _oddity(step: Read | Changing | Flush, entry: Completed) -> tuple[str, str] | None:
     kind = type(step).__name__.lower()
     status = entry.status
-    if status == NvmeStatus.SUCCESS:
-        if isinstance(step, Read) and len(entry.values) != step.blocks:
+    if status == SUCCESS:
+        if step.__class__ is Read and len(entry.values) != step.blocks:
             return "data", f"read op {step.op} brought {len(entry.values)} of {step.blocks} blocks"
         return None
     if status in IO_ERRORS:

@@ -21,7 +21,7 @@ class Superblocks:
     def take(self, entry: Entry) -> Finding | None:
         """The next entry of a history."""
         if entry.__class__ is Invoked:
-            if isinstance(entry.step, Inject) and entry.step.fault in REPLACED:
+            if entry.step.__class__ is Inject and entry.step.fault in REPLACED:
                 self.gone.append((entry.step.disk, entry.number))
             return None
         if entry.__class__ is not Written:
@@ -76,11 +76,13 @@ def check_superblock(execution: Execution) -> list[Finding]:
     holders = Holders(execution.plan)
     superblocks = Superblocks()
     for entry in execution.history:
-        holders.take(entry)
-        finding = superblocks.take(entry)
-        if finding is not None:
-            return [finding]
-        if entry.__class__ is not Completed or entry.copies == NOT_LOOKED:
+        if entry.__class__ is not Completed:
+            holders.take(entry)
+            finding = superblocks.take(entry)
+            if finding is not None:
+                return [finding]
+            continue
+        if entry.copies == NOT_LOOKED:
             continue
         step = holders.changes[entry.op]
         newest = superblocks.newest(holders.members.disks)

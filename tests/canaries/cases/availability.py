@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.controller import Execution
 from chaos.schedule import Inject, Operate
 from tests.canaries.cases import Case, judged
-from tests.stories import ERROR, MISCOMPARE, Story
+from tests.stories import ERROR, MISCOMPARE, Story, observed
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
@@ -50,6 +50,14 @@ CASES = [
         online(0, 1).send_flush(1).answer(1, status=ERROR).execution(),
         "INVALID availability/error/flush, ops 1",
         "3: flush op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "somebody looked",
+        observed(online(0, 1).write(1).execution()),
+    ),
+    case(
+        "the target was killed, and has no member yet",
+        online(0, 1).kill().send_read(1).answer(1, status=ERROR).execution(),
     ),
     case(
         "an error of another kind",
@@ -327,6 +335,6 @@ EQUIVALENT = {
         "what was not sent counts as sent before anything could be wrong"
     ),
     "check_availability: sent < outage_ended: LtE": "no two entries have one index",
-    "check_availability: sent <= blind: Lt": "what ends the blindness still counts to it, and is no I/O",
-    "check_availability: sent <= barred: Lt": "as with the blindness",
+    "_may_fail: sent <= blind: Lt": "what ends the blindness still counts to it, and is no I/O",
+    "_may_fail: sent <= barred: Lt": "as with the blindness",
 }
