@@ -11,23 +11,25 @@ from chaos.faults import FAULTS, RANGED_FAULTS
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
+    IO,
     Admin,
     Changing,
     CompareAndWrite,
     Connect,
     Disconnect,
-    Flush,
     Inject,
     Open,
     Operate,
     OutsideStep,
-    Read,
     Write,
 )
 from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
+
+# Told most often, and nothing follows from it for the model.
+UNHEEDED = frozenset(("raid.channel", "bdev.quiesced", "bdev.unquiesced", "rebuild.window_locked"))
 
 
 class Model:
@@ -97,10 +99,16 @@ class Model:
 
     def took(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
+        if step.__class__ in IO:  # a class test, not match: this is the hottest case
+            self.connections[step.connection].add(step.op)
+            if step.__class__ in CHANGING:
+                self._hold(step, 1)
+            self.outstanding[step.op] = step
+            return
         match step:
             case Open():
                 self.connections[step.connection] = set()
-            case Read() | Flush() | Connect():
+            case Connect():
                 self.connections[step.connection].add(step.op)
             case Admin():
                 if step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
@@ -120,9 +128,6 @@ class Model:
                 elif step.method == "framework_start_init":
                     for number in step.args:
                         self.disks[number].arrived = True
-            case _ if isinstance(step, CHANGING):
-                self.connections[step.connection].add(step.op)
-                self._hold(step, 1)
             case (
                 _
             ):  # what the nemesis does to processes and hosts, and marks, are answered by nobody
@@ -227,6 +232,14 @@ class Model:
         step = self.outstanding.pop(op, None)
         if step is None:
             return None
+        if step.__class__ in IO:
+            self.connections[step.connection].discard(op)
+            if step.__class__ in CHANGING:
+                self._hold(step, -1)
+                if status == 0 and step.__class__ in (Write, CompareAndWrite):
+                    for lba in range(step.slba, step.slba + step.blocks):
+                        self.newest[lba] = step
+            return step
         if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
             # Also when the array came online while the request was on its way.
             self.is_recreating = self.is_recreating or status == 0
@@ -237,18 +250,17 @@ class Model:
                 disk.faulted = disk.weak = True
         if isinstance(step, Open) and status != 0:
             del self.connections[step.connection]
-        if isinstance(step, (Connect, Read, Flush, Admin, *CHANGING)):
+        if isinstance(step, (Connect, Admin)):
             self.connections[step.connection].discard(op)
-        if isinstance(step, CHANGING):
-            self._hold(step, -1)
-            if status == 0 and isinstance(step, (Write, CompareAndWrite)):
-                for lba in range(step.slba, step.slba + step.blocks):
-                    self.newest[lba] = step
         return step
 
     def happened(self, event: Event) -> None:
         """The engine told something."""
         self.tell(event.name)
+        if event.name not in UNHEEDED:
+            self._heed(event)
+
+    def _heed(self, event: Event) -> None:
         args = event.args
         match event.name:
             case "raid.created" | "raid.assembled":

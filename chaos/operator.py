@@ -372,7 +372,7 @@ class Operator:
 
     def answered(self, step: OutsideStep, status: int) -> None:
         """The RPC was answered; the next one comes after a drawn while."""
-        if isinstance(step, Operate) and self.own.pop(step.op, None) is not None:
+        if step.__class__ is Operate and self.own.pop(step.op, None) is not None:
             if step.method == "bdev_raid_create" and status == EEXIST:
                 self._is_left_over = True
                 self.looked_at.clear()
