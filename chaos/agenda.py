@@ -30,26 +30,33 @@ class Agenda:
     def absorb(self, outcome: Outcome) -> None:
         """A step made others possible."""
         messages = self._messages
+        position, choices = self._position, self.choices
+        # As _add does; a call for each step would take longer than what it does.
         for step in outcome.posted:
             waiting = messages.get(step, 0)
             messages[step] = waiting + 1
             if not waiting:
-                self._add(step)
+                position[step] = len(choices)
+                choices.append(step)
         for started in outcome.started:
-            self._add(started)
+            position[started] = len(choices)
+            choices.append(started)
         for timer in outcome.armed:
             self._arm(timer)
 
     def took(self, step: EngineStep) -> None:
         """The step is being taken; raises KeyError when it isn't possible."""
-        self._remove(step)
-        kind = step.__class__
-        if kind is Deliver:
-            waiting = self._messages[step] - 1  # type: ignore[index]
-            self._messages[step] = waiting  # type: ignore[index]
+        place = self._position.pop(step)  # as _remove does
+        choices = self.choices
+        last = choices.pop()
+        if place < len(choices):
+            choices[place] = last
+            self._position[last] = place
+        if step.__class__ is Deliver:
+            waiting = self._messages[step] = self._messages[step] - 1
             if waiting:
                 self._add(step)
-        elif kind is FireTimer:
+        elif step.__class__ is FireTimer:
             self._timers.pop(0)
             if self._timers:
                 self._add(self._timers[0][-1])

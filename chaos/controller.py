@@ -6,7 +6,7 @@ generator's. A replay has neither; its steps come from the recorded schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -118,7 +118,8 @@ class Recorder:
             self._events[step.op] = step
         self.model.took(step)
         if step.__class__ is Inject:
-            self._look(step, NOTHING)
+            if self.observer is not None:
+                self.observer.look(self.steps, step, NOTHING, self.history)
         elif step.__class__ is Stall:
             self.model.stalled = (step.reactor, self.steps + step.length)
         elif step.__class__ in (Kill, PowerLoss):
@@ -145,10 +146,6 @@ class Recorder:
             if self.observer is not None:
                 self.observer.look(self.steps, step, NOTHING, self.history)
 
-    def _look(self, step: Step, events: Sequence[Event]) -> None:
-        if self.observer is not None:
-            self.observer.look(self.steps, step, events, self.history)
-
     def observe(self, outcome: Outcome, step: EngineStep | None = None) -> list[Any]:
         """Take in what a step showed; returns it in the form the fingerprint hashes."""
         shown: list[Any] = [*outcome.events]
@@ -157,8 +154,8 @@ class Recorder:
             self.model.happened(event)
             if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
                 self.generator.connection_ended(event.args[0])
-        if step is not None:
-            self._look(step, outcome.events)
+        if step is not None and self.observer is not None:
+            self.observer.look(self.steps, step, outcome.events, self.history)
         for reply in outcome.replies:
             if reply.receiver in self.model.lost_connections:
                 unheard = Unheard(self.steps, reply.token)

@@ -77,7 +77,7 @@ class Model:
 
     def good_disks(self) -> int:
         """How many disks hold all acknowledged data and work."""
-        return sum(1 for disk in self.disks if is_sound(disk))
+        return len([disk for disk in self.disks if is_sound(disk)])
 
     def may_harm(self, number: int) -> bool:
         """The fault budget: another good copy must be left."""
@@ -256,7 +256,7 @@ class Model:
 
     def happened(self, event: Event) -> None:
         """The engine told something."""
-        self.tell(event.name)
+        self.anchors.told(event.name, self.steps)
         if event.name not in UNHEEDED:
             self._heed(event)
 

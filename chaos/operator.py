@@ -87,7 +87,7 @@ class Operator:
 
     def set_up(self) -> Operate | None:
         """The next RPC of the target's configuration."""
-        if self.busy or not self.setup:
+        if not self.setup or self.own:
             return None
         step = self._next_of(self.setup)
         self._setup_op = step.op
@@ -118,7 +118,7 @@ class Operator:
                         self.waiting.remove(planned)
                         self.model.tell(planned.kind)
                         return step
-        if self.busy:
+        if self.own:
             return None
         if self.patience > 0:
             self.patience -= 1
@@ -246,7 +246,7 @@ class Operator:
     def repair(self) -> Operate | None:
         """Replace a member that isn't good any more; fill a free slot. None: nothing to be done now."""
         model = self.model
-        if self.busy or self.script:
+        if self.own or self.script:
             return None
         if not model.array_online:
             return self._revive()

@@ -135,8 +135,10 @@ class Host:
 
     def _keep_alive(self) -> HostStep | None:
         """Due each half of the time-out, once the admin queue is connected."""
+        if not self.plan.keep_alive_ms or not self.cntlid:
+            return None
         due_us = self.kept_alive_us + self.plan.keep_alive_ms * MICROSECONDS_PER_MS // 2
-        if not self.plan.keep_alive_ms or not self.cntlid or self.model.clock_us < due_us:
+        if self.model.clock_us < due_us:
             return None
         self.kept_alive_us = self.model.clock_us
         return self._command(AdminOpcode.KEEP_ALIVE)

@@ -209,7 +209,9 @@ class Reactor:
             self.current_thread = step.thread  # type: ignore[union-attr]
             self.block.globals.clock_us = step.deadline_us  # type: ignore[union-attr]
             future.resolve()
-        return self.take_outcome()
+        outcome = self.outcome  # as take_outcome does, without the call
+        self.outcome = Outcome([], [], [], [], [], [])
+        return outcome
 
     def take_outcome(self) -> Outcome:
         """What has happened since the last outcome was taken."""
@@ -237,7 +239,7 @@ class Reactor:
         result = function(thread, *message.args)
         if result.__class__ is CoroutineType:
             run_flow(result, partial(self.answer, message))
-        else:
+        elif message.token and result is not None:
             self.answer(message, result)
 
     def _deliver_to_nobody(self, message: Message) -> None:

@@ -36,7 +36,8 @@ class Worker:
 
     def perform(self, step: EngineStep) -> Outcome:
         """Perform a step; whatever the engine raises is the target crashing."""
-        reactor = self.reactor
+        reactor = self._reactor
+        assert reactor is not None, "a worker is reset before it is used"
         try:
             return reactor.perform(step)
         except StepNotPossibleError:

@@ -55,7 +55,7 @@ def raid_passthru_id(layout: Layout) -> int:
 def stack_of(layout: Layout, disk: int) -> list[Stack]:
     """What stands on this disk, bottom up."""
     kinds = layout.stacks[disk] if layout.stacks else 0
-    return [kind for kind in Stack if kinds & kind]
+    return [kind for kind in Stack if kinds & kind] if kinds else []
 
 
 def member_bdev_id(layout: Layout, disk: int) -> int:

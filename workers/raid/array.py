@@ -121,7 +121,13 @@ def is_in_sync(slot: Slot) -> bool:
 
 
 def _mask(channels: list[BdevChannel | None]) -> int:
-    return sum(1 << slot for slot, channel in enumerate(channels) if channel is not None)
+    # A loop: a sum over a generator takes twice as long, and each move of a rebuild's window asks twice.
+    mask, bit = 0, 1
+    for channel in channels:
+        if channel is not None:
+            mask |= bit
+        bit <<= 1
+    return mask
 
 
 class ProcessedChannel:
