@@ -7,7 +7,8 @@ import struct
 from workers.bdev.io import BLOCK_SIZE
 
 STAMP = struct.Struct("<IIQ")  # writer (host + 1), sequence (op), LBA
-REPEATS = BLOCK_SIZE // STAMP.size
+_STAMP_SIZE = STAMP.size
+REPEATS = BLOCK_SIZE // _STAMP_SIZE
 NEVER_WRITTEN = 0
 TORN = -1
 FOREIGN = -2
@@ -24,14 +25,17 @@ def payload(host: int, op: int, slba: int, blocks: int) -> bytes:
 def decode(data: bytes, slba: int) -> list[int]:
     """Per block the op that wrote it, NEVER_WRITTEN, or TORN, FOREIGN, MISDIRECTED."""
     values = []
+    unpack_from = STAMP.unpack_from
     for start in range(0, len(data), BLOCK_SIZE):
         block = data[start : start + BLOCK_SIZE]
-        writer, op, lba = STAMP.unpack_from(block)
-        if block == block[: STAMP.size] * REPEATS:
+        if block == _ZERO_BLOCK:
+            values.append(NEVER_WRITTEN)
+        elif block == block[:_STAMP_SIZE] * REPEATS:
+            writer, op, lba = unpack_from(block)
             if writer and op:
                 values.append(op if lba == slba else MISDIRECTED)
             else:
-                values.append(NEVER_WRITTEN if block == _ZERO_BLOCK else FOREIGN)
+                values.append(FOREIGN)
         else:
             values.append(_torn_or_foreign(block))
         slba += 1

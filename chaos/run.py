@@ -6,6 +6,7 @@ import platform
 import shlex
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -40,6 +41,7 @@ DRIVERS = {
 DOUBLE_RUN_EVERY = 20
 
 
+@cache  # it is read from the package's metadata, and each run's capsule has it
 def tool_version() -> str:
     """The installed version of raidstorm."""
     try:
