@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 
 from workers.protocol import Deliver, EngineStep, FireTimer, Outcome
 
@@ -41,18 +41,32 @@ class Agenda:
             self._arm(timer)
 
     def took(self, step: EngineStep) -> None:
-        """The step is being taken; raises KeyError when it isn't possible."""
-        self._remove(step)
+        """The step is being taken; raises KeyError when it isn't possible.
+
+        Choices have the timer next in deadline order only; what a free run has recorded may take any.
+        """
         kind = step.__class__
+        if kind is FireTimer:
+            self._took_timer(step)  # type: ignore[arg-type]
+            return
+        self._remove(step)
         if kind is Deliver:
             waiting = self._messages[step] - 1  # type: ignore[index]
             self._messages[step] = waiting  # type: ignore[index]
             if waiting:
                 self._add(step)
-        elif kind is FireTimer:
-            self._timers.pop(0)
-            if self._timers:
-                self._add(self._timers[0][-1])
+
+    def _took_timer(self, timer: FireTimer) -> None:
+        place = bisect_left(self._timers, (timer.deadline_us, timer.reactor, timer.number, timer))
+        if self._timers[place : place + 1] != [
+            (timer.deadline_us, timer.reactor, timer.number, timer)
+        ]:
+            raise KeyError(timer)
+        if place == 0:
+            self._remove(timer)
+        self._timers.pop(place)
+        if place == 0 and self._timers:
+            self._add(self._timers[0][-1])
 
     def oldest(self) -> EngineStep:
         """The choice that has been possible for longest; taking it each time starves nobody."""

@@ -60,6 +60,12 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     labels: Labels | None = None
     expected: Expected | None = None
     schedule: list[Step] | None = None
+    rebuilt: bool = False  # of a free run: the schedule is that of its replay in sim
+
+    @property
+    def replay_driver(self) -> DriverName:
+        """The driver that takes these steps again."""
+        return "sim" if self.rebuilt else self.driver
 
     @property
     def carries_code(self) -> bool:

@@ -58,6 +58,7 @@ from workers.reactor import StepNotPossibleError
 
 SETTLE_STEPS_MAX = 60_000
 IDLE_PERMILLE = 5
+STUCK = "stuck"  # a Mark: here a free run was given up
 OUTSIDE_THREAD = -1  # of events that no thread of the target tells
 
 
@@ -132,7 +133,7 @@ class Recorder:
         self.steps += 1
         self.model.steps = self.steps
         if step.__class__ is FireTimer:
-            self.model.clock_us = step.deadline_us
+            self.model.clock_us = max(self.model.clock_us, step.deadline_us)
         if self.model.stalled is not None and self.steps >= self.model.stalled[1]:
             self.model.stalled = None
         self.schedule.append(step)
@@ -277,7 +278,7 @@ class Controller:
         Its interruption tells that the recording ends in the middle, at a crash that doesn't come any more.
         """
         steps_since_mark = 0
-        done = False
+        done = stuck = False
         for step in schedule:
             if self.recorder.crash is not None:
                 raise DivergenceError(
@@ -286,8 +287,12 @@ class Controller:
                 )
             steps_since_mark = 0 if isinstance(step, Mark) else steps_since_mark + 1
             done = done or (isinstance(step, Mark) and step.phase == "done")
+            stuck = isinstance(step, Mark) and step.phase == STUCK
             self.take_recorded(step)
-        execution = self._execution(None, bound_hit=steps_since_mark >= SETTLE_STEPS_MAX, done=done)
+        # A free run that was given up: what nobody could go on with is stuck, what was cut off isn't.
+        stuck = stuck and all(step.__class__ is FireTimer for step in self.agenda.choices)
+        bound_hit = stuck or steps_since_mark >= SETTLE_STEPS_MAX
+        execution = self._execution(None, bound_hit=bound_hit, done=done)
         # A schedule that was recorded up to a crash, and no crash now: what is under way is not stuck.
         execution.interrupted = bool(
             not done and self.agenda.choices and not execution.settle_bound_hit

@@ -19,6 +19,7 @@ from chaos.run import RunResult
 
 SHOWN_FAILURES_MAX = 3
 SEEDS_SHOWN_MAX = 12
+SHOWN_PARTED_MAX = 3
 NAMES = {
     0: "valid",
     1: "INVALID",
@@ -99,6 +100,7 @@ class Screen:
                 f"(slope {held.memory_slope_kib_per_run:+.1f} KiB a run)",
                 "dim",
             )
+        self._fidelity(report)
         if report.gate_not_judged:
             self.say("  too few runs to judge what the experiment must reach", "dim")
         if report.missing:
@@ -108,6 +110,22 @@ class Screen:
         if report.interrupted:
             self.say("  interrupted; what had run until then is reported", "yellow")
         self._failures(report)
+
+    def _fidelity(self, report: Report) -> None:
+        fidelity = report.fidelity
+        if fidelity is None:
+            return
+        each = fidelity.seconds / fidelity.runs
+        self.say(
+            f"  replayed in sim: {fidelity.same} of {_runs(fidelity.runs)} have the same events "
+            f"({each:.2f} s a run)",
+            "dim",
+        )
+        for run in fidelity.parted[:SHOWN_PARTED_MAX]:
+            self.say(f"    seed {run.seed} parts at step {run.step}: {run.what}", "dim")
+        more = fidelity.runs - fidelity.same - SHOWN_PARTED_MAX
+        if more > 0:
+            self.say(f"    and {more} more", "dim")
 
     def _failures(self, report: Report) -> None:
         groups: dict[str, list[Failure]] = {}

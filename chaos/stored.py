@@ -13,6 +13,7 @@ import msgspec
 from chaos.capsule import Capsule, read_capsule
 from chaos.checkers import Finding
 from chaos.controller import Execution
+from chaos.free_replay import Parted
 from chaos.history import Entry, History
 from workers.protocol import Crash
 
@@ -44,6 +45,9 @@ class StoredResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     crash: Crash | None
     replay: str
+    # Of a free run: where its replay in sim parts from it, and what only the free run itself showed.
+    parted: Parted | None = None
+    free_findings: list[Finding] = []
 
 
 class StoredExecution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,12 +68,17 @@ class StoredRun(msgspec.Struct, frozen=True):
 
 def write_execution(folder: Path, execution: Execution) -> None:
     """Write history and execution; the capsule is written by its own module."""
+    write_history(folder, execution.history)
     encode = msgspec.json.Encoder().encode
-    lines = b"".join(encode(entry) + b"\n" for entry in execution.history)
-    (folder / HISTORY).write_bytes(lines)
     rest = msgspec.structs.replace(execution, **ELSEWHERE)
     stored = StoredExecution(len(execution.history), len(execution.schedule), rest)
     (folder / EXECUTION).write_bytes(encode(stored) + b"\n")
+
+
+def write_history(folder: Path, history: History) -> None:
+    """A line an entry."""
+    encode = msgspec.json.Encoder().encode
+    (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
 
 
 def read_run(folder: Path) -> StoredRun:

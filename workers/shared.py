@@ -71,14 +71,15 @@ class Globals(Record):
     """Words that exist once."""
 
     __slots__ = ()
-    SIZE = 5 + 2 * REACTORS_MAX
+    SIZE = 6
     clock_us = Word(0)
     ticket = Word(1)
     thread_mask = Word(2)
     next_poll_group = Word(3)
     accepting_mask = Word(4)  # threads whose poll group takes new connections
-    # Steps begun and done by each reactor follow; a step that SIGKILL cut short is begun and not done.
-    FIRST_COUNTER = 5
+    # While reactors run free: the ticket of the step under way. It stays when a step doesn't end, because its
+    # process was killed in it, or because it has crashed: the target is dead then, and nobody goes on.
+    step_under_way = Word(5)
 
 
 class Device(Record):

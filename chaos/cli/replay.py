@@ -21,7 +21,11 @@ from workers.protocol import DefectSource
 
 @click.command("replay")
 @click.argument("target", metavar="RUN_DIR|CAPSULE.json|NAME:SEED")
-@click.option("--driver", type=click.Choice(list(DRIVERS)), help="[the recorded one]")
+@click.option(
+    "--driver",
+    type=click.Choice(list(DRIVERS)),
+    help="[the recorded one; sim where a free run could be rebuilt]",
+)
 @click.option(
     "--defect",
     "defects",
@@ -72,8 +76,9 @@ def replay_command(
         checks = tuple(load_embedded_check(code) for code in capsule.checks)
     else:
         checks = tuple(load_check(path) for path in capsule.experiment.checks)
-    replayed = replay_capsule(capsule, driver or capsule.driver, sources, checks, interrupt)
-    expects_same = not defects and (driver or capsule.driver) != "realtime"
+    chosen = driver or capsule.replay_driver
+    replayed = replay_capsule(capsule, chosen, sources, checks, interrupt)
+    expects_same = not defects and chosen != "realtime"
     code, remark = _compare(capsule, replayed) if expects_same else (int(replayed.verdict), "")
     if replayed.ends_early and not replayed.findings:
         remark = (
