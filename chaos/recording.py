@@ -13,6 +13,8 @@ import msgspec
 from chaos.schedule import OutsideStep, Restart
 from workers.protocol import StepRecord
 
+NOBODY = -1  # no connection has this number
+
 
 class OutsideRecord(msgspec.Struct, frozen=True, array_like=True):
     """A step from outside, and the last ticket that had been taken by then."""
@@ -37,11 +39,24 @@ class Life(msgspec.Struct):
             for record in records
             if record.outcome is not None
         ]
-        keyed += [
-            ((record.ticket, 1, place), record.step) for place, record in enumerate(self.outside)
-        ]
+        ended = self._connections_ended()
+        for place, record in enumerate(self.outside):
+            # A host that hasn't heard yet that its connection is gone acts as if it acted before.
+            last = ended.get(getattr(record.step, "connection", NOBODY), record.ticket + 1) - 1
+            keyed.append(((min(record.ticket, last), 1, place), record.step))
         keyed.sort(key=itemgetter(0))
         return (item for _, item in keyed)
+
+    def _connections_ended(self) -> dict[int, int]:
+        """The tickets of the steps that told of it."""
+        return {
+            event.args[0]: record.ticket
+            for records in self.reactors
+            for record in records
+            if record.outcome is not None
+            for event in record.outcome.events
+            if event.name == "nvmf.qpair_destroyed"
+        }
 
     @property
     def torn(self) -> StepRecord | None:
