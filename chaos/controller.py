@@ -39,6 +39,7 @@ from chaos.schedule import (
     EngineStep,
     FinishIo,
     FireTimer,
+    Impair,
     Inject,
     Kill,
     Mark,
@@ -127,6 +128,8 @@ class Recorder:
             self.model.target_restarted(step.clones)
         if self.generator is not None:
             self.generator.took(step)
+        elif step.__class__ is Impair:
+            self.model.cut_off(step)
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""

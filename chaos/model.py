@@ -17,6 +17,7 @@ from chaos.schedule import (
     Connect,
     Disconnect,
     Flush,
+    Impair,
     Inject,
     Open,
     Operate,
@@ -60,6 +61,9 @@ class Model:
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
         self.lost_connections: set[int] = set()  # whose host doesn't hear the target any more
+        self._sessions: dict[
+            int, list[int]
+        ] = {}  # host -> connections since its newest session began
         self._last_op = 0
         self._last_connection = FIRST_CONNECTION - 1
 
@@ -100,7 +104,10 @@ class Model:
         match step:
             case Open():
                 self.connections[step.connection] = set()
-            case Read() | Flush() | Connect():
+                self._sessions.setdefault(step.host, []).append(step.connection)
+            case Connect():
+                self._connects(step)
+            case Read() | Flush():
                 self.connections[step.connection].add(step.op)
             case Admin():
                 if step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
@@ -128,6 +135,17 @@ class Model:
             ):  # what the nemesis does to processes and hosts, and marks, are answered by nobody
                 return
         self.outstanding[step.op] = step
+
+    def _connects(self, step: Connect) -> None:
+        self.connections[step.connection].add(step.op)
+        if step.qid == 0:  # the admin queue is a session's first
+            self._sessions[step.host] = [step.connection]
+
+    def cut_off(self, step: Impair) -> None:
+        """In a replay, which has no hosts that would do it themselves: this one doesn't hear the target any more."""
+        if step.fault in ("host_vanish", "network_cut"):
+            mine = self._sessions.get(step.host, [])
+            self.lost_connections.update(each for each in mine if each in self.connections)
 
     def _is_member(self, bdev: int) -> bool:
         layout = self.plan.layout
