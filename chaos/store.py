@@ -32,7 +32,9 @@ history.jsonl  what hosts, operator and nemesis did, and what the target answere
 execution.json what else a judge needs: disks and references at the end, how the run ended
 result.json    verdict, findings and story
 trace.log      a line per step, a column per actor
-workers/       in realtime: the step records of each reactor
+workers/       in realtime: the step records of each reactor, [target, [number, ticket, step, cause, outcome]], and
+               the steps from outside, [target, [ticket, step]]; if capsule.json has "rebuilt", the files
+               above are of the same steps taken again in sim, and history.jsonl here is the free run's own
 
 Replay it: {replay}
 "raidstorm check" with this directory judges it again and runs nothing.

@@ -15,6 +15,7 @@ from chaos.checkers import Finding
 from chaos.controller import Execution
 from chaos.free_replay import Parted
 from chaos.history import Entry, History
+from chaos.recording import Recording
 from workers.protocol import Crash
 
 EXECUTION = "execution.json"
@@ -79,6 +80,22 @@ def write_history(folder: Path, history: History) -> None:
     """A line an entry."""
     encode = msgspec.json.Encoder().encode
     (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
+
+
+def write_recording(folder: Path, recording: Recording) -> None:
+    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
+    folder.mkdir(exist_ok=True)
+    encode = msgspec.json.Encoder().encode
+    lines: dict[str, list[bytes]] = {}
+    for number, life in enumerate(recording.lives):
+        for reactor, records in enumerate(life.reactors):
+            lines.setdefault(f"reactor-{reactor}", []).extend(
+                encode((number, record)) for record in records
+            )
+        outside = lines.setdefault("outside", [])
+        outside += [encode((number, record)) for record in life.outside]
+    for name, rows in lines.items():
+        (folder / f"{name}.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
 
 
 def read_run(folder: Path) -> StoredRun:

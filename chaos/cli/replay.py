@@ -87,7 +87,7 @@ def replay_command(
         )
     if trace is not None:
         _write_trace(Path(trace), replayed.trace)
-    _show_replay(capsule, replayed, code, remark, output)
+    _show_replay(capsule, replayed, code, remark, output, chosen)
     return code
 
 
@@ -124,7 +124,9 @@ def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:
     )
 
 
-def _show_replay(capsule: Capsule, replayed: Replayed, code: int, remark: str, output: str) -> None:
+def _show_replay(
+    capsule: Capsule, replayed: Replayed, code: int, remark: str, output: str, driver: str
+) -> None:
     if output == "json":
         summary_ = {
             "experiment": capsule.experiment.name,
@@ -143,6 +145,8 @@ def _show_replay(capsule: Capsule, replayed: Replayed, code: int, remark: str, o
     screen = Screen(quiet=False)
     defects = ", ".join(defect.id for defect in capsule.defects) or "none"
     screen.say(f"{capsule.experiment.name}: seed {capsule.seed}, defects: {defects}", "bold")
+    if capsule.rebuilt and driver != "realtime":
+        screen.say(f"the steps of a free run, taken again in {driver}")
     if replayed.divergence:
         screen.say(f"the schedule no longer applies: {replayed.divergence}", "red")
         return

@@ -13,7 +13,6 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import trio
 
 from chaos.controller import Execution, Recorder, end_target
@@ -25,6 +24,7 @@ from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.recording import Life, OutsideRecord, Recording
 from chaos.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
+from chaos.stored import write_recording
 from chaos.wire.bridge import Inbox
 from workers.bdev.disk import Disk
 from workers.protocol import (
@@ -362,19 +362,3 @@ class RealtimeRun:
             self._read_logs()
         self._recording.settled = self._settled
         return self._recording
-
-
-def write_recording(folder: Path, recording: Recording) -> None:
-    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
-    folder.mkdir(exist_ok=True)
-    encode = msgspec.json.Encoder().encode
-    lines: dict[str, list[bytes]] = {}
-    for number, life in enumerate(recording.lives):
-        for reactor, records in enumerate(life.reactors):
-            lines.setdefault(f"reactor-{reactor}", []).extend(
-                encode((number, record)) for record in records
-            )
-        outside = lines.setdefault("outside", [])
-        outside += [encode((number, record)) for record in life.outside]
-    for name, rows in lines.items():
-        (folder / f"{name}.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))

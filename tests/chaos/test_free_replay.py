@@ -6,11 +6,13 @@ import pytest
 from chaos.campaign import Report
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
+from chaos.fidelity import Fidelity
 from chaos.free_replay import rebuild
 from chaos.judge import judge
 from chaos.plan import resolve
 from chaos.recording import Life, OutsideRecord, Recording
 from chaos.rejudge import rejudge
+from chaos.report import Screen
 from chaos.schedule import Disconnect, Kill, Mark, PowerLoss
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
@@ -258,6 +260,25 @@ def test_free_run_that_was_given_up_is_stuck_only_where_nothing_is_possible():
     rebuilt = rebuild(recording, execution.plan, ())
     assert not rebuilt.execution.settle_bound_hit
     assert rebuilt.execution.interrupted
+
+
+def test_report_tells_the_share_and_where_a_broken_record_parts(capsys):
+    execution, recording = run("connect-during-rebuild", 0)
+    report = Report("any", "realtime", 0, runs=2, fidelity=Fidelity())
+    report.fidelity.add(3, rebuild(recording, execution.plan, ()).parted, 0.25)
+    steps = recording.lives[0].reactors[0]
+    steps[30] = msgspec.structs.replace(steps[30], step=Deliver(0, 999, 999))
+    parted = rebuild(recording, execution.plan, ()).parted
+    report.fidelity.add(4, parted, 0.25)
+    Screen(quiet=False).report(report)
+    told = capsys.readouterr().out
+    assert "replayed in sim: 1 of 2 runs have the same events (0.25 s a run)" in told
+    assert (
+        f"seed 4 parts at step {parted.step}: Deliver(reactor=0, sender=999, receiver=999)" in told
+    )
+    both = report.fidelity.joined(report.fidelity)
+    assert (both.runs, both.same, both.seconds) == (4, 2, 1.0)
+    assert [run.seed for run in both.parted] == [4, 4]
 
 
 def test_report_has_no_fidelity_where_nothing_ran_free():
