@@ -131,7 +131,7 @@ def marks_of_entry(entry: Entry, askers: dict[int, str]) -> list[tuple[str, str]
 
 
 def asker_of(step: Step) -> str:
-    """The lane of the one who gets the answer to a step; nobody's for steps that aren't answered."""
+    """The lane of the one who gets the answer to a step; empty where nobody waits for one."""
     if isinstance(step, Operate):
         return OPERATOR_LANE
     host = getattr(step, "host", None)

@@ -31,8 +31,9 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
     askers: dict[int, str] = {}
     for entry in execution.history:
         if isinstance(entry, Invoked):
-            if hasattr(entry.step, "op"):
-                askers[entry.step.op] = asker_of(entry.step)
+            asker = asker_of(entry.step)
+            if asker and hasattr(entry.step, "op"):
+                askers[entry.step.op] = asker
             continue
         text = _shown(entry, teller)
         if text:

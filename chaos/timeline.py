@@ -43,15 +43,20 @@ class About(msgspec.Struct, frozen=True):
 
 
 class ShownFinding(msgspec.Struct, frozen=True):
-    """A finding as the page names it."""
+    """A finding as the page names it; the headline is the one whose signature the run has."""
 
     step: int
+    check: str
     signature: str
     summary: str
+    is_headline: bool
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """All that the page shows. A step is (number, marks, words, what it showed); texts are numbers into ``texts``."""
+    """All that the page shows. A step is (number, marks, words, what it showed); texts are numbers into ``texts``.
+
+    Findings stand in the order of their steps, for the cause is nearer to the first than to the worst.
+    """
 
     about: About
     findings: list[ShownFinding]
@@ -95,9 +100,16 @@ def timeline_from(
     """The same, of a run that is told already."""
     lanes = lanes_of(execution.plan, teller.labels)
     shown_findings = [
-        ShownFinding(step_of(finding, execution), finding.signature, finding.summary)
-        for finding in findings
+        ShownFinding(
+            step_of(finding, execution),
+            finding.check,
+            finding.signature,
+            finding.summary,
+            is_headline=number == 0,
+        )
+        for number, finding in enumerate(findings)
     ]
+    shown_findings.sort(key=lambda finding: finding.step)
     marked = landmarks(execution, teller, findings)
     focus = shown_findings[0].step if shown_findings else len(told)
     kept = kept_steps(told, focus, [landmark.step for landmark in marked])
