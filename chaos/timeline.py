@@ -25,6 +25,7 @@ TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"
 TITLE_PLACE = "@@TITLE@@"
 STEPS_MAX = 8_000  # with words; of the others only bands, curves and landmarks are shown
+STEPS_AT_BEGIN = 500
 STEPS_BEFORE_FINDING = 4_000
 STEPS_AFTER_FINDING = 500
 LINE_LENGTH_MAX = 600
@@ -143,12 +144,15 @@ def timeline_from(
 
 
 def kept_steps(told: list[Told], focus: int, wanted: list[int]) -> list[Told]:
-    """All, or of a very long run: those around the finding, the landmarks, and then the newest that showed something."""
+    """All, or of a very long run: its begin, what is around the finding and the landmarks, and then the newest that
+    showed something.
+    """
     if len(told) <= STEPS_MAX:
         return told
     kept = set(
         range(max(1, focus - STEPS_BEFORE_FINDING), min(len(told), focus + STEPS_AFTER_FINDING) + 1)
     )
+    kept.update(range(1, STEPS_AT_BEGIN + 1))
     kept.update(wanted[: STEPS_MAX // 4])
     for one in reversed(told):
         if len(kept) >= STEPS_MAX:
