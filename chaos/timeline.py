@@ -13,6 +13,7 @@ import msgspec
 
 from chaos.bands import Band, bands_of
 from chaos.checkers import Finding
+from chaos.checkers.finding import NAMES
 from chaos.controller import Execution
 from chaos.landmarks import Landmark, landmarks
 from chaos.lanes import NOTHING, Lane, lanes_of
@@ -25,8 +26,7 @@ TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"
 TITLE_PLACE = "@@TITLE@@"
 STEPS_MAX = 8_000  # with words; of the others only bands, curves and landmarks are shown
-STEPS_AT_BEGIN = 500
-STEPS_BEFORE_FINDING = 4_000
+STEPS_BEFORE_FINDING = 3_000
 STEPS_AFTER_FINDING = 500
 LINE_LENGTH_MAX = 600
 
@@ -77,7 +77,7 @@ def about(result: StoredResult) -> About:
         experiment=result.experiment,
         driver=result.driver,
         seed=result.seed,
-        verdict=result.verdict,
+        verdict=NAMES.get(result.code, result.verdict),
         defects=result.defects,
         story=result.story,
         replay=result.replay,
@@ -144,21 +144,18 @@ def timeline_from(
 
 
 def kept_steps(told: list[Told], focus: int, wanted: list[int]) -> list[Told]:
-    """All, or of a very long run: its begin, what is around the finding and the landmarks, and then the newest that
-    showed something.
+    """All; or of a very long run the finding's neighbourhood, the landmarks, and from the begin as many as there is
+    room for: what never ends began to wait early.
     """
     if len(told) <= STEPS_MAX:
         return told
-    kept = set(
-        range(max(1, focus - STEPS_BEFORE_FINDING), min(len(told), focus + STEPS_AFTER_FINDING) + 1)
-    )
-    kept.update(range(1, STEPS_AT_BEGIN + 1))
+    begin, end = focus - STEPS_BEFORE_FINDING, focus + STEPS_AFTER_FINDING
+    kept = set(range(max(1, begin), min(len(told), end) + 1))
     kept.update(wanted[: STEPS_MAX // 4])
-    for one in reversed(told):
+    for number in range(1, len(told) + 1):
         if len(kept) >= STEPS_MAX:
             break
-        if one.shown:
-            kept.add(one.number)
+        kept.add(number)
     return [one for one in told if one.number in kept]
 
 
