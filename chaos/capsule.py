@@ -97,6 +97,11 @@ def read_capsule(path: Path) -> Capsule:
         data = path.read_bytes()
     except OSError as error:
         raise CapsuleError(f"{path} can't be read: {error.strerror}") from None
+    return parse_capsule(path, data)
+
+
+def parse_capsule(path: Path, data: bytes) -> Capsule:
+    """Check a capsule that is in memory; ``path`` is what sentences call it. Raises CapsuleError."""
     _check_head(path, data)
     try:
         capsule = msgspec.json.decode(data, type=Capsule)

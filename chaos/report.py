@@ -14,23 +14,13 @@ from rich.progress import (
 
 from chaos.campaign import Failure, Report
 from chaos.checkers import Verdict
+from chaos.checkers.finding import NAMES
 from chaos.reach_states import CROSSINGS, STATES, is_known
 from chaos.run import RunResult
 
 SHOWN_FAILURES_MAX = 3
 SEEDS_SHOWN_MAX = 12
 SHOWN_PARTED_MAX = 3
-NAMES = {
-    0: "valid",
-    1: "INVALID",
-    3: "UNKNOWN",
-    4: "STUCK",
-    5: "CRASHED",
-    6: "NONDETERMINISTIC",
-    7: "NOT EXERCISED",
-    70: "raidstorm itself broke",
-    130: "interrupted",
-}
 
 
 class Screen:

@@ -9,11 +9,12 @@ import click
 import msgspec
 
 from chaos.capsule import Capsule, CapsuleError, capsule_defect
+from chaos.checkers.finding import NAMES
 from chaos.cli.parameters import Catalog
 from chaos.cli.targets import capsule_of
 from chaos.code import load_check, load_embedded_check, sha256
 from chaos.interrupt import Interrupt
-from chaos.report import NAMES, Screen
+from chaos.report import Screen
 from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
 from workers.defects.loader import compose, read_defect, source_text
 from workers.protocol import DefectSource

@@ -17,13 +17,13 @@ from chaos.campaign import Facet, Report, Request, run_campaign
 from chaos.capsule import DriverName
 from chaos.catalog import find_experiment
 from chaos.checkers import Verdict
-from chaos.checkers.finding import worst
+from chaos.checkers.finding import NAMES, worst
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.code import load_check
 from chaos.fidelity import Fidelity
 from chaos.interrupt import Interrupt
 from chaos.reach import add_reach
-from chaos.report import NAMES, Screen, state_of
+from chaos.report import Screen, state_of
 from chaos.run import DRIVERS, RunResult, RunSpec
 from chaos.store import Store
 from workers.defects.loader import compose, read_defect
