@@ -56,6 +56,7 @@ class Nemesis:
         self.heals: list[Due] = []
         self._growing: list[int] = []
         self._has_taken = False  # a disk has gone, or not, before the target will
+        self._to_be_stale: int | None = None  # imaged, and the next to be pulled
         self._delayed: list[int] = []  # disks whose delay bdev has a latency
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
@@ -129,9 +130,11 @@ class Nemesis:
             return self._set_latency(disk, self.stream.between(*SLOW_US))
         heal = "disk_heal"
         if kind == "disk_pull":
-            heal = self._way_back(disk)
+            heal = "disk_return_stale" if disk == self._to_be_stale else self._way_back(disk)
+            self._to_be_stale = None
             if heal == "disk_return_stale" and not self.model.disks[disk].imaged:
                 # First keep what it holds; it is pulled when the array has gone on.
+                self._to_be_stale = disk
                 self.waiting.append(
                     msgspec.structs.replace(
                         planned, moment=min(RUN_PERMILLE, now_permille + 20), anchor="run"
@@ -158,6 +161,8 @@ class Nemesis:
             and (needed is None or needed in stack_of(self.plan.layout, number))
             and (not (fault.harms or fault.weakens) or self._may_harm(kind, number))
         ]
+        if kind == "disk_pull" and self._to_be_stale in able:
+            return self._to_be_stale
         return self.stream.choice(able) if able else None
 
     def _may_harm(self, kind: str, number: int) -> bool:

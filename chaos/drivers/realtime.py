@@ -219,6 +219,8 @@ class RealtimeRun:
         if isinstance(step, Inject):
             message = nemesis_message(step, self.processes.disks, self.plan)
         if message is not None:
+            if message.reactor == self._stalled:
+                self.recorder.held_up()
             self._send(message)
 
     def _send(self, message: Message) -> None:

@@ -330,3 +330,22 @@ def test_write_that_misses_a_member_is_acknowledged_only_when_that_is_written_do
         EntryState.FAILED,
     ]
     assert bytes(rig.driver.disks[0].data)[13 * BLOCK_SIZE :].startswith(fill(b"new"))
+
+
+def test_returning_member_is_queued_only_behind_another_one():
+    rig = Rig(disks=3, blocks=24, window=8)
+    rig.configure(members=3, superblock=True, namespace=False)
+    for disk in (1, 2):
+        rig.pull(disk)
+    rig.settle()
+    rig.plug(1)
+    rig.settle()
+    assert len(rig.named("rebuild.finished")) == 1
+    assert rig.named("raid.member_queued") == []
+    rig.pull(1)
+    rig.settle()
+    for disk in (1, 2):
+        rig.plug(disk)
+    rig.settle()
+    assert len(rig.named("rebuild.finished")) == 3
+    assert len(rig.named("raid.member_queued")) == 1

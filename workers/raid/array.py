@@ -304,6 +304,7 @@ class RaidChannel(IoChannel):
         assert twin is not None, f"{self} has a rebuild offset and no processed twin"
         if io.end <= offset:
             return await module.submit(self, twin, io)
+        self.thread.emit("raid.straddled", io.io_type, io.offset, io.end, offset)
         upper = await module.submit(self, self, io.part(offset, io.end))
         if upper.status is not IoStatus.SUCCESS:
             return upper
