@@ -96,11 +96,17 @@ class FreeRun:
         counters = self.globals.words
         place = Globals.FIRST_COUNTER + 2 * self.number
         fcntl.lockf(self._lock_file, fcntl.LOCK_EX)
+        if self.globals.crashed:
+            # An assertion on another reactor has killed the process that all of them are threads of.
+            self._crashed = True
+            fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
+            return
         self._steps += 1
         counters[place] = self._steps  # begun
         ticket = self.process.block.take_ticket()
         self.globals.clock_us = self._clock_us()
         outcome = self.process.worker.perform(step)
+        self.globals.crashed = int(outcome.crash is not None)
         counters[place + 1] = self._steps  # done
         fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
         causes = self._causes.get(step) if step.__class__ is Deliver else None

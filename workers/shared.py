@@ -71,14 +71,15 @@ class Globals(Record):
     """Words that exist once."""
 
     __slots__ = ()
-    SIZE = 5 + 2 * REACTORS_MAX
+    SIZE = 6 + 2 * REACTORS_MAX
     clock_us = Word(0)
     ticket = Word(1)
     thread_mask = Word(2)
     next_poll_group = Word(3)
     accepting_mask = Word(4)  # threads whose poll group takes new connections
+    crashed = Word(5)  # an assertion has failed: the whole target is dead, on all its reactors
     # Steps begun and done by each reactor follow; a step that SIGKILL cut short is begun and not done.
-    FIRST_COUNTER = 5
+    FIRST_COUNTER = 6
 
 
 class Device(Record):
