@@ -7,6 +7,7 @@ import msgspec
 from chaos.disk_view import DiskView
 from chaos.experiment import RUN_PERMILLE
 from chaos.faults import (
+    ALL_TYPES,
     FAULTS,
     HOST_FAULTS,
     HOST_HEALS,
@@ -30,6 +31,11 @@ STALL_STEPS = (20, 200)
 LATE_PERMILLE_MAX = 250
 CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
+# Bit masks over IoType, of what an error bdev hits.
+ERROR_BDEV_TYPES = (
+    *(1 << io_type for io_type in ALL_TYPES),
+    (1 << IoType.READ) | (1 << IoType.WRITE),
+)
 # An array's only member keeps its data when its superblock can't be written, or blocks can't be read, for a while.
 HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 
@@ -218,9 +224,7 @@ class Nemesis:
         elif kind is ErrorType.PENDING:
             self.model.disks[disk].faulted = self.model.disks[disk].weak = True
         self.heals.append(Due(ends, "disk_heal", disk))
-        io_types = stream.choice(
-            (1 << IoType.READ, 1 << IoType.WRITE, (1 << IoType.READ) | (1 << IoType.WRITE))
-        )
+        io_types = stream.choice(ERROR_BDEV_TYPES)
         bdev = stacked_bdev_id(self.plan.layout, Stack.ERROR, disk)
         count = stream.between(1, TRANSIENT_ERRORS_MAX)
         args = (bdev, int(kind), io_types, count)
