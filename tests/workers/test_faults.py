@@ -4,7 +4,7 @@ import pytest
 
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.disk import FOREVER, FaultKind
-from workers.bdev.io import IoType
+from workers.bdev.io import BLOCK_SIZE, IoType
 from workers.bdev.stack import ErrorType, Stack, member_bdev_id, stacked_bdev_id
 from workers.nvmf.status import NvmeStatus, Opcode
 from workers.protocol import NEMESIS, FireTimer
@@ -172,3 +172,28 @@ def test_channel_failure_at_the_start_of_a_rebuild_ends_it_and_the_next_one_work
     rig.settle()
     assert rig.named("rebuild.finished")[-1].args == (1, 2, 0)
     assert block_of(rig, 2, 3) == fill(b"kept")
+
+
+# Power.
+
+
+def test_power_loss_tears_a_write_between_its_sectors(rig):
+    host = HostRig(rig)
+    host.finish(host.write(3, b"old", 4))
+    host.finish(host.io(Opcode.FLUSH))
+    host.finish(host.write(3, b"new", 4))
+    disk = rig.driver.disks[0]
+    assert disk.lose_power((4, 6, 9)) == 2
+    assert [block_of(rig, 0, lba)[:3] for lba in range(3, 7)] == [b"new", b"old", b"new", b"old"]
+    assert disk.dirty_blocks() == []
+    assert len(block_of(rig, 0, 4)) == BLOCK_SIZE
+
+
+def test_power_loss_brings_back_what_was_flushed_not_what_was_written_in_between(rig):
+    host = HostRig(rig)
+    host.finish(host.write(3, b"flushed"))
+    host.finish(host.io(Opcode.FLUSH))
+    for text in (b"between", b"newest"):
+        host.finish(host.write(3, text))
+    rig.driver.disks[0].lose_power((3,))
+    assert block_of(rig, 0, 3) == fill(b"flushed")
