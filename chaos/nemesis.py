@@ -30,6 +30,8 @@ SLOW_US = (1_000, 50_000)
 STALL_STEPS = (20, 200)
 LATE_PERMILLE_MAX = 250
 CHANNEL_FAILURES_MAX = 2
+WHOLE = 2  # members
+WHOLE_WAIT_PERMILLE = 400
 BAD_BLOCKS_MAX = 6
 # Bit masks over IoType, of what an error bdev hits.
 ERROR_BDEV_TYPES = (
@@ -115,6 +117,8 @@ class Nemesis:
         if kind in HOST_FAULTS:
             return self._harm_host(kind, ends)
         if kind in TARGET_FAULTS:
+            if self._should_wait(planned, now_permille):
+                return None
             taken = self._take_disk_along(ends)
             if taken is not None:
                 self.waiting.append(planned)  # the target follows
@@ -260,10 +264,20 @@ class Nemesis:
 
     # The end of the target, and its disks' way back.
 
+    def _should_wait(self, planned: Planned, now_permille: int) -> bool:
+        """Half of the kills wait a while for a whole array.
+
+        Under many faults it rarely is one, and a restart that assembles several members would be rare as well.
+        """
+        is_patient = planned.anchor == "run" and planned.moment % 2 == 0
+        is_whole = len(self.model.members_in_sync()) >= WHOLE
+        waits = is_patient and self.plan.superblock and not is_whole
+        return waits and now_permille < planned.moment + WHOLE_WAIT_PERMILLE
+
     def _take_disk_along(self, ends: int) -> Inject | None:
         """Now and then a disk goes just before the target does, and isn't there when it starts again."""
         was_asked, self._has_taken = self._has_taken, not self._has_taken
-        if was_asked or not self.stream.chance(2, 3):
+        if was_asked or not self.stream.chance(1, 4):
             return None
         disk = self._victim("disk_pull")
         if disk is None:

@@ -17,6 +17,7 @@ NAMESPACE = 1
 RPCS_MAX = 2  # under way at a time
 RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
 RESET_AGAIN_ONE_IN = 6
+IMPATIENT_ONE_IN = 25  # of the operator's turns, while disks are late
 UNKNOWN_BDEV = 9_999
 CLEAR_SUPERBLOCK = 1
 OPERATIONS = {
@@ -289,6 +290,9 @@ class Operator:
             self.looked_at.append(unseen[0])
             return self._call("bdev_examine", self._bdev(unseen[0]))
         trusted = [number for number in there if is_sound(model.disks[number])]
+        late = [disk for disk in model.disks if disk.present and not disk.arrived]
+        if model.array_configuring and late and not self.stream.chance(1, IMPATIENT_ONE_IN):
+            return None  # disks still come, those that the array waits for perhaps
         self.looked_at.clear()
         if not trusted or not self.plan.superblock:
             return None

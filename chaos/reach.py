@@ -36,7 +36,7 @@ from workers.protocol import Event
 
 CLOSE_TOGETHER_STEPS = 40
 
-WIDE = 3  # members
+WHOLE, WIDE = 2, 3  # members
 
 _RETURNS = {
     "disk_arrive": "disks_arrived",
@@ -124,6 +124,7 @@ class _Counting:
         self.rebuilding = False
         self.ended_early = False
         self.assembled = False  # since the last restart
+        self.expected = 0  # members that the array found last waits for
         self.is_dismantled = False  # the last member is gone, and the array not yet
         self.returning: dict[int, str] = {}  # disk -> what it counts as when it is there
         self.last_fault = -CLOSE_TOGETHER_STEPS
@@ -277,8 +278,12 @@ class _Counting:
         counts = self.counts
         match name:
             case "raid.assembled" | "raid.created":
+                is_whole = name == "raid.assembled" and WHOLE <= len(args) == self.expected
+                counts["arrays_assembled_whole"] += is_whole
                 self.assembled = self.assembled or name == "raid.assembled"
                 counts["wide_arrays"] += len(args) >= WIDE
+            case "raid.configuring":
+                self.expected = args[1]
             case "raid.last_member_removed":
                 self.is_dismantled = True
             case "raid.deleted":

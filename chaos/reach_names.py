@@ -55,6 +55,7 @@ REACH_NAMES = {
     "poll_groups_destroyed": "poll groups that ended, with their threads",
     "arrays_created": "arrays created",
     "arrays_assembled": "arrays assembled from superblocks",
+    "arrays_assembled_whole": "of these, of two members or more, and with all that were waited for",
     "wide_arrays": "arrays that came online with three members or more",
     "arrays_deleted": "arrays gone: deleted, or without their last member",
     "arrays_started_degraded": "arrays started without members that didn't come",

@@ -74,5 +74,10 @@ SWARM = Experiment(
         Operation(kind="member_removal", count=(0, 1), anchor="rebuild", between=(900, 1_000)),
         Operation(kind="last_member_removal", count=(0, 2)),
     ),
-    reach={"rebuilds_finished": 1, "arrays_assembled": 1, "power_losses_bitten": 1},
+    reach={
+        "rebuilds_finished": 1,
+        "arrays_assembled": 1,
+        "arrays_assembled_whole": 1,
+        "power_losses_bitten": 1,
+    },
 )

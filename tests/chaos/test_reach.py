@@ -147,6 +147,23 @@ def test_add_is_refused_offline_between_the_last_member_s_removal_and_the_array_
     assert count("adds_refused_offline", gone, told("raid.deleted"), *add) == 0
 
 
+def test_array_is_assembled_whole_with_two_members_or_more_and_all_that_were_waited_for():
+    one = [told("raid.configuring", 7, 1), told("raid.assembled", 0)]
+    two = [told("raid.configuring", 7, 2), told("raid.assembled", 0, 1)]
+    three = [told("raid.configuring", 7, 3), told("raid.assembled", 0, 1)]
+    assert [count("arrays_assembled_whole", *h) for h in (one, two, three)] == [0, 1, 0]
+
+
+def test_arrays_are_often_assembled_whole_and_sometimes_not():
+    driver, total = SimDriver(), Counter()
+    for seed in range(60):
+        plan = resolve(EXPERIMENTS["restart-from-superblock"], seed)
+        total.update(count_reach(Controller(plan, driver, ()).explore(seed).history))
+    assert total["arrays_assembled_whole"] * 5 > total["arrays_assembled"]
+    assert total["arrays_started_degraded"] > 5
+    assert total["disks_late"] > 20
+
+
 def test_kinds_of_an_error_bdev_count_apart():
     history = [told("bdev.error_injected", 0, int(kind), int(IoType.READ)) for kind in ErrorType]
     for name in ("error_bdev_failures", "error_bdev_holds", "error_bdev_refusals"):
