@@ -52,7 +52,7 @@ class Fault(msgspec.Struct, frozen=True):
 FAULTS: dict[str, Fault] = {
     "disk_failure": Fault("every I/O of a disk fails until it is healed", "disks_failed", True),
     "disk_pull": Fault(
-        "a disk is pulled out, and returned: as it was, blank, with older content, or smaller",
+        "a disk is pulled out, and returned: as it was, blank, with older content, smaller, or larger",
         "disks_pulled",
         harms=True,
     ),
@@ -103,6 +103,7 @@ HEALS = {
     "disk_return_blank": "another, blank disk is in its place",
     "disk_return_stale": "the disk is back with older content",
     "disk_return_small": "a smaller, blank disk is in its place",
+    "disk_return_large": "a larger, blank disk is in its place",
     "disk_image": "what a disk holds is kept, for a later return with older content",
     "disk_arrive": "the restarted target finds a disk",
 }
@@ -116,6 +117,7 @@ TARGET_FAULTS = ("target_kill", "power_loss")
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
 SUPERBLOCK_END = 2  # blocks
 SMALLER_BY = 4  # blocks
+LARGER_BY = 4  # blocks, as far as there is room
 ALL_TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
 RANGED_FAULTS = (
@@ -207,6 +209,8 @@ def _return_disk(fault: str, disk: Disk, sizes: tuple[int, int]) -> str:
             disk.new(sizes[1])
         case "disk_return_small":
             disk.new(sizes[0] - SMALLER_BY)
+        case "disk_return_large":
+            disk.new(min(sizes[1] + LARGER_BY, disk.capacity_blocks))
         case "disk_return_stale":
             disk.restore_image()
             disk.header.present = 1

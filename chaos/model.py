@@ -160,7 +160,7 @@ class Model:
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
-            case "disk_return_blank" | "disk_return_small":
+            case "disk_return_blank" | "disk_return_small" | "disk_return_large":
                 disk.present = disk.arrived = True
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
                 disk.small = step.fault == "disk_return_small"

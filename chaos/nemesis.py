@@ -63,6 +63,7 @@ class Nemesis:
         self.waiting = [planned for planned in plan.planned if planned.kind in FAULTS]
         self.heals: list[Due] = []
         self._growing: list[int] = []
+        self._has_room = plan.layout.capacity > plan.layout.disk_blocks  # for larger disks
         self._has_taken = False  # a disk has gone, or not, before the target will
         self._to_be_stale: int | None = None  # imaged, and the next to be pulled
         self._delayed: list[int] = []  # disks whose delay bdev has a latency
@@ -218,7 +219,9 @@ class Nemesis:
             return "disk_return"
         if draw < 60:
             return "disk_return_blank"
-        return "disk_return_stale" if draw < 88 else "disk_return_small"
+        if draw < 84:
+            return "disk_return_stale"
+        return "disk_return_small" if draw < 92 else "disk_return_large"
 
     def _break_error_bdev(self, disk: int, ends: int) -> Operate | None:
         stream = self.stream
@@ -239,6 +242,7 @@ class Nemesis:
         return Operate(self.model.new_op(), "bdev_delay_update_latency", (bdev, latency_us))
 
     def _grow(self, disk: int) -> Inject:
+        self._has_room = False
         return self._inject("disk_grow", disk, self.plan.layout.capacity)
 
     def _harm_host(self, kind: str, ends: int) -> Impair | None:
@@ -348,6 +352,8 @@ class Nemesis:
         if heal == "disk_return_stale" and not (disk.out and disk.imaged):
             return "disk_return"
         if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:
+            return "disk_return_blank"
+        if heal == "disk_return_large" and not self._has_room:
             return "disk_return_blank"
         if heal == "disk_return" and disk.small:
             return "disk_return_blank"

@@ -44,6 +44,7 @@ _RETURNS = {
     "disk_return_blank": "disks_returned_blank",
     "disk_return_stale": "disks_returned_stale",
     "disk_return_small": "disks_returned_small",
+    "disk_return_large": "disks_returned_large",
 }
 _EVENTS = {
     "bdev.delayed": "delay_bdev_bitten",

@@ -72,6 +72,7 @@ REACH_NAMES = {
     "disks_returned_blank": "disks replaced by blank ones",
     "disks_returned_stale": "disks returned with older content",
     "disks_returned_small": "disks replaced by smaller ones",
+    "disks_returned_large": "disks replaced by larger ones",
     "disks_arrived": "disks that a restarted target found",
     "disks_late": "of these, disks that came when the array was online already",
     "read_errors_bitten": "reads failed by injected errors",
