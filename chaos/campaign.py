@@ -91,7 +91,7 @@ class Report(msgspec.Struct):
     failures: list[Failure] = []
     failures_left_out: int = 0
     fingerprints: dict[str, str] = {}
-    resources: Resources | None = None  # of this process, where it runs the seeds itself
+    resources: Resources | None = None  # of this process and those below it; not in ``sim``
     interrupted: bool = False
     error: str = ""
 
