@@ -68,6 +68,16 @@ class RaidBdev:
         """Is there a member to rebuild from?"""
         return any(is_in_sync(slot) for slot in self.slots)
 
+    def check_counts(self) -> None:
+        """The array's counters agree with its slots; called wherever one of them has changed."""
+        record, slots = self.record, self.slots
+        configured = sum(slot.is_configured for slot in slots)
+        assert record.discovered == configured, "discovered members and configured slots differ"
+        assert record.discovered <= record.operational, "more members are discovered than operate"
+        if record.state == RaidState.ONLINE:
+            occupied = sum(1 for slot in slots if slot.bdev)
+            assert record.operational == occupied, "operational members and occupied slots differ"
+
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         """A member couldn't be written: no channel reads from it from now on, and it is removed soon.
 
