@@ -308,6 +308,30 @@ def test_flush_that_fails_on_a_dropped_rebuild_target_is_the_others_to_carry_out
     assert host.finish(flush).status == NvmeStatus.SUCCESS
 
 
+@pytest.mark.parametrize("blocks_per_ms", [2, 4, 8])
+def test_rebuild_keeps_to_its_bandwidth_in_virtual_time(blocks_per_ms):
+    rig = Rig(blocks=64, window=8, rebuild_blocks_per_ms=blocks_per_ms)
+    rig.configure()
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    begun = rig.block.globals.clock_us
+    rig.call("bdev_raid_add_base_bdev", 2)
+    rig.run_until(lambda: len(rig.named("rebuild.window_done")) == 4)
+    half = rig.block.globals.clock_us - begun
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args[2] == 0
+    # Disks take no time here: all of it is what the limit costs, window by window.
+    assert half == (4 - 1) * 8 * 1_000 // blocks_per_ms
+    assert rig.block.globals.clock_us - begun == 64 * 1_000 // blocks_per_ms
+
+
+def test_rebuild_without_a_limit_takes_no_time_of_its_own(rig):
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args[2] == 0
+    assert rig.block.globals.clock_us == 0
+
+
 COUNTS_ONE_MORE = """
 from workers.raid.rebuild import Rebuild
 
