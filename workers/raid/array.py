@@ -112,12 +112,15 @@ class RaidBdev:
     async def let_go(self, thread: SpdkThread) -> None:
         """The array holds nothing up by itself."""
 
-    async def reset(self, thread: SpdkThread) -> None:
-        """Reset every member."""
+    async def reset(self, thread: SpdkThread) -> int:
+        """Reset every member; it fails if one of these resets does."""
         thread.emit("raid.reset")
+        worst = OK
         for slot in self.slots:
             if slot.bdev and slot.is_configured:
-                await self.reactor.services.bdev.reset(thread, self.base_bdev(slot))
+                status = await self.reactor.services.bdev.reset(thread, self.base_bdev(slot))
+                worst = worst or status
+        return worst
 
 
 def is_serviceable(slot: Slot) -> bool:
