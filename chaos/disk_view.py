@@ -16,7 +16,8 @@ class DiskView:
     member: bool = False
     # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
-    small: bool = False  # too small for the array
+    blocks: int = 0
+    small: bool = False  # too small for the array as it is now
     imaged: bool = False  # an older image of it is kept
     out: bool = False  # the superblocks of the others say that it is no member
 

@@ -9,6 +9,7 @@ import msgspec
 from chaos.schedule import Inject
 from workers.bdev.disk import FOREVER, Disk, FaultKind
 from workers.bdev.io import IoType
+from workers.protocol import Layout
 
 FaultName = Literal[
     "disk_failure",
@@ -177,6 +178,21 @@ def apply_to_disk(step: Inject, disk: Disk, sizes: tuple[int, int]) -> str | Non
         case name:
             _plant(name, args, disk)
     return None
+
+
+def blocks_after(step: Inject, layout: Layout, blocks: int, largest: int) -> int:
+    """How large the disk is then; ``blocks`` is what it had, ``largest`` what the largest disk has."""
+    match step.fault:
+        case "disk_grow":
+            return max(blocks, min(step.args[0], layout.capacity))
+        case "disk_return_blank":
+            return largest
+        case "disk_return_small":
+            return layout.disk_blocks - SMALLER_BY
+        case "disk_return_large":
+            return min(largest + LARGER_BY, layout.capacity)
+        case _:
+            return blocks
 
 
 def _plant(fault: str, args: tuple[int, ...], disk: Disk) -> None:

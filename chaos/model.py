@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chaos.anchors import Anchors
 from chaos.disk_view import DiskView, RebuildView
-from chaos.faults import FAULTS, RANGED_FAULTS
+from chaos.faults import FAULTS, RANGED_FAULTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -35,8 +35,10 @@ class Model:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.disks = [DiskView() for _ in range(plan.layout.disks)]
+        disk_blocks = plan.layout.disk_blocks
+        self.disks = [DiskView(blocks=disk_blocks) for _ in range(plan.layout.disks)]
         self.blocks = plan.blocks  # of the array, as hosts know it
+        self.array_blocks = plan.blocks  # as it told last
         self.array_online = False
         self.array_configuring = False
         # The operator takes the array apart; its disks must stay as they are.
@@ -152,8 +154,17 @@ class Model:
             and self._is_member(step.args[0])
         ]
 
+    def _measure(self) -> None:
+        """Which disks are too small now? An array may have grown without them."""
+        for disk in self.disks:
+            disk.small = disk.blocks < self.array_blocks + self.plan.data_offset
+
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
+        layout = self.plan.layout
+        largest = max(layout.disk_blocks, *(other.blocks for other in self.disks))
+        disk.blocks = blocks_after(step, layout, disk.blocks, largest)
+        self._measure()
         match step.fault:
             case "disk_heal":
                 self.trouble = None
@@ -163,7 +174,6 @@ class Model:
             case "disk_return_blank" | "disk_return_small" | "disk_return_large":
                 disk.present = disk.arrived = True
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
-                disk.small = step.fault == "disk_return_small"
             case "disk_arrive":
                 disk.arrived = True
             case "disk_image":
@@ -255,9 +265,12 @@ class Model:
                 self._came_online(args, fresh=event.name == "raid.created")
             case "raid.configuring":
                 self.array_configuring = True
-            case "raid.member_failed":
-                if args[1] >= 0:  # a broken target also tells this of a slot that is empty by now
-                    self._harm(args[1])
+            case "raid.grown":
+                self.array_blocks = args[0]
+                self._measure()
+            # A broken target also tells this of a slot that is empty by now.
+            case "raid.member_failed" if args[1] >= 0:
+                self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
                 self._removing(args[1])
@@ -288,6 +301,10 @@ class Model:
 
     def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
         first = fresh and not any(disk.good for disk in self.disks)
+        if fresh:
+            smallest = min(self.disks[number].blocks for number in members)
+            self.array_blocks = smallest - self.plan.data_offset
+            self._measure()
         self.array_online, self.array_configuring = True, False
         # An array that comes online while the request that wipes it is on its way stays one that goes.
         goes = any(
@@ -369,10 +386,12 @@ class Model:
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
         self.served_threads.clear()
+        largest = max(disk.blocks for disk in self.disks)
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:
                 disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
+                disk.blocks = largest
                 disk.good = number in clones
 
 
