@@ -12,8 +12,9 @@ import msgspec
 
 from chaos.checkers.register import Reader
 from chaos.controller import Controller
+from chaos.disk_view import is_sound
 from chaos.drivers.sim import SimDriver
-from chaos.model import Model, is_sound
+from chaos.model import Model
 from chaos.payload import decode
 from chaos.plan import Plan
 from chaos.schedule import FinishIo, PowerLoss, Step

@@ -30,3 +30,19 @@ class RebuildView:
     offset: int = 0
     blocks: int = 0
     harmed: bool = False
+
+
+def is_sound(disk: DiskView) -> bool:
+    """Can all acknowledged data be read from this disk?"""
+    return disk.good and disk.present and not (disk.faulted and disk.weak)
+
+
+def is_late(disk: DiskView) -> bool:
+    """Will the target still be told of this disk, which is there?"""
+    return disk.present and not disk.arrived
+
+
+def measure(disks: list[DiskView], needed: int) -> None:
+    """Which disks are too small now? An array may have grown without them."""
+    for disk in disks:
+        disk.small = disk.blocks < needed

@@ -6,7 +6,7 @@ The model serves decisions (what can be asked next, what may be broken); judging
 from __future__ import annotations
 
 from chaos.anchors import Anchors
-from chaos.disk_view import DiskView, RebuildView
+from chaos.disk_view import DiskView, RebuildView, is_sound, measure
 from chaos.faults import FAULTS, RANGED_FAULTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -154,17 +154,12 @@ class Model:
             and self._is_member(step.args[0])
         ]
 
-    def _measure(self) -> None:
-        """Which disks are too small now? An array may have grown without them."""
-        for disk in self.disks:
-            disk.small = disk.blocks < self.array_blocks + self.plan.data_offset
-
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
         layout = self.plan.layout
         largest = max(layout.disk_blocks, *(other.blocks for other in self.disks))
         disk.blocks = blocks_after(step, layout, disk.blocks, largest)
-        self._measure()
+        measure(self.disks, self.array_blocks + self.plan.data_offset)
         match step.fault:
             case "disk_heal":
                 self.trouble = None
@@ -267,7 +262,7 @@ class Model:
                 self.array_configuring = True
             case "raid.grown":
                 self.array_blocks = args[0]
-                self._measure()
+                measure(self.disks, self.array_blocks + self.plan.data_offset)
             # A broken target also tells this of a slot that is empty by now.
             case "raid.member_failed" if args[1] >= 0:
                 self._harm(args[1])
@@ -304,7 +299,7 @@ class Model:
         if fresh:
             smallest = min(self.disks[number].blocks for number in members)
             self.array_blocks = smallest - self.plan.data_offset
-            self._measure()
+            measure(self.disks, self.array_blocks + self.plan.data_offset)
         self.array_online, self.array_configuring = True, False
         # An array that comes online while the request that wipes it is on its way stays one that goes.
         goes = any(
@@ -379,6 +374,9 @@ class Model:
         self.writing.clear()
         self.newest.clear()
         self.lost_connections.clear()
+        if self.rebuild is not None and self.rebuild.offset >= self.rebuild.blocks > 0:
+            # All is copied: it may be written down as a member, which nobody was told of.
+            self.disks[self.rebuild.disk].out = False
         self.rebuild = None
         self.stalled = None
         self.clock_us = 0
@@ -393,8 +391,3 @@ class Model:
                 disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
                 disk.blocks = largest
                 disk.good = number in clones
-
-
-def is_sound(disk: DiskView) -> bool:
-    """Can all acknowledged data be read from this disk?"""
-    return disk.good and disk.present and not (disk.faulted and disk.weak)

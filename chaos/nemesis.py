@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.disk_view import DiskView
+from chaos.disk_view import DiskView, is_sound
 from chaos.experiment import RUN_PERMILLE
 from chaos.faults import (
     ALL_TYPES,
@@ -14,7 +14,7 @@ from chaos.faults import (
     SMALLER_BY,
     TARGET_FAULTS,
 )
-from chaos.model import Model, is_sound
+from chaos.model import Model
 from chaos.moments import is_due
 from chaos.plan import Plan
 from chaos.planned import Planned

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from chaos.controller import Controller
+from chaos.disk_view import is_sound
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
-from chaos.model import Model, is_sound
+from chaos.model import Model
 from chaos.plan import resolve
 from chaos.schedule import Inject, Operate
 from experiments.catalog import EXPERIMENTS
@@ -122,3 +123,14 @@ def test_model_knows_how_large_each_disk_is():
         assert known == [disk.num_blocks for disk in driver.disks], seed
         sizes |= {blocks - plan.layout.disk_blocks for blocks in known}
     assert len(sizes) > 3
+
+
+def test_target_killed_at_the_end_of_a_rebuild_may_have_written_the_member_down():
+    """restart-from-superblock, seed 46: all superblocks said so, and the event that tells of it was still to come."""
+    for offset, still_out in ((32, True), (64, False)):
+        model = Model(resolve(EXPERIMENTS["swarm"], 1))
+        model.disks[1].out = True
+        model.happened(Event("rebuild.started", 0, (1, 1)))
+        model.happened(Event("rebuild.window_done", 16, (offset, 64)))
+        model.target_restarted(())
+        assert model.disks[1].out is still_out

