@@ -78,6 +78,12 @@ class Agenda:
         next(ages)
         return next(ages)
 
+    def passes_over(self, reactor: int, taken: EngineStep) -> bool:
+        """Could this reactor go on, and another one does? A timer that is due waits for nobody: it doesn't count."""
+        return taken.reactor != reactor and any(
+            step.reactor == reactor and step.__class__ is not FireTimer for step in self.choices
+        )
+
     def clear(self) -> None:
         """The target is gone, and all that was possible with it."""
         self.choices.clear()

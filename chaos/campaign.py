@@ -93,7 +93,7 @@ class Report(msgspec.Struct):
     failures_left_out: int = 0
     fingerprints: dict[str, str] = {}
     fidelity: Fidelity | None = None  # of free runs
-    resources: Resources | None = None  # of this process, where it runs the seeds itself
+    resources: Resources | None = None  # of this process and those below it; not in ``sim``
     interrupted: bool = False
     error: str = ""
 

@@ -28,7 +28,7 @@ from chaos.history import (
 from chaos.messages import message_of, nemesis_message
 from chaos.model import Model
 from chaos.observer import Observer
-from chaos.payload import decode
+from chaos.payload import decode, op_of
 from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import (
@@ -102,6 +102,7 @@ class Recorder:
         self._events: dict[int, Admin] = {}  # asynchronous event requests
         self._changes: dict[int, Changing] = {}
         self.observer: Observer | None = None
+        self._held_up: tuple[int, int] | None = None  # the stall that something has waited for
 
     def took_outside(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
@@ -196,6 +197,13 @@ class Recorder:
         if self.observer is not None:
             self.observer.restarted()
             self.history += self.observer.disks_changed(self.steps)
+
+    def held_up(self) -> None:
+        """A step of the reactor that is stopped was possible, and passed over: told once."""
+        stalled = self.model.stalled
+        if stalled is not None and stalled != self._held_up:
+            self._held_up = stalled
+            self.tell([Event("reactor.held_up", OUTSIDE_THREAD, (stalled[0],))])
 
     def tell(self, events: list[Event]) -> None:
         """What happened without the target knowing of it."""
@@ -316,6 +324,9 @@ class Controller:
         kind = step.__class__
         if kind is Deliver or kind is FinishIo or kind is FireTimer:
             self.agenda.took(step)  # type: ignore[arg-type]
+            stalled = self.recorder.model.stalled
+            if stalled is not None and self.agenda.passes_over(stalled[0], step):  # type: ignore[arg-type]
+                self.recorder.held_up()
             outcome = self.driver.perform(step)  # type: ignore[arg-type]
             self.agenda.absorb(outcome)
             self.recorder.took_engine(step, outcome)  # type: ignore[arg-type]
@@ -356,9 +367,11 @@ def end_target(step: Kill | PowerLoss, disks: list[Disk]) -> list[Event]:
     events = []
     if isinstance(step, PowerLoss):
         for disk, lost in zip(disks, step.lost, strict=False):
+            torn = _torn_writes(disk, lost)
             count = disk.lose_power(lost)
             if count:
                 events.append(Event("disk.cache_lost", OUTSIDE_THREAD, (disk.number, count)))
+            events += [Event("disk.write_torn", OUTSIDE_THREAD, (disk.number, op)) for op in torn]
     if step.clones:
         source = disks[step.clones[0]]
         largest = max(disk.num_blocks for disk in disks)
@@ -368,6 +381,14 @@ def end_target(step: Kill | PowerLoss, disks: list[Disk]) -> list[Event]:
             if disk is not source:
                 disk.copy_from(source)
     return events
+
+
+def _torn_writes(disk: Disk, lost: tuple[int, ...]) -> list[int]:
+    """The writes in this disk's cache of which only some blocks are going to be lost."""
+    dirty = disk.dirty_blocks()
+    going = {op_of(disk.block(block)): True for block in dirty if block in lost}
+    staying = {op_of(disk.block(block)): True for block in dirty if block not in lost}
+    return [op for op in going if op and op in staying]
 
 
 def describe(step: Step) -> str:

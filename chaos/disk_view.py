@@ -16,7 +16,8 @@ class DiskView:
     member: bool = False
     # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
-    small: bool = False  # too small for the array
+    blocks: int = 0
+    small: bool = False  # too small for the array as it is now
     imaged: bool = False  # an older image of it is kept
     out: bool = False  # the superblocks of the others say that it is no member
 
@@ -29,3 +30,19 @@ class RebuildView:
     offset: int = 0
     blocks: int = 0
     harmed: bool = False
+
+
+def is_sound(disk: DiskView) -> bool:
+    """Can all acknowledged data be read from this disk?"""
+    return disk.good and disk.present and not (disk.faulted and disk.weak)
+
+
+def is_late(disk: DiskView) -> bool:
+    """Will the target still be told of this disk, which is there?"""
+    return disk.present and not disk.arrived
+
+
+def measure(disks: list[DiskView], needed: int) -> None:
+    """Which disks are too small now? An array may have grown without them."""
+    for disk in disks:
+        disk.small = disk.blocks < needed

@@ -6,8 +6,8 @@ The model serves decisions (what can be asked next, what may be broken); judging
 from __future__ import annotations
 
 from chaos.anchors import Anchors
-from chaos.disk_view import DiskView, RebuildView
-from chaos.faults import FAULTS, RANGED_FAULTS
+from chaos.disk_view import DiskView, RebuildView, is_sound, measure
+from chaos.faults import FAULTS, RANGED_FAULTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -36,8 +36,10 @@ class Model:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.disks = [DiskView() for _ in range(plan.layout.disks)]
+        disk_blocks = plan.layout.disk_blocks
+        self.disks = [DiskView(blocks=disk_blocks) for _ in range(plan.layout.disks)]
         self.blocks = plan.blocks  # of the array, as hosts know it
+        self.array_blocks = plan.blocks  # as it told last
         self.array_online = False
         self.array_configuring = False
         # The operator takes the array apart; its disks must stay as they are.
@@ -172,16 +174,19 @@ class Model:
 
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
+        layout = self.plan.layout
+        largest = max(layout.disk_blocks, *(other.blocks for other in self.disks))
+        disk.blocks = blocks_after(step, layout, disk.blocks, largest)
+        measure(self.disks, self.array_blocks + self.plan.data_offset)
         match step.fault:
             case "disk_heal":
                 self.trouble = None
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
-            case "disk_return_blank" | "disk_return_small":
+            case "disk_return_blank" | "disk_return_small" | "disk_return_large":
                 disk.present = disk.arrived = True
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
-                disk.small = step.fault == "disk_return_small"
             case "disk_arrive":
                 disk.arrived = True
             case "disk_image":
@@ -273,9 +278,12 @@ class Model:
                 self._came_online(args, fresh=event.name == "raid.created")
             case "raid.configuring":
                 self.array_configuring = True
-            case "raid.member_failed":
-                if args[1] >= 0:  # a broken target also tells this of a slot that is empty by now
-                    self._harm(args[1])
+            case "raid.grown":
+                self.array_blocks = args[0]
+                measure(self.disks, self.array_blocks + self.plan.data_offset)
+            # A broken target also tells this of a slot that is empty by now.
+            case "raid.member_failed" if args[1] >= 0:
+                self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
                 self._removing(args[1])
@@ -306,6 +314,10 @@ class Model:
 
     def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
         first = fresh and not any(disk.good for disk in self.disks)
+        if fresh:
+            smallest = min(self.disks[number].blocks for number in members)
+            self.array_blocks = smallest - self.plan.data_offset
+            measure(self.disks, self.array_blocks + self.plan.data_offset)
         self.array_online, self.array_configuring = True, False
         # An array that comes online while the request that wipes it is on its way stays one that goes.
         goes = any(
@@ -380,6 +392,9 @@ class Model:
         self.writing.clear()
         self.newest.clear()
         self.lost_connections.clear()
+        if self.rebuild is not None and self.rebuild.offset >= self.rebuild.blocks > 0:
+            # All is copied: it may be written down as a member, which nobody was told of.
+            self.disks[self.rebuild.disk].out = False
         self.rebuild = None
         self.stalled = None
         self.clock_us = 0
@@ -387,13 +402,10 @@ class Model:
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
         self.served_threads.clear()
+        largest = max(disk.blocks for disk in self.disks)
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:
                 disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
+                disk.blocks = largest
                 disk.good = number in clones
-
-
-def is_sound(disk: DiskView) -> bool:
-    """Can all acknowledged data be read from this disk?"""
-    return disk.good and disk.present and not (disk.faulted and disk.weak)

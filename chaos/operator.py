@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
-from chaos.experiment import OperationKind
-from chaos.model import Model, is_sound
+from chaos.disk_view import is_late, is_sound
+from chaos.model import Model
 from chaos.moments import is_due
+from chaos.operations import OPERATIONS
 from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import Operate, OutsideStep
@@ -17,24 +16,9 @@ NAMESPACE = 1
 RPCS_MAX = 2  # under way at a time
 RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
 RESET_AGAIN_ONE_IN = 6
+IMPATIENT_ONE_IN = 25  # turns, while disks are late
 UNKNOWN_BDEV = 9_999
 CLEAR_SUPERBLOCK = 1
-OPERATIONS = {
-    "member_removal": "a good member is removed by RPC; the operator adds one again later",
-    "last_member_removal": "all members are removed, one by one or all at once; the array comes back from the last",
-    "array_recreate": "the array is deleted, perhaps during a rebuild, and created anew or assembled again",
-    "rebuild_stop": "the disk being rebuilt is removed; the rebuild starts again later",
-    "add_in_rebuild": "a member is added while a rebuild runs: refused",
-    "add_to_offline": "a member is added while the array goes offline: refused",
-    "wrong_requests": "RPCs that can't be carried out: refused",
-    "bdev_reset": "a member is reset",
-    "array_reset": "the array is reset",
-    "namespace_attach": "the array is attached as a namespace; every poll group gets a channel",
-    "namespace_detach": "the namespace is detached; every poll group gives its channel back",
-    "poll_group_create": "a thread with a poll group is born on a reactor that has none",
-    "poll_group_destroy": "a poll group ends its connections, and its thread exits",
-}
-assert set(OPERATIONS) == set(get_args(OperationKind))
 
 
 class Operator:
@@ -289,6 +273,9 @@ class Operator:
             self.looked_at.append(unseen[0])
             return self._call("bdev_examine", self._bdev(unseen[0]))
         trusted = [number for number in there if is_sound(model.disks[number])]
+        is_early = model.array_configuring and any(is_late(disk) for disk in model.disks)
+        if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
+            return None  # those that the array waits for still come, perhaps
         self.looked_at.clear()
         if not trusted or not self.plan.superblock:
             return None

@@ -90,6 +90,13 @@ class Screen:
                 f"(slope {held.memory_slope_kib_per_run:+.1f} KiB a run)",
                 "dim",
             )
+            for kind, theirs in held.below.items():
+                self.say(
+                    f"  held by {kind} processes: {_pair(theirs.processes)} of them, at most "
+                    f"descriptors {_pair(theirs.descriptors)}, memory {_pair(theirs.memory_kib)} KiB "
+                    f"(slope {theirs.memory_slope_kib_per_run:+.1f} KiB a run)",
+                    "dim",
+                )
         self._fidelity(report)
         if report.gate_not_judged:
             self.say("  too few runs to judge what the experiment must reach", "dim")

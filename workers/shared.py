@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple, overload
 
 THREADS_MAX = 62
-BDEVS_MAX = 32
+BDEVS_MAX = 34  # eight disks, three bdevs on each, the array, and one on that
 DEVICES_MAX = 1 + 3 * BDEVS_MAX
 SLOTS_MAX = 8
 LOCKS_MAX = 16

@@ -26,7 +26,7 @@ from workers.nvmf.status import NvmeStatus
 
 READ_FAULTS = ("read_errors", "bad_blocks")
 CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
-HEALS = ("disk_heal", "disk_return_blank", "disk_return_small")
+HEALS = ("disk_heal", "disk_return_blank", "disk_return_small", "disk_return_large")
 
 
 def check_availability(execution: Execution) -> list[Finding]:

@@ -8,7 +8,7 @@ from chaos.controller import Execution
 from chaos.history import NOT_LOOKED, Completed, Entry, Invoked, Written
 from chaos.schedule import Changing, Inject
 
-REPLACED = ("disk_return_blank", "disk_return_small")
+REPLACED = ("disk_return_blank", "disk_return_small", "disk_return_large")
 
 
 class Superblocks:

@@ -224,6 +224,8 @@ class RealtimeRun:
             self._took(step)
             message = message_of(step)
         if message is not None:
+            if message.reactor == self._stalled:
+                self.recorder.held_up()
             self._send(message)
 
     def _took(self, step: OutsideStep) -> None:

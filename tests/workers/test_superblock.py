@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaos.faults import apply_to_disk
+from chaos.schedule import Inject
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.io import BLOCK_SIZE
 from workers.raid.metadata import DATA_OFFSET
@@ -330,3 +332,46 @@ def test_write_that_misses_a_member_is_acknowledged_only_when_that_is_written_do
         EntryState.FAILED,
     ]
     assert bytes(rig.driver.disks[0].data)[13 * BLOCK_SIZE :].startswith(fill(b"new"))
+
+
+def test_returning_member_is_queued_only_behind_another_one():
+    rig = Rig(disks=3, blocks=24, window=8)
+    rig.configure(members=3, superblock=True, namespace=False)
+    for disk in (1, 2):
+        rig.pull(disk)
+    rig.settle()
+    rig.plug(1)
+    rig.settle()
+    assert len(rig.named("rebuild.finished")) == 1
+    assert rig.named("raid.member_queued") == []
+    rig.pull(1)
+    rig.settle()
+    for disk in (1, 2):
+        rig.plug(disk)
+    rig.settle()
+    assert len(rig.named("rebuild.finished")) == 3
+    assert len(rig.named("raid.member_queued")) == 1
+
+
+@pytest.mark.parametrize("superblock", [False, True])
+def test_larger_disk_becomes_a_member_of_an_array_that_stays_as_large_as_it_is(superblock):
+    rig = Rig(disks=2, blocks=24, window=8, capacity_blocks=40)
+    rig.configure(superblock=superblock)
+    host = HostRig(rig)
+    host.finish(host.write(3, b"kept"))
+    rig.pull(0)
+    rig.settle()
+    message = Inject(1, "disk_return_large", 0, ())
+    assert apply_to_disk(message, rig.driver.disks[0], (24, 24)) == "bdev.attach_disk"
+    assert rig.driver.disks[0].num_blocks == 28
+    rig.plug(0)
+    rig.settle()
+    assert rig.call("bdev_raid_add_base_bdev", 0) == 0
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args == (0, 0, 0)
+    assert rig.named("raid.grown") == []
+    lba = 3 + 8 * superblock
+    assert rig.driver.disks[0].block(lba) == fill(b"kept")
+    if superblock:
+        rig.restart(0, 1)
+        assert rig.named("raid.assembled")[0].args == (0, 1)

@@ -201,6 +201,10 @@ class Disk:
         self.header.present = 0
         self.header.plugs += 1
 
+    def block(self, number: int) -> bytes:
+        """What the disk holds in a block now."""
+        return bytes(self.data[number * BLOCK_SIZE : (number + 1) * BLOCK_SIZE])
+
     def dirty_blocks(self) -> list[int]:
         """Blocks that power loss may take back."""
         return [block for block, dirty in enumerate(self._dirty) if dirty]

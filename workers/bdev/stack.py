@@ -168,7 +168,7 @@ class StackedDevice:
         self.record.error_count = self.record.latency_us = 0
         await thread.for_each_channel(self, "resume_pending")
 
-    async def reset(self, thread: SpdkThread) -> None:
+    async def reset(self, thread: SpdkThread) -> int:
         """Let go on what is held, and reset the base bdev."""
         await thread.for_each_channel(self, "resume_pending")
-        await self.reactor.services.bdev.reset(thread, self.base)
+        return await self.reactor.services.bdev.reset(thread, self.base)

@@ -96,6 +96,7 @@ class Configuration:
     def _configured(self, place: int) -> None:
         self.record.slots[place].is_configured = 1
         self.record.discovered += 1
+        self.raid.check_counts()
 
     async def _refuse_owned(self, thread: SpdkThread) -> int:
         """No bdev with a superblock may become a member of a new array by mistake."""
@@ -209,6 +210,7 @@ class Configuration:
             slot.expected = 0
         self.reactor.io_devices.register(self.raid.raid1_device)
         self.record.state = RaidState.ONLINE
+        self.raid.check_counts()
         self.layer.register(self.bdev, blocks, self.reactor.layout.disks + 1)
         opened = self.layer.open(
             self.bdev, OWNER, lambda app: app.send(APP_THREAD, "configuration.array_removed")
@@ -295,6 +297,7 @@ class Configuration:
             self.record.discovered -= 1
         self.slots.release(number)
         slot.expected = bdev
+        self.raid.check_counts()
 
     async def array_removed(self, thread: SpdkThread) -> None:
         """The array is being unregistered: nothing of it may still run when its channels go."""

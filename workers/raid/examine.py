@@ -157,8 +157,9 @@ class Examine:
 
     def _queue(self, thread: SpdkThread, bdev: Bdev) -> None:
         if bdev.id not in self.returning:
+            if self.returning or self.reactor.services.rebuild.is_under_way:
+                thread.emit("raid.member_queued", bdev.id)
             self.returning.append(bdev.id)
-            thread.emit("raid.member_queued", bdev.id)
         self.serve_returning(thread)
 
     def serve_returning(self, thread: SpdkThread) -> None:

@@ -201,11 +201,9 @@ class Membership:
 
     def deconfigure(self, number: int) -> None:
         """Before the channels are told: one born behind the iteration must not take the member."""
-        record = self.record
-        record.slots[number].is_configured = 0
-        record.discovered -= 1
-        configured = sum(slot.is_configured for slot in self.raid.slots)
-        assert record.discovered == configured, "discovered members and configured slots differ"
+        self.record.slots[number].is_configured = 0
+        self.record.discovered -= 1
+        self.raid.check_counts()
 
     async def write_down_removal(self, thread: SpdkThread, number: int) -> int:
         """Tell the others' superblocks that the member is gone, while no client I/O can run.
@@ -224,6 +222,7 @@ class Membership:
         disk = self.raid.disk_in(self.record.slots[number])
         self.slots.release(number)
         self.record.operational -= 1
+        self.raid.check_counts()
         thread.emit("raid.member_removed", number, disk)
 
     # Messages.
