@@ -1,7 +1,8 @@
 """The superblock: SPDK's on-disk layout, byte for byte; reading and checking one. Mirrors ``bdev_raid_sb.c``.
 
 Little endian. A header of 256 bytes, then 64 bytes a base bdev. The CRC-32C covers the whole length, taken with
-its own field as zero. Only the codec is here; who writes one when is in ``metadata.py``.
+its own field as zero, and is the bare register that starts at 0: SPDK inverts it neither before nor after. Only the
+codec is here; who writes one when is in ``metadata.py``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _HEADER = struct.Struct("<8sHHIII16s64sQIIIIQB118sB")
 # uuid, data offset, data size, state, flags, slot, reserved
 _ENTRY = struct.Struct("<16sQQIIB23s")
 _CRC_OFFSET = 16
+_INVERTED = 0xFFFFFFFF
 assert (_HEADER.size, _ENTRY.size) == (256, 64), "the superblock's layout has changed"
 
 
@@ -78,6 +80,12 @@ class Superblock(msgspec.Struct, frozen=True):
         return next((entry for entry in self.entries if entry.uuid == uuid), None)
 
 
+def checksum(data: bytes) -> int:
+    """CRC-32C as ``spdk_crc32c_update(data, length, 0)`` gives it."""
+    # The library inverts the register before and after, as the usual CRC-32C has it; both are taken back.
+    return crc32c(data, _INVERTED) ^ _INVERTED
+
+
 def encode(superblock: Superblock) -> bytes:
     """The bytes of a superblock, with its checksum."""
     name = superblock.name.encode()
@@ -114,7 +122,7 @@ def encode(superblock: Superblock) -> bytes:
         for entry in superblock.entries
     ]
     whole = bytearray(b"".join([header, *entries]))
-    struct.pack_into("<I", whole, _CRC_OFFSET, crc32c(bytes(whole)))
+    struct.pack_into("<I", whole, _CRC_OFFSET, checksum(bytes(whole)))
     return bytes(whole)
 
 
@@ -133,7 +141,7 @@ def decode(data: bytes) -> Superblock:
         raise SuperblockError(f"{len(data)} bytes are too few for its length of {length}")
     body = bytearray(data[:length])
     struct.pack_into("<I", body, _CRC_OFFSET, 0)
-    computed = crc32c(bytes(body))
+    computed = checksum(bytes(body))
     if computed != crc:
         raise SuperblockError(f"the checksum is {crc:#010x} and should be {computed:#010x}")
     if major != VERSION_MAJOR:
