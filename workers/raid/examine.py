@@ -12,9 +12,10 @@ from workers.bdev.io import BLOCK_SIZE, BdevIo, IoStatus, IoType
 from workers.bdev.layer import BdevLayer, Descriptor
 from workers.errors import EIO, OK
 from workers.raid.configuration import Configuration
-from workers.raid.metadata import DATA_OFFSET, SUPERBLOCK_BLOCKS, Metadata
+from workers.raid.metadata import DATA_OFFSET, SEQUENCE_MAX, SUPERBLOCK_BLOCKS, Metadata
 from workers.raid.superblock import (
     LEVEL_RAID1,
+    NO_UUID,
     EntryState,
     Superblock,
     SuperblockError,
@@ -183,11 +184,15 @@ class Examine:
 
 
 def _is_usable(found: Superblock) -> bool:
-    """Could this engine serve such an array at all?"""
+    """Could this engine serve such an array at all? A superblock with a right checksum may say anything."""
     return (
         found.level == LEVEL_RAID1
+        and found.strip_size == 0
         and found.block_size == BLOCK_SIZE
         and 2 <= found.num_base_bdevs <= SLOTS_MAX
         and found.raid_size > 0
+        and found.seq_number <= SEQUENCE_MAX
+        and NO_UUID not in (found.uuid, *(entry.uuid for entry in found.entries))
         and sorted(entry.slot for entry in found.entries) == list(range(found.num_base_bdevs))
+        and all(entry.data_offset >= SUPERBLOCK_BLOCKS for entry in found.entries)
     )

@@ -19,6 +19,7 @@ LEVEL_RAID1 = 1
 LENGTH_MAX = 256 + 255 * 64
 NAME_BYTES = 64
 UUID_BYTES = 16
+NO_UUID = bytes(UUID_BYTES)
 
 # signature, version major and minor, length, crc, flags, uuid, name, raid size, block size, level, strip size,
 # state, sequence number, number of base bdevs, reserved, size of the base bdev array
@@ -175,7 +176,10 @@ def _entry(data: bytes, number: int, members: int) -> Entry:
 
 
 def _text(name: bytes) -> str:
+    text, end, _ = name.partition(b"\0")
+    if not end:
+        raise SuperblockError(f"the name fills all its {NAME_BYTES} bytes and has no end")
     try:
-        return name.partition(b"\0")[0].decode()
+        return text.decode()
     except UnicodeDecodeError:
         raise SuperblockError("the name is no UTF-8 text") from None
