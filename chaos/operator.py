@@ -238,7 +238,6 @@ class Operator:
         ]
         if self.model.array_online:
             wrong += [("bdev_raid_add_base_bdev", (self._bdev(disk),)) for disk in members[:1]]
-            wrong.append(("bdev_raid_create", (0, 0, self._bdev(0), self._bdev(0))))
         return wrong
 
     # Repairs.

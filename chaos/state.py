@@ -72,14 +72,13 @@ def _process(services: Services, record: RaidRecord) -> dict[str, Any]:
 
 
 def _base_bdev(services: Services, record: RaidRecord, slot: Slot) -> dict[str, Any]:
-    bdev: Bdev | None = None
-    if slot.bdev or slot.expected:
-        bdev = services.bdev.bdevs[(slot.bdev or slot.expected) - 1]
+    awaited = (slot.bdev or slot.expected) - 1
+    bdev = services.bdev.bdevs.get(awaited)
     size = services.raid_bdev.record.num_blocks
     if record.state == RaidState.CONFIGURING:
         size = bdev.record.num_blocks - slot.data_offset if bdev is not None and slot.bdev else 0
     return {
-        "name": bdev.name if bdev is not None else None,
+        "name": _name_of(bdev, awaited),
         "uuid": text(bdev_uuid(bdev.record.identity))
         if bdev is not None and slot.bdev
         else NO_UUID,
@@ -87,6 +86,13 @@ def _base_bdev(services: Services, record: RaidRecord, slot: Slot) -> dict[str, 
         "data_offset": slot.data_offset,
         "data_size": size,
     }
+
+
+def _name_of(bdev: Bdev | None, number: int) -> str | None:
+    """An array may wait for a bdev that nobody has heard of."""
+    if bdev is not None:
+        return bdev.name
+    return f"bdev{number}" if number >= 0 else None
 
 
 def subsystems(driver: SimDriver, services: Services) -> list[dict[str, Any]]:

@@ -54,14 +54,13 @@ class Configuration:
     async def create(self, thread: SpdkThread, superblock: int, number: int, *bdevs: int) -> int:
         """Make a new array of these bdevs, which are taken to be identical; no initial synchronisation.
 
-        With a missing one it stays CONFIGURING until that comes. ``number`` makes the array's UUID.
+        With one that isn't there, or that nobody has heard of, it stays CONFIGURING until that comes. ``number`` makes
+        the array's UUID. EPERM: one of them is claimed, be it by this very array since it is named twice.
         """
         record = self.record
         if record.state != RaidState.ABSENT or self.is_configuring:
             return EEXIST
-        if not 2 <= len(bdevs) <= SLOTS_MAX or len(set(bdevs)) != len(bdevs):
-            return EINVAL
-        if any(bdev not in self.layer.bdevs or bdev == self.bdev.id for bdev in bdevs):
+        if not 2 <= len(bdevs) <= SLOTS_MAX:
             return EINVAL
         self._begin(len(bdevs), has_superblock=bool(superblock))
         record.operational = len(bdevs)

@@ -100,7 +100,7 @@ class Examine:
 
     async def _join_expected(self, thread: SpdkThread, bdev: Bdev) -> None:
         for number, slot in enumerate(self._slots()):
-            if slot.expected == bdev.id + 1:
+            if slot.expected == bdev.id + 1 and not slot.bdev:
                 offset = DATA_OFFSET if self.record.has_superblock else 0
                 self.configuration.join(number, bdev.id, offset)
         await self.configuration.configure(thread)
