@@ -74,14 +74,13 @@ class Configuration:
                 return status
             self._configured(place)
         self.array_number = number
-        if superblock:
-            self.is_configuring = True
-            status = await self._refuse_owned(thread)
-            self.is_configuring = False
-            self.waiters.wake()
-            if status != OK:
-                self.dismiss(thread)
-                return status
+        self.is_configuring = True
+        status = await self._refuse_owned(thread)
+        self.is_configuring = False
+        self.waiters.wake()
+        if status != OK:
+            self.dismiss(thread)
+            return status
         return await self.configure(thread)
 
     def _begin(self, slots: int, *, has_superblock: bool) -> None:
@@ -97,7 +96,7 @@ class Configuration:
         self.record.discovered += 1
 
     async def _refuse_owned(self, thread: SpdkThread) -> int:
-        """No bdev with a superblock may become a member of a new array by mistake."""
+        """No bdev with a superblock may become a member of a new array by mistake, whether that has one or not."""
         for slot in self.raid.slots:
             if slot.bdev:
                 base = self.raid.base_bdev(slot)

@@ -48,13 +48,12 @@ class Examine:
     async def look_at(self, thread: SpdkThread, bdev: Bdev) -> None:
         """Read a bdev's superblock and do what it asks for."""
         self._looking += 1
-        if self._is_expected(bdev):
+        status, found = await self.read(thread, bdev)
+        is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
+        if found is not None and is_free:
+            await self._decide(thread, bdev, found)
+        elif status == OK and is_free and self._is_expected(bdev):
             await self._join_expected(thread, bdev)
-        else:
-            _, found = await self.read(thread, bdev)
-            is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
-            if found is not None and is_free:
-                await self._decide(thread, bdev, found)
         self._looking -= 1
         if not self._looking:
             self._waiters.wake()
@@ -106,19 +105,20 @@ class Examine:
         await self.configuration.configure(thread)
 
     async def _decide(self, thread: SpdkThread, bdev: Bdev, found: Superblock) -> None:
-        record = self.record
+        record, own = self.record, self.metadata.superblock
         if record.state == RaidState.OFFLINE or not _is_usable(found):
             return
-        if record.state == RaidState.ABSENT:
-            self._assemble(thread, found)
-        own = self.metadata.superblock
-        if own is None or own.uuid != found.uuid:
+        if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
             return  # another array's member, or one without superblock is here
-        if self._supersedes(found, own):
-            self.configuration.dismiss(thread)
+        uuid = bdev_uuid(bdev.record.identity)
+        if own is None or self._supersedes(found, own):
+            if found.entry_of(uuid) is None:
+                return  # the copy of another disk: no array is made of what it says
+            if own is not None:
+                self.configuration.dismiss(thread)
             self._assemble(thread, found)
             own = found
-        entry = own.entry_of(bdev_uuid(bdev.record.identity))
+        entry = own.entry_of(uuid)
         if entry is None:
             return
         if entry.state is not EntryState.CONFIGURED:

@@ -64,9 +64,6 @@ class Membership:
         status = self._may_add(bdev)
         if status != OK:
             return status
-        if not self.record.has_superblock:
-            place = self.place_for(bdev)
-            return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
         status, found = await self.read_superblock(thread, bdev)
         return self.admit(thread, bdev, status, found)
 
@@ -95,8 +92,7 @@ class Membership:
         if status != OK:
             return status
         own = self.metadata.superblock
-        assert own is not None, "an array that is online has its superblock"
-        if found is not None and found.uuid != own.uuid:
+        if found is not None and (own is None or found.uuid != own.uuid):
             return EEXIST
         place = self.place_for(bdev)
         return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
