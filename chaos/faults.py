@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from chaos.foreign import make_foreign
 from chaos.schedule import Inject
 from workers.bdev.disk import FOREVER, Disk, FaultKind
 from workers.bdev.io import IoType
@@ -52,7 +53,7 @@ class Fault(msgspec.Struct, frozen=True):
 FAULTS: dict[str, Fault] = {
     "disk_failure": Fault("every I/O of a disk fails until it is healed", "disks_failed", True),
     "disk_pull": Fault(
-        "a disk is pulled out, and returned: as it was, blank, with older content, or smaller",
+        "a disk is pulled out, and returned: as it was, blank, with older content, smaller, or another array's",
         "disks_pulled",
         harms=True,
     ),
@@ -103,9 +104,12 @@ HEALS = {
     "disk_return_blank": "another, blank disk is in its place",
     "disk_return_stale": "the disk is back with older content",
     "disk_return_small": "a smaller, blank disk is in its place",
+    "disk_return_foreign": "a disk of another array is in its place",
     "disk_image": "what a disk holds is kept, for a later return with older content",
     "disk_arrive": "the restarted target finds a disk",
 }
+# Another device is in the place from then on.
+REPLACEMENTS = ("disk_return_blank", "disk_return_small", "disk_return_foreign")
 HOST_FAULTS = ("host_vanish", "network_cut", "host_slow")
 HOST_HEALS = {
     "host_vanish": "host_return",
@@ -207,6 +211,9 @@ def _return_disk(fault: str, disk: Disk, sizes: tuple[int, int]) -> str:
             disk.new(sizes[1])
         case "disk_return_small":
             disk.new(sizes[0] - SMALLER_BY)
+        case "disk_return_foreign":
+            disk.new(sizes[1])
+            make_foreign(disk)
         case "disk_return_stale":
             disk.restore_image()
             disk.header.present = 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chaos.anchors import Anchors
 from chaos.disk_view import DiskView, RebuildView
-from chaos.faults import FAULTS, RANGED_FAULTS
+from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -160,10 +160,12 @@ class Model:
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
-            case "disk_return_blank" | "disk_return_small":
+            case name if name in REPLACEMENTS:
                 disk.present = disk.arrived = True
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
                 disk.small = step.fault == "disk_return_small"
+                disk.foreign = step.fault == "disk_return_foreign"
+                disk.refused = False
             case "disk_arrive":
                 disk.arrived = True
             case "disk_image":
@@ -372,7 +374,8 @@ class Model:
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:
-                disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
+                disk.present, disk.faulted, disk.weak = True, False, False
+                disk.small = disk.foreign = disk.refused = False
                 disk.good = number in clones
 
 

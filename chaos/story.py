@@ -84,6 +84,7 @@ _RETURNS = {
     "disk_return_blank": "is replaced by a blank disk",
     "disk_return_stale": "is plugged in again with older content",
     "disk_return_small": "is replaced by a smaller disk",
+    "disk_return_foreign": "is replaced by a member of another array",
     "disk_arrive": "is found by the target",
     "disk_image": "is imaged",
 }
