@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple, overload
 
+WORD_MAX = (1 << 63) - 1
 THREADS_MAX = 62
 SLOTS_MAX = 8
 # Each disk with an error, a delay and a passthru bdev on it, the array, and its passthru.

@@ -130,6 +130,8 @@ class Configuration:
         """An array comes to be as a superblock found on a disk says; its members join one by one."""
         self._begin(superblock.num_base_bdevs, has_superblock=True)
         entries = superblock.entries
+        for entry in entries:
+            self.record.slots[entry.slot].data_offset = entry.data_offset
         self.record.operational = sum(
             1 for entry in entries if entry.state is EntryState.CONFIGURED
         )
@@ -280,7 +282,7 @@ class Configuration:
     def _forget(self) -> None:
         record = self.record
         for slot in self.raid.slots:
-            slot.expected = 0
+            slot.expected = slot.data_offset = 0
         self.metadata.end()
         record.discovered = record.operational = record.num_slots = record.has_superblock = 0
         record.state = RaidState.ABSENT

@@ -22,7 +22,7 @@ from workers.raid.superblock import (
     decode,
 )
 from workers.raid.uuids import bdev_uuid
-from workers.shared import SLOTS_MAX, RaidState, Slot
+from workers.shared import SLOTS_MAX, WORD_MAX, RaidState, Slot
 from workers.thread import SpdkThread, Wait, Waiters
 
 if TYPE_CHECKING:
@@ -194,5 +194,5 @@ def _is_usable(found: Superblock) -> bool:
         and found.seq_number <= SEQUENCE_MAX
         and NO_UUID not in (found.uuid, *(entry.uuid for entry in found.entries))
         and sorted(entry.slot for entry in found.entries) == list(range(found.num_base_bdevs))
-        and all(entry.data_offset >= SUPERBLOCK_BLOCKS for entry in found.entries)
+        and all(SUPERBLOCK_BLOCKS <= entry.data_offset <= WORD_MAX for entry in found.entries)
     )
