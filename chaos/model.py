@@ -26,6 +26,7 @@ from chaos.schedule import (
 )
 from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
+from workers.errors import ENODEV, OK
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
 
@@ -229,6 +230,8 @@ class Model:
         step = self.outstanding.pop(op, None)
         if step is None:
             return None
+        if isinstance(step, Operate):
+            self._rpc_answered(step, status)
         if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
             # Also when the array came online while the request was on its way.
             self.is_recreating = self.is_recreating or status == 0
@@ -247,6 +250,12 @@ class Model:
                 for lba in range(step.slba, step.slba + step.blocks):
                     self.newest[lba] = step
         return step
+
+    def _rpc_answered(self, step: Operate, status: int) -> None:
+        if step.method == "bdev_raid_create" and status == OK:
+            self.array_configuring = not self.array_online  # it waits for a member
+        elif step.method == "bdev_raid_delete" and status == ENODEV:
+            self.array_configuring = False
 
     def happened(self, event: Event) -> None:
         """The engine told something."""
