@@ -87,6 +87,12 @@ def checksum(data: bytes) -> int:
     return crc32c(data, _INVERTED) ^ _INVERTED
 
 
+def stored_checksum(data: bytes) -> int:
+    """The checksum that these bytes bring along."""
+    stored: int = struct.unpack_from("<I", data, _CRC_OFFSET)[0]
+    return stored
+
+
 def encode(superblock: Superblock) -> bytes:
     """The bytes of a superblock, with its checksum."""
     name = superblock.name.encode()
