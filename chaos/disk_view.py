@@ -18,8 +18,15 @@ class DiskView:
     good: bool = False
     blocks: int = 0
     small: bool = False  # too small for the array as it is now
+    foreign: bool = False  # another array's member
+    refused: bool = False  # the operator has been told that the array can't use it
     imaged: bool = False  # an older image of it is kept
     out: bool = False  # the superblocks of the others say that it is no member
+
+    @property
+    def unfit(self) -> bool:
+        """Would the array refuse it?"""
+        return self.small or self.foreign
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from chaos.anchors import Anchors
 from chaos.disk_view import DiskView, RebuildView, is_sound, measure
-from chaos.faults import FAULTS, RANGED_FAULTS, blocks_after
+from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -25,8 +25,10 @@ from chaos.schedule import (
     Read,
     Write,
 )
+from chaos.service_view import take_notice
 from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
+from workers.errors import ENODEV, OK
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
 
@@ -178,15 +180,18 @@ class Model:
         largest = max(layout.disk_blocks, *(other.blocks for other in self.disks))
         disk.blocks = blocks_after(step, layout, disk.blocks, largest)
         measure(self.disks, self.array_blocks + self.plan.data_offset)
+        disk.refused = disk.refused and disk.unfit  # it may have grown
         match step.fault:
             case "disk_heal":
                 self.trouble = None
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
-            case "disk_return_blank" | "disk_return_small" | "disk_return_large":
+            case name if name in REPLACEMENTS:
                 disk.present = disk.arrived = True
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
+                disk.foreign = step.fault == "disk_return_foreign"
+                disk.refused = False
             case "disk_arrive":
                 disk.arrived = True
             case "disk_image":
@@ -250,6 +255,8 @@ class Model:
         step = self.outstanding.pop(op, None)
         if step is None:
             return None
+        if isinstance(step, Operate):
+            self._rpc_answered(step, status)
         if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
             # Also when the array came online while the request was on its way.
             self.is_recreating = self.is_recreating or status == 0
@@ -268,6 +275,12 @@ class Model:
                 for lba in range(step.slba, step.slba + step.blocks):
                     self.newest[lba] = step
         return step
+
+    def _rpc_answered(self, step: Operate, status: int) -> None:
+        if step.method == "bdev_raid_create" and status == OK:
+            self.array_configuring = not self.array_online  # it waits for a member
+        elif step.method == "bdev_raid_delete" and status == ENODEV:
+            self.array_configuring = False
 
     def happened(self, event: Event) -> None:
         """The engine told something."""
@@ -305,7 +318,9 @@ class Model:
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
             case name if name.startswith("nvmf."):
-                self._happened_to_hosts(event)
+                if name == "nvmf.qpair_destroyed":
+                    self._connection_ended(args[0])
+                take_notice(self, event)
             case _:
                 pass
 
@@ -335,28 +350,6 @@ class Model:
                 # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
                 # couldn't know (a removal under way when the target died); others are left behind now.
                 disk.good = is_member and (not self._is_harmful(disk) or (goes and disk.good))
-
-    def _happened_to_hosts(self, event: Event) -> None:
-        match event.name:
-            case "nvmf.poll_group_created":
-                self.poll_groups.append(event.thread - 1)
-            case "nvmf.poll_group_destroyed":
-                self.poll_groups.remove(event.thread - 1)
-                if event.thread in self.served_threads:
-                    self.served_threads.remove(event.thread)
-            case "nvmf.namespace_attached":
-                self.namespace_attached = True
-            case "nvmf.namespace_detached":
-                self.namespace_attached = self.channels_missing = False
-                self.served_threads.clear()
-            case "nvmf.namespace_channel_created":
-                self.served_threads.append(event.thread)
-            case "nvmf.namespace_channel_failed":
-                self.channels_missing = True
-            case "nvmf.qpair_destroyed":
-                self._connection_ended(event.args[0])
-            case _:
-                pass
 
     def grown(self, blocks: int) -> None:
         """Hosts have been told that the namespace has this size."""
@@ -406,6 +399,7 @@ class Model:
         for number, disk in enumerate(self.disks):
             disk.member = disk.arrived = False
             if clones:
-                disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
+                disk.present, disk.faulted, disk.weak = True, False, False
                 disk.blocks = largest
+                disk.small = disk.foreign = disk.refused = False
                 disk.good = number in clones

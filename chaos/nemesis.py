@@ -106,7 +106,7 @@ class Nemesis:
                 return self._inject("disk_arrive", number)
             if disk.faulted:
                 return self._inject("disk_heal", number)
-            if disk.small and not disk.member:
+            if disk.unfit and not disk.member:
                 return self._inject("disk_pull", number)
         return None
 
@@ -217,11 +217,13 @@ class Nemesis:
         draw = self.stream.below(100)
         if draw < 40:
             return "disk_return"
-        if draw < 60:
+        if draw < 58:
             return "disk_return_blank"
-        if draw < 84:
+        if draw < 78:
             return "disk_return_stale"
-        return "disk_return_small" if draw < 92 else "disk_return_large"
+        if draw < 86:
+            return "disk_return_small"
+        return "disk_return_large" if draw < 92 else "disk_return_foreign"
 
     def _break_error_bdev(self, disk: int, ends: int) -> Operate | None:
         stream = self.stream
@@ -355,12 +357,12 @@ class Nemesis:
             return "disk_return_blank"
         if heal == "disk_return_large" and not self._has_room:
             return "disk_return_blank"
-        if heal == "disk_return" and disk.small:
+        if heal == "disk_return" and disk.unfit:
             return "disk_return_blank"
         return heal
 
     def _inject(self, fault: str, disk: int, *args: int) -> Inject:
-        # A small disk that is pulled at the end comes back as one that is large enough.
-        if fault == "disk_return" and self.model.disks[disk].small:
+        # An unfit disk that is pulled at the end comes back as one that can be a member.
+        if fault == "disk_return" and self.model.disks[disk].unfit:
             fault = "disk_return_blank"
         return Inject(self.model.new_op(), fault, disk, args)

@@ -9,15 +9,15 @@ from chaos.operations import OPERATIONS
 from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import Operate, OutsideStep
+from chaos.wrong_requests import wrong_requests
 from workers.bdev.stack import member_bdev_id, raid_bdev_id
-from workers.errors import EEXIST, ENODEV
+from workers.errors import EEXIST, EINVAL, ENODEV
 
 NAMESPACE = 1
 RPCS_MAX = 2  # under way at a time
 RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
 RESET_AGAIN_ONE_IN = 6
 IMPATIENT_ONE_IN = 25  # turns, while disks are late
-UNKNOWN_BDEV = 9_999
 CLEAR_SUPERBLOCK = 1
 
 
@@ -119,7 +119,7 @@ class Operator:
             case "bdev_reset" | "array_reset":
                 return self._planned_reset(kind)
             case "wrong_requests":
-                self.script = self._wrong_requests()
+                self.script = wrong_requests(self.plan, self.model)
                 return self._next_of(self.script)
             case _:
                 is_there = self.model.array_online and not self.model.is_recreating
@@ -212,19 +212,6 @@ class Operator:
                     return self._call("nvmf_destroy_poll_group", self.stream.choice(groups))
         return None
 
-    def _wrong_requests(self) -> list[tuple[str, tuple[int, ...]]]:
-        members = [number for number, disk in enumerate(self.model.disks) if disk.member]
-        wrong: list[tuple[str, tuple[int, ...]]] = [
-            ("bdev_raid_remove_base_bdev", (UNKNOWN_BDEV,)),
-            ("bdev_raid_add_base_bdev", (UNKNOWN_BDEV,)),
-            ("bdev_raid_create", (0, 0, 0)),
-            ("nvmf_create_poll_group", (UNKNOWN_BDEV,)),
-        ]
-        if self.model.array_online:
-            wrong += [("bdev_raid_add_base_bdev", (self._bdev(disk),)) for disk in members[:1]]
-            wrong.append(("bdev_raid_create", (0, 0, self._bdev(0), self._bdev(0))))
-        return wrong
-
     # Repairs.
 
     def repair(self) -> Operate | None:
@@ -250,7 +237,7 @@ class Operator:
             and disk.arrived
             and not disk.faulted
             and not disk.member
-            and not disk.small
+            and not disk.refused  # what a disk is isn't known before it is tried
         ]
         if not candidates:
             return None
@@ -360,6 +347,8 @@ class Operator:
     def answered(self, step: OutsideStep, status: int) -> None:
         """The RPC was answered; the next one comes after a drawn while."""
         if isinstance(step, Operate) and self.own.pop(step.op, None) is not None:
+            if step.method == "bdev_raid_add_base_bdev" and status in (EEXIST, EINVAL):
+                self._refused(step.args[0])
             if step.method == "bdev_raid_create" and status == EEXIST:
                 self._is_left_over = True
                 self.looked_at.clear()
@@ -369,6 +358,11 @@ class Operator:
             self.patience = 0 if looking else self.stream.between(*self.plan.repair_delay)
             if not self.script and not self.busy and self.model.array_online:
                 self.model.is_dismantling = False
+
+    def _refused(self, bdev: int) -> None:
+        for disk, view in enumerate(self.model.disks):
+            if self._bdev(disk) == bdev:
+                view.refused = view.unfit  # another one can be tried again when a slot is free
 
     def target_lost(self, clones: tuple[int, ...]) -> None:
         """The target died with all its configuration; with clones, they make a new array."""

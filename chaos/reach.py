@@ -9,6 +9,7 @@ from chaos.faults import HOST_FAULTS
 from chaos.history import Completed, Crashed, Happened, History, Invoked, Unheard
 from chaos.reach_names import REACH_NAMES
 from chaos.reach_states import count_states
+from chaos.refusals import count_refusals
 from chaos.schedule import (
     IO,
     Admin,
@@ -45,6 +46,7 @@ _RETURNS = {
     "disk_return_stale": "disks_returned_stale",
     "disk_return_small": "disks_returned_small",
     "disk_return_large": "disks_returned_large",
+    "disk_return_foreign": "disks_returned_foreign",
 }
 _EVENTS = {
     "bdev.delayed": "delay_bdev_bitten",
@@ -343,7 +345,8 @@ def count_reach(history: History) -> dict[str, int]:
                 counting.counts["crashes"] += 1
             case _:
                 pass
-    return {name: counting.counts[name] for name in REACH_NAMES} | count_states(history)
+    counted = {name: counting.counts[name] for name in REACH_NAMES}
+    return counted | count_refusals(history) | count_states(history)
 
 
 def add_reach(total: dict[str, int], more: dict[str, int]) -> None:

@@ -87,6 +87,7 @@ _RETURNS = {
     "disk_return_stale": "is plugged in again with older content",
     "disk_return_small": "is replaced by a smaller disk",
     "disk_return_large": "is replaced by a larger disk",
+    "disk_return_foreign": "is replaced by a member of another array",
     "disk_arrive": "is found by the target",
     "disk_image": "is imaged",
 }

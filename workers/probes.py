@@ -49,6 +49,7 @@ PROBES = {
     "raid.member_failed": "a member has missed a write and is not read any more: slot, disk",
     "raid.member_queued": "a returning member waits for another one's rebuild: bdev",
     "raid.member_removed": "a member is out of the array: slot, disk",
+    "raid.member_too_small": "a bdev has no room for the array's data: bdev, blocks",
     "raid.read_repaired": "blocks were written anew after a read error: slot, block, blocks, success",
     "raid.removing_member": "a member begins to be taken out: slot, disk",
     "raid.reset": "the array is being reset",

@@ -9,10 +9,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple, overload
 
+WORD_MAX = (1 << 63) - 1
 THREADS_MAX = 62
-BDEVS_MAX = 34  # eight disks, three bdevs on each, the array, and one on that
-DEVICES_MAX = 1 + 3 * BDEVS_MAX
 SLOTS_MAX = 8
+# Each disk with an error, a delay and a passthru bdev on it, the array, and its passthru.
+BDEVS_MAX = 2 + 4 * SLOTS_MAX
+DEVICES_MAX = 1 + 3 * BDEVS_MAX
 LOCKS_MAX = 16
 NAMESPACES_MAX = 4
 REACTORS_MAX = 8

@@ -11,6 +11,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.controller import Execution
+from chaos.faults import REPLACEMENTS
 from chaos.history import Completed, Entry, Happened, Invoked
 from chaos.schedule import (
     IO,
@@ -26,7 +27,7 @@ from workers.nvmf.status import NvmeStatus
 
 READ_FAULTS = ("read_errors", "bad_blocks")
 CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
-HEALS = ("disk_heal", "disk_return_blank", "disk_return_small", "disk_return_large")
+HEALS = ("disk_heal", *REPLACEMENTS)
 
 
 def check_availability(execution: Execution) -> list[Finding]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from chaos.checkers.copies import Holders
 from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Execution
+from chaos.faults import REPLACEMENTS
 from chaos.history import NOT_LOOKED, Completed, Entry, Invoked, Written
 from chaos.schedule import Changing, Inject
-
-REPLACED = ("disk_return_blank", "disk_return_small", "disk_return_large")
 
 
 class Superblocks:
@@ -21,7 +20,7 @@ class Superblocks:
     def take(self, entry: Entry) -> Finding | None:
         """The next entry of a history."""
         if entry.__class__ is Invoked:
-            if isinstance(entry.step, Inject) and entry.step.fault in REPLACED:
+            if isinstance(entry.step, Inject) and entry.step.fault in REPLACEMENTS:
                 self.gone.append((entry.step.disk, entry.number))
             return None
         if entry.__class__ is not Written:

@@ -134,3 +134,27 @@ def test_target_killed_at_the_end_of_a_rebuild_may_have_written_the_member_down(
         model.happened(Event("rebuild.window_done", 16, (offset, 64)))
         model.target_restarted(())
         assert model.disks[1].out is still_out
+
+
+def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_deleted():
+    """swarm, seeds 965 and 2572: an array created for ever.
+
+    The disk had been away while its array was wiped, and came just after the new one had been ordered: the array
+    waited for it by name, and it was left alone for what stood on it. The operator saw a success, and no array.
+    """
+    model = model_of_a_pair()
+    model.happened(Event("raid.deleted", 0, ()))
+    step = Operate(model.new_op(), "bdev_raid_create", (1, 2, 0, 1))
+    model.took(step)
+    model.answered(step.op, 0)
+    assert model.array_configuring
+    assert not model.array_online
+    delete = Operate(model.new_op(), "bdev_raid_delete", (1,))
+    model.took(delete)
+    model.answered(delete.op, -19)  # given up by then: nobody tells of that
+    assert not model.array_configuring
+    again = Operate(model.new_op(), "bdev_raid_create", (1, 3, 0, 1))
+    model.took(again)
+    model.happened(Event("raid.created", 0, (0, 1)))
+    model.answered(again.op, 0)
+    assert not model.array_configuring

@@ -34,19 +34,40 @@ def run_to_window(rig, number):
 def test_error_codes_are_spdk_s():
     rig = Rig(disks=4)
     assert rig.create(0) == -22
-    assert rig.create(0, 0) == -22
-    assert rig.create(0, 99) == -22
+    assert rig.create(0, 0) == -1  # claimed by the time it is named again
+    assert rig.call("bdev_raid_get_bdevs") == -19
+    assert rig.call("bdev_raid_delete", 0) == -19
     assert rig.call("bdev_raid_remove_base_bdev", 0) == -19
     assert rig.call("bdev_raid_add_base_bdev", 2) == -19
     assert rig.create(0, 1) == 0
     assert rig.create(2, 3) == -17
-    assert rig.call("bdev_raid_add_base_bdev", 9) == -19
-    assert rig.call("bdev_raid_add_base_bdev", 0) == -1
     assert rig.call("bdev_raid_add_base_bdev", 2) == -22  # no free slot
+    assert rig.call("bdev_raid_add_base_bdev", 0) == -22
+    assert rig.call("bdev_raid_remove_base_bdev", 2) == -19
     assert rig.call("bdev_raid_remove_base_bdev", 0) == 0
     assert rig.call("bdev_raid_remove_base_bdev", 0) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 99) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 1) == -1
+    rig.driver.disks[3].header.num_blocks -= 1
+    rig.pull(3)
+    rig.settle()
+    rig.plug(3)
+    rig.settle()
+    assert rig.call("bdev_raid_add_base_bdev", 3) == -22  # too small
+    assert rig.named("raid.member_too_small")[0].args == (3, 31)
     assert rig.call("bdev_raid_add_base_bdev", 2) == 0
     assert rig.call("bdev_raid_add_base_bdev", 3) == -1  # during a rebuild
+
+
+@pytest.mark.parametrize("superblock", [False, True])
+def test_array_of_a_bdev_that_nobody_has_heard_of_waits_for_it(superblock):
+    rig = Rig(disks=2)
+    assert rig.create(0, 99, superblock=superblock) == 0
+    assert rig.block.raid.state == RaidState.CONFIGURING
+    assert (rig.block.raid.discovered, rig.block.raid.operational) == (1, 2)
+    assert rig.call("bdev_raid_delete", 0) == 0
+    assert rig.create(0, 1, superblock=superblock) == 0
+    assert rig.block.raid.state == RaidState.ONLINE
 
 
 def test_write_reaches_every_member_and_a_read_comes_from_the_least_busy_one(rig):

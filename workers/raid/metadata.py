@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SUPERBLOCK_BLOCKS = 2  # room for SLOTS_MAX entries
 DATA_OFFSET = 8  # blocks; SPDK has 1 MiB, which would be most of a disk as small as these
 SEQUENCE_LEAP = 1 << 16  # more than the writes of superblocks that a crash can have cut short
+SEQUENCE_MAX = (
+    1 << 63
+)  # of a superblock that is taken on: no number of writes and leaps reaches the field's end
 WRITE_ATTEMPTS_MAX = 16
 WRITE_RETRY_US = 1_000
 

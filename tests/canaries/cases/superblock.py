@@ -181,6 +181,10 @@ CASES = [
         changed(replaced(both(), 1, "disk_return_small"), 1),
     ),
     case(
+        "replaced by another array's member",
+        changed(replaced(both(), 1, "disk_return_foreign"), 1),
+    ),
+    case(
         "another fault",
         changed(replaced(both(), 1, "disk_failure"), 1),
         "INVALID superblock/invariant/configured, ops 1",
