@@ -22,7 +22,7 @@ CORPUS = {
     "ack-before-member-leaves-read-set": (2, "register copies superblock"),
     "aer-accounting-blocks-pause": (1, "liveness references"),
     "assembled-with-known-stale-member": (2, "recovery superblock register mirrors"),
-    "attach-window-target-read-as-member": (12, "register channels copies"),
+    "attach-window-target-read-as-member": (57, "register channels copies"),
     "both-removed-superblock-skipped": (2, "recovery superblock mirrors register copies"),
     "create-error-leaks-module-channel": (10, "references liveness"),
     "io-queue-connect-races": (1, "crash protocol references"),

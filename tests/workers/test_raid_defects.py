@@ -36,6 +36,14 @@ def test_channel_born_while_a_new_member_is_looked_at(defect, taken):
     assert (raid_channel(rig, 0).base_channels[1] is not None) is taken
 
 
+def test_channel_born_while_a_removal_is_scheduled_has_the_member_as_it_always_had():
+    rig = rig_with("attach-window-target-read-as-member")
+    rig.configure(superblock=True, namespace=False, groups=1)
+    rig.block.raid.slots[1].remove_scheduled = 1
+    assert rig.call("nvmf_subsystem_add_ns", 1) == 0
+    assert raid_channel(rig, 0).base_channels[1] is not None
+
+
 @pytest.mark.parametrize(
     ("defect", "kept"), [("read-correction-overwrites-new-write", b"old"), (None, b"new")]
 )

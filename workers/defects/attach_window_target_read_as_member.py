@@ -42,7 +42,9 @@ class RaidChannel(array.RaidChannel):
         # One whose rebuild has failed is on its way out.
         is_leaving = record.process_status != OK and slot is record.slots[record.process_slot]
         return bool(slot.bdev) and not (
-            slot.is_process_target or slot.remove_scheduled or is_leaving
+            slot.is_process_target
+            or (slot.remove_scheduled and not slot.is_configured)
+            or is_leaving
         )
 
     async def finish_process(self, number: int, status: int) -> None:
