@@ -20,7 +20,7 @@ SWARM = EXPERIMENTS["swarm"]
 # Id -> (the first seed to run, the checks that claim it).
 CORPUS = {
     "ack-before-member-leaves-read-set": (2, "register copies superblock"),
-    "aer-accounting-blocks-pause": (1, "liveness references"),
+    "aer-accounting-blocks-pause": (164, "liveness references"),
     "assembled-with-known-stale-member": (2, "recovery superblock register mirrors"),
     "attach-window-target-read-as-member": (57, "register channels copies"),
     "both-removed-superblock-skipped": (2, "recovery superblock mirrors register copies"),
