@@ -44,6 +44,19 @@ def test_channel_born_while_a_removal_is_scheduled_has_the_member_as_it_always_h
     assert raid_channel(rig, 0).base_channels[1] is not None
 
 
+@pytest.mark.parametrize("defect", ["io-resumed-before-superblock", None])
+def test_last_member_is_told_of_before_client_io_goes_on(defect):
+    rig = rig_with(defect)
+    rig.configure(superblock=True, namespace=False, groups=1)
+    for disk in (0, 1):
+        rig.call("bdev_raid_remove_base_bdev", disk)
+    names = [event.name for event in rig.events]
+    told = names.index("raid.last_member_removed")
+    assert "raid.superblock_written" not in names[told:]
+    assert "bdev.unquiesced" not in names[names.index("raid.removing_member", told - 3) : told]
+    assert "bdev.unquiesced" in names[told:]
+
+
 @pytest.mark.parametrize(
     ("defect", "kept"), [("read-correction-overwrites-new-write", b"old"), (None, b"new")]
 )
