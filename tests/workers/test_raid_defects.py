@@ -57,6 +57,21 @@ def test_last_member_is_told_of_before_client_io_goes_on(defect):
     assert "bdev.unquiesced" in names[told:]
 
 
+@pytest.mark.parametrize(("defect", "started"), [("second-rebuild-while-first", 2), (None, 1)])
+def test_two_members_come_back_and_the_second_during_the_rebuild_of_the_first(defect, started):
+    rig = rig_with(defect, disks=3)
+    rig.configure(members=3, superblock=True, namespace=False, groups=1)
+    for disk in (1, 2):
+        assert rig.call("bdev_raid_remove_base_bdev", disk) == 0
+    rig.settle()
+    rig.rpc("bdev_examine", 1)
+    rig.run_until(lambda: bool(rig.named("rebuild.window_locked")))
+    rig.rpc("bdev_examine", 2)
+    # The copying of the first is held back, so that only the second one's looking goes on.
+    rig.settle(hold=lambda step: finishes(step, 1, IoType.WRITE))
+    assert len(rig.named("rebuild.started")) == started
+
+
 @pytest.mark.parametrize(
     ("defect", "kept"), [("read-correction-overwrites-new-write", b"old"), (None, b"new")]
 )
