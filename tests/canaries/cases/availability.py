@@ -333,6 +333,22 @@ CASES = [
         .answer(1, status=ERROR)
         .execution(),
     ),
+    *(
+        case(
+            f"{fault} on the only member, while it is written",
+            hurt(online(0), (0, fault)).send_write(1).answer(1, status=ERROR).execution(),
+        )
+        for fault in ("unmap_errors", "flush_errors")
+    ),
+    case(
+        "a smaller one in its place",
+        hurt(online(0), (0, "bad_blocks"), (0, "disk_return_small"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/read, ops 1",
+        "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
     case("taken out for nothing", removed(online(0, 1)), *unasked(2)),
     case("the first disk taken out for nothing", removed(online(0, 1), 0), *unasked(2, 0)),
     case(
