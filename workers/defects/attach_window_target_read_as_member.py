@@ -5,7 +5,7 @@ Epoch: present in April 2024. The gap at the end of the start iteration is start
 Trigger: a member is added to an array with superblock; while the superblock of the new one is being read, a thread
 gets its first channel of the array, and takes the new one for a member in sync; it reads blocks not rebuilt yet
 while its other members are busy.
-Expected: register, mirrors; references (at the rebuild's end the channel forgets its own reference to the member).
+Expected: channels, copies.
 """
 
 from workers.bdev.io import FAILED, Completion

@@ -4,7 +4,7 @@ Source: corrected by SPDK commit cb768e815f (v24.05).
 Epoch: present in April 2024.
 Trigger: a member is removed under write load; a write is acknowledged by the others; the target is killed before
 the superblock is written; it starts again with all disks.
-Expected: register (stale), mirrors.
+Expected: superblock, recovery, register.
 """
 
 from workers.errors import OK

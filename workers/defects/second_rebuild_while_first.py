@@ -5,7 +5,7 @@ Epoch: present in April 2024 (two RPCs) and at HEAD (also when a former member c
 Trigger: an array of three or more lacks two members; one is added, and another one before all channels have been
 told of the first rebuild and its thread is there. Or both come back by themselves, the second while the first is
 being rebuilt.
-Expected: crash, or a rebuild that never ends (liveness), or differing members (mirrors).
+Expected: states, crash, channels, references.
 """
 
 from workers.raid import array, examine, membership
