@@ -54,8 +54,9 @@ def _bounds(score: Score) -> str:
     if score.seconds_max is not None:
         bounds.append(f"{score.seconds_max:g} s of one processor")
     red = sum(clean.red for clean in score.clean)
-    clean = sum(clean.schedules for clean in score.clean)
+    schedules = sum(clean.schedules for clean in score.clean)
+    clean = f"{red} red of {schedules}" if score.clean else "not run"
     return (
         f"In how many ranges of seeds each is found, and the median of the seconds up to the find; a search has at most "
-        f"{' or '.join(bounds)}. The clean engine: {red} red of {clean}. Commit {score.commit or 'unknown'}."
+        f"{' or '.join(bounds)}. The clean engine: {clean}. Commit {score.commit or 'unknown'}."
     )

@@ -321,7 +321,7 @@ def test_markdown_has_a_row_a_defect_and_a_column_a_strategy():
         "| found | 2 defects, 3 searches | 1 defects, 1 searches |",
     ]
     assert lines[-1].endswith(
-        "a search has at most 40 schedules. The clean engine: 0 red of 0. Commit c0ffee."
+        "a search has at most 40 schedules. The clean engine: not run. Commit c0ffee."
     )
 
 
