@@ -53,3 +53,15 @@ def measure(disks: list[DiskView], needed: int) -> None:
     """Which disks are too small now? An array may have grown without them."""
     for disk in disks:
         disk.small = disk.blocks < needed
+
+
+def restart(disks: list[DiskView], clones: tuple[int, ...]) -> None:
+    """The target has to find all disks again; with clones, those are identical now, and all are as they should be."""
+    largest = max(disk.blocks for disk in disks)
+    for number, disk in enumerate(disks):
+        disk.member = disk.arrived = False
+        if clones:
+            disk.present, disk.faulted, disk.weak = True, False, False
+            disk.small = disk.foreign = disk.refused = False
+            disk.blocks = largest
+            disk.good = number in clones

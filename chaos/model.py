@@ -6,7 +6,7 @@ The model serves decisions (what can be asked next, what may be broken); judging
 from __future__ import annotations
 
 from chaos.anchors import Anchors
-from chaos.disk_view import DiskView, RebuildView, is_sound, measure
+from chaos.disk_view import DiskView, RebuildView, is_sound, measure, restart
 from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -318,8 +318,6 @@ class Model:
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
             case name if name.startswith("nvmf."):
-                if name == "nvmf.qpair_destroyed":
-                    self._connection_ended(args[0])
                 take_notice(self, event)
             case _:
                 pass
@@ -362,7 +360,8 @@ class Model:
         view.out = view.out and status != 0
         view.good = status == 0 and rebuild is not None and not rebuild.harmed
 
-    def _connection_ended(self, connection: int) -> None:
+    def connection_ended(self, connection: int) -> None:
+        """The target has destroyed a connection."""
         self.lost_connections.discard(connection)
         for op in sorted(self.connections.pop(connection, ())):
             step = self.outstanding.pop(op, None)
@@ -375,7 +374,7 @@ class Model:
     def target_restarted(self, clones: tuple[int, ...]) -> None:
         """The target died and is starting again; with clones, those disks are identical now."""
         for connection in sorted(self.connections):
-            self._connection_ended(connection)
+            self.connection_ended(connection)
         leaving = self._leaving()
         if len(leaving) > 1:
             # In which order they went only their superblocks can tell: nobody is to be trusted before.
@@ -395,11 +394,4 @@ class Model:
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
         self.served_threads.clear()
-        largest = max(disk.blocks for disk in self.disks)
-        for number, disk in enumerate(self.disks):
-            disk.member = disk.arrived = False
-            if clones:
-                disk.present, disk.faulted, disk.weak = True, False, False
-                disk.blocks = largest
-                disk.small = disk.foreign = disk.refused = False
-                disk.good = number in clones
+        restart(self.disks, clones)

@@ -95,6 +95,7 @@ class Find(msgspec.Struct, frozen=True):
     summary: str
     fingerprint: str
     strategies: tuple[str, ...] = ()  # of those the experiment draws from, what this seed drew
+    checks: tuple[str, ...] = ()  # all that had a finding
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -212,7 +213,7 @@ def run_search(
             continue
         red += 1
         if len(finds) < REDS_KEPT_MAX:
-            finds.append(_find(seed, findings[0], execution))
+            finds.append(_find(seed, findings, execution))
     return Searched(
         strategy=search.arm.strategy,
         defect=search.defect.id if search.defect is not None else None,
@@ -243,7 +244,8 @@ def is_find(verdict: Verdict) -> bool:
             return False
 
 
-def _find(seed: int, finding: Finding, execution: Execution) -> Find:
+def _find(seed: int, findings: list[Finding], execution: Execution) -> Find:
+    finding = findings[0]
     return Find(
         seed=seed,
         verdict=finding.verdict.name.lower(),
@@ -252,6 +254,7 @@ def _find(seed: int, finding: Finding, execution: Execution) -> Find:
         summary=finding.summary,
         fingerprint=execution.fingerprint,
         strategies=execution.plan.strategies,
+        checks=tuple(dict.fromkeys(finding.check for finding in findings)),
     )
 
 

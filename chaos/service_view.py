@@ -1,4 +1,4 @@
-"""What the model knows of the NVMe-oF service: poll groups, the namespace, who has a channel of it."""
+"""What the model knows of the NVMe-oF service: poll groups, the namespace, who has a channel of it, connections."""
 
 from __future__ import annotations
 
@@ -28,5 +28,7 @@ def take_notice(model: Model, event: Event) -> None:
             model.served_threads.append(event.thread)
         case "nvmf.namespace_channel_failed":
             model.channels_missing = True
+        case "nvmf.qpair_destroyed":
+            model.connection_ended(event.args[0])
         case _:
             pass

@@ -12,15 +12,19 @@ from chaos.schedule import (
     Connect,
     Disconnect,
     Flush,
+    Inject,
     Open,
     Operate,
     OutsideStep,
     Read,
 )
-from workers.nvmf.status import NvmeStatus
+from workers.nvmf.status import AdminOpcode, NvmeStatus
 
-ANSWERED = (Open, Connect, Disconnect, Admin, Operate, *IO)
+ANSWERED = (Open, Connect, Disconnect, Admin, Operate, Inject, *IO)
+JUDGED = (Open, Connect, Admin, *IO)
 # What a good command of a host may be answered with, apart from success.
+CONNECT_ERRORS = (NvmeStatus.CONNECT_CONTROLLER_BUSY, NvmeStatus.CONNECT_INVALID_PARAMETERS)
+ADMIN_ERRORS = (NvmeStatus.ABORTED_BY_REQUEST, NvmeStatus.ABORTED_SQ_DELETION)
 IO_ERRORS = (
     NvmeStatus.INTERNAL_DEVICE_ERROR,
     NvmeStatus.ABORTED_BY_REQUEST,
@@ -47,6 +51,8 @@ def check_protocol(execution: Execution) -> list[Finding]:
                 return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
             answered[entry.op] = True
             step = waiting.pop(entry.op, None)
+            if step is None:
+                return [_finding("nobody", f"op {entry.op} was answered and never sent", entry)]
             if in_order and isinstance(step, IO) and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
@@ -57,8 +63,8 @@ def check_protocol(execution: Execution) -> list[Finding]:
     return []
 
 
-def _oddity(step: OutsideStep | None, entry: Completed) -> tuple[str, str] | None:
-    if not isinstance(step, IO):
+def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
+    if not isinstance(step, JUDGED):
         return None
     kind = type(step).__name__.lower()
     status = entry.status
@@ -66,14 +72,28 @@ def _oddity(step: OutsideStep | None, entry: Completed) -> tuple[str, str] | Non
         if isinstance(step, Read) and len(entry.values) != step.blocks:
             return "data", f"read op {step.op} brought {len(entry.values)} of {step.blocks} blocks"
         return None
-    if status in IO_ERRORS:
-        return None
-    if status == NvmeStatus.COMPARE_FAILURE and isinstance(step, CompareAndWrite):
-        return None
-    if status == NvmeStatus.LBA_OUT_OF_RANGE and not isinstance(step, Flush):
+    if _can_be(step, status):
         return None
     name = NvmeStatus(status).name if status in NvmeStatus.__members__.values() else hex(status)
     return f"status of {kind}", f"{kind} op {step.op} was answered with {name}, which it can't be"
+
+
+def _can_be(step: OutsideStep, status: int) -> bool:
+    """May a good command of this kind end with this error?"""
+    match step:
+        case Open() | Connect():
+            return status in CONNECT_ERRORS
+        case Admin():
+            is_event_request = step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST
+            return status in ADMIN_ERRORS or (
+                is_event_request and status == NvmeStatus.ASYNC_EVENT_LIMIT
+            )
+        case Flush():
+            return status in IO_ERRORS
+        case CompareAndWrite() if status == NvmeStatus.COMPARE_FAILURE:
+            return True
+        case _:
+            return status in (*IO_ERRORS, NvmeStatus.LBA_OUT_OF_RANGE)
 
 
 def _finding(shape: str, what: str, entry: Completed | Unheard) -> Finding:

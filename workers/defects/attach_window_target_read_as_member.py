@@ -5,7 +5,7 @@ Epoch: present in April 2024. The gap at the end of the start iteration is start
 Trigger: a member is added; while it is being looked at for another array's superblock, a thread gets its first
 channel of the array, and takes the new one for a member in sync; it reads blocks not rebuilt yet while its other members
 are busy.
-Expected: register, mirrors; references (at the rebuild's end the channel forgets its own reference to the member).
+Expected: channels, copies.
 """
 
 from workers.bdev.io import FAILED, Completion
@@ -40,7 +40,9 @@ class RaidChannel(array.RaidChannel):
         # One whose rebuild has failed is on its way out.
         is_leaving = record.process_status != OK and slot is record.slots[record.process_slot]
         return bool(slot.bdev) and not (
-            slot.is_process_target or slot.remove_scheduled or is_leaving
+            slot.is_process_target
+            or (slot.remove_scheduled and not slot.is_configured)
+            or is_leaving
         )
 
     async def finish_process(self, number: int, status: int) -> None:

@@ -203,6 +203,10 @@ CASES = [
         changed(replaced(both(), 1).happen("raid.assembled", 0), 1),
     ),
     case(
+        "replaced by a small one, and assembled without it",
+        changed(replaced(both(), 1, "disk_return_small").happen("raid.assembled", 0), 1),
+    ),
+    case(
         "replaced, assembled, and written",
         changed(written(replaced(both(), 1).happen("raid.assembled", 0), 0, 2), 1),
         "INVALID superblock/invariant/configured, ops 1",
