@@ -6,7 +6,7 @@ generator's. A replay has neither; its steps come from the recorded schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from chaos.history import (
 )
 from chaos.messages import message_of, nemesis_message
 from chaos.model import Model
-from chaos.observer import Observer
+from chaos.observer import Observer, contents_of
 from chaos.payload import decode, op_of
 from chaos.plan import Plan
 from chaos.prng import Stream
@@ -52,7 +52,6 @@ from chaos.schedule import (
 from chaos.scheduler import FairScheduler, Scheduler
 from chaos.strategies import scheduler_of
 from workers.bdev.disk import Disk
-from workers.bdev.io import BLOCK_SIZE
 from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Crash, DefectSource, Event, Outcome, WaitRow
 from workers.reactor import StepNotPossibleError
@@ -60,6 +59,7 @@ from workers.reactor import StepNotPossibleError
 SETTLE_STEPS_MAX = 60_000
 IDLE_PERMILLE = 5
 STUCK = "stuck"  # a Mark: here a free run was given up
+NOTHING = ()
 OUTSIDE_THREAD = -1  # of events that no thread of the target tells
 
 
@@ -110,20 +110,21 @@ class Recorder:
         self.model.steps = self.steps
         self.schedule.append(step)
         self.notes.append("")
-        self.fingerprint.add(step, [])
+        self.fingerprint.add(step, NOTHING)
         self.history.append(Invoked(self.steps, step))
+        # Classes are compared, here and below: isinstance asks a struct's metaclass, which is slow.
         if step.__class__ is Read:
             self._reads[step.op] = step
+        elif step.__class__ in CHANGING:
+            self._changes[step.op] = step
         elif step.__class__ is Admin and step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
             self._events[step.op] = step
-        elif isinstance(step, CHANGING):
-            self._changes[step.op] = step
         self.model.took(step)
         if step.__class__ is Inject:
-            self._look(step, [])
-        if step.__class__ is Stall:
+            self._look(step, NOTHING)
+        elif step.__class__ is Stall:
             self.model.stalled = (step.reactor, self.steps + step.length)
-        elif isinstance(step, (Kill, PowerLoss)):
+        elif step.__class__ in (Kill, PowerLoss):
             self._reads.clear()
             self._changes.clear()
             self.model.target_restarted(step.clones)
@@ -134,33 +135,33 @@ class Recorder:
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
-        self.steps += 1
-        self.model.steps = self.steps
+        model = self.model
+        self.steps = model.steps = self.steps + 1
         if step.__class__ is FireTimer:
-            self.model.clock_us = max(self.model.clock_us, step.deadline_us)
-        if self.model.stalled is not None and self.steps >= self.model.stalled[1]:
-            self.model.stalled = None
+            model.clock_us = max(model.clock_us, step.deadline_us)
+        if model.stalled is not None and self.steps >= model.stalled[1]:
+            model.stalled = None
         self.schedule.append(step)
         self.notes.append(outcome.note)
         if outcome.events or outcome.replies or outcome.crash is not None:
             self.fingerprint.add(step, self.observe(outcome, step))
         else:
-            self.fingerprint.add(step, [])
-            self._look(step, outcome.events)
+            self.fingerprint.add(step, NOTHING)
+            if self.observer is not None:
+                self.observer.look(self.steps, step, NOTHING, self.history)
 
-    def _look(self, step: Step, events: list[Event]) -> None:
+    def _look(self, step: Step, events: Sequence[Event]) -> None:
         if self.observer is not None:
-            self.history += self.observer.look(self.steps, step, events)
+            self.observer.look(self.steps, step, events, self.history)
 
     def observe(self, outcome: Outcome, step: EngineStep | None = None) -> list[Any]:
         """Take in what a step showed; returns it in the form the fingerprint hashes."""
-        shown: list[Any] = []
+        shown: list[Any] = [*outcome.events]
         for event in outcome.events:
             self.history.append(Happened(self.steps, event))
             self.model.happened(event)
             if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
                 self.generator.connection_ended(event.args[0])
-            shown.append(event)
         if step is not None:
             self._look(step, outcome.events)
         for reply in outcome.replies:
@@ -231,9 +232,7 @@ class Recorder:
             crash=self.crash,
             settled=settled,
             settle_bound_hit=bound_hit,
-            disks=[
-                decode(bytes(disk.data[self.plan.data_offset * BLOCK_SIZE :]), 0) for disk in disks
-            ],
+            disks=contents_of(disks, self.plan.data_offset),
             census=census,
             waits=waits,
         )
@@ -335,13 +334,13 @@ class Controller:
 
     def _take_outside(self, step: OutsideStep) -> None:
         message = message_of(step)
-        if isinstance(step, Inject):
+        if step.__class__ is Inject:
             message = nemesis_message(step, self.driver.disks, self.plan)
         if message is not None:
             self.driver.send(message)
             self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))
         self.recorder.took_outside(step)
-        if isinstance(step, (Kill, PowerLoss)):
+        if step.__class__ in (Kill, PowerLoss):
             self.recorder.tell(end_target(step, self.driver.disks))
             self.agenda.clear()
             self.driver.restart()

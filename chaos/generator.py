@@ -168,9 +168,9 @@ class Generator:
 
     def took(self, step: OutsideStep) -> None:
         """A step of the nemesis against a host or the target was taken."""
-        if isinstance(step, Impair):
+        if step.__class__ is Impair:
             self.hosts[step.host].impair(step)
-        elif isinstance(step, (Kill, PowerLoss)):
+        elif step.__class__ in (Kill, PowerLoss):
             for host in self.hosts:
                 host.target_lost()
             self.operator.target_lost(step.clones)

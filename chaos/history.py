@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from enum import IntFlag
 from typing import Any
 
@@ -125,7 +126,7 @@ class Fingerprint:
         self._batch: list[Any] = []
         self._encode = msgspec.msgpack.Encoder().encode
 
-    def add(self, step: Step, shown: list[Any]) -> None:
+    def add(self, step: Step, shown: Sequence[Any]) -> None:
         """Add a step, and what it showed if it showed anything."""
         self._batch.append(step)
         if shown:

@@ -37,6 +37,9 @@ NvmCommand = Read | Write | Flush | Unmap | WriteZeroes | CompareAndWrite
 def message_of(step: OutsideStep) -> Message | None:
     """The frame that a step from outside puts on the wire, if it puts one there."""
     match step:
+        # The most frequent ones first: each class that is asked for takes its time.
+        case Read() | Write() | Flush() | Unmap() | WriteZeroes() | CompareAndWrite():
+            return _nvm_command(step)
         case Open():
             return _to(APP_THREAD, step.connection, "nvmf.accept", step.op, step.connection)
         case Connect():
@@ -63,8 +66,6 @@ def message_of(step: OutsideStep) -> Message | None:
                 step.first,
                 step.second,
             )
-        case Read() | Write() | Flush() | Unmap() | WriteZeroes() | CompareAndWrite():
-            return _nvm_command(step)
         case Disconnect():
             return _to(step.thread, step.connection, "nvmf.disconnect", step.op, step.connection)
         case Operate():

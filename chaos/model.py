@@ -11,18 +11,17 @@ from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
+    IO,
     Admin,
     Changing,
     CompareAndWrite,
     Connect,
     Disconnect,
-    Flush,
     Impair,
     Inject,
     Open,
     Operate,
     OutsideStep,
-    Read,
     Write,
 )
 from chaos.service_view import take_notice
@@ -31,6 +30,9 @@ from workers.bdev.stack import disk_of, member_bdev_id
 from workers.errors import ENODEV, OK
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
+
+# Told most often, and nothing follows from it for the model.
+UNHEEDED = frozenset(("raid.channel", "bdev.quiesced", "bdev.unquiesced", "rebuild.window_locked"))
 
 
 class Model:
@@ -105,14 +107,18 @@ class Model:
 
     def took(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
+        if step.__class__ in IO:  # a class test, not match: this is the hottest case
+            self.connections[step.connection].add(step.op)
+            if step.__class__ in CHANGING:
+                self._hold(step, 1)
+            self.outstanding[step.op] = step
+            return
         match step:
             case Open():
                 self.connections[step.connection] = set()
                 self._sessions.setdefault(step.host, []).append(step.connection)
             case Connect():
                 self._connects(step)
-            case Read() | Flush():
-                self.connections[step.connection].add(step.op)
             case Admin():
                 if step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
                     return  # answered when something happens, or never
@@ -131,9 +137,6 @@ class Model:
                 elif step.method == "framework_start_init":
                     for number in step.args:
                         self.disks[number].arrived = True
-            case _ if isinstance(step, CHANGING):
-                self.connections[step.connection].add(step.op)
-                self._hold(step, 1)
             case (
                 _
             ):  # what the nemesis does to processes and hosts, and marks, are answered by nobody
@@ -257,6 +260,14 @@ class Model:
             return None
         if isinstance(step, Operate):
             self._rpc_answered(step, status)
+        if step.__class__ in IO:
+            self.connections[step.connection].discard(op)
+            if step.__class__ in CHANGING:
+                self._hold(step, -1)
+                if status == 0 and step.__class__ in (Write, CompareAndWrite):
+                    for lba in range(step.slba, step.slba + step.blocks):
+                        self.newest[lba] = step
+            return step
         if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
             # Also when the array came online while the request was on its way.
             self.is_recreating = self.is_recreating or status == 0
@@ -267,13 +278,8 @@ class Model:
                 disk.faulted = disk.weak = True
         if isinstance(step, Open) and status != 0:
             del self.connections[step.connection]
-        if isinstance(step, (Connect, Read, Flush, Admin, *CHANGING)):
+        if isinstance(step, (Connect, Admin)):
             self.connections[step.connection].discard(op)
-        if isinstance(step, CHANGING):
-            self._hold(step, -1)
-            if status == 0 and isinstance(step, (Write, CompareAndWrite)):
-                for lba in range(step.slba, step.slba + step.blocks):
-                    self.newest[lba] = step
         return step
 
     def _rpc_answered(self, step: Operate, status: int) -> None:
@@ -285,6 +291,10 @@ class Model:
     def happened(self, event: Event) -> None:
         """The engine told something."""
         self.tell(event.name)
+        if event.name not in UNHEEDED:
+            self._heed(event)
+
+    def _heed(self, event: Event) -> None:
         args = event.args
         match event.name:
             case "raid.created" | "raid.assembled":

@@ -6,7 +6,9 @@ seen then have nothing to judge. What is seen stands in the history, not in the 
 
 from __future__ import annotations
 
-from chaos.history import Compared, Entry, Seen, Written
+from collections.abc import Sequence
+
+from chaos.history import Compared, Entry, History, Seen, Written
 from chaos.payload import decode, payload
 from chaos.plan import Plan
 from chaos.schedule import Changing, Inject, Step, Unmap, WriteZeroes
@@ -21,6 +23,9 @@ SUPERBLOCK_SECTOR = slice(0, BLOCK_SIZE)
 DEVICE = 256  # identities of a place's devices, one after the other, are so far apart
 STACKED = 32  # and those of the bdevs on one
 _BLANK = bytes(BLOCK_SIZE)
+# Where the record's words of a rebuild's window begin and end. They change most often, and no entry has them.
+_WINDOW = 8 * RaidRecord.window_offset.index
+_WINDOW_END = 8 * (RaidRecord.window_size.index + 1)
 
 
 class Observer:
@@ -30,32 +35,31 @@ class Observer:
         self.plan = plan
         self.disks = disks
         self._raid = block.raid
-        self._words = block.raid.words.cast("B")
-        self._record = bytes(self._words)
+        self._record_now = block.raid.words.tobytes
+        self._record = self._record_now()
         self._sectors = [bytes(disk.data[SUPERBLOCK_SECTOR]) for disk in disks]
 
     def restarted(self) -> None:
         """A new target has begun."""
-        self._record = bytes(self._words)
+        self._record = self._record_now()
 
-    def look(self, number: int, step: Step, events: list[Event]) -> list[Entry]:
-        """What the step has changed."""
-        seen: list[Entry] = []
-        record = bytes(self._words)
+    def look(self, number: int, step: Step, events: Sequence[Event], history: History) -> None:
+        """Add to the history what the step has changed."""
+        record = self._record_now()
         if record != self._record:
-            self._record = record
-            seen.append(seen_of(number, self._raid))
+            before, self._record = self._record, record
+            if record[:_WINDOW] != before[:_WINDOW] or record[_WINDOW_END:] != before[_WINDOW_END:]:
+                history.append(seen_of(number, self._raid))
         if step.__class__ is FinishIo:
-            if self.plan.superblock and step.offset == 0 and step.io_type != IoType.READ:
-                seen += self._look_at_superblock(number, step.disk, by_target=True)
+            if step.offset == 0 and self.plan.superblock and step.io_type != IoType.READ:
+                history += self._look_at_superblock(number, step.disk, by_target=True)
         elif step.__class__ is Inject:
-            seen += self._look_at_superblock(number, step.disk, by_target=False)
+            history += self._look_at_superblock(number, step.disk, by_target=False)
         for event in events:
             if event.name == "raid.assembled" or (
                 event.name == "rebuild.finished" and event.args[2] == 0
             ):
-                seen.append(Compared(number, event.name, self._contents()))
-        return seen
+                history.append(Compared(number, event.name, self._contents()))
 
     def disks_changed(self, number: int) -> list[Entry]:
         """All disks may have changed: power was lost, or somebody has cloned them."""
@@ -101,16 +105,21 @@ class Observer:
         return 0
 
     def _contents(self) -> list[list[int]]:
-        first = self.plan.data_offset * BLOCK_SIZE
-        known: dict[bytes, list[int]] = {}
-        contents = []
-        for disk in self.disks:
-            data = bytes(disk.data[first:])
-            values = known.get(data)
-            if values is None:
-                values = known[data] = decode(data, 0)
-            contents.append(values)
-        return contents
+        return contents_of(self.disks, self.plan.data_offset)
+
+
+def contents_of(disks: list[Disk], data_offset: int) -> list[list[int]]:
+    """What each disk holds, block by block (see payload.py); equal disks, as mirrors are, share a list."""
+    first = data_offset * BLOCK_SIZE
+    known: dict[bytes, list[int]] = {}
+    contents = []
+    for disk in disks:
+        data = bytes(disk.data[first:])
+        values = known.get(data)
+        if values is None:
+            values = known[data] = decode(data, 0)
+        contents.append(values)
+    return contents
 
 
 def seen_of(number: int, record: RaidRecord) -> Seen:

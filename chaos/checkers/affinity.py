@@ -19,9 +19,9 @@ def check_affinity(execution: Execution) -> list[Finding]:
         if entry.__class__ is not Happened or not 1 <= entry.number <= len(schedule):
             continue
         step = schedule[entry.number - 1]
-        if isinstance(step, Deliver):
+        if step.__class__ is Deliver:
             thread = step.receiver
-        elif isinstance(step, (FinishIo, FireTimer)):
+        elif step.__class__ in (FinishIo, FireTimer):
             thread = step.thread
         else:
             continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.members import Members
+from chaos.checkers.members import MOVES, Members
 from chaos.controller import Execution
 from chaos.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
 from chaos.plan import Plan
-from chaos.schedule import CHANGING, Changing, Inject
+from chaos.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
+
+TOLD = MOVES | {"disk.misdirected"}
 
 
 class Holders:
@@ -23,28 +25,33 @@ class Holders:
 
     def take(self, entry: Entry) -> None:
         """The next entry of a history."""
-        came = self.members.take(entry)
-        if entry.__class__ is Invoked:
+        if entry.__class__ is Happened:
+            if entry.event.name in TOLD:
+                self._told(entry)
+        elif entry.__class__ is Invoked:
             step = entry.step
             if step.__class__ in CHANGING:
                 self.changes[step.op] = step
-            elif isinstance(step, Inject):
+            elif step.__class__ is Inject:
                 if step.fault == "disk_pull":
                     self._away[step.disk] = True
                 elif step.fault.startswith("disk_return"):
                     self._away[step.disk] = False
                 elif step.fault == "bit_rot":
                     self._taint(step.args[0], 1)
-        elif came:
+            elif step.__class__ in (Kill, PowerLoss):
+                self.members.take(entry)
+
+    def _told(self, entry: Happened) -> None:
+        event = entry.event
+        if self.members.take(entry):
             self._away = {disk: True for disk, is_out in self._away.items() if is_out}
-        elif entry.__class__ is Happened:
-            event = entry.event
-            if event.name == "rebuild.finished":
-                self._away.pop(event.args[1], None)
-            elif event.name == "disk.misdirected":
-                _, wanted, landed, count = event.args
-                self._taint(wanted, count)
-                self._taint(landed, count)
+        elif event.name == "rebuild.finished":
+            self._away.pop(event.args[1], None)
+        elif event.name == "disk.misdirected":
+            _, wanted, landed, count = event.args
+            self._taint(wanted, count)
+            self._taint(landed, count)
 
     def _taint(self, block: int, count: int) -> None:
         first = block - self._offset
@@ -74,8 +81,10 @@ def check_copies(execution: Execution) -> list[Finding]:
     """Look at each acknowledged change: who should have held it then, and who did."""
     holders = Holders(execution.plan)
     for entry in execution.history:
-        holders.take(entry)
-        if entry.__class__ is not Completed or entry.copies == NOT_LOOKED:
+        if entry.__class__ is not Completed:
+            holders.take(entry)
+            continue
+        if entry.copies == NOT_LOOKED:
             continue
         step = holders.changes[entry.op]
         if holders.is_tainted(step):

@@ -19,5 +19,5 @@ def check_crash(execution: Execution) -> list[Finding]:
             verdict=Verdict.CRASHED,
         )
         for entry in execution.history
-        if isinstance(entry, Crashed)
+        if entry.__class__ is Crashed
     ]

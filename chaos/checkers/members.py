@@ -6,6 +6,20 @@ from chaos.history import Entry, Happened, History, Invoked
 from chaos.schedule import Kill, PowerLoss
 
 NO_DISK = -1
+# What moves members and rebuilds. Nearly all events are others, so whoever sees each of them asks this first.
+MOVES = frozenset(
+    (
+        "raid.created",
+        "raid.assembled",
+        "raid.member_removed",
+        "raid.member_failed",
+        "raid.last_member_removed",
+        "raid.deleted",
+        "rebuild.started",
+        "rebuild.window_done",
+        "rebuild.finished",
+    )
+)
 
 
 class Members:
@@ -21,15 +35,14 @@ class Members:
         """The next entry of a history; True: an array has come online, with these members."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow, and this sees every entry.
         if entry.__class__ is Happened:
-            return self._told(entry.event.name, entry.event.args)
+            event = entry.event
+            return self._told(event.name, event.args) if event.name in MOVES else False
         if entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):
             self.disks = []
             self.target = NO_DISK
         return False
 
     def _told(self, name: str, args: tuple[int, ...]) -> bool:
-        if not name.startswith(("raid.", "rebuild.")):
-            return False
         match name:
             case "raid.created" | "raid.assembled":
                 self.disks = list(args)

@@ -36,10 +36,12 @@ def compare(
     registers: Registers, members: list[int], disks: list[list[int]]
 ) -> tuple[str, int, int, str] | None:
     """The first block that is wrong on a member: kind, LBA, newest acknowledged op, what each holds."""
-    for lba, candidates in enumerate(registers.candidates):
-        if NEVER_WRITTEN in candidates or lba in registers.tainted:
+    columns = [disks[disk] for disk in members]
+    for lba, (held, *values) in enumerate(zip(registers.held, *columns, strict=True)):
+        if values.count(held) == len(values):
+            continue  # the newest acknowledged write everywhere, as nearly always
+        if NEVER_WRITTEN in registers.candidates_of(lba) or lba in registers.tainted:
             continue  # no write of this block was acknowledged, or a disk has changed it silently
-        values = [disks[disk][lba] for disk in members]
         allowed = registers.allowed(lba)
         wrong = [value for value in values if value not in allowed]
         if wrong:

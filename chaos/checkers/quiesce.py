@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.members import Members
+from chaos.checkers.members import MOVES, Members
 from chaos.controller import Execution
 from chaos.history import Happened, Invoked, was_observed
 from chaos.schedule import FinishIo, Kill, PowerLoss
@@ -11,6 +11,9 @@ from workers.bdev.io import IoType
 from workers.bdev.stack import raid_bdev_id
 from workers.protocol import Event
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
+
+TOLD = MOVES | {"bdev.quiesced", "bdev.unquiesced"}
+FLUSH = int(IoType.FLUSH)
 
 
 class Quiesces:
@@ -53,25 +56,26 @@ def check_quiesce(execution: Execution) -> list[Finding]:
     for entry in execution.history:
         if quiesces.held:
             # Steps in between brought nothing that stands in the history.
-            for number in range(done, min(entry.number, len(schedule))):
-                step = schedule[number]
-                if isinstance(step, FinishIo) and _is_clients(step, members):
+            for number, step in enumerate(schedule[done : entry.number], done + 1):
+                if step.__class__ is FinishIo and _is_clients(step, members):
                     broken = quiesces.broken_by(step, plan.data_offset)
                     if broken is not None:
-                        return [_finding(step, number + 1, *broken)]
+                        return [_finding(step, number, *broken)]
         done = entry.number
-        members.take(entry)
         if entry.__class__ is Happened:
-            quiesces.take(entry.event)
-        elif entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
+            if entry.event.name in TOLD:
+                quiesces.take(entry.event)
+                members.take(entry)
+        elif entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):
             quiesces.held.clear()
+            members.take(entry)
     return []
 
 
 def _is_clients(step: FinishIo, members: Members) -> bool:
     return (
         FIRST_POLL_GROUP_THREAD <= step.thread < FIRST_DYNAMIC_THREAD
-        and step.io_type != IoType.FLUSH  # never held: it changes no block
+        and step.io_type != FLUSH  # never held: it changes no block
         and (step.disk in members.disks or step.disk == members.target)
     )
 

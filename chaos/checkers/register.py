@@ -49,7 +49,7 @@ from workers.protocol import Event
 SUCCESS = int(NvmeStatus.SUCCESS)
 COMPARE_FAILURE = int(NvmeStatus.COMPARE_FAILURE)
 CONNECTION_ENDED = "nvmf.qpair_destroyed"
-TELLING = (CONNECTION_ENDED, "disk.misdirected")
+TELLING = frozenset((CONNECTION_ENDED, "disk.misdirected"))
 
 
 # A read under way: the history index of its beginning, what its blocks held then, and which blocks were tainted.
@@ -118,7 +118,10 @@ class Reader:
         held, tainted, under_way = registers.held, registers.tainted, registers.under_way
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
         for index, entry in enumerate(entries, first):
-            if entry.__class__ is Completed:
+            if entry.__class__ is Happened:
+                if entry.event.name in TELLING:
+                    self._happened(index, entry.event)
+            elif entry.__class__ is Completed:
                 op = entry.op
                 looked = looking.pop(op, None)
                 if looked is not None:
@@ -144,8 +147,6 @@ class Reader:
                     registers.sent(index, step)
                 else:
                     self._took(index, step)
-            elif entry.__class__ is Happened and entry.event.name in TELLING:
-                self._happened(index, entry.event)
 
     def _took(self, index: int, step: OutsideStep) -> None:
         registers = self.registers

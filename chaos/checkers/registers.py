@@ -160,10 +160,16 @@ class Registers:
 
     # What may be read.
 
-    @property
-    def candidates(self) -> list[Candidates]:
-        """Per block, the changes whose value it may hold now."""
-        return [self._candidates(lba) for lba in range(self.blocks)]
+    def candidates_of(self, lba: int) -> Candidates:
+        """The changes whose value the block may hold now."""
+        if self._uncertain >> lba & 1:
+            return self._several[lba]
+        # What a settled block holds has ended before all that is under way was sent: any index before does.
+        settled: Candidates = {self._newest(lba): BEFORE_ALL}
+        if self._changing >> lba & 1:
+            writer = next(op for op, change in self.under_way.items() if change.mask >> lba & 1)
+            settled[writer] = None
+        return settled
 
     @property
     def newest_acknowledged(self) -> list[int]:
@@ -172,7 +178,9 @@ class Registers:
 
     def allowed(self, lba: int) -> tuple[int, ...]:
         """The values a read sent now may return; zeroing changes leave NEVER_WRITTEN."""
-        values = (NEVER_WRITTEN if self._leaves_zeroes(op) else op for op in self._candidates(lba))
+        values = (
+            NEVER_WRITTEN if self._leaves_zeroes(op) else op for op in self.candidates_of(lba)
+        )
         return tuple(dict.fromkeys(values))
 
     def may_return(self, lba: int, value: int, sent: int, held: int) -> bool:
@@ -211,19 +219,9 @@ class Registers:
     def _newest(self, lba: int) -> int:
         return self.held[lba] or self._zeroed_by.get(lba, NEVER_WRITTEN)
 
-    def _candidates(self, lba: int) -> Candidates:
-        if self._uncertain >> lba & 1:
-            return self._several[lba]
-        # What a settled block holds has ended before all that is under way was sent: any index before does.
-        settled: Candidates = {self._newest(lba): BEFORE_ALL}
-        if self._changing >> lba & 1:
-            writer = next(op for op, change in self.under_way.items() if change.mask >> lba & 1)
-            settled[writer] = None
-        return settled
-
     def _spread(self, lba: int) -> Candidates:
         """From now on more than one change under way over a settled block is possible here."""
-        candidates = self._several[lba] = self._candidates(lba)
+        candidates = self._several[lba] = self.candidates_of(lba)
         self._uncertain |= 1 << lba
         self._changing |= 1 << lba
         return candidates

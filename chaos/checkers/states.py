@@ -8,14 +8,19 @@ from chaos.history import Invoked, Seen, SlotFlag
 from chaos.schedule import Kill, PowerLoss
 from workers.shared import ProcessState, RaidState
 
+# Plain numbers: an enum is slow to make of a number and to compare, and the record changes often.
+ABSENT, ONLINE = int(RaidState.ABSENT), int(RaidState.ONLINE)
+NONE = int(ProcessState.NONE)
+OCCUPIED, CONFIGURED = int(SlotFlag.OCCUPIED), int(SlotFlag.CONFIGURED)
+PROCESS_TARGET = int(SlotFlag.PROCESS_TARGET)
 # From each state, where it may go in one step.
-STATES = {
+STATES: dict[int, tuple[int, ...]] = {
     RaidState.ABSENT: (RaidState.CONFIGURING, RaidState.ONLINE),
     RaidState.CONFIGURING: (RaidState.ONLINE, RaidState.OFFLINE, RaidState.ABSENT),
     RaidState.ONLINE: (RaidState.OFFLINE,),
     RaidState.OFFLINE: (RaidState.ABSENT,),
 }
-PROCESS_STATES = {
+PROCESS_STATES: dict[int, tuple[int, ...]] = {
     ProcessState.NONE: (ProcessState.INIT,),
     ProcessState.INIT: (ProcessState.RUNNING, ProcessState.STOPPING, ProcessState.NONE),
     ProcessState.RUNNING: (ProcessState.STOPPING,),
@@ -25,18 +30,21 @@ PROCESS_STATES = {
 
 def check_states(execution: Execution) -> list[Finding]:
     """The first record that contradicts itself, or can't follow the one before."""
-    state, process = RaidState.ABSENT, ProcessState.NONE
+    state, process = ABSENT, NONE
     for entry in execution.history:
-        if entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
-            state, process = RaidState.ABSENT, ProcessState.NONE
+        if entry.__class__ is Invoked:
+            if entry.step.__class__ in (Kill, PowerLoss):
+                state, process = ABSENT, NONE
+            continue
         if entry.__class__ is not Seen:
             continue
-        now, process_now = RaidState(entry.state), ProcessState(entry.process_state)
-        if now is not state and now not in STATES[state]:
-            return [_finding("state", f"it went from {state.name} to {now.name}", entry)]
-        if process_now is not process and process_now not in PROCESS_STATES[process]:
-            change = f"its rebuild went from {process.name} to {process_now.name}"
-            return [_finding("process state", change, entry)]
+        now, process_now = entry.state, entry.process_state
+        if now != state and now not in STATES[state]:
+            change = f"it went from {RaidState(state).name} to {RaidState(now).name}"
+            return [_finding("state", change, entry)]
+        if process_now != process and process_now not in PROCESS_STATES[process]:
+            names = f"{ProcessState(process).name} to {ProcessState(process_now).name}"
+            return [_finding("process state", f"its rebuild went from {names}", entry)]
         state, process = now, process_now
         odd = _oddity(entry)
         if odd is not None:
@@ -46,25 +54,25 @@ def check_states(execution: Execution) -> list[Finding]:
 
 def _oddity(entry: Seen) -> tuple[str, str] | None:
     """What contradicts itself in one record: its shape, and in words."""
-    slots = [SlotFlag(flags) for flags in entry.slots]
-    configured = sum(SlotFlag.CONFIGURED in slot for slot in slots)
-    targets = [place for place, slot in enumerate(slots) if SlotFlag.PROCESS_TARGET in slot]
-    if entry.state == RaidState.ABSENT:
+    if entry.state == ABSENT:
         return None
+    slots = entry.slots
+    configured = len([slot for slot in slots if slot & CONFIGURED])
+    targets = [place for place, slot in enumerate(slots) if slot & PROCESS_TARGET]
     if entry.discovered != configured:
         return "discovered", f"it counts {entry.discovered} discovered members and has {configured}"
-    if entry.state == RaidState.ONLINE and entry.operational < entry.discovered:
+    if entry.state == ONLINE and entry.operational < entry.discovered:
         counts = f"{entry.operational} operational members, {entry.discovered} discovered"
         return "operational", f"it counts {counts}"
     if len(targets) > 1:
         return "targets", f"slots {targets} are rebuild targets at the same time"
-    if targets and entry.process_state != ProcessState.NONE and targets[0] != entry.process_slot:
+    if targets and entry.process_state != NONE and targets[0] != entry.process_slot:
         return (
             "target",
             f"slot {targets[0]} is a rebuild target, but slot {entry.process_slot} is rebuilt",
         )
     for place, slot in enumerate(slots):
-        if SlotFlag.CONFIGURED in slot and SlotFlag.OCCUPIED not in slot:
+        if slot & CONFIGURED and not slot & OCCUPIED:
             return "empty slot", f"slot {place} is configured and empty"
     return None
 

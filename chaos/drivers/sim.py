@@ -43,8 +43,9 @@ class SimDriver:
 
     def perform(self, step: EngineStep) -> Outcome:
         outcome = self.workers[step.reactor].perform(step)
-        for message in outcome.outgoing:
-            self.workers[message.reactor].reactor.receive(message)
+        if outcome.outgoing:
+            for message in outcome.outgoing:
+                self.workers[message.reactor].reactor.receive(message)
         return outcome
 
     def send(self, message: Message) -> None:

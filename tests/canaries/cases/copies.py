@@ -65,6 +65,16 @@ CASES = [
         "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read; disk 2 lacks it and may be read",
     ),
     case(
+        "on one, of a target that has no member yet",
+        online(0, 1).kill().send_write(1).answer(1, copies=1).execution(),
+    ),
+    case(
+        "on one, sent after another step",
+        online(0, 1).send_flush(2).send_write(1).answer(1, copies=1).execution(),
+        "INVALID copies/member/write, ops 1",
+        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+    ),
+    case(
         "on none",
         online(0, 1).send_write(1).answer(1, copies=0).execution(),
         "INVALID copies/nowhere/write, ops 1",

@@ -179,6 +179,16 @@ CASES = [
         told(quiesced().lose_power().happen("raid.assembled", 0, 1), 2),
     ),
     case(
+        "a member of the target that was killed",
+        told(quiesced(story=quiesced().kill()), 2),
+    ),
+    case(
+        "something else came to an end",
+        told(quiesced().happen("rebuild.window_done", ARRAY, 9), 2),
+        "INVALID quiesce/overlap/write, ops none",
+        "4: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+    ),
+    case(
         "a write isn't a kill",
         told(quiesced().write(1), 2),
         "INVALID quiesce/overlap/write, ops none",

@@ -20,7 +20,7 @@ def state(name: str, story: Story, *expected: str) -> Case:
 
     def ask(module: ModuleType) -> list[str]:
         registers = module.judge_reads(story.history, story.plan)[0]
-        candidates = [list(registers.candidates[lba]) for lba in range(3)]
+        candidates = [list(registers.candidates_of(lba)) for lba in range(3)]
         allowed = [registers.allowed(lba) for lba in range(3)]
         return [f"{registers.newest_acknowledged[:3]} {candidates} {allowed}"]
 
