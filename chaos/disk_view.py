@@ -44,6 +44,18 @@ def is_sound(disk: DiskView) -> bool:
     return disk.good and disk.present and not (disk.faulted and disk.weak)
 
 
+def is_harmful(disk: DiskView) -> bool:
+    """Would it miss what is written now?"""
+    return (disk.faulted and not disk.weak) or not disk.present
+
+
+def finish_rebuild(disk: DiskView, rebuild: RebuildView | None, status: int) -> None:
+    """The rebuild onto this disk is over."""
+    disk.member = status == 0
+    disk.out = disk.out and status != 0
+    disk.good = status == 0 and rebuild is not None and not rebuild.harmed
+
+
 def is_late(disk: DiskView) -> bool:
     """Will the target still be told of this disk, which is there?"""
     return disk.present and not disk.arrived

@@ -6,7 +6,15 @@ The model serves decisions (what can be asked next, what may be broken); judging
 from __future__ import annotations
 
 from chaos.anchors import Anchors
-from chaos.disk_view import DiskView, RebuildView, is_sound, measure, restart
+from chaos.disk_view import (
+    DiskView,
+    RebuildView,
+    finish_rebuild,
+    is_harmful,
+    is_sound,
+    measure,
+    restart,
+)
 from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -59,9 +67,8 @@ class Model:
         self.clock_us = 0
         self.steps = 0  # taken so far
         self.anchors = Anchors(plan.planned)
-        self.trouble: int | None = (
-            None  # the block of the array where a disk failed last, or is made to
-        )
+        # The block of the array where a disk failed last, or is made to.
+        self.trouble: int | None = None
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
@@ -137,9 +144,7 @@ class Model:
                 elif step.method == "framework_start_init":
                     for number in step.args:
                         self.disks[number].arrived = True
-            case (
-                _
-            ):  # what the nemesis does to processes and hosts, and marks, are answered by nobody
+            case _:  # what is done to processes and hosts, and marks, is answered by nobody
                 return
         self.outstanding[step.op] = step
 
@@ -218,7 +223,7 @@ class Model:
     def trust_members(self) -> None:
         """No disk is known to be good, yet an array is online: what it calls members must be good."""
         for number in self.members_in_sync():
-            self.disks[number].good = not self._is_harmful(self.disks[number])
+            self.disks[number].good = not is_harmful(self.disks[number])
 
     def is_alone(self, number: int) -> bool:
         """Is this sound disk the array's only member but for one being rebuilt?"""
@@ -319,7 +324,7 @@ class Model:
                 disk = self.disks[args[1]]
                 disk.member, disk.good = True, False
                 self.rebuilds_started += 1
-                self.rebuild = RebuildView(args[1], harmed=self._is_harmful(disk))
+                self.rebuild = RebuildView(args[1], harmed=is_harmful(disk))
             case "rebuild.window_done":
                 if self.rebuild is not None:
                     self.rebuild.offset, self.rebuild.blocks = args
@@ -331,9 +336,6 @@ class Model:
                 take_notice(self, event)
             case _:
                 pass
-
-    def _is_harmful(self, disk: DiskView) -> bool:
-        return (disk.faulted and not disk.weak) or not disk.present
 
     def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
         first = fresh and not any(disk.good for disk in self.disks)
@@ -357,7 +359,7 @@ class Model:
             else:
                 # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
                 # couldn't know (a removal under way when the target died); others are left behind now.
-                disk.good = is_member and (not self._is_harmful(disk) or (goes and disk.good))
+                disk.good = is_member and (not is_harmful(disk) or (goes and disk.good))
 
     def grown(self, blocks: int) -> None:
         """Hosts have been told that the namespace has this size."""
@@ -365,10 +367,7 @@ class Model:
 
     def _rebuild_finished(self, disk: int, status: int) -> None:
         rebuild, self.rebuild = self.rebuild, None
-        view = self.disks[disk]
-        view.member = status == 0
-        view.out = view.out and status != 0
-        view.good = status == 0 and rebuild is not None and not rebuild.harmed
+        finish_rebuild(self.disks[disk], rebuild, status)
 
     def connection_ended(self, connection: int) -> None:
         """The target has destroyed a connection."""

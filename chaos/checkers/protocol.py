@@ -81,8 +81,12 @@ def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
 def _can_be(step: OutsideStep, status: int) -> bool:
     """May a good command of this kind end with this error?"""
     match step:
-        case Open() | Connect():
+        case Open():
             return status in CONNECT_ERRORS
+        case Connect():
+            # The admin queue's id can't be taken: its controller is new.
+            is_taken = status == NvmeStatus.INVALID_QUEUE_IDENTIFIER and step.qid != 0
+            return is_taken or status in CONNECT_ERRORS
         case Admin():
             is_event_request = step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST
             return status in ADMIN_ERRORS or (

@@ -191,6 +191,19 @@ CASES = [
         )
         for status in (NvmeStatus.CONNECT_CONTROLLER_BUSY, NvmeStatus.CONNECT_INVALID_PARAMETERS)
     ),
+    case(
+        "an I/O queue whose id is taken",
+        answered(Story().add(Connect(1, 0, 1, 1, 1, 1)), NvmeStatus.INVALID_QUEUE_IDENTIFIER),
+    ),
+    *(
+        case(
+            f"a taken id of {type(step).__name__.lower()}",
+            answered(Story().add(step), NvmeStatus.INVALID_QUEUE_IDENTIFIER),
+            f"INVALID protocol/answer/status of {type(step).__name__.lower()}, ops 1",
+            f"2: {type(step).__name__.lower()} op 1 was answered with INVALID_QUEUE_IDENTIFIER, which it can't be",
+        )
+        for step in (Open(1, 0, 1), Connect(1, 0, 1, 1, 0, 0))
+    ),
     *(
         case(
             f"an aborted {type(step).__name__}",
