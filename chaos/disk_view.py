@@ -49,6 +49,23 @@ def is_harmful(disk: DiskView) -> bool:
     return (disk.faulted and not disk.weak) or not disk.present
 
 
+def come_online(
+    disks: list[DiskView], members: tuple[int, ...], *, fresh: bool, goes: bool
+) -> None:
+    """The array is online with these members: ``fresh`` from its creation; ``goes``: it is about to be wiped."""
+    first = fresh and not any(disk.good for disk in disks)
+    for number, disk in enumerate(disks):
+        is_member = number in members
+        disk.member, disk.out = is_member, disk.out and not is_member
+        if fresh:
+            disk.good = is_member and (disk.good or first)
+            disk.imaged = False  # an image would have an older array's superblock
+        else:
+            # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
+            # couldn't know (a removal under way when the target died); others are left behind now.
+            disk.good = is_member and (not is_harmful(disk) or (goes and disk.good))
+
+
 def finish_rebuild(disk: DiskView, rebuild: RebuildView | None, status: int) -> None:
     """The rebuild onto this disk is over."""
     disk.member = status == 0

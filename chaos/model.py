@@ -9,6 +9,7 @@ from chaos.anchors import Anchors
 from chaos.disk_view import (
     DiskView,
     RebuildView,
+    come_online,
     finish_rebuild,
     is_harmful,
     is_sound,
@@ -338,7 +339,6 @@ class Model:
                 pass
 
     def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
-        first = fresh and not any(disk.good for disk in self.disks)
         if fresh:
             smallest = min(self.disks[number].blocks for number in members)
             self.array_blocks = smallest - self.plan.data_offset
@@ -350,16 +350,7 @@ class Model:
             for step in self.outstanding.values()
         )
         self.is_recreating, self.is_dismantling = goes, False
-        for number, disk in enumerate(self.disks):
-            is_member = number in members
-            disk.member, disk.out = is_member, disk.out and not is_member
-            if fresh:
-                disk.good = is_member and (disk.good or first)
-                disk.imaged = False  # an image would have an older array's superblock
-            else:
-                # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
-                # couldn't know (a removal under way when the target died); others are left behind now.
-                disk.good = is_member and (not is_harmful(disk) or (goes and disk.good))
+        come_online(self.disks, members, fresh=fresh, goes=goes)
 
     def grown(self, blocks: int) -> None:
         """Hosts have been told that the namespace has this size."""
