@@ -39,6 +39,8 @@ ERROR_BDEV_TYPES = (
     (1 << IoType.READ) | (1 << IoType.WRITE),
 )
 # An array's only member keeps its data when its superblock can't be written, or blocks can't be read, for a while.
+# Failures are seen least: the disk must be one that may be harmed.
+ERROR_BDEV_KINDS = (ErrorType.FAILURE, *ErrorType)
 HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 
 NemesisStep = Inject | Impair | Stall | Kill | PowerLoss | Operate
@@ -227,7 +229,7 @@ class Nemesis:
 
     def _break_error_bdev(self, disk: int, ends: int) -> Operate | None:
         stream = self.stream
-        kind = stream.choice(list(ErrorType))
+        kind = stream.choice(ERROR_BDEV_KINDS)
         if kind is ErrorType.FAILURE:
             self.model.harm_by_rpc(disk)
         elif kind is ErrorType.PENDING:

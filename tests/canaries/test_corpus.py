@@ -21,7 +21,7 @@ SWARM = EXPERIMENTS["swarm"]
 # Id -> the first seed to run.
 FIRST_SEEDS = {
     "ack-before-member-leaves-read-set": 2,
-    "aer-accounting-blocks-pause": 164,
+    "aer-accounting-blocks-pause": 990,
     "assembled-with-known-stale-member": 2,
     "attach-window-target-read-as-member": 57,
     "both-removed-superblock-skipped": 2,

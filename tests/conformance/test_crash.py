@@ -8,6 +8,7 @@ from chaos.drivers.realtime import RealtimeRun
 from chaos.experiment import Experiment
 from chaos.plan import resolve
 from workers.protocol import DefectSource
+from workers.step_log import LOG_BYTES
 
 BUSY = Experiment(name="busy", reactors=3, hosts=3, milliseconds=500)
 DIES_AS_IT_SERVES = '''"""The target dies when a reactor has written often enough, and says at which ticket."""
@@ -26,7 +27,7 @@ class Dies(Raid1):
 
 @pytest.fixture
 def processes():
-    made = Processes(Limits(3, 3, 128))
+    made = Processes(Limits(3, 3, 128), log_bytes=LOG_BYTES)
     yield made
     made.close()
 

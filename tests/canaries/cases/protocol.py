@@ -195,6 +195,12 @@ CASES = [
         "an I/O queue whose id is taken",
         answered(Story().add(Connect(1, 0, 1, 1, 1, 1)), NvmeStatus.INVALID_QUEUE_IDENTIFIER),
     ),
+    case(
+        "an odd status of an I/O queue's Connect",
+        answered(Story().add(Connect(1, 0, 1, 1, 1, 1)), 4095),
+        "INVALID protocol/answer/status of connect, ops 1",
+        "2: connect op 1 was answered with 0xfff, which it can't be",
+    ),
     *(
         case(
             f"a taken id of {type(step).__name__.lower()}",
