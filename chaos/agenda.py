@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 from workers.protocol import Deliver, EngineStep, FireTimer, Outcome
 
@@ -83,6 +84,10 @@ class Agenda:
         return taken.reactor != reactor and any(
             step.reactor == reactor and step.__class__ is not FireTimer for step in self.choices
         )
+
+    def by_age(self) -> Iterator[EngineStep]:
+        """All choices, the one that has been possible for longest first."""
+        return iter(self._position)
 
     def clear(self) -> None:
         """The target is gone, and all that was possible with it."""

@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from chaos.controller import Execution
 from chaos.faults import FAULTS, HOST_HEALS
 from chaos.history import Crashed, Happened, Invoked, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
 from workers.bdev.stack import disk_of
 from workers.protocol import Event

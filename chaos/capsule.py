@@ -12,7 +12,7 @@ from chaos.code import EmbeddedCode, sha256
 from chaos.experiment import Experiment, ExperimentError, validate
 from chaos.labels import Labels
 from chaos.plan import Plan, fits
-from chaos.schedule import Step
+from chaos.schedule import Item, Step
 from chaos.steps_check import what_is_wrong
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
@@ -61,6 +61,9 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     expected: Expected | None = None
     schedule: list[Step] | None = None
     rebuilt: bool = False  # of a free run: the schedule is that of its replay in sim
+    # Of a shrunk one: what matters of the schedule (chaos/script.py), and whether it ends with the failure.
+    script: list[Item] | None = None
+    cut: bool = False
 
     @property
     def replay_driver(self) -> DriverName:

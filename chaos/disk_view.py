@@ -49,6 +49,12 @@ def is_harmful(disk: DiskView) -> bool:
     return (disk.faulted and not disk.weak) or not disk.present
 
 
+def trust(disks: list[DiskView], members: list[int]) -> None:
+    """No disk is known to be good, yet an array is online: what it calls members must be good."""
+    for number in members:
+        disks[number].good = not is_harmful(disks[number])
+
+
 def come_online(
     disks: list[DiskView], members: tuple[int, ...], *, fresh: bool, goes: bool
 ) -> None:

@@ -10,16 +10,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chaos.controller import (
-    SETTLE_STEPS_MAX,
-    STUCK,
-    Controller,
-    DivergenceError,
-    Execution,
-    describe,
-)
+from chaos.controller import SETTLE_STEPS_MAX, STUCK, Controller, DivergenceError, describe
 from chaos.drivers.sim import SimDriver
 from chaos.plan import Plan
+from chaos.recorder import Execution
 from chaos.recording import Life, Recording
 from chaos.schedule import Mark, Step
 from workers.protocol import Crash, DefectSource, EngineStep, FireTimer, Outcome, StepRecord

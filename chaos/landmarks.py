@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.controller import Execution
 from chaos.faults import FAULTS, HOST_HEALS
 from chaos.history import Crashed, Happened, Invoked
 from chaos.lanes import FAULT_RPCS
 from chaos.narrative import step_of
+from chaos.recorder import Execution
 from chaos.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
 from chaos.story import Storyteller
 

@@ -5,6 +5,8 @@ The model serves decisions (what can be asked next, what may be broken); judging
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chaos.anchors import Anchors
 from chaos.disk_view import (
     DiskView,
@@ -90,6 +92,11 @@ class Model:
         """A number for the next connection."""
         self._last_connection += 1
         return self._last_connection
+
+    def reserve(self, ops: Iterable[int], connections: Iterable[int]) -> None:
+        """These numbers are taken, by steps that were not made here."""
+        self._last_op = max(self._last_op, *ops, 0)
+        self._last_connection = max(self._last_connection, *connections, 0)
 
     def good_disks(self) -> int:
         """How many disks hold all acknowledged data and work."""
@@ -220,11 +227,6 @@ class Model:
                 else:
                     disk.faulted = True
                     disk.weak = disk.weak or fault.weakens
-
-    def trust_members(self) -> None:
-        """No disk is known to be good, yet an array is online: what it calls members must be good."""
-        for number in self.members_in_sync():
-            self.disks[number].good = not is_harmful(self.disks[number])
 
     def is_alone(self, number: int) -> bool:
         """Is this sound disk the array's only member but for one being rebuilt?"""

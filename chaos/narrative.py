@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.controller import Execution
 from chaos.history import Completed, Crashed, Entry, Happened, Invoked, Unheard
 from chaos.lanes import RANK, asker_of, marks_of_entry, marks_of_step
+from chaos.recorder import Execution
 from chaos.schedule import Deliver, FinishIo, FireTimer, Mark, Step
 from chaos.story import Storyteller, blocks
 from workers.bdev.io import IoType

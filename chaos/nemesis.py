@@ -90,6 +90,12 @@ class Nemesis:
                 # The budget doesn't allow it now, or it isn't applicable; perhaps later.
         return None
 
+    def adopt(self, heals: list[tuple[str, int]], delayed: list[int]) -> None:
+        """Heal in the end what was broken elsewhere: (heal, host) and the disks whose delay bdev delays."""
+        self.waiting.clear()
+        self.heals = [Due(RUN_PERMILLE, heal, host) for heal, host in heals]
+        self._delayed = list(delayed)
+
     def heal_all(self) -> NemesisStep | None:
         """Heals, one a call, until nothing is broken."""
         self.waiting.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.disk_view import is_late, is_sound
+from chaos.disk_view import is_late, is_sound, trust
 from chaos.model import Model
 from chaos.moments import is_due
 from chaos.operations import OPERATIONS
@@ -55,6 +55,22 @@ class Operator:
         if members and self.wants_namespace:
             steps.append(("nvmf_subsystem_add_ns", (NAMESPACE,)))
         return steps
+
+    def adopt(self, under_way: list[Operate], since_start: list[Operate]) -> None:
+        """Go on where RPCs that were not sent from here have left the target.
+
+        ``since_start``: all that were sent since it started last; what its configuration lacks still follows.
+        """
+        self.waiting.clear()
+        self.own = {step.op: step for step in under_way}
+        sent = [step.method for step in since_start]
+        kept = [
+            (method, args)
+            for method, args in self.setup
+            if method not in sent
+            and method not in ("nvmf_create_poll_group", "nvmf_subsystem_add_ns")
+        ]
+        self.setup = kept
 
     def _create(self, disks: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         number = self.model.new_op()  # it makes the array's UUID
@@ -224,7 +240,7 @@ class Operator:
         if model.rebuild is not None:
             return None
         if not model.good_disks():
-            model.trust_members()
+            trust(model.disks, model.members_in_sync())
         for number, disk in enumerate(model.disks):
             if disk.member and not disk.good and model.good_disks():
                 return self._remove(number)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.controller import Execution
 from chaos.history import Crashed, Happened, Invoked
+from chaos.recorder import Execution
 from chaos.schedule import Kill, PowerLoss
 
 

@@ -6,9 +6,9 @@ import msgspec
 
 from chaos.checkers import Check, Finding
 from chaos.checkers.finding import SEVERITY
-from chaos.controller import Execution
 from chaos.free_replay import Parted, rebuild
 from chaos.judge import judge
+from chaos.recorder import Execution
 from chaos.recording import Recording
 from workers.protocol import DefectSource
 

@@ -15,7 +15,7 @@ from chaos.capsule import Capsule, DriverName, Expected, capsule_defect
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.code import embed_check, load_check
-from chaos.controller import Controller, DivergenceError, Execution
+from chaos.controller import Controller, DivergenceError
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes, WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
@@ -26,8 +26,10 @@ from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
 from chaos.plan import resolve
 from chaos.reach import count_reach
+from chaos.recorder import Execution
 from chaos.recording import Recording
 from chaos.rejudge import Rejudged, rejudge
+from chaos.script import Player
 from chaos.store import IndexLine, Store
 from chaos.stored import StoredResult, write_history
 from chaos.story import Storyteller
@@ -332,8 +334,12 @@ def replay_capsule(
             controller = Controller(capsule.plan, driver, defects)
             if capsule.schedule is None:
                 execution = controller.explore(capsule.seed)
+            elif capsule.script is not None and defects != capsule.defect_sources():
+                # Another engine takes other steps; the script says what matters.
+                player = Player(capsule.plan, driver, defects)
+                execution = player.play(capsule.script, to_the_end=not capsule.cut).execution
             else:
-                execution = controller.replay(capsule.schedule)
+                execution = controller.replay(capsule.schedule, cut=capsule.cut)
     except DivergenceError as error:
         return Replayed(Verdict.NOT_EXERCISED, [], [], "", 0, str(error))
     finally:

@@ -21,12 +21,13 @@ import msgspec
 
 from chaos.checkers import Finding, Verdict
 from chaos.code import load_check
-from chaos.controller import Controller, Execution
+from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import Experiment
 from chaos.interrupt import Interrupt, shielded
 from chaos.judge import judge
 from chaos.plan import resolve
+from chaos.recorder import Execution
 from workers.errors import ANYTHING_RAISED
 from workers.main import die_with_parent
 from workers.protocol import DefectSource

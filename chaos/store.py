@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from chaos.capsule import Capsule, write_capsule
-from chaos.controller import Execution
 from chaos.labels import Labels
 from chaos.lanes import lanes_of
 from chaos.narrative import narrate
+from chaos.recorder import Execution
 from chaos.stored import StoredResult, write_execution
 from chaos.story import Storyteller
 from chaos.timeline import about, page, timeline_from

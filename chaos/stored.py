@@ -12,9 +12,9 @@ import msgspec
 
 from chaos.capsule import Capsule, read_capsule
 from chaos.checkers import Finding
-from chaos.controller import Execution
 from chaos.free_replay import Parted
 from chaos.history import Entry, History
+from chaos.recorder import Execution
 from chaos.recording import Recording
 from workers.protocol import Crash
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding
-from chaos.controller import Execution, describe
+from chaos.controller import describe
 from chaos.faults import FAULTS
 from chaos.history import Completed, Happened, Invoked
 from chaos.labels import Labels
+from chaos.recorder import Execution
 from chaos.schedule import (
     IO,
     Admin,

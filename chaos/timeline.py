@@ -14,11 +14,11 @@ import msgspec
 from chaos.bands import Band, bands_of
 from chaos.checkers import Finding
 from chaos.checkers.finding import NAMES
-from chaos.controller import Execution
 from chaos.landmarks import Landmark, landmarks
 from chaos.lanes import NOTHING, Lane, lanes_of
 from chaos.narrative import Told, narrate, step_of
 from chaos.rebuild_curve import RebuildCurves, rebuild_curves
+from chaos.recorder import Execution
 from chaos.stored import StoredResult
 from chaos.story import Storyteller
 

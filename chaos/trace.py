@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaos.checkers import Finding
-from chaos.controller import Execution
 from chaos.lanes import LEGEND, NOTHING, Lane, lanes_of
 from chaos.narrative import Told, narrate
+from chaos.recorder import Execution
 from chaos.story import Storyteller
 
 

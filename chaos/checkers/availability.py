@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import NO_DISK, Members
-from chaos.controller import Execution
 from chaos.faults import REPLACEMENTS
 from chaos.history import Completed, Entry, Happened, Invoked, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import (
     IO,
     Changing,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.wanted import Wanted
-from chaos.controller import Execution
 from chaos.history import Completed, Happened, History, Invoked
+from chaos.recorder import Execution
 from chaos.schedule import (
     CHANGING,
     IO,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.history import Completed, Happened, Invoked, Unheard, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import (
     IO,
     Admin,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chaos.checkers.copies import Holders
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.faults import REPLACEMENTS
 from chaos.history import NOT_LOOKED, Completed, Entry, Invoked, Written
+from chaos.recorder import Execution
 from chaos.schedule import Changing, Inject
 
 

@@ -16,6 +16,7 @@ from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
 from chaos.cli.score import score_command
+from chaos.cli.shrink import shrink_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
@@ -24,6 +25,7 @@ from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.scorecard import ScoreError
+from chaos.shrink import ShrinkError
 from chaos.store import StoreError
 from chaos.stored import StoredError
 from workers.defects.loader import DefectError
@@ -36,6 +38,7 @@ USER_ERRORS = (
     DefectError,
     ExperimentError,
     ScoreError,
+    ShrinkError,
     SegmentError,
     StoredError,
     StoreError,
@@ -59,6 +62,7 @@ COMMANDS = (
     run_command,
     score_command,
     replay_command,
+    shrink_command,
     check_command,
     export_command,
     state_command,

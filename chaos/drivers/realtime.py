@@ -15,13 +15,14 @@ from pathlib import Path
 
 import trio
 
-from chaos.controller import Execution, Recorder, end_target
+from chaos.controller import end_target
 from chaos.drivers.base import Counts, DriverError
 from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
 from chaos.generator import Generator, Phase
 from chaos.messages import message_of, nemesis_message
 from chaos.plan import Plan
 from chaos.prng import Stream
+from chaos.recorder import Execution, Recorder
 from chaos.recording import Life, OutsideRecord, Recording
 from chaos.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
 from chaos.stored import write_recording

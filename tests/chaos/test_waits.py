@@ -6,7 +6,7 @@ import pytest
 
 from chaos.checkers.chains import CHAINS_MAX, Graph, chains
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Controller, Execution
+from chaos.controller import Controller
 from chaos.drivers import realtime
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
@@ -16,6 +16,7 @@ from chaos.free_replay import rebuild
 from chaos.judge import judge
 from chaos.labels import make_labels
 from chaos.plan import resolve
+from chaos.recorder import Execution
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
 from experiments.catalog import EXPERIMENTS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Unheard
+from chaos.recorder import Execution
 from chaos.schedule import (
     Admin,
     CompareAndWrite,

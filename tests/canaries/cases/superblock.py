@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Written
+from chaos.recorder import Execution
 from chaos.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import PLAN, PLAN_WITH_SUPERBLOCK, Story
