@@ -22,7 +22,8 @@ from workers.protocol import DefectSource
 FAILURES = {
     SEED_DEFECT: ("connect-during-rebuild", 12, 8),
     "write-failure-keeps-stale-member": ("disk-failure", 25, 8),
-    "quiesce-ignores-reads": ("disk-failure", 25, 8),
+    "io-queue-connect-races": ("disk-failure", 10, 3),
+    "unmap-during-rebuild-mishandled": ("disk-failure", 15, 6),
 }
 SEEDS_MAX = 120
 
