@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.checkers import Check, Finding
-from chaos.checkers.finding import SEVERITY
+from chaos.checkers.finding import SEVERITY, Verdict
 from chaos.free_replay import Parted, rebuild
 from chaos.judge import judge
 from chaos.recorder import Execution
@@ -36,15 +36,30 @@ def rejudge(
 ) -> Rejudged:
     """Replay a free run; of one that failed the replay is judged, and kept in its place where it fails alike.
 
-    Of one that passed, only where the replay parts is of interest.
+    Of one that passed, only where the replay parts is of interest. One that failed only in the order in which its
+    reactors' reports came, and not in the order in which things happened, has passed.
     """
     rebuilt = rebuild(recording, execution.plan, defects)
     again = judge(rebuilt.execution, checks) if rebuilt.execution is not None and findings else []
+    if (
+        rebuilt.execution is not None
+        and rebuilt.parted is None
+        and _is_of_the_order(findings, again)
+    ):
+        return Rejudged(rebuilt.execution, [], None)
     if rebuilt.execution is None or not _fails_alike(findings, again, rebuilt.parted):
         return Rejudged(execution, findings, rebuilt.parted)
     signatures = {finding.signature for finding in again}
     only_free = [finding for finding in findings if finding.signature not in signatures]
     return Rejudged(rebuilt.execution, again, rebuilt.parted, True, only_free)
+
+
+def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
+    """Did a check go by reports that came in another order than what they tell of?
+
+    A hang and a crash are none of these: the replay has no clock, and ends where the recording does.
+    """
+    return bool(findings) and not again and findings[0].verdict is Verdict.INVALID
 
 
 def _fails_alike(findings: list[Finding], again: list[Finding], parted: Parted | None) -> bool:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from chaos.campaign import Report
+from chaos.checkers.finding import Finding, Verdict
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.fidelity import Fidelity
@@ -242,6 +243,28 @@ def test_failure_that_the_replay_does_not_show_stays_as_it_was():
     assert judged.execution is execution
     assert judged.findings == findings
     assert judged.parted is not None
+
+
+def test_failure_of_the_order_in_which_reports_came_is_none():
+    """restart-from-superblock, realtime, seed 21: a write's error was judged against members that had gone by then.
+
+    One reactor's report of the error came before another one's of the last member's removal, which was earlier.
+    """
+    execution, recording = run("connect-during-rebuild", 0)
+    found = Finding(
+        check="availability",
+        kind="error",
+        shape="write",
+        summary="as it came",
+        step=7,
+        verdict=Verdict.INVALID,
+    )
+    judged = rejudge(execution, recording, [found], (), ())
+    assert judged.findings == judged.free_findings == []
+    assert judged.parted is None
+    for verdict in (Verdict.LIVENESS, Verdict.CRASHED):
+        other = msgspec.structs.replace(found, verdict=verdict)
+        assert rejudge(execution, recording, [other], (), ()).findings == [other]
 
 
 def test_free_run_that_was_given_up_is_stuck_only_where_nothing_is_possible():
