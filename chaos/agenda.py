@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
+from collections.abc import Iterator
 
 from workers.protocol import Deliver, EngineStep, FireTimer, Outcome
 
@@ -45,7 +46,13 @@ class Agenda:
             self._arm(timer)
 
     def took(self, step: EngineStep) -> None:
-        """The step is being taken; raises KeyError when it isn't possible."""
+        """The step is being taken; raises KeyError when it isn't possible.
+
+        Choices have the timer next in deadline order only; what a free run has recorded may take any.
+        """
+        if step.__class__ is FireTimer:
+            self._took_timer(step)
+            return
         place = self._position.pop(step)  # as _remove does
         choices = self.choices
         last = choices.pop()
@@ -56,10 +63,18 @@ class Agenda:
             waiting = self._messages[step] = self._messages[step] - 1
             if waiting:
                 self._add(step)
-        elif step.__class__ is FireTimer:
-            self._timers.pop(0)
-            if self._timers:
-                self._add(self._timers[0][-1])
+
+    def _took_timer(self, timer: FireTimer) -> None:
+        place = bisect_left(self._timers, (timer.deadline_us, timer.reactor, timer.number, timer))
+        if self._timers[place : place + 1] != [
+            (timer.deadline_us, timer.reactor, timer.number, timer)
+        ]:
+            raise KeyError(timer)
+        if place == 0:
+            self._remove(timer)
+        self._timers.pop(place)
+        if place == 0 and self._timers:
+            self._add(self._timers[0][-1])
 
     def oldest(self) -> EngineStep:
         """The choice that has been possible for longest; taking it each time starves nobody."""
@@ -70,6 +85,16 @@ class Agenda:
         ages = iter(self._position)
         next(ages)
         return next(ages)
+
+    def passes_over(self, reactor: int, taken: EngineStep) -> bool:
+        """Could this reactor go on, and another one does? A timer that is due waits for nobody: it doesn't count."""
+        return taken.reactor != reactor and any(
+            step.reactor == reactor and step.__class__ is not FireTimer for step in self.choices
+        )
+
+    def by_age(self) -> Iterator[EngineStep]:
+        """All choices, the one that has been possible for longest first."""
+        return iter(self._position)
 
     def clear(self) -> None:
         """The target is gone, and all that was possible with it."""

@@ -24,6 +24,7 @@ from chaos.doctor import clean
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment
+from chaos.fidelity import Fidelity
 from chaos.interrupt import Interrupt, shielded
 from chaos.reach import add_reach
 from chaos.reach_names import REACH_NAMES
@@ -91,7 +92,8 @@ class Report(msgspec.Struct):
     failures: list[Failure] = []
     failures_left_out: int = 0
     fingerprints: dict[str, str] = {}
-    resources: Resources | None = None  # of this process, where it runs the seeds itself
+    fidelity: Fidelity | None = None  # of free runs
+    resources: Resources | None = None  # of this process and those below it; not in ``sim``
     interrupted: bool = False
     error: str = ""
 
@@ -112,6 +114,9 @@ class Report(msgspec.Struct):
                 self.invalid += 1
             case Verdict.UNKNOWN | Verdict.NOT_EXERCISED | Verdict.BROKEN:
                 self.unknown += 1
+        if self.driver == "realtime":
+            self.fidelity = self.fidelity or Fidelity()
+            self.fidelity.add(result.seed, result.parted, result.replay_seconds)
         if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
             self.fingerprints[str(result.seed)] = result.fingerprint
         if result.findings and len(self.failures) < FAILURES_SHOWN_MAX:

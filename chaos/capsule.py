@@ -12,7 +12,7 @@ from chaos.code import EmbeddedCode, sha256
 from chaos.experiment import Experiment, ExperimentError, validate
 from chaos.labels import Labels
 from chaos.plan import Plan, fits
-from chaos.schedule import Step
+from chaos.schedule import Item, Step
 from chaos.steps_check import what_is_wrong
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
@@ -60,6 +60,15 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     labels: Labels | None = None
     expected: Expected | None = None
     schedule: list[Step] | None = None
+    rebuilt: bool = False  # of a free run: the schedule is that of its replay in sim
+    # Of a shrunk one: what matters of the schedule (chaos/script.py), and whether it ends with the failure.
+    script: list[Item] | None = None
+    cut: bool = False
+
+    @property
+    def replay_driver(self) -> DriverName:
+        """The driver that takes these steps again."""
+        return "sim" if self.rebuilt else self.driver
 
     @property
     def carries_code(self) -> bool:
@@ -91,6 +100,11 @@ def read_capsule(path: Path) -> Capsule:
         data = path.read_bytes()
     except OSError as error:
         raise CapsuleError(f"{path} can't be read: {error.strerror}") from None
+    return parse_capsule(path, data)
+
+
+def parse_capsule(path: Path, data: bytes) -> Capsule:
+    """Check a capsule that is in memory; ``path`` is what sentences call it. Raises CapsuleError."""
     _check_head(path, data)
     try:
         capsule = msgspec.json.decode(data, type=Capsule)

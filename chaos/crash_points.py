@@ -12,8 +12,9 @@ import msgspec
 
 from chaos.checkers.register import Reader
 from chaos.controller import Controller
+from chaos.disk_view import is_sound
 from chaos.drivers.sim import SimDriver
-from chaos.model import Model, is_sound
+from chaos.model import Model
 from chaos.payload import decode
 from chaos.plan import Plan
 from chaos.schedule import FinishIo, PowerLoss, Step
@@ -37,7 +38,7 @@ class CrashPoint(msgspec.Struct, frozen=True):
 def crash_points(
     plan: Plan, schedule: list[Step], defects: tuple[DefectSource, ...]
 ) -> Iterator[CrashPoint]:
-    """Replays the run, and judges each prefix that ends with a completed write."""
+    """Replays the run, and judges each prefix that ends with a completed write, or with the target's own crash."""
     controller = Controller(plan, SimDriver(), defects)
     recorder, model = controller.recorder, controller.recorder.model
     # Asked of the schedule: the history is still empty here.
@@ -49,11 +50,13 @@ def crash_points(
         for index, entry in enumerate(recorder.history[seen:], seen):
             reader.take(index, entry)
         seen = len(recorder.history)
-        if recorder.crash is not None:
-            return
-        if isinstance(step, FinishIo) and step.io_type in CHANGING_TYPES:
-            findings = second.judge(controller.driver.disks, model, reader)
+        has_written = isinstance(step, FinishIo) and step.io_type in CHANGING_TYPES
+        if has_written or recorder.crash is not None:
+            disks = controller.driver.disks
+            findings = second.judge(disks, model, reader, recorder.steps)
             yield CrashPoint(recorder.steps, findings is not None, findings or [])
+        if recorder.crash is not None:
+            return  # by itself; what its last step has written is judged as well
 
 
 class SecondTarget:
@@ -65,8 +68,11 @@ class SecondTarget:
         self.driver.start(plan.layout, defects)
         self._events: list[Event] = []
 
-    def judge(self, disks: list[Disk], model: Model, reader: Reader) -> list[str] | None:
-        """What is wrong after the start; None: no array is meant to be there just now."""
+    def judge(self, disks: list[Disk], model: Model, reader: Reader, turn: int) -> list[str] | None:
+        """What is wrong after the start; None: no array is meant to be there just now.
+
+        ``turn`` says which of the disks comes first; the others follow in their order.
+        """
         sound = [number for number, disk in enumerate(model.disks) if is_sound(disk)]
         if not sound or model.is_recreating or model.is_dismantling:
             return None
@@ -76,6 +82,8 @@ class SecondTarget:
             disk.heal()  # whoever could not be written then can be read now, which is the harder case
         self.driver.restart()
         present = [disk.number for disk in disks if disk.header.present]
+        first = turn % len(present)
+        present = present[first:] + present[:first]
         crash = self._call("framework_start_init", *present) or self._start_degraded(sound[0])
         if crash:
             return [f"the target crashes as it starts: {crash}"]

@@ -16,9 +16,17 @@ class DiskView:
     member: bool = False
     # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
-    small: bool = False  # too small for the array
+    blocks: int = 0
+    small: bool = False  # too small for the array as it is now
+    foreign: bool = False  # another array's member
+    refused: bool = False  # the operator has been told that the array can't use it
     imaged: bool = False  # an older image of it is kept
     out: bool = False  # the superblocks of the others say that it is no member
+
+    @property
+    def unfit(self) -> bool:
+        """Would the array refuse it?"""
+        return self.small or self.foreign
 
 
 @dataclass(slots=True)
@@ -29,3 +37,66 @@ class RebuildView:
     offset: int = 0
     blocks: int = 0
     harmed: bool = False
+
+
+def is_sound(disk: DiskView) -> bool:
+    """Can all acknowledged data be read from this disk?"""
+    return disk.good and disk.present and not (disk.faulted and disk.weak)
+
+
+def is_harmful(disk: DiskView) -> bool:
+    """Would it miss what is written now?"""
+    return (disk.faulted and not disk.weak) or not disk.present
+
+
+def trust(disks: list[DiskView], members: list[int]) -> None:
+    """No disk is known to be good, yet an array is online: what it calls members must be good."""
+    for number in members:
+        disks[number].good = not is_harmful(disks[number])
+
+
+def come_online(
+    disks: list[DiskView], members: tuple[int, ...], *, fresh: bool, goes: bool
+) -> None:
+    """The array is online with these members: ``fresh`` from its creation; ``goes``: it is about to be wiped."""
+    first = fresh and not any(disk.good for disk in disks)
+    for number, disk in enumerate(disks):
+        is_member = number in members
+        disk.member, disk.out = is_member, disk.out and not is_member
+        if fresh:
+            disk.good = is_member and (disk.good or first)
+            disk.imaged = False  # an image would have an older array's superblock
+        else:
+            # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
+            # couldn't know (a removal under way when the target died); others are left behind now.
+            disk.good = is_member and (not is_harmful(disk) or (goes and disk.good))
+
+
+def finish_rebuild(disk: DiskView, rebuild: RebuildView | None, status: int) -> None:
+    """The rebuild onto this disk is over."""
+    disk.member = status == 0
+    disk.out = disk.out and status != 0
+    disk.good = status == 0 and rebuild is not None and not rebuild.harmed
+
+
+def is_late(disk: DiskView) -> bool:
+    """Will the target still be told of this disk, which is there?"""
+    return disk.present and not disk.arrived
+
+
+def measure(disks: list[DiskView], needed: int) -> None:
+    """Which disks are too small now? An array may have grown without them."""
+    for disk in disks:
+        disk.small = disk.blocks < needed
+
+
+def restart(disks: list[DiskView], clones: tuple[int, ...]) -> None:
+    """The target has to find all disks again; with clones, those are identical now, and all are as they should be."""
+    largest = max(disk.blocks for disk in disks)
+    for number, disk in enumerate(disks):
+        disk.member = disk.arrived = False
+        if clones:
+            disk.present, disk.faulted, disk.weak = True, False, False
+            disk.small = disk.foreign = disk.refused = False
+            disk.blocks = largest
+            disk.good = number in clones

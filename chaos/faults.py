@@ -6,9 +6,11 @@ from typing import Literal, get_args
 
 import msgspec
 
+from chaos.foreign import make_foreign
 from chaos.schedule import Inject
 from workers.bdev.disk import FOREVER, Disk, FaultKind
 from workers.bdev.io import IoType
+from workers.protocol import Layout
 
 FaultName = Literal[
     "disk_failure",
@@ -52,7 +54,7 @@ class Fault(msgspec.Struct, frozen=True):
 FAULTS: dict[str, Fault] = {
     "disk_failure": Fault("every I/O of a disk fails until it is healed", "disks_failed", True),
     "disk_pull": Fault(
-        "a disk is pulled out, and returned: as it was, blank, with older content, or smaller",
+        "a disk is pulled out, and returned: as it was, blank, with older content, smaller, larger, or another array's",
         "disks_pulled",
         harms=True,
     ),
@@ -103,9 +105,18 @@ HEALS = {
     "disk_return_blank": "another, blank disk is in its place",
     "disk_return_stale": "the disk is back with older content",
     "disk_return_small": "a smaller, blank disk is in its place",
+    "disk_return_large": "a larger, blank disk is in its place",
+    "disk_return_foreign": "a disk of another array is in its place",
     "disk_image": "what a disk holds is kept, for a later return with older content",
     "disk_arrive": "the restarted target finds a disk",
 }
+# Another device is in the place from then on.
+REPLACEMENTS = (
+    "disk_return_blank",
+    "disk_return_small",
+    "disk_return_large",
+    "disk_return_foreign",
+)
 HOST_FAULTS = ("host_vanish", "network_cut", "host_slow")
 HOST_HEALS = {
     "host_vanish": "host_return",
@@ -116,6 +127,7 @@ TARGET_FAULTS = ("target_kill", "power_loss")
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
 SUPERBLOCK_END = 2  # blocks
 SMALLER_BY = 4  # blocks
+LARGER_BY = 4  # blocks, as far as there is room
 ALL_TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
 RANGED_FAULTS = (
@@ -177,6 +189,21 @@ def apply_to_disk(step: Inject, disk: Disk, sizes: tuple[int, int]) -> str | Non
     return None
 
 
+def blocks_after(step: Inject, layout: Layout, blocks: int, largest: int) -> int:
+    """How large the disk is then; ``blocks`` is what it had, ``largest`` what the largest disk has."""
+    match step.fault:
+        case "disk_grow":
+            return max(blocks, min(step.args[0], layout.capacity))
+        case "disk_return_blank" | "disk_return_foreign":
+            return largest
+        case "disk_return_small":
+            return layout.disk_blocks - SMALLER_BY
+        case "disk_return_large":
+            return min(largest + LARGER_BY, layout.capacity)
+        case _:
+            return blocks
+
+
 def _plant(fault: str, args: tuple[int, ...], disk: Disk) -> None:
     """A row in the disk's fault table."""
     end = disk.capacity_blocks
@@ -207,6 +234,11 @@ def _return_disk(fault: str, disk: Disk, sizes: tuple[int, int]) -> str:
             disk.new(sizes[1])
         case "disk_return_small":
             disk.new(sizes[0] - SMALLER_BY)
+        case "disk_return_large":
+            disk.new(min(sizes[1] + LARGER_BY, disk.capacity_blocks))
+        case "disk_return_foreign":
+            disk.new(sizes[1])
+            make_foreign(disk)
         case "disk_return_stale":
             disk.restore_image()
             disk.header.present = 1

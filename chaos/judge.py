@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import SEVERITY
 from chaos.code import CodeError
-from chaos.controller import Execution
+from chaos.recorder import Execution
 from workers.errors import ANYTHING_RAISED
 
 

@@ -5,9 +5,20 @@ The model serves decisions (what can be asked next, what may be broken); judging
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chaos.anchors import Anchors
-from chaos.disk_view import DiskView, RebuildView
-from chaos.faults import FAULTS, RANGED_FAULTS
+from chaos.disk_view import (
+    DiskView,
+    RebuildView,
+    come_online,
+    finish_rebuild,
+    is_harmful,
+    is_sound,
+    measure,
+    restart,
+)
+from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -17,14 +28,17 @@ from chaos.schedule import (
     CompareAndWrite,
     Connect,
     Disconnect,
+    Impair,
     Inject,
     Open,
     Operate,
     OutsideStep,
     Write,
 )
+from chaos.service_view import take_notice
 from workers.bdev.disk import FaultKind
 from workers.bdev.stack import disk_of, member_bdev_id
+from workers.errors import ENODEV, OK
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, Event
 
@@ -37,8 +51,10 @@ class Model:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.disks = [DiskView() for _ in range(plan.layout.disks)]
+        disk_blocks = plan.layout.disk_blocks
+        self.disks = [DiskView(blocks=disk_blocks) for _ in range(plan.layout.disks)]
         self.blocks = plan.blocks  # of the array, as hosts know it
+        self.array_blocks = plan.blocks  # as it told last
         self.array_online = False
         self.array_configuring = False
         # The operator takes the array apart; its disks must stay as they are.
@@ -54,14 +70,16 @@ class Model:
         self.clock_us = 0
         self.steps = 0  # taken so far
         self.anchors = Anchors(plan.planned)
-        self.trouble: int | None = (
-            None  # the block of the array where a disk failed last, or is made to
-        )
+        # The block of the array where a disk failed last, or is made to.
+        self.trouble: int | None = None
         self.outstanding: dict[int, OutsideStep] = {}
         self.writing: dict[int, int] = {}  # LBA -> changes that may still land
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
         self.lost_connections: set[int] = set()  # whose host doesn't hear the target any more
+        self._sessions: dict[
+            int, list[int]
+        ] = {}  # host -> connections since its newest session began
         self._last_op = 0
         self._last_connection = FIRST_CONNECTION - 1
 
@@ -74,6 +92,11 @@ class Model:
         """A number for the next connection."""
         self._last_connection += 1
         return self._last_connection
+
+    def reserve(self, ops: Iterable[int], connections: Iterable[int]) -> None:
+        """These numbers are taken, by steps that were not made here."""
+        self._last_op = max(self._last_op, *ops, 0)
+        self._last_connection = max(self._last_connection, *connections, 0)
 
     def good_disks(self) -> int:
         """How many disks hold all acknowledged data and work."""
@@ -108,8 +131,9 @@ class Model:
         match step:
             case Open():
                 self.connections[step.connection] = set()
+                self._sessions.setdefault(step.host, []).append(step.connection)
             case Connect():
-                self.connections[step.connection].add(step.op)
+                self._connects(step)
             case Admin():
                 if step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
                     return  # answered when something happens, or never
@@ -128,11 +152,20 @@ class Model:
                 elif step.method == "framework_start_init":
                     for number in step.args:
                         self.disks[number].arrived = True
-            case (
-                _
-            ):  # what the nemesis does to processes and hosts, and marks, are answered by nobody
+            case _:  # what is done to processes and hosts, and marks, is answered by nobody
                 return
         self.outstanding[step.op] = step
+
+    def _connects(self, step: Connect) -> None:
+        self.connections[step.connection].add(step.op)
+        if step.qid == 0:  # the admin queue is a session's first
+            self._sessions[step.host] = [step.connection]
+
+    def cut_off(self, step: Impair) -> None:
+        """In a replay, which has no hosts that would do it themselves: this one doesn't hear the target any more."""
+        if step.fault in ("host_vanish", "network_cut"):
+            mine = self._sessions.get(step.host, [])
+            self.lost_connections.update(each for each in mine if each in self.connections)
 
     def _is_member(self, bdev: int) -> bool:
         layout = self.plan.layout
@@ -159,16 +192,22 @@ class Model:
 
     def _injected(self, step: Inject) -> None:
         disk = self.disks[step.disk]
+        layout = self.plan.layout
+        largest = max(layout.disk_blocks, *(other.blocks for other in self.disks))
+        disk.blocks = blocks_after(step, layout, disk.blocks, largest)
+        measure(self.disks, self.array_blocks + self.plan.data_offset)
+        disk.refused = disk.refused and disk.unfit  # it may have grown
         match step.fault:
             case "disk_heal":
                 self.trouble = None
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
-            case "disk_return_blank" | "disk_return_small":
+            case name if name in REPLACEMENTS:
                 disk.present = disk.arrived = True
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
-                disk.small = step.fault == "disk_return_small"
+                disk.foreign = step.fault == "disk_return_foreign"
+                disk.refused = False
             case "disk_arrive":
                 disk.arrived = True
             case "disk_image":
@@ -188,11 +227,6 @@ class Model:
                 else:
                     disk.faulted = True
                     disk.weak = disk.weak or fault.weakens
-
-    def trust_members(self) -> None:
-        """No disk is known to be good, yet an array is online: what it calls members must be good."""
-        for number in self.members_in_sync():
-            self.disks[number].good = not self._is_harmful(self.disks[number])
 
     def is_alone(self, number: int) -> bool:
         """Is this sound disk the array's only member but for one being rebuilt?"""
@@ -232,6 +266,8 @@ class Model:
         step = self.outstanding.pop(op, None)
         if step is None:
             return None
+        if isinstance(step, Operate):
+            self._rpc_answered(step, status)
         if step.__class__ in IO:
             self.connections[step.connection].discard(op)
             if step.__class__ in CHANGING:
@@ -254,6 +290,12 @@ class Model:
             self.connections[step.connection].discard(op)
         return step
 
+    def _rpc_answered(self, step: Operate, status: int) -> None:
+        if step.method == "bdev_raid_create" and status == OK:
+            self.array_configuring = not self.array_online  # it waits for a member
+        elif step.method == "bdev_raid_delete" and status == ENODEV:
+            self.array_configuring = False
+
     def happened(self, event: Event) -> None:
         """The engine told something."""
         self.anchors.told(event.name, self.steps)
@@ -267,9 +309,12 @@ class Model:
                 self._came_online(args, fresh=event.name == "raid.created")
             case "raid.configuring":
                 self.array_configuring = True
-            case "raid.member_failed":
-                if args[1] >= 0:  # a broken target also tells this of a slot that is empty by now
-                    self._harm(args[1])
+            case "raid.grown":
+                self.array_blocks = args[0]
+                measure(self.disks, self.array_blocks + self.plan.data_offset)
+            # A broken target also tells this of a slot that is empty by now.
+            case "raid.member_failed" if args[1] >= 0:
+                self._harm(args[1])
             case "raid.member_removed":
                 self.disks[args[1]].member = False
                 self._removing(args[1])
@@ -282,7 +327,7 @@ class Model:
                 disk = self.disks[args[1]]
                 disk.member, disk.good = True, False
                 self.rebuilds_started += 1
-                self.rebuild = RebuildView(args[1], harmed=self._is_harmful(disk))
+                self.rebuild = RebuildView(args[1], harmed=is_harmful(disk))
             case "rebuild.window_done":
                 if self.rebuild is not None:
                     self.rebuild.offset, self.rebuild.blocks = args
@@ -291,15 +336,15 @@ class Model:
             case "rebuild.finished":
                 self._rebuild_finished(disk=args[1], status=args[2])
             case name if name.startswith("nvmf."):
-                self._happened_to_hosts(event)
+                take_notice(self, event)
             case _:
                 pass
 
-    def _is_harmful(self, disk: DiskView) -> bool:
-        return (disk.faulted and not disk.weak) or not disk.present
-
     def _came_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
-        first = fresh and not any(disk.good for disk in self.disks)
+        if fresh:
+            smallest = min(self.disks[number].blocks for number in members)
+            self.array_blocks = smallest - self.plan.data_offset
+            measure(self.disks, self.array_blocks + self.plan.data_offset)
         self.array_online, self.array_configuring = True, False
         # An array that comes online while the request that wipes it is on its way stays one that goes.
         goes = any(
@@ -307,38 +352,7 @@ class Model:
             for step in self.outstanding.values()
         )
         self.is_recreating, self.is_dismantling = goes, False
-        for number, disk in enumerate(self.disks):
-            is_member = number in members
-            disk.member, disk.out = is_member, disk.out and not is_member
-            if fresh:
-                disk.good = is_member and (disk.good or first)
-                disk.imaged = False  # an image would have an older array's superblock
-            else:
-                # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
-                # couldn't know (a removal under way when the target died); others are left behind now.
-                disk.good = is_member and (not self._is_harmful(disk) or (goes and disk.good))
-
-    def _happened_to_hosts(self, event: Event) -> None:
-        match event.name:
-            case "nvmf.poll_group_created":
-                self.poll_groups.append(event.thread - 1)
-            case "nvmf.poll_group_destroyed":
-                self.poll_groups.remove(event.thread - 1)
-                if event.thread in self.served_threads:
-                    self.served_threads.remove(event.thread)
-            case "nvmf.namespace_attached":
-                self.namespace_attached = True
-            case "nvmf.namespace_detached":
-                self.namespace_attached = self.channels_missing = False
-                self.served_threads.clear()
-            case "nvmf.namespace_channel_created":
-                self.served_threads.append(event.thread)
-            case "nvmf.namespace_channel_failed":
-                self.channels_missing = True
-            case "nvmf.qpair_destroyed":
-                self._connection_ended(event.args[0])
-            case _:
-                pass
+        come_online(self.disks, members, fresh=fresh, goes=goes)
 
     def grown(self, blocks: int) -> None:
         """Hosts have been told that the namespace has this size."""
@@ -346,12 +360,10 @@ class Model:
 
     def _rebuild_finished(self, disk: int, status: int) -> None:
         rebuild, self.rebuild = self.rebuild, None
-        view = self.disks[disk]
-        view.member = status == 0
-        view.out = view.out and status != 0
-        view.good = status == 0 and rebuild is not None and not rebuild.harmed
+        finish_rebuild(self.disks[disk], rebuild, status)
 
-    def _connection_ended(self, connection: int) -> None:
+    def connection_ended(self, connection: int) -> None:
+        """The target has destroyed a connection."""
         self.lost_connections.discard(connection)
         for op in sorted(self.connections.pop(connection, ())):
             step = self.outstanding.pop(op, None)
@@ -364,7 +376,7 @@ class Model:
     def target_restarted(self, clones: tuple[int, ...]) -> None:
         """The target died and is starting again; with clones, those disks are identical now."""
         for connection in sorted(self.connections):
-            self._connection_ended(connection)
+            self.connection_ended(connection)
         leaving = self._leaving()
         if len(leaving) > 1:
             # In which order they went only their superblocks can tell: nobody is to be trusted before.
@@ -374,6 +386,9 @@ class Model:
         self.writing.clear()
         self.newest.clear()
         self.lost_connections.clear()
+        if self.rebuild is not None and self.rebuild.offset >= self.rebuild.blocks > 0:
+            # All is copied: it may be written down as a member, which nobody was told of.
+            self.disks[self.rebuild.disk].out = False
         self.rebuild = None
         self.stalled = None
         self.clock_us = 0
@@ -381,13 +396,4 @@ class Model:
         self.channels_missing = self.is_dismantling = False
         self.poll_groups.clear()
         self.served_threads.clear()
-        for number, disk in enumerate(self.disks):
-            disk.member = disk.arrived = False
-            if clones:
-                disk.present, disk.faulted, disk.weak, disk.small = True, False, False, False
-                disk.good = number in clones
-
-
-def is_sound(disk: DiskView) -> bool:
-    """Can all acknowledged data be read from this disk?"""
-    return disk.good and disk.present and not (disk.faulted and disk.weak)
+        restart(self.disks, clones)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.disk_view import DiskView
+from chaos.disk_view import DiskView, is_sound
 from chaos.experiment import RUN_PERMILLE
 from chaos.faults import (
+    ALL_TYPES,
     FAULTS,
     HOST_FAULTS,
     HOST_HEALS,
     SMALLER_BY,
     TARGET_FAULTS,
 )
-from chaos.model import Model, is_sound
+from chaos.model import Model
 from chaos.moments import is_due
 from chaos.plan import Plan
 from chaos.planned import Planned
@@ -29,8 +30,17 @@ SLOW_US = (1_000, 50_000)
 STALL_STEPS = (20, 200)
 LATE_PERMILLE_MAX = 250
 CHANNEL_FAILURES_MAX = 2
+WHOLE = 2  # members
+WHOLE_WAIT_PERMILLE = 400
 BAD_BLOCKS_MAX = 6
+# Bit masks over IoType, of what an error bdev hits.
+ERROR_BDEV_TYPES = (
+    *(1 << io_type for io_type in ALL_TYPES),
+    (1 << IoType.READ) | (1 << IoType.WRITE),
+)
 # An array's only member keeps its data when its superblock can't be written, or blocks can't be read, for a while.
+# Failures are seen least: the disk must be one that may be harmed.
+ERROR_BDEV_KINDS = (ErrorType.FAILURE, *ErrorType)
 HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 
 NemesisStep = Inject | Impair | Stall | Kill | PowerLoss | Operate
@@ -55,7 +65,9 @@ class Nemesis:
         self.waiting = [planned for planned in plan.planned if planned.kind in FAULTS]
         self.heals: list[Due] = []
         self._growing: list[int] = []
+        self._has_room = plan.layout.capacity > plan.layout.disk_blocks  # for larger disks
         self._has_taken = False  # a disk has gone, or not, before the target will
+        self._to_be_stale: int | None = None  # imaged, and the next to be pulled
         self._delayed: list[int] = []  # disks whose delay bdev has a latency
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
@@ -78,6 +90,12 @@ class Nemesis:
                 # The budget doesn't allow it now, or it isn't applicable; perhaps later.
         return None
 
+    def adopt(self, heals: list[tuple[str, int]], delayed: list[int]) -> None:
+        """Heal in the end what was broken elsewhere: (heal, host) and the disks whose delay bdev delays."""
+        self.waiting.clear()
+        self.heals = [Due(RUN_PERMILLE, heal, host) for heal, host in heals]
+        self._delayed = list(delayed)
+
     def heal_all(self) -> NemesisStep | None:
         """Heals, one a call, until nothing is broken."""
         self.waiting.clear()
@@ -96,7 +114,7 @@ class Nemesis:
                 return self._inject("disk_arrive", number)
             if disk.faulted:
                 return self._inject("disk_heal", number)
-            if disk.small and not disk.member:
+            if disk.unfit and not disk.member:
                 return self._inject("disk_pull", number)
         return None
 
@@ -108,6 +126,8 @@ class Nemesis:
         if kind in HOST_FAULTS:
             return self._harm_host(kind, ends)
         if kind in TARGET_FAULTS:
+            if self._should_wait(planned, now_permille):
+                return None
             taken = self._take_disk_along(ends)
             if taken is not None:
                 self.waiting.append(planned)  # the target follows
@@ -129,9 +149,11 @@ class Nemesis:
             return self._set_latency(disk, self.stream.between(*SLOW_US))
         heal = "disk_heal"
         if kind == "disk_pull":
-            heal = self._way_back(disk)
+            heal = "disk_return_stale" if disk == self._to_be_stale else self._way_back(disk)
+            self._to_be_stale = None
             if heal == "disk_return_stale" and not self.model.disks[disk].imaged:
                 # First keep what it holds; it is pulled when the array has gone on.
+                self._to_be_stale = disk
                 self.waiting.append(
                     msgspec.structs.replace(
                         planned, moment=min(RUN_PERMILLE, now_permille + 20), anchor="run"
@@ -158,6 +180,8 @@ class Nemesis:
             and (needed is None or needed in stack_of(self.plan.layout, number))
             and (not (fault.harms or fault.weakens) or self._may_harm(kind, number))
         ]
+        if kind == "disk_pull" and self._to_be_stale in able:
+            return self._to_be_stale
         return self.stream.choice(able) if able else None
 
     def _may_harm(self, kind: str, number: int) -> bool:
@@ -201,21 +225,23 @@ class Nemesis:
         draw = self.stream.below(100)
         if draw < 40:
             return "disk_return"
-        if draw < 60:
+        if draw < 58:
             return "disk_return_blank"
-        return "disk_return_stale" if draw < 88 else "disk_return_small"
+        if draw < 78:
+            return "disk_return_stale"
+        if draw < 86:
+            return "disk_return_small"
+        return "disk_return_large" if draw < 92 else "disk_return_foreign"
 
     def _break_error_bdev(self, disk: int, ends: int) -> Operate | None:
         stream = self.stream
-        kind = stream.choice(list(ErrorType))
+        kind = stream.choice(ERROR_BDEV_KINDS)
         if kind is ErrorType.FAILURE:
             self.model.harm_by_rpc(disk)
         elif kind is ErrorType.PENDING:
             self.model.disks[disk].faulted = self.model.disks[disk].weak = True
         self.heals.append(Due(ends, "disk_heal", disk))
-        io_types = stream.choice(
-            (1 << IoType.READ, 1 << IoType.WRITE, (1 << IoType.READ) | (1 << IoType.WRITE))
-        )
+        io_types = stream.choice(ERROR_BDEV_TYPES)
         bdev = stacked_bdev_id(self.plan.layout, Stack.ERROR, disk)
         count = stream.between(1, TRANSIENT_ERRORS_MAX)
         args = (bdev, int(kind), io_types, count)
@@ -226,6 +252,7 @@ class Nemesis:
         return Operate(self.model.new_op(), "bdev_delay_update_latency", (bdev, latency_us))
 
     def _grow(self, disk: int) -> Inject:
+        self._has_room = False
         return self._inject("disk_grow", disk, self.plan.layout.capacity)
 
     def _harm_host(self, kind: str, ends: int) -> Impair | None:
@@ -251,10 +278,20 @@ class Nemesis:
 
     # The end of the target, and its disks' way back.
 
+    def _should_wait(self, planned: Planned, now_permille: int) -> bool:
+        """Half of the kills wait a while for a whole array.
+
+        Under many faults it rarely is one, and a restart that assembles several members would be rare as well.
+        """
+        is_patient = planned.anchor == "run" and planned.moment % 2 == 0
+        is_whole = len(self.model.members_in_sync()) >= WHOLE
+        waits = is_patient and self.plan.superblock and not is_whole
+        return waits and now_permille < planned.moment + WHOLE_WAIT_PERMILLE
+
     def _take_disk_along(self, ends: int) -> Inject | None:
         """Now and then a disk goes just before the target does, and isn't there when it starts again."""
         was_asked, self._has_taken = self._has_taken, not self._has_taken
-        if was_asked or not self.stream.chance(2, 3):
+        if was_asked or not self.stream.chance(1, 4):
             return None
         disk = self._victim("disk_pull")
         if disk is None:
@@ -326,12 +363,14 @@ class Nemesis:
             return "disk_return"
         if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:
             return "disk_return_blank"
-        if heal == "disk_return" and disk.small:
+        if heal == "disk_return_large" and not self._has_room:
+            return "disk_return_blank"
+        if heal == "disk_return" and disk.unfit:
             return "disk_return_blank"
         return heal
 
     def _inject(self, fault: str, disk: int, *args: int) -> Inject:
-        # A small disk that is pulled at the end comes back as one that is large enough.
-        if fault == "disk_return" and self.model.disks[disk].small:
+        # An unfit disk that is pulled at the end comes back as one that can be a member.
+        if fault == "disk_return" and self.model.disks[disk].unfit:
             fault = "disk_return_blank"
         return Inject(self.model.new_op(), fault, disk, args)

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
-from chaos.experiment import OperationKind
-from chaos.model import Model, is_sound
+from chaos.disk_view import is_late, is_sound, trust
+from chaos.model import Model
 from chaos.moments import is_due
+from chaos.operations import OPERATIONS
 from chaos.plan import Plan
 from chaos.prng import Stream
 from chaos.schedule import Operate, OutsideStep
+from chaos.wrong_requests import wrong_requests
 from workers.bdev.stack import member_bdev_id, raid_bdev_id
-from workers.errors import EEXIST, ENODEV
+from workers.errors import EEXIST, EINVAL, ENODEV
 
 NAMESPACE = 1
 RPCS_MAX = 2  # under way at a time
 RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
 RESET_AGAIN_ONE_IN = 6
-UNKNOWN_BDEV = 9_999
+IMPATIENT_ONE_IN = 25  # turns, while disks are late
 CLEAR_SUPERBLOCK = 1
-OPERATIONS = {
-    "member_removal": "a good member is removed by RPC; the operator adds one again later",
-    "last_member_removal": "all members are removed, one by one or all at once; the array comes back from the last",
-    "array_recreate": "the array is deleted, perhaps during a rebuild, and created anew or assembled again",
-    "rebuild_stop": "the disk being rebuilt is removed; the rebuild starts again later",
-    "add_in_rebuild": "a member is added while a rebuild runs: refused",
-    "add_to_offline": "a member is added while the array goes offline: refused",
-    "wrong_requests": "RPCs that can't be carried out: refused",
-    "bdev_reset": "a member is reset",
-    "array_reset": "the array is reset",
-    "namespace_attach": "the array is attached as a namespace; every poll group gets a channel",
-    "namespace_detach": "the namespace is detached; every poll group gives its channel back",
-    "poll_group_create": "a thread with a poll group is born on a reactor that has none",
-    "poll_group_destroy": "a poll group ends its connections, and its thread exits",
-}
-assert set(OPERATIONS) == set(get_args(OperationKind))
 
 
 class Operator:
@@ -71,6 +55,22 @@ class Operator:
         if members and self.wants_namespace:
             steps.append(("nvmf_subsystem_add_ns", (NAMESPACE,)))
         return steps
+
+    def adopt(self, under_way: list[Operate], since_start: list[Operate]) -> None:
+        """Go on where RPCs that were not sent from here have left the target.
+
+        ``since_start``: all that were sent since it started last; what its configuration lacks still follows.
+        """
+        self.waiting.clear()
+        self.own = {step.op: step for step in under_way}
+        sent = [step.method for step in since_start]
+        kept = [
+            (method, args)
+            for method, args in self.setup
+            if method not in sent
+            and method not in ("nvmf_create_poll_group", "nvmf_subsystem_add_ns")
+        ]
+        self.setup = kept
 
     def _create(self, disks: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         number = self.model.new_op()  # it makes the array's UUID
@@ -135,7 +135,7 @@ class Operator:
             case "bdev_reset" | "array_reset":
                 return self._planned_reset(kind)
             case "wrong_requests":
-                self.script = self._wrong_requests()
+                self.script = wrong_requests(self.plan, self.model)
                 return self._next_of(self.script)
             case _:
                 is_there = self.model.array_online and not self.model.is_recreating
@@ -228,19 +228,6 @@ class Operator:
                     return self._call("nvmf_destroy_poll_group", self.stream.choice(groups))
         return None
 
-    def _wrong_requests(self) -> list[tuple[str, tuple[int, ...]]]:
-        members = [number for number, disk in enumerate(self.model.disks) if disk.member]
-        wrong: list[tuple[str, tuple[int, ...]]] = [
-            ("bdev_raid_remove_base_bdev", (UNKNOWN_BDEV,)),
-            ("bdev_raid_add_base_bdev", (UNKNOWN_BDEV,)),
-            ("bdev_raid_create", (0, 0, 0)),
-            ("nvmf_create_poll_group", (UNKNOWN_BDEV,)),
-        ]
-        if self.model.array_online:
-            wrong += [("bdev_raid_add_base_bdev", (self._bdev(disk),)) for disk in members[:1]]
-            wrong.append(("bdev_raid_create", (0, 0, self._bdev(0), self._bdev(0))))
-        return wrong
-
     # Repairs.
 
     def repair(self) -> Operate | None:
@@ -253,7 +240,7 @@ class Operator:
         if model.rebuild is not None:
             return None
         if not model.good_disks():
-            model.trust_members()
+            trust(model.disks, model.members_in_sync())
         for number, disk in enumerate(model.disks):
             if disk.member and not disk.good and model.good_disks():
                 return self._remove(number)
@@ -266,7 +253,7 @@ class Operator:
             and disk.arrived
             and not disk.faulted
             and not disk.member
-            and not disk.small
+            and not disk.refused  # what a disk is isn't known before it is tried
         ]
         if not candidates:
             return None
@@ -289,6 +276,9 @@ class Operator:
             self.looked_at.append(unseen[0])
             return self._call("bdev_examine", self._bdev(unseen[0]))
         trusted = [number for number in there if is_sound(model.disks[number])]
+        is_early = model.array_configuring and any(is_late(disk) for disk in model.disks)
+        if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
+            return None  # those that the array waits for still come, perhaps
         self.looked_at.clear()
         if not trusted or not self.plan.superblock:
             return None
@@ -372,7 +362,9 @@ class Operator:
 
     def answered(self, step: OutsideStep, status: int) -> None:
         """The RPC was answered; the next one comes after a drawn while."""
-        if step.__class__ is Operate and self.own.pop(step.op, None) is not None:
+        if isinstance(step, Operate) and self.own.pop(step.op, None) is not None:
+            if step.method == "bdev_raid_add_base_bdev" and status in (EEXIST, EINVAL):
+                self._refused(step.args[0])
             if step.method == "bdev_raid_create" and status == EEXIST:
                 self._is_left_over = True
                 self.looked_at.clear()
@@ -382,6 +374,11 @@ class Operator:
             self.patience = 0 if looking else self.stream.between(*self.plan.repair_delay)
             if not self.script and not self.busy and self.model.array_online:
                 self.model.is_dismantling = False
+
+    def _refused(self, bdev: int) -> None:
+        for disk, view in enumerate(self.model.disks):
+            if self._bdev(disk) == bdev:
+                view.refused = view.unfit  # another one can be tried again when a slot is free
 
     def target_lost(self, clones: tuple[int, ...]) -> None:
         """The target died with all its configuration; with clones, they make a new array."""

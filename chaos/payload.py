@@ -42,6 +42,12 @@ def decode(data: bytes, slba: int) -> list[int]:
     return values
 
 
+def op_of(block: bytes) -> int:
+    """The op that wrote this block, wherever it belongs; 0: none that is known by its first stamp."""
+    writer, op, _ = STAMP.unpack_from(block)
+    return int(op) if writer else 0
+
+
 def _torn_or_foreign(block: bytes) -> int:
     stamps = [STAMP.unpack_from(block, at) for at in range(0, BLOCK_SIZE, STAMP.size)]
     known = all((writer and op) or (writer, op, lba) == (0, 0, 0) for writer, op, lba in stamps)

@@ -130,7 +130,8 @@ def _draw_stacks(experiment: Experiment, disks: int, stream: Stream) -> tuple[in
     """What stands on each disk; nothing at all in most experiments."""
     if not experiment.stack_share:
         return ()
-    kinds = (Stack.ERROR, Stack.DELAY, Stack.ERROR | Stack.DELAY)
+    both = Stack.ERROR | Stack.DELAY
+    kinds = (Stack.ERROR, Stack.DELAY, both, Stack.PASSTHRU, both | Stack.PASSTHRU)
     return tuple(
         int(stream.choice(kinds)) if stream.chance(experiment.stack_share, 100) else 0
         for _ in range(disks)

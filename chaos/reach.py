@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from chaos.history import Completed, Crashed, Happened, History, Invoked
+from chaos.bites import HostBites
+from chaos.faults import HOST_FAULTS
+from chaos.history import Completed, Crashed, Happened, History, Invoked, Unheard
 from chaos.reach_names import REACH_NAMES
 from chaos.reach_states import count_states
+from chaos.refusals import count_refusals
 from chaos.schedule import (
     IO,
     Admin,
@@ -28,21 +31,22 @@ from chaos.schedule import (
 )
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType
+from workers.bdev.stack import ErrorType
 from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Event
 
 CLOSE_TOGETHER_STEPS = 40
 
-_INJECTIONS = {
+WHOLE, WIDE = 2, 3  # members
+
+_RETURNS = {
+    "disk_arrive": "disks_arrived",
     "disk_return": "disks_returned",
     "disk_return_blank": "disks_returned_blank",
     "disk_return_stale": "disks_returned_stale",
     "disk_return_small": "disks_returned_small",
-}
-_IMPAIRMENTS = {
-    "host_vanish": "hosts_vanished",
-    "network_cut": "network_cuts",
-    "host_slow": "hosts_slow",
+    "disk_return_large": "disks_returned_large",
+    "disk_return_foreign": "disks_returned_foreign",
 }
 _EVENTS = {
     "bdev.delayed": "delay_bdev_bitten",
@@ -53,8 +57,10 @@ _EVENTS = {
     "bdev.split": "ios_split",
     "disk.channel_failed": "channel_failures_bitten",
     "disk.misdirected": "misdirected_writes_bitten",
+    "disk.write_torn": "torn_writes",
     "nvmf.command_queued": "connects_queued",
     "nvmf.duplicate_qid": "duplicate_qids",
+    "nvmf.io_queued": "ios_queued",
     "nvmf.keep_alive_expired": "keep_alives_expired",
     "nvmf.namespace_attached": "namespaces_attached",
     "nvmf.namespace_detached": "namespaces_detached",
@@ -74,6 +80,7 @@ _EVENTS = {
     "raid.starting_degraded": "arrays_started_degraded",
     "raid.superblock_written": "superblocks_written",
     "rebuild.limited": "rebuilds_limited",
+    "reactor.held_up": "reactor_stalls",
     "rebuild.started": "rebuilds_started",
 }
 _FAULT_BITES = {
@@ -102,6 +109,16 @@ _UNCOUNTED = frozenset(
     )
 )
 assert not _UNCOUNTED & _EVENTS.keys()
+_ERROR_BDEV_KINDS = {
+    ErrorType.FAILURE: "error_bdev_failures",
+    ErrorType.PENDING: "error_bdev_holds",
+    ErrorType.NOMEM: "error_bdev_refusals",
+}
+_STRADDLING = {
+    IoType.READ: "reads_straddling",
+    IoType.WRITE: "writes_straddling",
+    IoType.UNMAP: "unmaps_straddling",
+}
 _IO_NAMES: dict[type, str] = {
     Flush: "flushes",
     Unmap: "unmaps",
@@ -114,6 +131,7 @@ class _Counting:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.hosts = HostBites(self.counts)
         self.steps: dict[int, OutsideStep] = {}
         self.failing: dict[int, bool] = {}  # disks under disk_failure, not yet seen
         self.pulled: dict[int, bool] = {}
@@ -122,9 +140,13 @@ class _Counting:
         self.rebuilding = False
         self.ended_early = False
         self.assembled = False  # since the last restart
+        self.expected = 0  # members that the array found last waits for
+        self.is_dismantled = False  # the last member is gone, and the array not yet
+        self.returning: dict[int, str] = {}  # disk -> what it counts as when it is there
         self.last_fault = -CLOSE_TOGETHER_STEPS
 
     def invoked(self, number: int, step: OutsideStep) -> None:
+        self.hosts.invoked(step)
         if step.__class__ in _ANSWERED:  # most steps
             self.steps[step.op] = step
             return
@@ -132,17 +154,17 @@ class _Counting:
         match step:
             case Inject():
                 self._injected(number, step)
-            case Impair() if step.fault in _IMPAIRMENTS:
-                counts[_IMPAIRMENTS[step.fault]] += 1
-                self._fault(number)
             case Stall():
-                counts["reactor_stalls"] += 1
+                self._fault(number)
+            case Impair() if step.fault in HOST_FAULTS:
                 self._fault(number)
             case Kill() | PowerLoss():
                 counts["target_kills" if isinstance(step, Kill) else "power_losses"] += 1
                 counts["kills_in_rebuild"] += self.rebuilding
-                self.rebuilding = self.assembled = False
+                self.rebuilding = self.assembled = self.is_dismantled = False
                 self.draining.clear()
+                self.returning.clear()
+                self.hosts.forget()
                 self._fault(number)
             case Disconnect():
                 counts["disconnects"] += 1
@@ -153,12 +175,8 @@ class _Counting:
                 pass
 
     def _injected(self, number: int, step: Inject) -> None:
-        if step.fault in _INJECTIONS:
-            self.counts[_INJECTIONS[step.fault]] += 1
-            return
-        if step.fault == "disk_arrive":
-            self.counts["disks_arrived"] += 1
-            self.counts["disks_late"] += self.assembled
+        if step.fault in _RETURNS:
+            self.returning[step.disk] = _RETURNS[step.fault]
             return
         if step.fault in ("disk_heal", "disk_image", "disk_grow"):
             if step.fault == "disk_heal":
@@ -169,6 +187,7 @@ class _Counting:
             self.failing[step.disk] = True
         elif step.fault == "disk_pull":
             self.pulled[step.disk] = True
+            self.returning.pop(step.disk, None)
         elif step.fault == "superblock_errors":
             self.superblock_faults[step.disk] = True
         self._fault(number)
@@ -179,6 +198,7 @@ class _Counting:
 
     def completed(self, entry: Completed) -> None:
         counts, step, status = self.counts, self.steps.pop(entry.op, None), entry.status
+        self.hosts.completed(entry)
         match step:
             case None:
                 pass
@@ -202,33 +222,63 @@ class _Counting:
                 counts["fua_writes"] += isinstance(step, Write) and step.fua
                 counts["io_errors"] += status != 0
         if self.rebuilding and isinstance(step, IO):
-            counts["io_in_rebuild"] += 1
+            self._answered_in_rebuild(step)
+
+    def _answered_in_rebuild(self, step: OutsideStep) -> None:
+        counts = self.counts
+        counts["io_in_rebuild"] += 1
+        counts["flushes_in_rebuild"] += isinstance(step, Flush)
+        counts["unmaps_in_rebuild"] += isinstance(step, Unmap)
+        counts["write_zeroes_in_rebuild"] += isinstance(step, WriteZeroes)
+        counts["fua_writes_in_rebuild"] += isinstance(step, Write) and step.fua
 
     def _rpc_answered(self, step: Operate, status: int) -> None:
         if status == 0:
             return
         if step.method == "bdev_raid_add_base_bdev" and status == -1 and self.rebuilding:
             self.counts["adds_refused_in_rebuild"] += 1
-        elif step.method == "bdev_raid_add_base_bdev" and status == -19:
+        elif step.method == "bdev_raid_add_base_bdev" and status == -19 and self.is_dismantled:
             self.counts["adds_refused_offline"] += 1
         else:
             self.counts["requests_refused"] += 1
 
     def happened(self, event: Event) -> None:
-        counts, args = self.counts, event.args
+        self.hosts.happened(event)
         if event.name in _EVENTS:
-            counts[_EVENTS[event.name]] += 1
-        match event.name:
+            self.counts[_EVENTS[event.name]] += 1
+        match event.name.partition(".")[0]:
+            case "disk" | "bdev":
+                self._happened_to_disks(event.name, event.args)
+            case "nvmf":
+                self._happened_to_hosts(event.name, event.args)
+            case "raid" | "rebuild":
+                self._happened_to_array(event.name, event.args)
+            case _:
+                pass
+
+    def _happened_to_disks(self, name: str, args: tuple[int, ...]) -> None:
+        counts = self.counts
+        match name:
             case "disk.fault":
                 self._bitten(FaultKind(args[1]), args[0], IoType(args[2]), args[3])
-            case "raid.assembled":
-                self.assembled = True
             case "disk.cache_lost":
                 counts["power_losses_bitten"] += 1
+            case "bdev.error_injected":
+                counts[_ERROR_BDEV_KINDS[ErrorType(args[1])]] += 1
+            case "bdev.registered" if args[0] in self.returning:
+                returned = self.returning.pop(args[0])
+                counts[returned] += 1
+                counts["disks_late"] += returned == "disks_arrived" and self.assembled
             case "bdev.unregistered":
                 counts["disks_pulled"] += self.pulled.pop(args[0], False)
             case "bdev.reset":
                 counts["resets_in_rebuild"] += self.rebuilding
+            case _:
+                pass
+
+    def _happened_to_hosts(self, name: str, args: tuple[int, ...]) -> None:
+        counts = self.counts
+        match name:
             case "nvmf.qpair_connected":
                 admin = args[1] == 0
                 counts["connects" if admin else "io_queues_connected"] += 1
@@ -237,6 +287,32 @@ class _Counting:
                 self.draining.pop(args[0], None)
             case "nvmf.namespace_channel_created":
                 counts["channels_created_in_rebuild"] += args[1]
+            case "nvmf.namespace_detached":
+                counts["namespaces_lost"] += not any(
+                    isinstance(step, Operate) and step.method == "nvmf_subsystem_remove_ns"
+                    for step in self.steps.values()
+                )
+            case _:
+                pass
+
+    def _happened_to_array(self, name: str, args: tuple[int, ...]) -> None:
+        counts = self.counts
+        match name:
+            case "raid.assembled" | "raid.created":
+                is_whole = name == "raid.assembled" and WHOLE <= len(args) == self.expected
+                counts["arrays_assembled_whole"] += is_whole
+                self.assembled = self.assembled or name == "raid.assembled"
+                counts["wide_arrays"] += len(args) >= WIDE
+            case "raid.configuring":
+                self.expected = args[1]
+            case "raid.last_member_removed":
+                self.is_dismantled = True
+            case "raid.deleted":
+                self.is_dismantled = False
+            case "raid.reset":
+                counts["array_resets_in_rebuild"] += self.rebuilding
+            case "raid.straddled":
+                self._straddled(IoType(args[0]), *args[1:3])
             case "rebuild.started":
                 self.rebuilding = True
                 counts["rebuilds_restarted"] += self.ended_early
@@ -247,6 +323,14 @@ class _Counting:
                 counts["rebuilds_ended_early" if args[2] else "rebuilds_finished"] += 1
             case _:
                 pass
+
+    def _straddled(self, io_type: IoType, first: int, end: int) -> None:
+        """The array knows no write-zeroes: what the bdev layer makes of one is a write within its blocks."""
+        is_zeroes = io_type is IoType.WRITE and any(
+            isinstance(step, WriteZeroes) and step.slba <= first and end <= step.slba + step.blocks
+            for step in self.steps.values()
+        )
+        self.counts["write_zeroes_straddling" if is_zeroes else _STRADDLING[io_type]] += 1
 
     def _bitten(self, kind: FaultKind, disk: int, io_type: IoType, first: int) -> None:
         counts = self.counts
@@ -274,9 +358,12 @@ def count_reach(history: History) -> dict[str, int]:
             counting.invoked(entry.number, entry.step)
         elif entry.__class__ is Completed:
             counting.completed(entry)
+        elif entry.__class__ is Unheard:
+            counting.hosts.unheard(entry.op)
         elif entry.__class__ is Crashed:
             counting.counts["crashes"] += 1
-    return {name: counting.counts.get(name, 0) for name in REACH_NAMES} | count_states(history)
+    counted = {name: counting.counts.get(name, 0) for name in REACH_NAMES}
+    return counted | count_refusals(history) | count_states(history)
 
 
 def add_reach(total: dict[str, int], more: dict[str, int]) -> None:

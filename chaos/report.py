@@ -14,22 +14,13 @@ from rich.progress import (
 
 from chaos.campaign import Failure, Report
 from chaos.checkers import Verdict
+from chaos.checkers.finding import NAMES
 from chaos.reach_states import CROSSINGS, STATES, is_known
 from chaos.run import RunResult
 
 SHOWN_FAILURES_MAX = 3
 SEEDS_SHOWN_MAX = 12
-NAMES = {
-    0: "valid",
-    1: "INVALID",
-    3: "UNKNOWN",
-    4: "STUCK",
-    5: "CRASHED",
-    6: "NONDETERMINISTIC",
-    7: "NOT EXERCISED",
-    70: "raidstorm itself broke",
-    130: "interrupted",
-}
+SHOWN_PARTED_MAX = 3
 
 
 class Screen:
@@ -99,6 +90,14 @@ class Screen:
                 f"(slope {held.memory_slope_kib_per_run:+.1f} KiB a run)",
                 "dim",
             )
+            for kind, theirs in held.below.items():
+                self.say(
+                    f"  held by {kind} processes: {_pair(theirs.processes)} of them, at most "
+                    f"descriptors {_pair(theirs.descriptors)}, memory {_pair(theirs.memory_kib)} KiB "
+                    f"(slope {theirs.memory_slope_kib_per_run:+.1f} KiB a run)",
+                    "dim",
+                )
+        self._fidelity(report)
         if report.gate_not_judged:
             self.say("  too few runs to judge what the experiment must reach", "dim")
         if report.missing:
@@ -108,6 +107,22 @@ class Screen:
         if report.interrupted:
             self.say("  interrupted; what had run until then is reported", "yellow")
         self._failures(report)
+
+    def _fidelity(self, report: Report) -> None:
+        fidelity = report.fidelity
+        if fidelity is None:
+            return
+        each = fidelity.seconds / fidelity.runs
+        self.say(
+            f"  replayed in sim: {fidelity.same} of {_runs(fidelity.runs)} have the same events "
+            f"({each:.2f} s a run)",
+            "dim",
+        )
+        for run in fidelity.parted[:SHOWN_PARTED_MAX]:
+            self.say(f"    seed {run.seed} parts at step {run.step}: {run.what}", "dim")
+        more = fidelity.runs - fidelity.same - SHOWN_PARTED_MAX
+        if more > 0:
+            self.say(f"    and {more} more", "dim")
 
     def _failures(self, report: Report) -> None:
         groups: dict[str, list[Failure]] = {}

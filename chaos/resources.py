@@ -1,4 +1,7 @@
-"""What this process holds from run to run: descriptors, processes, segments, memory. For long campaigns."""
+"""What the program holds from run to run: descriptors, processes, segments, memory. For long campaigns.
+
+Of this process, and of the processes below it by kind: reactors (which a kill of the target replaces), job processes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,23 @@ import msgspec
 
 from workers import segments
 
+PROC = Path("/proc")
 KIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") // 1024
 WARM_UP_RUNS = 3  # the first runs fill caches
+REACTOR = "raidstorm reactor"  # as its command line begins
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What the processes of a kind held after the first runs, and after the last one.
+
+    Descriptors and memory are those of the largest of them. Memory is what a process has to itself, without the
+    segments it shares.
+    """
+
+    processes: tuple[int, int]
+    descriptors: tuple[int, int]
+    memory_kib: tuple[int, int]
+    memory_slope_kib_per_run: float
 
 
 class Resources(msgspec.Struct, frozen=True):
@@ -23,13 +41,47 @@ class Resources(msgspec.Struct, frozen=True):
     segments: tuple[int, int]
     memory_kib: tuple[int, int]
     memory_slope_kib_per_run: float
+    below: dict[str, Held] = {}  # kind of process -> what those below this one hold
 
 
 class _Sample(msgspec.Struct, frozen=True):
-    descriptors: int
     processes: int
-    segments: int
+    descriptors: int
     memory_kib: int
+    segments: int = 0
+
+
+class _Track:
+    """Samples of one kind of process: the first, the last, and sums for a straight line through (run, memory)."""
+
+    def __init__(self) -> None:
+        self.first: _Sample | None = None
+        self.last: _Sample | None = None
+        self.count = self._x = self._y = self._xx = self._xy = 0
+
+    def add(self, run: int, sample: _Sample) -> None:
+        self.first = self.first or sample
+        self.last = sample
+        memory = sample.memory_kib
+        self.count += 1
+        self._x, self._y = self._x + run, self._y + memory
+        self._xx, self._xy = self._xx + run * run, self._xy + run * memory
+
+    def slope(self) -> float:
+        """KiB a run."""
+        spread = self.count * self._xx - self._x * self._x
+        return round((self.count * self._xy - self._x * self._y) / spread, 2) if spread else 0.0
+
+    def held(self) -> Held:
+        first, last = self.first, self.last
+        assert first is not None, "a track begins with a sample"
+        assert last is not None, "a track begins with a sample"
+        return Held(
+            processes=(first.processes, last.processes),
+            descriptors=(first.descriptors, last.descriptors),
+            memory_kib=(first.memory_kib, last.memory_kib),
+            memory_slope_kib_per_run=self.slope(),
+        )
 
 
 class Watch:
@@ -37,10 +89,8 @@ class Watch:
 
     def __init__(self) -> None:
         self._seen = 0
-        self._first: _Sample | None = None
-        self._last: _Sample | None = None
-        # Sums for a straight line through (run, memory).
-        self._count = self._x = self._y = self._xx = self._xy = 0
+        self._own = _Track()
+        self._below: dict[str, _Track] = {}
 
     def look(self) -> None:
         """A run has ended."""
@@ -48,37 +98,60 @@ class Watch:
         if self._seen <= WARM_UP_RUNS:
             return
         gc.collect()  # runs leave rings of objects behind, which would look like a leak for a while
-        sample = self._last = _sample()
-        self._first = self._first or sample
-        x, y = self._seen, sample.memory_kib
-        self._count += 1
-        self._x, self._y = self._x + x, self._y + y
-        self._xx, self._xy = self._xx + x * x, self._xy + x * y
+        self._own.add(self._seen, _own_sample())
+        for kind, sample in _samples_below().items():
+            self._below.setdefault(kind, _Track()).add(self._seen, sample)
 
     def report(self) -> Resources | None:
         """What has changed; None: too few runs to say."""
-        first, last = self._first, self._last
-        if first is None or last is None or self._count < WARM_UP_RUNS:
+        first, last = self._own.first, self._own.last
+        if first is None or last is None or self._own.count < WARM_UP_RUNS:
             return None
-        spread = self._count * self._xx - self._x * self._x
-        slope = (self._count * self._xy - self._x * self._y) / spread if spread else 0.0
         return Resources(
             runs=self._seen,
             descriptors=(first.descriptors, last.descriptors),
             processes=(first.processes, last.processes),
             segments=(first.segments, last.segments),
             memory_kib=(first.memory_kib, last.memory_kib),
-            memory_slope_kib_per_run=round(slope, 2),
+            memory_slope_kib_per_run=self._own.slope(),
+            below={kind: track.held() for kind, track in self._below.items()},
         )
 
 
-def _sample() -> _Sample:
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+def _own_sample() -> _Sample:
     own = list(segments.FOLDER.glob(f"{segments.owner_tag()}-*"))
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
     return _Sample(
+        processes=len(_children(os.getpid())),
         descriptors=len(os.listdir("/proc/self/fd")),
-        processes=len(children),
+        memory_kib=int(Path("/proc/self/statm").read_text().split()[1]) * KIB_PER_PAGE,
         segments=len(own),
-        memory_kib=pages * KIB_PER_PAGE,
     )
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
+
+
+def _samples_below() -> dict[str, _Sample]:
+    """A sample of each kind of process below this one, theirs included."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    waiting = _children(os.getpid())
+    while waiting:
+        pid = waiting.pop()
+        try:
+            waiting += _children(pid)
+            command = (PROC / f"{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            resident, shared = map(int, (PROC / f"{pid}/statm").read_text().split()[1:3])
+            descriptors = len(os.listdir(PROC / f"{pid}/fd"))
+        except OSError:
+            continue  # it has ended meanwhile
+        kind = "reactor" if command.startswith(REACTOR) else "other"
+        found.setdefault(kind, []).append((descriptors, (resident - shared) * KIB_PER_PAGE))
+    return {
+        kind: _Sample(
+            processes=len(rows),
+            descriptors=max(descriptors for descriptors, _ in rows),
+            memory_kib=max(memory for _, memory in rows),
+        )
+        for kind, rows in sorted(found.items())
+    }

@@ -16,22 +16,28 @@ from chaos.capsule import Capsule, DriverName, Expected, capsule_defect
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.code import embed_check, load_check
-from chaos.controller import Controller, DivergenceError, Execution
+from chaos.controller import Controller, DivergenceError
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes, WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import Experiment, pair
+from chaos.free_replay import Parted
 from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
 from chaos.plan import resolve
 from chaos.reach import count_reach
+from chaos.recorder import Execution
+from chaos.recording import Recording
+from chaos.rejudge import Rejudged, rejudge
+from chaos.script import Player
 from chaos.store import IndexLine, Store
-from chaos.stored import StoredResult
+from chaos.stored import StoredResult, write_history
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
 from workers.protocol import DefectSource
 from workers.raid.metadata import DATA_OFFSET
+from workers.step_log import LOG_BYTES
 
 DRIVERS = {
     "sim": "everything in this process; the controller chooses every step",
@@ -75,6 +81,8 @@ class RunResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     run_dir: str
     replay: str
+    parted: Parted | None = None  # of a free run: where its replay in sim parts from it
+    replay_seconds: float = 0.0  # what that replay took
 
     @property
     def signature(self) -> str:
@@ -96,8 +104,9 @@ def make_driver(
         disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
         disk_blocks=pair(experiment.blocks)[1] + DATA_OFFSET + pair(experiment.grow_blocks)[1],
     )
-    processes = Processes(limits, interrupted)
-    return LockstepDriver(processes) if name == "lockstep" else RealtimeDriver(processes)
+    if name == "lockstep":
+        return LockstepDriver(Processes(limits, interrupted))
+    return RealtimeDriver(Processes(limits, interrupted, log_bytes=LOG_BYTES))
 
 
 class Runner:
@@ -145,7 +154,7 @@ class Runner:
         path = self.store.begin(head)
         begun = time.perf_counter()
         try:
-            execution = self._execute_again_if_lost(head, path)
+            execution, recording = self._execute_again_if_lost(head, path)
         except BaseException:
             self.store.discard(path)
             raise
@@ -157,9 +166,19 @@ class Runner:
         findings = judge(execution, self.checks)
         if difference is not None:
             findings.append(difference)
-        return self._finish(head, path, execution, findings, seconds)
+        if recording is None:
+            return self._finish(head, path, Rejudged(execution, findings, None), seconds)
+        begun = time.perf_counter()
+        defects = head.defect_sources()
+        rejudged = rejudge(execution, recording, findings, defects, self.checks)
+        result = self._finish(head, path, rejudged, seconds)
+        if rejudged.is_rebuilt and result.run_dir:
+            write_history(path / "workers", execution.history)  # as the free run's own judge saw it
+        return msgspec.structs.replace(result, replay_seconds=time.perf_counter() - begun)
 
-    def _execute_again_if_lost(self, head: Capsule, path: Path) -> Execution:
+    def _execute_again_if_lost(
+        self, head: Capsule, path: Path
+    ) -> tuple[Execution, Recording | None]:
         try:
             return self._execute(head, path)
         except WorkerLostError:
@@ -170,15 +189,15 @@ class Runner:
             self.close()
             raise
 
-    def _execute(self, head: Capsule, path: Path) -> Execution:
+    def _execute(self, head: Capsule, path: Path) -> tuple[Execution, Recording | None]:
         driver = self.driver
         defects = head.defect_sources()
         if isinstance(driver, RealtimeDriver):
             return driver.run(head.plan, head.seed, defects, path)
-        return Controller(head.plan, driver, defects).explore(head.seed)
+        return Controller(head.plan, driver, defects).explore(head.seed), None
 
     def _run_twice(self, head: Capsule, first: Execution) -> Finding | None:
-        second = self._execute(head, self.store.root)
+        second, _ = self._execute(head, self.store.root)
         if second.fingerprint == first.fingerprint:
             return None
         step = first_difference(first, second)
@@ -195,10 +214,10 @@ class Runner:
         self,
         head: Capsule,
         path: Path,
-        execution: Execution,
-        findings: list[Finding],
+        judged: Rejudged,
         seconds: float,
     ) -> RunResult:
+        execution, findings = judged.execution, judged.findings
         verdict = verdict_of(findings)
         reach = count_reach(execution.history)
         story: list[str] = []
@@ -213,7 +232,11 @@ class Runner:
                 int(verdict), findings[0].signature, execution.fingerprint, execution.steps
             )
             capsule = msgspec.structs.replace(
-                head, labels=labels, expected=expected, schedule=execution.schedule
+                head,
+                labels=labels,
+                expected=expected,
+                schedule=execution.schedule,
+                rebuilt=judged.is_rebuilt,
             )
             result = StoredResult(
                 experiment=head.experiment.name,
@@ -229,6 +252,8 @@ class Runner:
                 reach=reach,
                 crash=execution.crash,
                 replay=replay,
+                parted=judged.parted,
+                free_findings=judged.free_findings,
             )
             if self.store.keep(path, capsule, execution, labels, result):
                 run_dir = str(path)
@@ -252,7 +277,7 @@ class Runner:
         return RunResult(
             seed=head.seed,
             verdict=verdict,
-            findings=findings,
+            findings=[*findings, *judged.free_findings],
             story=story,
             fingerprint=execution.fingerprint,
             steps=execution.steps,
@@ -260,6 +285,7 @@ class Runner:
             reach=reach,
             run_dir=run_dir,
             replay=replay,
+            parted=judged.parted,
         )
 
     def replay_by_seed(self, seed: int) -> str:
@@ -305,13 +331,17 @@ def replay_capsule(
     driver = make_driver(driver_name, capsule.experiment, interrupted)
     try:
         if isinstance(driver, RealtimeDriver):
-            execution = driver.run(capsule.plan, capsule.seed, defects, None)
+            execution, _ = driver.run(capsule.plan, capsule.seed, defects, None)
         else:
             controller = Controller(capsule.plan, driver, defects)
             if capsule.schedule is None:
                 execution = controller.explore(capsule.seed)
+            elif capsule.script is not None and defects != capsule.defect_sources():
+                # Another engine takes other steps; the script says what matters.
+                player = Player(capsule.plan, driver, defects)
+                execution = player.play(capsule.script, to_the_end=not capsule.cut).execution
             else:
-                execution = controller.replay(capsule.schedule)
+                execution = controller.replay(capsule.schedule, cut=capsule.cut)
     except DivergenceError as error:
         return Replayed(Verdict.NOT_EXERCISED, [], [], "", 0, str(error))
     finally:

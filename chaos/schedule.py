@@ -179,6 +179,12 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
     phase: str
 
 
+class Rest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="rest"):
+    """In a script (see ``chaos/script.py``): the target comes to rest, or takes so many steps, before what follows."""
+
+    steps: int = 0  # 0: until it is at rest
+
+
 Changing = Write | Unmap | WriteZeroes | CompareAndWrite
 CHANGING = (Write, Unmap, WriteZeroes, CompareAndWrite)
 IO = (Read, Flush, *CHANGING)
@@ -186,9 +192,13 @@ HostStep = Open | Connect | Read | Changing | Flush | Admin | Disconnect
 Restart = Kill | PowerLoss
 OutsideStep = HostStep | Operate | Inject | Impair | Stall | Restart | Mark
 Step = EngineStep | OutsideStep
+Item = Step | Rest
+Script = list[Item]
+ENGINE_STEPS = (Deliver, FinishIo, FireTimer)
 
 __all__ = [
     "CHANGING",
+    "ENGINE_STEPS",
     "IO",
     "Admin",
     "Changing",
@@ -203,6 +213,7 @@ __all__ = [
     "HostStep",
     "Impair",
     "Inject",
+    "Item",
     "Kill",
     "Mark",
     "Open",
@@ -210,7 +221,9 @@ __all__ = [
     "OutsideStep",
     "PowerLoss",
     "Read",
+    "Rest",
     "Restart",
+    "Script",
     "Stall",
     "Step",
     "Unmap",

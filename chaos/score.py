@@ -21,12 +21,13 @@ import msgspec
 
 from chaos.checkers import Finding, Verdict
 from chaos.code import load_check
-from chaos.controller import Controller, Execution
+from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import Experiment
 from chaos.interrupt import Interrupt, shielded
 from chaos.judge import judge
 from chaos.plan import resolve
+from chaos.recorder import Execution
 from workers.errors import ANYTHING_RAISED
 from workers.main import die_with_parent
 from workers.protocol import DefectSource
@@ -95,6 +96,7 @@ class Find(msgspec.Struct, frozen=True):
     summary: str
     fingerprint: str
     strategies: tuple[str, ...] = ()  # of those the experiment draws from, what this seed drew
+    checks: tuple[str, ...] = ()  # all that had a finding
 
 
 class Broken(msgspec.Struct, frozen=True):
@@ -212,7 +214,7 @@ def run_search(
             continue
         red += 1
         if len(finds) < REDS_KEPT_MAX:
-            finds.append(_find(seed, findings[0], execution))
+            finds.append(_find(seed, findings, execution))
     return Searched(
         strategy=search.arm.strategy,
         defect=search.defect.id if search.defect is not None else None,
@@ -243,7 +245,8 @@ def is_find(verdict: Verdict) -> bool:
             return False
 
 
-def _find(seed: int, finding: Finding, execution: Execution) -> Find:
+def _find(seed: int, findings: list[Finding], execution: Execution) -> Find:
+    finding = findings[0]
     return Find(
         seed=seed,
         verdict=finding.verdict.name.lower(),
@@ -252,6 +255,7 @@ def _find(seed: int, finding: Finding, execution: Execution) -> Find:
         summary=finding.summary,
         fingerprint=execution.fingerprint,
         strategies=execution.plan.strategies,
+        checks=tuple(dict.fromkeys(finding.check for finding in findings)),
     )
 
 

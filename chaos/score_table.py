@@ -18,7 +18,7 @@ NOTE = (
 
 def table_lines(score: Score) -> list[Line]:
     """The whole report, line by line."""
-    rows = sorted(_by_defect(score).items(), key=lambda item: _speed(item[1][0]))
+    rows = sorted(by_defect(score).items(), key=lambda item: speed(item[1][0]))
     lines: list[Line] = []
     if rows and len(score.strategies) == 1:
         lines += _one_arm(score, [defects[0] for _, defects in rows])
@@ -46,7 +46,7 @@ def table_lines(score: Score) -> list[Line]:
     return lines
 
 
-def _by_defect(score: Score) -> dict[str, list[DefectScore]]:
+def by_defect(score: Score) -> dict[str, list[DefectScore]]:
     """Per defect, what each way of searching made of it."""
     grouped: dict[str, list[DefectScore]] = {}
     for defect in score.defects:
@@ -54,7 +54,8 @@ def _by_defect(score: Score) -> dict[str, list[DefectScore]]:
     return grouped
 
 
-def _speed(defect: DefectScore) -> tuple[bool, float, float, str]:
+def speed(defect: DefectScore) -> tuple[bool, float, float, str]:
+    """Sorts the quickest found first."""
     p50 = defect.seconds.p50
     seconds = p50.value if p50.value is not None else p50.above or 0.0
     # Of the missed ones those first that were found in some range.
@@ -88,13 +89,13 @@ def _one_arm(score: Score, defects: list[DefectScore]) -> list[Line]:
 def _row(defect: DefectScore) -> list[str]:
     return [
         defect.id,
-        _found(defect),
+        found_share(defect),
         _percent(defect.share) if defect.ranges_found else "-",
         f"{_percent(defect.share_low)}-{_percent(defect.share_high)}",
-        _quantile(defect.schedules.p50),
-        _quantile(defect.schedules.p90),
-        _quantile(defect.seconds.p50),
-        _quantile(defect.seconds.p90),
+        quantile_text(defect.schedules.p50),
+        quantile_text(defect.schedules.p90),
+        quantile_text(defect.seconds.p50),
+        quantile_text(defect.seconds.p90),
         _checks(defect),
     ]
 
@@ -110,7 +111,11 @@ def _side_by_side(score: Score, rows: list[list[DefectScore]]) -> list[Line]:
         known = {defect.strategy: defect for defect in defects}
         for strategy in score.strategies:
             defect = known.get(strategy)
-            row += ["", ""] if defect is None else [_found(defect), _quantile(defect.seconds.p50)]
+            row += (
+                ["", ""]
+                if defect is None
+                else [found_share(defect), quantile_text(defect.seconds.p50)]
+            )
         cells.append(row)
     styles = [None if any(defect.found for defect in defects) else "red" for defects in rows]
     return [*_columns(head, cells, styles), (NOTE, "dim")]
@@ -137,7 +142,8 @@ def _is_number(heading: str) -> bool:
     return not heading.startswith(("check", "before"))
 
 
-def _found(defect: DefectScore) -> str:
+def found_share(defect: DefectScore) -> str:
+    """In how many ranges of how many."""
     return f"{defect.ranges_found}/{defect.ranges}"
 
 
@@ -147,7 +153,8 @@ def _checks(defect: DefectScore) -> str:
     return ", ".join(f"{check} {count}" for check, count in defect.checks.items())
 
 
-def _quantile(value: Quantile) -> str:
+def quantile_text(value: Quantile) -> str:
+    """What is known of it: a censored one is only above a value."""
     if value.value is None:
         return f"> {_number(value.above or 0.0)}"
     return _number(value.value)
@@ -171,7 +178,7 @@ def _before(change: Change | None) -> str:
     if change is None:
         return "-"
     was = "found" if change.was_found else "missed"
-    return f"{was}, {_quantile(change.seconds_p50_before)}, {_percent(change.share_before)}"
+    return f"{was}, {quantile_text(change.seconds_p50_before)}, {_percent(change.share_before)}"
 
 
 def _found_line(score: Score, strategy: str | None) -> Line:
@@ -187,8 +194,8 @@ def _found_line(score: Score, strategy: str | None) -> Line:
     if strategy is not None:
         text = f"{strategy}: {text}"
     if len(found) > 1:
-        slowest = max(found, key=_speed)
-        text += f"; the slowest, {slowest.id}, in {_quantile(slowest.seconds.p50)} s (median)"
+        slowest = max(found, key=speed)
+        text += f"; the slowest, {slowest.id}, in {quantile_text(slowest.seconds.p50)} s (median)"
     if missed:
         text += "; missed: " + ", ".join(missed)
     return (text, "red" if missed else "green")

@@ -47,6 +47,7 @@ class SearchLine(msgspec.Struct, frozen=True):
     check: str
     signature: str
     strategies: tuple[str, ...]  # that the found seed drew
+    checks: tuple[str, ...] = ()  # all that had a finding
 
 
 class DefectScore(msgspec.Struct, kw_only=True):
@@ -133,6 +134,9 @@ class Score(msgspec.Struct, kw_only=True):
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
     raidstorm_version: str
+    commit: str = (
+        ""  # of the code, with a "+" where files differ from it; empty where there is no repository
+    )
     experiment: str
     driver: str = "sim"
     strategies: list[str | None]
@@ -233,6 +237,7 @@ def _search_line(searched: Searched) -> SearchLine:
         check=find.check if find is not None else "",
         signature=find.signature if find is not None else "",
         strategies=find.strategies if find is not None else (),
+        checks=find.checks if find is not None else (),
     )
 
 

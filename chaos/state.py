@@ -6,13 +6,19 @@ from typing import Any
 
 from chaos.drivers.sim import SimDriver
 from workers.bdev.bdev import Bdev
+from workers.bdev.stack import raid_passthru_id
 from workers.engine import Services
-from workers.raid.uuids import array_uuid, bdev_uuid, text
-from workers.shared import NAMESPACES_MAX, ProcessState, RaidRecord, RaidState, Slot
+from workers.raid.superblock import EntryState
+from workers.raid.uuids import array_uuid, bdev_uuid, number_of, text
+from workers.shared import NAMESPACES_MAX, ProcessState, RaidRecord, RaidState
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 SUBSYSTEM_NQN = "nqn.2016-06.io.spdk:cnode1"
 DISCOVERY_NQN = "nqn.2014-08.org.nvmexpress.discovery"
+# Hosts of a run connect without a network; whoever reads the reply expects an address where some are connected.
+LISTENER = {"trtype": "TCP", "adrfam": "IPv4", "traddr": "127.0.0.1", "trsvcid": "4420"}
+DSM_RANGE_BLOCKS_MAX, WRITE_ZEROES_SIZE_SHIFT = 2_097_152, 12  # SPDK's; nothing here keeps to them
+PASSTHRU = 1 << 31  # numbers from here on make the UUIDs of what stands on an array
 PERCENT = 100
 
 
@@ -44,7 +50,7 @@ def raid_bdevs(services: Services) -> list[dict[str, Any]]:
     if record.process_state != ProcessState.NONE:
         array["process"] = _process(services, record)
     array["base_bdevs_list"] = [
-        _base_bdev(services, record, slot) for slot in record.slots[: record.num_slots]
+        _base_bdev(services, record, place) for place in range(record.num_slots)
     ]
     return [array]
 
@@ -56,6 +62,22 @@ def _array_uuid(services: Services) -> str:
     if services.configuration.record.state == RaidState.CONFIGURING:
         return NO_UUID
     return text(array_uuid(services.configuration.array_number))
+
+
+def _bdev_uuid(services: Services, bdev: Bdev) -> str:
+    """The array bdev has the array's UUID; a passthru has one made from that of its base."""
+    if bdev is services.raid_bdev:
+        return _array_uuid(services)
+    if bdev.id == raid_passthru_id(services.bdev.layout):
+        return text(bdev_uuid(PASSTHRU + _array_number(services)))
+    return text(bdev_uuid(bdev.record.identity))
+
+
+def _array_number(services: Services) -> int:
+    superblock = services.metadata.superblock
+    if superblock is not None:
+        return number_of(superblock.uuid) % PASSTHRU
+    return services.configuration.array_number
 
 
 def _process(services: Services, record: RaidRecord) -> dict[str, Any]:
@@ -71,32 +93,50 @@ def _process(services: Services, record: RaidRecord) -> dict[str, Any]:
     }
 
 
-def _base_bdev(services: Services, record: RaidRecord, slot: Slot) -> dict[str, Any]:
-    bdev: Bdev | None = None
-    if slot.bdev or slot.expected:
-        bdev = services.bdev.bdevs[(slot.bdev or slot.expected) - 1]
-    size = services.raid_bdev.record.num_blocks
-    if record.state == RaidState.CONFIGURING:
+def _base_bdev(services: Services, record: RaidRecord, place: int) -> dict[str, Any]:
+    slot = record.slots[place]
+    superblock = services.metadata.superblock
+    entry = None
+    if superblock is not None and record.state == RaidState.CONFIGURING:
+        entry = next(entry for entry in superblock.entries if entry.slot == place)
+    # A superblock knows its members by UUID, an order to create an array by name.
+    awaited = slot.expected if entry is None else 0
+    bdev = services.bdev.bdevs.get((slot.bdev or awaited) - 1)
+    uuid = NO_UUID
+    if bdev is not None and slot.bdev:
+        uuid = text(bdev_uuid(bdev.record.identity))
+    elif entry is not None and entry.state is EntryState.CONFIGURED:
+        uuid = text(entry.uuid)
+    if entry is not None:
+        size = entry.data_size
+    elif record.state == RaidState.CONFIGURING:
         size = bdev.record.num_blocks - slot.data_offset if bdev is not None and slot.bdev else 0
+    else:
+        size = services.raid_bdev.record.num_blocks
     return {
-        "name": bdev.name if bdev is not None else None,
-        "uuid": text(bdev_uuid(bdev.record.identity))
-        if bdev is not None and slot.bdev
-        else NO_UUID,
+        "name": _name_of(bdev, (slot.bdev or awaited) - 1),
+        "uuid": uuid,
         "is_configured": bool(slot.is_configured),
         "data_offset": slot.data_offset,
         "data_size": size,
     }
 
 
+def _name_of(bdev: Bdev | None, number: int) -> str | None:
+    """An array may wait for a bdev that nobody has heard of."""
+    if bdev is not None:
+        return bdev.name
+    return f"bdev{number}" if number >= 0 else None
+
+
 def subsystems(driver: SimDriver, services: Services) -> list[dict[str, Any]]:
-    """The discovery subsystem and ours, with its namespaces."""
+    """The discovery subsystem and ours, with its namespaces; keys as in v26.05, which has three more than April 2024."""
     namespaces = []
     for nsid in range(1, NAMESPACES_MAX + 1):
         bdev_id = driver.block.subsystem.bdev_of(nsid)
         if bdev_id is not None:
             bdev = services.bdev.bdevs[bdev_id]
-            uuid = text(bdev_uuid(bdev.record.identity))
+            uuid = _bdev_uuid(services, bdev)
             namespaces.append(
                 {
                     "nsid": nsid,
@@ -117,14 +157,17 @@ def subsystems(driver: SimDriver, services: Services) -> list[dict[str, Any]]:
         {
             "nqn": SUBSYSTEM_NQN,
             "subtype": "NVMe",
-            "listen_addresses": [],
+            "listen_addresses": [dict(LISTENER)],
             "allow_any_host": True,
             "hosts": [],
             "serial_number": "RAIDSTORM1",
             "model_number": "raidstorm bdev Controller",
             "max_namespaces": NAMESPACES_MAX,
+            "passthrough": False,
             "min_cntlid": 1,
             "max_cntlid": 65519,
+            "dmrsl": DSM_RANGE_BLOCKS_MAX,
+            "wzsl": WRITE_ZEROES_SIZE_SHIFT,
             "namespaces": namespaces,
         },
     ]

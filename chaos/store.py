@@ -16,11 +16,14 @@ from pathlib import Path
 import msgspec
 
 from chaos.capsule import Capsule, write_capsule
-from chaos.controller import Execution
 from chaos.labels import Labels
+from chaos.lanes import lanes_of
+from chaos.narrative import narrate
+from chaos.recorder import Execution
 from chaos.stored import StoredResult, write_execution
 from chaos.story import Storyteller
-from chaos.trace import trace_lines
+from chaos.timeline import about, page, timeline_from
+from chaos.trace import lines_of
 
 KEPT_PER_SIGNATURE_MAX = 20
 README = """This directory is one failing run of raidstorm.
@@ -31,8 +34,11 @@ history.jsonl  what hosts, operator and nemesis did, and what the target answere
                ["happened", step, [event, thread, [numbers]]]; trace.log has the same in words
 execution.json what else a judge needs: disks and references at the end, how the run ended
 result.json    verdict, findings and story
-trace.log      a line per step, a column per actor
-workers/       in realtime: the step records of each reactor
+trace.log      a line per step, a column per reactor, disk and host
+timeline.html  the same as a picture, for a browser: lanes, faults, rebuild offset; it opens at the finding
+workers/       in realtime: the step records of each reactor, [target, [number, ticket, step, cause, outcome]], and
+               the steps from outside, [target, [ticket, step]]; if capsule.json has "rebuilt", the files
+               above are of the same steps taken again in sim, and history.jsonl here is the free run's own
 
 Replay it: {replay}
 "raidstorm check" with this directory judges it again and runs nothing.
@@ -143,9 +149,12 @@ class Store:
         encode = msgspec.json.encode
         write_execution(path, execution)
         (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
-        (path / "trace.log").write_text(
-            "\n".join(trace_lines(execution, teller, result.findings)) + "\n"
-        )
+        # Told once, for both: telling is most of the cost.
+        told = narrate(execution, teller, result.findings)
+        lanes = lanes_of(execution.plan, labels)
+        (path / "trace.log").write_text("\n".join(lines_of(lanes, told)) + "\n", encoding="utf-8")
+        timeline = timeline_from(told, execution, teller, result.findings, about(result))
+        (path / "timeline.html").write_text(page(timeline), encoding="utf-8")
         (path / "README.txt").write_text(README.format(replay=result.replay))
 
     def point(self, name: str, path: Path) -> None:

@@ -12,8 +12,10 @@ import msgspec
 
 from chaos.capsule import Capsule, read_capsule
 from chaos.checkers import Finding
-from chaos.controller import Execution
+from chaos.free_replay import Parted
 from chaos.history import Entry, History
+from chaos.recorder import Execution
+from chaos.recording import Recording
 from workers.protocol import Crash
 
 EXECUTION = "execution.json"
@@ -44,6 +46,9 @@ class StoredResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     crash: Crash | None
     replay: str
+    # Of a free run: where its replay in sim parts from it, and what only the free run itself showed.
+    parted: Parted | None = None
+    free_findings: list[Finding] = []
 
 
 class StoredExecution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,12 +69,33 @@ class StoredRun(msgspec.Struct, frozen=True):
 
 def write_execution(folder: Path, execution: Execution) -> None:
     """Write history and execution; the capsule is written by its own module."""
+    write_history(folder, execution.history)
     encode = msgspec.json.Encoder().encode
-    lines = b"".join(encode(entry) + b"\n" for entry in execution.history)
-    (folder / HISTORY).write_bytes(lines)
     rest = msgspec.structs.replace(execution, **ELSEWHERE)
     stored = StoredExecution(len(execution.history), len(execution.schedule), rest)
     (folder / EXECUTION).write_bytes(encode(stored) + b"\n")
+
+
+def write_history(folder: Path, history: History) -> None:
+    """A line an entry."""
+    encode = msgspec.json.Encoder().encode
+    (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
+
+
+def write_recording(folder: Path, recording: Recording) -> None:
+    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
+    folder.mkdir(exist_ok=True)
+    encode = msgspec.json.Encoder().encode
+    lines: dict[str, list[bytes]] = {}
+    for number, life in enumerate(recording.lives):
+        for reactor, records in enumerate(life.reactors):
+            lines.setdefault(f"reactor-{reactor}", []).extend(
+                encode((number, record)) for record in records
+            )
+        outside = lines.setdefault("outside", [])
+        outside += [encode((number, record)) for record in life.outside]
+    for name, rows in lines.items():
+        (folder / f"{name}.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
 
 
 def read_run(folder: Path) -> StoredRun:

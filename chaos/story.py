@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding
-from chaos.controller import Execution, describe
+from chaos.controller import describe
 from chaos.faults import FAULTS
 from chaos.history import Completed, Happened, Invoked
 from chaos.labels import Labels
+from chaos.recorder import Execution
 from chaos.schedule import (
     IO,
     Admin,
@@ -49,6 +50,7 @@ _EVENT_WORDS = {
     "bdev.split": "a request of {1} blocks is split",
     "disk.channel_failed": "{where} can't get a channel of disk {0}",
     "nvmf.command_queued": "a command waits on {where} for the subsystem to resume",
+    "nvmf.io_queued": "an I/O waits on {where} for namespace {0} to resume",
     "nvmf.duplicate_qid": "I/O queue {1} of controller {0} is still taken; it is tried again",
     "nvmf.keep_alive_expired": "no keep-alive from host {1}: controller {0} ends",
     "nvmf.namespace_channel_failed": "{where} can't get its channel of namespace {0}",
@@ -59,10 +61,11 @@ _EVENT_WORDS = {
     "raid.grown": "the array has {0} blocks now",
     "raid.last_member_removed": "the array goes offline with its last member",
     "raid.member_failed": "{where} fails slot {0} after a write error",
-    "raid.member_queued": "a returning member (bdev {0}) waits for its rebuild",
+    "raid.member_queued": "a returning member (bdev {0}) waits for another one's rebuild",
     "raid.read_repaired": "slot {0}: blocks from {1} are written anew after a read error",
     "raid.reset": "the array is reset",
     "raid.starting_degraded": "the array is started without the members it waits for",
+    "raid.straddled": "{where} splits an I/O of blocks {1} to {2} at the rebuild's offset {3}",
     "raid.superblock_failed": "no member's superblock can be written: the array goes offline",
     "raid.superblock_written": "the superblocks have sequence number {0}",
     "rebuild.limited": "the rebuild waits, to keep to its bandwidth",
@@ -84,6 +87,8 @@ _RETURNS = {
     "disk_return_blank": "is replaced by a blank disk",
     "disk_return_stale": "is plugged in again with older content",
     "disk_return_small": "is replaced by a smaller disk",
+    "disk_return_large": "is replaced by a larger disk",
+    "disk_return_foreign": "is replaced by a member of another array",
     "disk_arrive": "is found by the target",
     "disk_image": "is imaged",
 }

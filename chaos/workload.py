@@ -23,6 +23,7 @@ from chaos.schedule import (
     Write,
     WriteZeroes,
 )
+from chaos.sessions import ADMIN_QID
 from chaos.strategies import place_of
 from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 
@@ -33,7 +34,6 @@ PLACED = (Read, *CHANGING)
 COMPARED_BLOCKS_MAX = 4
 EVENT_REQUESTS = 2
 MICROSECONDS_PER_MS = 1_000
-ADMIN_QID = 0
 
 
 class HostState(Enum):
@@ -58,9 +58,10 @@ class Host:
         self.state = HostState.DOWN
         self.is_slow = False
         self.ios_left = 0
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Nothing is left of its sessions."""
         self.connections: list[int] = []  # by qid
         self.threads: list[int] = []
         self.cntlid = 0
@@ -103,7 +104,7 @@ class Host:
                 return None
 
     def _begin(self) -> HostStep:
-        self._forget()
+        self.forget()
         self.state = HostState.CONNECTING
         self.ios_left = self.stream.between(*self.plan.ios_per_connection)
         return self._open()
@@ -295,7 +296,7 @@ class Host:
         match step.fault:
             case "host_vanish":
                 self.model.lost_connections.update(self.connections)
-                self._forget()
+                self.forget()
                 self.state = HostState.DOWN
             case "network_cut":
                 self.model.lost_connections.update(self.connections)
@@ -388,7 +389,7 @@ class Host:
         if self.state is HostState.CUT:
             self.connections, self.threads, self.cntlid = [], [], 0
             return
-        self._forget()
+        self.forget()
         self.state = HostState.DOWN
 
     def _newest(self) -> int:

@@ -7,9 +7,10 @@ FAILURE_DURING_REBUILD = Experiment(
     description="disks fail, hang, return and the target dies at points of a rebuild",
     members=(2, 3),
     spares=(0, 2),
+    all_poll_groups_at_start_share=50,  # the others are born into a rebuild
     faults=(
         Fault(kind="disk_failure", count=(0, 1), anchor="rebuild"),
-        Fault(kind="disk_pull", count=(0, 1), anchor="rebuild"),
+        Fault(kind="disk_pull", count=(1, 2), anchor="rebuild"),
         Fault(kind="write_errors", count=(0, 2), anchor="rebuild"),
         Fault(kind="read_errors", count=(0, 2), anchor="rebuild"),
         Fault(kind="disk_hang", count=(0, 1), anchor="rebuild"),
@@ -23,6 +24,7 @@ FAILURE_DURING_REBUILD = Experiment(
         Operation(kind="member_removal", between=(0, 300)),
         Operation(kind="member_removal", count=(0, 1), anchor="rebuild"),
         Operation(kind="rebuild_stop", count=(0, 1), anchor="rebuild"),
+        Operation(kind="poll_group_create", anchor="rebuild", between=(0, 400)),
         Operation(kind="bdev_reset", count=(0, 1), anchor="rebuild"),
     ),
     reach={

@@ -25,6 +25,7 @@ RESTART_FROM_SUPERBLOCK = Experiment(
         "array.degraded x target_kill": 1,
         "rebuild.running x target_kill": 1,
         "arrays_assembled": 1,
+        "arrays_assembled_whole": 1,
         "arrays_started_degraded": 1,
         "disks_late": 1,
         "members_queued": 1,

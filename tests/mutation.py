@@ -1,7 +1,7 @@
 """Mutants of a module, one small change each: whoever tests the module must notice every one of them.
 
 Comparisons and conditions are negated, operands of ``and`` and ``or`` dropped, a ``not`` removed, numbers moved by one,
-statements that only do something dropped. Enums, default values and declarations stay as they are: what they say isn't
+elements of a module's tuples and statements that only do something dropped. Enums, default values and declarations stay as they are: what they say isn't
 a decision.
 """
 
@@ -70,7 +70,9 @@ def _places(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
             for node in _walk(statement):
                 yield where, node
     for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+        if isinstance(statement, ast.Assign) and isinstance(
+            statement.value, (ast.Constant, ast.Tuple)
+        ):
             yield "module", statement
 
 
@@ -122,6 +124,8 @@ def _changes(node: ast.AST) -> list[Callable[[], str]]:
             return [_move(node, 1), _move(node, -1)]
         case ast.Assign(value=ast.Constant() as constant, col_offset=0):
             return _changes(constant) if isinstance(constant.value, int) else []
+        case ast.Assign(value=ast.Tuple(elts=elements), col_offset=0):
+            return [_without_element(node, number) for number in range(len(elements))]
         case ast.Expr(value=ast.Call()):
             return [_forget(node)]
         case ast.match_case(guard=ast.expr()):
@@ -182,6 +186,14 @@ def _move(node: ast.Constant, by: int) -> Callable[[], str]:
     def change() -> str:
         node.value += by
         return f"{node.value - by} is {node.value}"
+
+    return change
+
+
+def _without_element(node: ast.Assign, number: int) -> Callable[[], str]:
+    def change() -> str:
+        assert isinstance(node.value, ast.Tuple)
+        return f"without {ast.unparse(node.value.elts.pop(number))}"
 
     return change
 

@@ -215,10 +215,11 @@ class HostRig:
         *,
         fua: bool = False,
         expected: bytes = b"",
+        nsid: int = 1,
     ) -> int:
         """Send a command; its token, which is also its command id."""
         cid = self.rig.next_token
-        args = (self.queue, cid, int(opcode), 1, slba, blocks, int(fua), data, expected)
+        args = (self.queue, cid, int(opcode), nsid, slba, blocks, int(fua), data, expected)
         return self.rig.send(self.thread - 1, self.queue, self.thread, "nvmf.io", *args)
 
     def command(self, opcode: AdminOpcode, first: int = 0, second: int = 0) -> int:

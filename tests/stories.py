@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from chaos.controller import Execution
 from chaos.experiment import Experiment
 from chaos.history import NOT_LOOKED, Completed, Crashed, Entry, Happened, History, Invoked, Seen
 from chaos.plan import resolve
+from chaos.recorder import Execution
 from chaos.schedule import (
     CompareAndWrite,
     Deliver,

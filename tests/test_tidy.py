@@ -69,3 +69,9 @@ def test_engine_has_no_place_made_for_a_defect():
             if name not in ("__init__", "loader"):
                 assert name not in text
                 assert name.replace("_", "-") not in text
+
+
+def test_ablation_table_is_there():
+    text = (ROOT / "docs" / "internals" / "search.md").read_text()
+    between = text.partition("<!-- ablation: begin -->")[2].partition("<!-- ablation: end -->")[0]
+    assert "| --- |" in between

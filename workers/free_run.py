@@ -1,8 +1,8 @@
 """A reactor running free: real clock, real concurrency, one order for all steps that touch shared memory.
 
 Every step runs whole under one file lock and takes its ticket there: the schedule of a free run is serial, and
-the step records (program order, senders' step numbers, tickets) give it back. The kernel frees the lock of a
-killed process.
+the step log gives it back. The kernel frees the lock of a killed process; who takes it next sees that the target
+is dead.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from workers.protocol import (
     Pause,
     Run,
     Stepped,
-    StepRecord,
     command_decoder,
 )
-from workers.shared import Globals
+from workers.step_log import StepLog
 
 if TYPE_CHECKING:
     from workers.main import WorkerProcess
@@ -42,76 +41,85 @@ MICROSECONDS = 1_000_000
 
 
 class FreeRun:
-    """One free run of a worker, until Pause."""
+    """The free run of one target's reactor, from Run to Pause as often as it is told."""
 
-    def __init__(self, process: WorkerProcess, command: Run) -> None:
+    def __init__(self, process: WorkerProcess, command: Run, log: StepLog) -> None:
         self.process = process
         self.number = process.spec.number
         self.reactor = process.worker.reactor
         self.globals = process.block.globals
         self.latencies_us = command.latencies_us
+        self.log = log
         self._next_latency = 0
         self._steps = 0
-        self._records: list[StepRecord] = []
+        self._unreported: list[tuple[EngineStep, Outcome]] = []
         self._due_ios: deque[tuple[float, FinishIo]] = deque()
-        self._deliveries: deque[Deliver] = deque()
+        self._deliveries: deque[Deliver] = deque(
+            step for step, mailbox in self.reactor.mailboxes.items() for _ in mailbox
+        )
         self._timers: list[FireTimer] = []
         self._causes: dict[Deliver, deque[int]] = {}
         self._lock_file = os.open(process.spec.lock_path, os.O_RDWR)
-        self._crashed = False
+        self._is_dead = False  # the target, and this reactor with it
+
+    def close(self) -> None:
+        """Another target begins."""
+        os.close(self._lock_file)
 
     def serve(self) -> None:
         """Poll like a reactor: messages, disk completions, timers; report; wait when idle."""
-        for step in self.reactor.pending():
-            if step.__class__ is Deliver:
-                self._deliveries.append(step)
         while True:
             idle = not self._poll()
-            if self._records and (idle or len(self._records) >= REPORT_STEPS_MAX):
+            if idle or len(self._unreported) >= REPORT_STEPS_MAX:
                 self._report()
             if not self._take_frames(idle):
                 break
         self._report()
-        os.close(self._lock_file)
 
     def _poll(self) -> bool:
-        if self._crashed:
+        if self._is_dead:
             return False
         acted = False
         for _ in range(min(MESSAGE_BATCH, len(self._deliveries))):
             self._step(self._deliveries.popleft())
             acted = True
-            if self._crashed:
+            if self._is_dead:
                 return True
         now = time.monotonic()
-        while self._due_ios and self._due_ios[0][0] <= now and not self._crashed:
+        while self._due_ios and self._due_ios[0][0] <= now and not self._is_dead:
             self._step(self._due_ios.popleft()[1])
             acted = True
-        if self._timers and self._timers[0].deadline_us <= self._clock_us() and not self._crashed:
+        if self._timers and self._timers[0].deadline_us <= self._clock_us() and not self._is_dead:
             self._step(self._timers.pop(0))
             acted = True
         return acted
 
     def _step(self, step: EngineStep) -> None:
-        counters = self.globals.words
-        place = Globals.FIRST_COUNTER + 2 * self.number
-        fcntl.lockf(self._lock_file, fcntl.LOCK_EX)
-        self._steps += 1
-        counters[place] = self._steps  # begun
-        ticket = self.process.block.take_ticket()
-        self.globals.clock_us = self._clock_us()
-        outcome = self.process.worker.perform(step)
-        counters[place + 1] = self._steps  # done
-        fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
+        shared = self.globals
         causes = self._causes.get(step) if step.__class__ is Deliver else None
-        self._records.append(
-            StepRecord(self._steps, ticket, step, causes.popleft() if causes else 0, outcome)
-        )
-        self._absorb(outcome)
+        cause = causes.popleft() if causes else 0
+        fcntl.lockf(self._lock_file, fcntl.LOCK_EX)
+        if shared.step_under_way:
+            # Another reactor has crashed, or was killed in the middle of a step: no SPDK target outlives that.
+            fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
+            self._is_dead = True
+            return
+        self._steps += 1
+        shared.step_under_way = ticket = self.process.block.take_ticket()
+        self.log.begin(self._steps, ticket, step, cause)
+        shared.clock_us = self._clock_us()
+        outcome = self.process.worker.perform(step)
+        self.log.done(outcome)
+        if outcome.crash is None:
+            shared.step_under_way = 0
+        fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
+        self._absorb(step, outcome)
 
-    def _absorb(self, outcome: Outcome) -> None:
+    def _absorb(self, step: EngineStep, outcome: Outcome) -> None:
+        outgoing, outcome.outgoing = outcome.outgoing, []  # the controller has no use for them
+        self._unreported.append((step, outcome))
         if outcome.crash is not None:
-            self._crashed = True
+            self._is_dead = True
             self._report()
             return
         for posted in outcome.posted:
@@ -120,7 +128,7 @@ class FreeRun:
                 if posted in self._causes:
                     self._causes[posted].append(0)
         by_reactor: dict[int, list[Message]] = {}
-        for message in outcome.outgoing:
+        for message in outgoing:
             by_reactor.setdefault(message.reactor, []).append(message)
         for reactor, messages in by_reactor.items():
             self.process.peer(reactor)(
@@ -146,9 +154,9 @@ class FreeRun:
         return int(time.monotonic() * MICROSECONDS)
 
     def _report(self) -> None:
-        if self._records:
-            self.process.reply(Stepped(self.number, self._records))
-            self._records = []
+        if self._unreported:
+            self.process.reply(Stepped(self.number, self._unreported))
+            self._unreported = []
 
     def _take_frames(self, idle: bool) -> bool:
         """Take in what has arrived; False: the run is over."""
@@ -164,13 +172,14 @@ class FreeRun:
                 return True
             match command:
                 case Frame():
-                    self._take_in(command)
+                    self.take_in(command)
                 case Pause():
                     return False
                 case _:
                     raise AssertionError(f"{type(command).__name__} came during a free run")
 
-    def _take_in(self, frame: Frame) -> None:
+    def take_in(self, frame: Frame) -> None:
+        """Messages have come, also while nothing runs."""
         if frame.epoch != self.process.epoch:
             return
         for message in frame.messages:
@@ -181,7 +190,7 @@ class FreeRun:
 
     def _wait_seconds(self) -> float:
         """Until the next completion or timer."""
-        if self._crashed:
+        if self._is_dead:
             return IDLE_WAIT_SECONDS_MAX
         waits = [IDLE_WAIT_SECONDS_MAX]
         if self._due_ios:

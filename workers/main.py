@@ -38,6 +38,7 @@ from workers.protocol import (
 )
 from workers.reactor import StepNotPossibleError
 from workers.shared import ControlBlock
+from workers.step_log import StepLog
 from workers.waits import wait_rows
 from workers.worker import Worker
 
@@ -55,6 +56,7 @@ class WorkerSpec(msgspec.Struct, frozen=True):
     block_segment: str
     disk_segments: tuple[str, ...]
     lock_path: str
+    log_segment: str = ""  # of the step log, if it is to run free
 
 
 def inbox_address(directory: str, reactor: int) -> str:
@@ -113,6 +115,9 @@ class WorkerProcess:
         self.controller.connect(controller_address(spec.directory))
         self._peers: dict[int, zmq.Socket[bytes]] = {}
         self.epoch = 0
+        log = spec.log_segment
+        self._log = StepLog(self._attach(log)) if log else None
+        self._free_run: FreeRun | None = None  # of this target
 
     def _attach(self, name: str) -> memoryview:
         segment = segments.attach(name)
@@ -156,7 +161,7 @@ class WorkerProcess:
                 case GetWaits():
                     self.reply(Waiting(number, wait_rows(self.worker.reactor)))
                 case Run():
-                    FreeRun(self, command).serve()
+                    self._run_free(command)
                     self.reply(Counted(number, self.worker.reactor.census()))
                 case Frame():
                     self._take_in(command)
@@ -168,14 +173,26 @@ class WorkerProcess:
     def _reset(self, command: Reset) -> None:
         layout = command.layout
         self.epoch = command.epoch
+        if self._free_run is not None:
+            self._free_run.close()
+            self._free_run = None
         self.worker.disks = [
             Disk(number, self._disk_buffers[number], layout.capacity)
             for number in range(layout.disks)
         ]
         self.worker.reset(layout, command.defects)
 
+    def _run_free(self, command: Run) -> None:
+        """From Run to Pause; what is under way at a Pause goes on at the next Run."""
+        if self._free_run is None:
+            assert self._log is not None, "a worker that runs free has a step log"
+            self._free_run = FreeRun(self, command, self._log)
+        self._free_run.serve()
+
     def _take_in(self, frame: Frame) -> None:
-        if frame.epoch == self.epoch:
+        if self._free_run is not None:
+            self._free_run.take_in(frame)
+        elif frame.epoch == self.epoch:
             for message in frame.messages:
                 self.worker.reactor.receive(message)
 

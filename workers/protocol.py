@@ -233,21 +233,24 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, tag="waiting"):
 
 
 class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One step a free-running reactor took: its number there, its ticket in the one order of all."""
+    """One step a free-running reactor took: its number there, its ticket in the one order of all.
+
+    ``outcome`` None: begun and not done, because the target was killed.
+    """
 
     number: int
     ticket: int
     step: EngineStep
     # The sender's step number for a delivered message that came from another reactor; 0 otherwise.
     cause: int
-    outcome: Outcome
+    outcome: Outcome | None
 
 
 class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped", gc=False):
-    """Steps a free-running reactor has taken since its last report."""
+    """Steps a free-running reactor has taken since its last report; its log has all there is to know of them."""
 
     reactor: int
-    records: list[StepRecord]
+    steps: list[tuple[EngineStep, Outcome]]
 
 
 WorkerReply = Ready | Performed | NotPossible | Counted | Waiting | Stepped

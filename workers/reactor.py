@@ -207,7 +207,9 @@ class Reactor:
             if future is None:
                 raise StepNotPossibleError(f"no such timer is armed: {step}")
             self.current_thread = step.thread  # type: ignore[union-attr]
-            self.block.globals.clock_us = step.deadline_us  # type: ignore[union-attr]
+            # A replay may fire timers in another order than that of deadlines; time never goes back.
+            shared = self.block.globals
+            shared.clock_us = max(shared.clock_us, step.deadline_us)  # type: ignore[union-attr]
             future.resolve()
         outcome = self.outcome  # as take_outcome does, without the call
         self.outcome = Outcome([], [], [], [], [], [])

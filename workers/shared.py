@@ -9,10 +9,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple, overload
 
+WORD_MAX = (1 << 63) - 1
 THREADS_MAX = 62
-BDEVS_MAX = 32
-DEVICES_MAX = 1 + 3 * BDEVS_MAX
 SLOTS_MAX = 8
+# Each disk with an error, a delay and a passthru bdev on it, the array, and its passthru.
+BDEVS_MAX = 2 + 4 * SLOTS_MAX
+DEVICES_MAX = 1 + 3 * BDEVS_MAX
 LOCKS_MAX = 16
 NAMESPACES_MAX = 4
 REACTORS_MAX = 8
@@ -71,14 +73,15 @@ class Globals(Record):
     """Words that exist once."""
 
     __slots__ = ()
-    SIZE = 5 + 2 * REACTORS_MAX
+    SIZE = 6
     clock_us = Word(0)
     ticket = Word(1)
     thread_mask = Word(2)
     next_poll_group = Word(3)
     accepting_mask = Word(4)  # threads whose poll group takes new connections
-    # Steps begun and done by each reactor follow; a step that SIGKILL cut short is begun and not done.
-    FIRST_COUNTER = 5
+    # While reactors run free: the ticket of the step under way. It stays when a step doesn't end, because its
+    # process was killed in it, or because it has crashed: the target is dead then, and nobody goes on.
+    step_under_way = Word(5)
 
 
 class Device(Record):

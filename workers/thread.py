@@ -108,10 +108,12 @@ class SpdkThread:
 
     def send(self, receiver: int, handler: str, *args: Argument) -> None:
         """Send a message and forget it (``spdk_thread_send_msg``)."""
+        assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         self.reactor.send(self.id, receiver, handler, 0, args)
 
     def call(self, receiver: int, handler: str, *args: Argument) -> Future:
         """Send a message and await the number its handler returns: one message there, one back."""
+        assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         token = self.reactor.new_number()
         future = self.calls[token] = Future()
         self.reactor.send(self.id, receiver, handler, token, args)
@@ -130,6 +132,7 @@ class SpdkThread:
 
     def get_io_channel(self, device: IoDevice) -> Any:
         """A reference to this thread's channel of the device, or None (``spdk_get_io_channel``)."""
+        assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         channel = self.channels.get(device.key)
         if channel is not None:
             channel.references += 1
@@ -148,6 +151,7 @@ class SpdkThread:
 
     def put_io_channel(self, channel: IoChannel) -> None:
         """Give a reference back; the last one destroys the channel, by message (``spdk_put_io_channel``)."""
+        assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         assert channel.references > 0, f"{channel} was put more often than it was got"
         channel.references -= 1
         if channel.references == 0:

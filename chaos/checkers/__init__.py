@@ -19,7 +19,7 @@ from chaos.checkers.references import check_references
 from chaos.checkers.register import check_register
 from chaos.checkers.states import check_states
 from chaos.checkers.superblock import check_superblock
-from chaos.controller import Execution
+from chaos.recorder import Execution
 
 Check = Callable[[Execution], list[Finding]]
 
@@ -48,7 +48,10 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "states": (check_states, "the array's states and counters fit together"),
     "protocol": (check_protocol, "each command is answered once, with a status it can have"),
     "affinity": (check_affinity, "nothing is touched outside its thread"),
-    "availability": (check_availability, "no I/O fails while a member with all data works"),
+    "availability": (
+        check_availability,
+        "no I/O fails while a member with all data works, and none goes without a reason",
+    ),
     "liveness": (check_liveness, "everything begun finishes after healing"),
     "references": (
         check_references,

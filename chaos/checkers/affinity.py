@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.history import Happened, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import Deliver, FinishIo, FireTimer
 
 ANY_THREAD = -1

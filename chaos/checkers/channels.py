@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.history import Happened, Invoked, Seen, SlotFlag, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import Kill, PowerLoss
 from workers.protocol import Event
+from workers.shared import ProcessState
 
 NONE = -1  # no rebuild offset, no processed twin
-# Plain numbers: a flag's operators are slow, and the record changes often.
-CONFIGURED, PROCESS_TARGET = int(SlotFlag.CONFIGURED), int(SlotFlag.PROCESS_TARGET)
-TOLD = frozenset(
-    (
-        "raid.channel",
-        "raid.channel_created",
-        "raid.channel_destroyed",
-        "raid.member_removed",
-        "rebuild.started",
-        "rebuild.window_done",
-        "rebuild.finished",
-    )
-)
 
 
 class Channels:
@@ -31,7 +19,10 @@ class Channels:
         self.by_thread: dict[int, tuple[int, int, int]] = {}
         self._slot = 0  # of the rebuild under way
         self._in_sync = 0  # slots that are configured and no rebuild target, as last seen
-        self.born: list[tuple[int, int]] = []  # in the present step: (thread, members)
+        # Slots that an iteration changes on all channels, one by one: judged when it is over, not at births.
+        self._changing = 0
+        self._is_rebuilding = False
+        self._born: list[tuple[int, int, int]] = []  # in this step: (thread, members, changing)
 
     def take(self, event: Event) -> tuple[str, str] | None:
         """The next event; a disagreement: its shape, and in words."""
@@ -39,18 +30,25 @@ class Channels:
             case "raid.channel" | "raid.channel_created":
                 members, offset, twin = event.args
                 if event.name == "raid.channel_created":
-                    self.born.append((event.thread, members))
+                    self._born.append((event.thread, members, self._changing))
                 self.by_thread[event.thread] = (members, offset, twin)
             case "raid.channel_destroyed":
                 self.by_thread.pop(event.thread, None)
             case "rebuild.started":
-                self._slot = event.args[0]
+                self._slot, self._is_rebuilding = event.args[0], True
             case "rebuild.window_done":
                 return self._at_window(event.args[0])
             case "rebuild.finished":
+                self._is_rebuilding = False
+                self._changing &= ~(1 << event.args[0])
                 return self._at_finish(event.args[0], event.args[2])
+            case "raid.removing_member":
+                self._changing |= 1 << event.args[0]
             case "raid.member_removed":
+                self._changing &= ~(1 << event.args[0])
                 return self._at_removal(event.args[0])
+            case "raid.deleted":
+                self._changing = 0
             case _:
                 pass
         return None
@@ -60,10 +58,12 @@ class Channels:
         in_sync = sum(
             1 << place
             for place, flags in enumerate(seen.slots)
-            if flags & CONFIGURED and not flags & PROCESS_TARGET
+            if flags & SlotFlag.CONFIGURED and not flags & SlotFlag.PROCESS_TARGET
         )
         before, self._in_sync = self._in_sync, in_sync
-        return self._judge_births(before) if self.born else None
+        if self._is_rebuilding and seen.process_state == ProcessState.NONE:
+            self._changing |= 1 << self._slot  # it has ended, and the channels are told one by one
+        return self._judge_births(before)
 
     def step_ended(self) -> tuple[str, str] | None:
         """Nothing more of the present step."""
@@ -71,9 +71,9 @@ class Channels:
 
     def _judge_births(self, before: int) -> tuple[str, str] | None:
         """Who was born in a step that changed the array may have seen it before the change, or after it."""
-        born, self.born = self.born, []
-        for thread, members in born:
-            if members not in (before, self._in_sync):
+        born, self._born = self._born, []
+        for thread, members, changing in born:
+            if all((members ^ in_sync) & ~changing for in_sync in (before, self._in_sync)):
                 return "birth", f"thread {thread} took the slots {_slots(members)} for members"
         return None
 
@@ -114,19 +114,18 @@ def check_channels(execution: Execution) -> list[Finding]:
     channels = Channels()
     number = 0
     for entry in execution.history:
-        if channels.born:
-            found = channels.step_ended() if entry.number != number else None
+        found = None
+        if entry.number != number:
+            found = channels.step_ended()
             if found is not None:
                 return [_finding(*found, number)]
-        number = entry.number
-        found = None
-        if entry.__class__ is Happened:
-            if entry.event.name in TOLD:
-                found = channels.take(entry.event)
+            number = entry.number
+        if entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
+            channels = Channels()
+        elif entry.__class__ is Happened:
+            found = channels.take(entry.event)
         elif entry.__class__ is Seen:
             found = channels.saw(entry)
-        elif entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):
-            channels = Channels()
         if found is not None:
             return [_finding(*found, entry.number)]
     return []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
-from chaos.controller import Execution
 from chaos.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
 from chaos.plan import Plan
+from chaos.recorder import Execution
 from chaos.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
 
 TOLD = MOVES | {"disk.misdirected"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.history import Crashed
+from chaos.recorder import Execution
 
 
 def check_crash(execution: Execution) -> list[Finding]:

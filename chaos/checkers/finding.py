@@ -22,6 +22,19 @@ class Verdict(IntEnum):
     BROKEN = 70
 
 
+# What people read of an exit code.
+NAMES = {
+    0: "valid",
+    1: "INVALID",
+    3: "UNKNOWN",
+    4: "STUCK",
+    5: "CRASHED",
+    6: "NONDETERMINISTIC",
+    7: "NOT EXERCISED",
+    70: "raidstorm itself broke",
+    130: "interrupted",
+}
+
 # The worst first: several runs exit with the first of these that occurred.
 SEVERITY = (
     Verdict.INVALID,

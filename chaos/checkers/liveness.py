@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
+from chaos.checkers.wanted import Wanted
 from chaos.history import Completed, Happened, History, Invoked
+from chaos.recorder import Execution
 from chaos.schedule import (
     CHANGING,
     IO,
@@ -32,8 +33,13 @@ def check_liveness(execution: Execution) -> list[Finding]:
     if execution.crash is not None or execution.settled or execution.interrupted:
         return []
     ops, stuck = unfinished(execution.history)
-    kinds = sorted({what.split(" ", 1)[0] for what in stuck}) or ["nothing to name"]
-    shown = "; ".join(stuck[:SHOWN_MAX]) or "no operation is outstanding, yet the run did not end"
+    wanted = Wanted()
+    wanted.follow(execution.history)
+    kinds = {what.split(" ", 1)[0] for what in stuck}
+    # Which one of many alike was outstanding in the end is chance.
+    kinds = {kind for kind in kinds if not wanted.is_repeated(kind)}
+    wants = wanted.repeated() if kinds else wanted.of(execution.plan)
+    shown = "; ".join([*stuck[:SHOWN_MAX], *(words for _, words in wants)])
     if len(stuck) > SHOWN_MAX:
         shown += f"; and {len(stuck) - SHOWN_MAX} more"
     bound = "within its bound" if execution.settle_bound_hit else "and nothing is possible any more"
@@ -41,7 +47,7 @@ def check_liveness(execution: Execution) -> list[Finding]:
         Finding(
             check="liveness",
             kind="stuck",
-            shape="+".join(kinds),
+            shape="+".join(sorted(kinds | {kind for kind, _ in wants})),
             summary=f"not finished after healing {bound}: {shown}",
             step=execution.steps,
             verdict=Verdict.LIVENESS,

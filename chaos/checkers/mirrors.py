@@ -6,9 +6,9 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.register import reader_for
 from chaos.checkers.registers import Registers
-from chaos.controller import Execution
 from chaos.history import Compared
 from chaos.payload import NEVER_WRITTEN
+from chaos.recorder import Execution
 
 
 def check_mirrors(execution: Execution) -> list[Finding]:

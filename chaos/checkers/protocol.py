@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.history import Completed, Happened, Invoked, Unheard, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import (
     IO,
     Admin,
-    Changing,
     CompareAndWrite,
     Connect,
     Disconnect,
     Flush,
+    Inject,
     Open,
     Operate,
     OutsideStep,
     Read,
 )
-from workers.nvmf.status import NvmeStatus
+from workers.nvmf.status import AdminOpcode, NvmeStatus
 
-ANSWERED = frozenset((Open, Connect, Disconnect, Admin, Operate, *IO))
-SUCCESS = int(NvmeStatus.SUCCESS)
+ANSWERED = (Open, Connect, Disconnect, Admin, Operate, Inject, *IO)
+JUDGED = (Open, Connect, Admin, *IO)
 # What a good command of a host may be answered with, apart from success.
+CONNECT_ERRORS = (NvmeStatus.CONNECT_CONTROLLER_BUSY, NvmeStatus.CONNECT_INVALID_PARAMETERS)
+ADMIN_ERRORS = (NvmeStatus.ABORTED_BY_REQUEST, NvmeStatus.ABORTED_SQ_DELETION)
 IO_ERRORS = (
     NvmeStatus.INTERNAL_DEVICE_ERROR,
     NvmeStatus.ABORTED_BY_REQUEST,
@@ -39,19 +41,19 @@ def check_protocol(execution: Execution) -> list[Finding]:
     in_order = was_observed(execution.history)
     for entry in execution.history:
         if entry.__class__ is Invoked:
-            if entry.step.__class__ in ANSWERED:
+            if isinstance(entry.step, ANSWERED):
                 waiting[entry.step.op] = entry.step
         elif entry.__class__ is Happened:
             if entry.event.name == "nvmf.qpair_destroyed":
                 ended[entry.event.args[0]] = True
-        elif entry.__class__ is Completed or entry.__class__ is Unheard:
+        elif isinstance(entry, (Completed, Unheard)):
             if entry.op in answered:
                 return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
             answered[entry.op] = True
             step = waiting.pop(entry.op, None)
-            if step.__class__ not in IO:
-                continue
-            if in_order and step.connection in ended:
+            if step is None:
+                return [_finding("nobody", f"op {entry.op} was answered and never sent", entry)]
+            if in_order and isinstance(step, IO) and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
             if entry.__class__ is Completed:
@@ -61,21 +63,41 @@ def check_protocol(execution: Execution) -> list[Finding]:
     return []
 
 
-def _oddity(step: Read | Changing | Flush, entry: Completed) -> tuple[str, str] | None:
+def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
+    if not isinstance(step, JUDGED):
+        return None
     kind = type(step).__name__.lower()
     status = entry.status
-    if status == SUCCESS:
-        if step.__class__ is Read and len(entry.values) != step.blocks:
+    if status == NvmeStatus.SUCCESS:
+        if isinstance(step, Read) and len(entry.values) != step.blocks:
             return "data", f"read op {step.op} brought {len(entry.values)} of {step.blocks} blocks"
         return None
-    if status in IO_ERRORS:
-        return None
-    if status == NvmeStatus.COMPARE_FAILURE and isinstance(step, CompareAndWrite):
-        return None
-    if status == NvmeStatus.LBA_OUT_OF_RANGE and not isinstance(step, Flush):
+    if _can_be(step, status):
         return None
     name = NvmeStatus(status).name if status in NvmeStatus.__members__.values() else hex(status)
     return f"status of {kind}", f"{kind} op {step.op} was answered with {name}, which it can't be"
+
+
+def _can_be(step: OutsideStep, status: int) -> bool:
+    """May a good command of this kind end with this error?"""
+    match step:
+        case Open():
+            return status in CONNECT_ERRORS
+        case Connect():
+            # The admin queue's id can't be taken: its controller is new.
+            is_taken = status == NvmeStatus.INVALID_QUEUE_IDENTIFIER and step.qid != 0
+            return is_taken or status in CONNECT_ERRORS
+        case Admin():
+            is_event_request = step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST
+            return status in ADMIN_ERRORS or (
+                is_event_request and status == NvmeStatus.ASYNC_EVENT_LIMIT
+            )
+        case Flush():
+            return status in IO_ERRORS
+        case CompareAndWrite() if status == NvmeStatus.COMPARE_FAILURE:
+            return True
+        case _:
+            return status in (*IO_ERRORS, NvmeStatus.LBA_OUT_OF_RANGE)
 
 
 def _finding(shape: str, what: str, entry: Completed | Unheard) -> Finding:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
-from chaos.controller import Execution
 from chaos.history import Happened, Invoked, was_observed
+from chaos.recorder import Execution
 from chaos.schedule import FinishIo, Kill, PowerLoss
 from workers.bdev.io import IoType
 from workers.bdev.stack import raid_bdev_id

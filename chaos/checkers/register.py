@@ -26,10 +26,10 @@ from itertools import count
 from chaos.checkers.contradictions import Kind, Look, Wrong, explain, seen_by
 from chaos.checkers.finding import Finding
 from chaos.checkers.registers import Change, Registers
-from chaos.controller import Execution
 from chaos.history import Completed, Entry, Happened, History, Invoked
 from chaos.payload import MISDIRECTED, NEVER_WRITTEN, TORN
 from chaos.plan import Plan
+from chaos.recorder import Execution
 from chaos.schedule import (
     CompareAndWrite,
     Flush,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
 from chaos.history import Invoked, Seen, SlotFlag
+from chaos.recorder import Execution
 from chaos.schedule import Kill, PowerLoss
 from workers.shared import ProcessState, RaidState
 

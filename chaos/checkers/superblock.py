@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from chaos.checkers.copies import Holders
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Execution
+from chaos.faults import REPLACEMENTS
 from chaos.history import NOT_LOOKED, Completed, Entry, Invoked, Written
+from chaos.recorder import Execution
 from chaos.schedule import Changing, Inject
-
-REPLACED = ("disk_return_blank", "disk_return_small")
 
 
 class Superblocks:
@@ -21,7 +20,7 @@ class Superblocks:
     def take(self, entry: Entry) -> Finding | None:
         """The next entry of a history."""
         if entry.__class__ is Invoked:
-            if entry.step.__class__ is Inject and entry.step.fault in REPLACED:
+            if isinstance(entry.step, Inject) and entry.step.fault in REPLACEMENTS:
                 self.gone.append((entry.step.disk, entry.number))
             return None
         if entry.__class__ is not Written:
@@ -76,13 +75,11 @@ def check_superblock(execution: Execution) -> list[Finding]:
     holders = Holders(execution.plan)
     superblocks = Superblocks()
     for entry in execution.history:
-        if entry.__class__ is not Completed:
-            holders.take(entry)
-            finding = superblocks.take(entry)
-            if finding is not None:
-                return [finding]
-            continue
-        if entry.copies == NOT_LOOKED:
+        holders.take(entry)
+        finding = superblocks.take(entry)
+        if finding is not None:
+            return [finding]
+        if entry.__class__ is not Completed or entry.copies == NOT_LOOKED:
             continue
         step = holders.changes[entry.op]
         newest = superblocks.newest(holders.members.disks)

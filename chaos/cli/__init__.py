@@ -10,11 +10,13 @@ import click
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
 from chaos.cli.check import check_command
+from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
 from chaos.cli.run import run_command
 from chaos.cli.score import score_command
+from chaos.cli.shrink import shrink_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
@@ -23,6 +25,7 @@ from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.scorecard import ScoreError
+from chaos.shrink import ShrinkError
 from chaos.store import StoreError
 from chaos.stored import StoredError
 from workers.defects.loader import DefectError
@@ -35,6 +38,7 @@ USER_ERRORS = (
     DefectError,
     ExperimentError,
     ScoreError,
+    ShrinkError,
     SegmentError,
     StoredError,
     StoreError,
@@ -58,7 +62,9 @@ COMMANDS = (
     run_command,
     score_command,
     replay_command,
+    shrink_command,
     check_command,
+    export_command,
     state_command,
     crash_points_command,
     superblock_group,

@@ -9,11 +9,11 @@ import click
 import msgspec
 
 from chaos.checkers import CHECKS, Check, Finding, Verdict
-from chaos.checkers.finding import DETERMINISM, SEVERITY, worst
+from chaos.checkers.finding import DETERMINISM, NAMES, SEVERITY, worst
 from chaos.code import load_check, load_embedded_check
 from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
-from chaos.report import NAMES, Screen
+from chaos.report import Screen
 from chaos.stored import StoredError, StoredRun, read_run
 from chaos.story import Storyteller
 

@@ -8,7 +8,7 @@ from chaos.checkers import CHECKS, Verdict
 from chaos.cli.parameters import Catalog
 from chaos.doctor import clean, leftovers, machine_lines
 from chaos.faults import FAULTS
-from chaos.operator import OPERATIONS
+from chaos.operations import OPERATIONS
 from chaos.reach_states import STATES
 from chaos.report import Screen
 from chaos.run import DRIVERS

@@ -9,11 +9,12 @@ import click
 import msgspec
 
 from chaos.capsule import Capsule, CapsuleError, capsule_defect
+from chaos.checkers.finding import NAMES
 from chaos.cli.parameters import Catalog
 from chaos.cli.targets import capsule_of
 from chaos.code import load_check, load_embedded_check, sha256
 from chaos.interrupt import Interrupt
-from chaos.report import NAMES, Screen
+from chaos.report import Screen
 from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
 from workers.defects.loader import compose, read_defect, source_text
 from workers.protocol import DefectSource
@@ -21,7 +22,11 @@ from workers.protocol import DefectSource
 
 @click.command("replay")
 @click.argument("target", metavar="RUN_DIR|CAPSULE.json|NAME:SEED")
-@click.option("--driver", type=click.Choice(list(DRIVERS)), help="[the recorded one]")
+@click.option(
+    "--driver",
+    type=click.Choice(list(DRIVERS)),
+    help="[the recorded one; sim where a free run could be rebuilt]",
+)
 @click.option(
     "--defect",
     "defects",
@@ -72,8 +77,9 @@ def replay_command(
         checks = tuple(load_embedded_check(code) for code in capsule.checks)
     else:
         checks = tuple(load_check(path) for path in capsule.experiment.checks)
-    replayed = replay_capsule(capsule, driver or capsule.driver, sources, checks, interrupt)
-    expects_same = not defects and (driver or capsule.driver) != "realtime"
+    chosen = driver or capsule.replay_driver
+    replayed = replay_capsule(capsule, chosen, sources, checks, interrupt)
+    expects_same = not defects and chosen != "realtime"
     code, remark = _compare(capsule, replayed) if expects_same else (int(replayed.verdict), "")
     if replayed.ends_early and not replayed.findings:
         remark = (
@@ -82,7 +88,7 @@ def replay_command(
         )
     if trace is not None:
         _write_trace(Path(trace), replayed.trace)
-    _show_replay(capsule, replayed, code, remark, output)
+    _show_replay(capsule, replayed, code, remark, output, chosen)
     return code
 
 
@@ -119,7 +125,9 @@ def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:
     )
 
 
-def _show_replay(capsule: Capsule, replayed: Replayed, code: int, remark: str, output: str) -> None:
+def _show_replay(
+    capsule: Capsule, replayed: Replayed, code: int, remark: str, output: str, driver: str
+) -> None:
     if output == "json":
         summary_ = {
             "experiment": capsule.experiment.name,
@@ -138,6 +146,8 @@ def _show_replay(capsule: Capsule, replayed: Replayed, code: int, remark: str, o
     screen = Screen(quiet=False)
     defects = ", ".join(defect.id for defect in capsule.defects) or "none"
     screen.say(f"{capsule.experiment.name}: seed {capsule.seed}, defects: {defects}", "bold")
+    if capsule.rebuilt and driver != "realtime":
+        screen.say(f"the steps of a free run, taken again in {driver}")
     if replayed.divergence:
         screen.say(f"the schedule no longer applies: {replayed.divergence}", "red")
         return

@@ -17,12 +17,13 @@ from chaos.campaign import Facet, Report, Request, run_campaign
 from chaos.capsule import DriverName
 from chaos.catalog import find_experiment
 from chaos.checkers import Verdict
-from chaos.checkers.finding import worst
+from chaos.checkers.finding import NAMES, worst
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.code import load_check
+from chaos.fidelity import Fidelity
 from chaos.interrupt import Interrupt
 from chaos.reach import add_reach
-from chaos.report import NAMES, Screen, state_of
+from chaos.report import Screen, state_of
 from chaos.run import DRIVERS, RunResult, RunSpec
 from chaos.store import Store
 from workers.defects.loader import compose, read_defect
@@ -235,6 +236,8 @@ def _print_json(reports: list[Report], names: tuple[str, ...], code: int) -> Non
                 "steps",
             ):
                 setattr(total, field, getattr(total, field) + getattr(report, field))
+            if report.fidelity is not None:
+                total.fidelity = (total.fidelity or Fidelity()).joined(report.fidelity)
             total.seconds = round(total.seconds + report.seconds, 3)
             add_reach(total.reach, report.reach)
             total.failures = [*total.failures, *report.failures]

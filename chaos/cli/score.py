@@ -15,12 +15,14 @@ from chaos.catalog import find_experiment
 from chaos.cli.parameters import Catalog, Duration
 from chaos.cli.run import command_name
 from chaos.code import load_check
+from chaos.commit import commit_of_code
 from chaos.experiment import Experiment, validate
 from chaos.interrupt import Interrupt
 from chaos.report import Screen
 from chaos.run import Runner, RunSpec, tool_version
 from chaos.score import RANGE_SEEDS, Arm, Find, Request, Searched, run_score
 from chaos.score_compare import compare
+from chaos.score_markdown import markdown_lines
 from chaos.score_table import table_lines
 from chaos.scorecard import (
     Score,
@@ -63,9 +65,10 @@ class Settings(msgspec.Struct, frozen=True):
     "--strategy",
     "strategies",
     multiple=True,
-    metavar="NAME[+NAME...]|all|each",
+    metavar="NAME[+NAME...]|all|all-NAME|each|without",
     help="Draw from these search strategies only; repeatable, a block of columns for each. 'all' draws "
-    "from all, 'each' scores one by one [as the experiment says].",
+    "from all, 'all-NAME' from all but one; 'each' scores one by one, 'without' all and all but each in turn "
+    "[as the experiment says].",
 )
 @click.option("--experiment", "name", default="swarm", show_default=True, metavar="NAME|FILE")
 @click.option("--ranges", type=click.IntRange(1, RANGES_MAX), default=10, show_default=True)
@@ -87,7 +90,9 @@ class Settings(msgspec.Struct, frozen=True):
 @click.option("--runs", default="runs", show_default=True, help="Where runs are kept.")
 @click.option("--out", metavar="FILE", help="Write the score as JSON.")
 @click.option("--compare", "earlier", metavar="FILE", help="Show a stored score beside this one.")
-@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "--format", "output", type=click.Choice(["table", "markdown", "json"]), default="table"
+)
 @click.pass_obj
 def score_command(
     catalog: Catalog,
@@ -138,7 +143,7 @@ def score_command(
         runs=runs,
         keep=keep,
     )
-    screen = Screen(quiet=output == "json")
+    screen = Screen(quiet=output != "table")
     score = _measure(screen, request, settings)
     if before is not None:
         score.comparison = compare(before, score, str(earlier))
@@ -146,6 +151,8 @@ def score_command(
     if output == "json":
         sys.stdout.buffer.write(msgspec.json.encode(score) + b"\n")
         sys.stdout.flush()
+    if output == "markdown":
+        click.echo("\n".join(markdown_lines(score)))
     for text, style in table_lines(score):
         screen.say(text, style)
     if out is not None:
@@ -188,15 +195,23 @@ def _arms(experiment: Experiment, names: tuple[str, ...]) -> tuple[Arm, ...]:
     """One way of searching a named strategy; none named, and the experiment is taken as it is."""
     if not names:
         return (Arm(None, experiment),)
+    several = {
+        "each": STRATEGY_NAMES,
+        "without": ("all", *(f"all-{one}" for one in STRATEGY_NAMES)),
+    }
     wanted: list[str] = []
     for name in names:
-        wanted += STRATEGY_NAMES if name == "each" else [name]
+        wanted += several.get(name, (name,))
     return tuple(Arm(name, _narrowed(experiment, name)) for name in dict.fromkeys(wanted))
 
 
 def _narrowed(experiment: Experiment, name: str) -> Experiment:
     """The experiment with these strategies only; raises ExperimentError for one that there isn't."""
-    strategies = STRATEGY_NAMES if name == "all" else tuple(name.split("+"))
+    head, _, left_out = name.partition("-")
+    if head == "all" and (not left_out or left_out in STRATEGY_NAMES):
+        strategies = tuple(one for one in STRATEGY_NAMES if one != left_out)
+    else:
+        strategies = tuple(name.split("+"))
     return validate(msgspec.structs.replace(experiment, strategies=strategies))
 
 
@@ -231,6 +246,7 @@ def _measure(screen: Screen, request: Request, settings: Settings) -> Score:
 
         error = run_score(request, interrupt, show)
     score = summarize(request, experiment.name, tool_version(), results)
+    score.commit = commit_of_code()
     score.wall_seconds = round(time.monotonic() - begun, 3)
     score.error = error
     for arm in request.arms:

@@ -10,8 +10,23 @@ import click
 import msgspec
 
 from chaos.report import Screen
-from workers.raid.superblock import LENGTH_MAX, Superblock, SuperblockError, decode
+from workers.raid.metadata import SEQUENCE_MAX
+from workers.raid.superblock import (
+    LENGTH_MAX,
+    LEVEL_RAID1,
+    NO_UUID,
+    VERSION_MINOR,
+    Entry,
+    EntryState,
+    Superblock,
+    SuperblockError,
+    decode,
+    stored_checksum,
+)
 from workers.raid.uuids import text
+
+BLOCK_SIZE_MIN = 512  # bytes
+MEMBERS_MIN = 2
 
 
 @click.group("superblock")
@@ -36,20 +51,70 @@ def show_command(image: Path, output: str) -> int:
         superblock = decode(data)
     except SuperblockError as error:
         raise click.UsageError(f"{image} has no superblock that can be read: {error}") from None
+    crc = stored_checksum(data)
     if output == "json":
-        sys.stdout.buffer.write(msgspec.json.encode(_readable(superblock)) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.encode(_readable(superblock, crc)) + b"\n")
         sys.stdout.flush()
     else:
-        _print(superblock)
+        _print(superblock, crc)
     return 0
 
 
-def _readable(superblock: Superblock) -> dict[str, object]:
+def remarks(superblock: Superblock) -> list[str]:
+    """What is odd about it, in sentences; a right checksum only says that somebody meant it."""
+    name_twice = "two entries are for the same {}"
+    slots = [entry.slot for entry in superblock.entries]
+    uuids = [entry.uuid for entry in superblock.entries]
+    found = {
+        "the array's UUID is null": superblock.uuid == NO_UUID,
+        "the array has no name": not superblock.name,
+        f"level {superblock.level} is not RAID1": superblock.level != LEVEL_RAID1,
+        "a RAID1 has no strips": superblock.strip_size != 0 and superblock.level == LEVEL_RAID1,
+        f"a block size of {superblock.block_size} bytes is none": (
+            superblock.block_size < BLOCK_SIZE_MIN
+            or superblock.block_size & superblock.block_size - 1
+        ),
+        "the array has no blocks": superblock.raid_size == 0,
+        "a RAID1 has at least two members": superblock.num_base_bdevs < MEMBERS_MIN,
+        f"{len(slots)} entries are not {superblock.num_base_bdevs} members": (
+            len(slots) != superblock.num_base_bdevs
+        ),
+        name_twice.format("slot"): len(set(slots)) < len(slots),
+        name_twice.format("UUID"): len(set(uuids)) < len(uuids),
+        "the sequence number is near its end": superblock.seq_number > SEQUENCE_MAX,
+        f"version 1.{superblock.version[1]} is newer than 1.{VERSION_MINOR}": (
+            superblock.version[1] > VERSION_MINOR
+        ),
+    }
+    return [sentence for sentence, holds in found.items() if holds] + [
+        f"slot {entry.slot}: {sentence}"
+        for entry in superblock.entries
+        for sentence in _remarks_on(entry, superblock)
+    ]
+
+
+def _remarks_on(entry: Entry, superblock: Superblock) -> list[str]:
+    found = {
+        "its UUID is null": entry.uuid == NO_UUID,
+        "its data begins within the superblock": (
+            entry.data_offset * superblock.block_size < superblock.length
+        ),
+        "it has less room than the array needs": (
+            entry.state is EntryState.CONFIGURED and entry.data_size < superblock.raid_size
+        ),
+    }
+    return [sentence for sentence, holds in found.items() if holds]
+
+
+def _readable(superblock: Superblock, crc: int) -> dict[str, object]:
     return {
         "name": superblock.name,
         "uuid": text(superblock.uuid),
         "version": "{}.{}".format(*superblock.version),
         "length": superblock.length,
+        "crc": f"{crc:#010x}",
+        "flags": superblock.flags,
+        "state": superblock.state,
         "raid_level": superblock.level,
         "raid_size_blocks": superblock.raid_size,
         "block_size": superblock.block_size,
@@ -63,13 +128,15 @@ def _readable(superblock: Superblock) -> dict[str, object]:
                 "uuid": text(entry.uuid),
                 "data_offset_blocks": entry.data_offset,
                 "data_size_blocks": entry.data_size,
+                "flags": entry.flags,
             }
             for entry in superblock.entries
         ],
+        "remarks": remarks(superblock),
     }
 
 
-def _print(superblock: Superblock) -> None:
+def _print(superblock: Superblock, crc: int) -> None:
     screen = Screen(quiet=False)
     size = superblock.raid_size * superblock.block_size
     screen.say(f"array {superblock.name!r}, UUID {text(superblock.uuid)}", "bold")
@@ -79,11 +146,16 @@ def _print(superblock: Superblock) -> None:
     )
     screen.say(
         f"  sequence number {superblock.seq_number}, version {superblock.version[0]}."
-        f"{superblock.version[1]}, {superblock.length} bytes, checksum right"
+        f"{superblock.version[1]}, {superblock.length} bytes"
     )
-    screen.say("  slot  state       data offset   data size  UUID of the base bdev")
+    screen.say(
+        f"  checksum {crc:#010x} (right), flags {superblock.flags:#x}, state {superblock.state}"
+    )
+    screen.say("  slot  state       data offset   data size  flags  UUID of the base bdev")
     for entry in superblock.entries:
         screen.say(
             f"  {entry.slot:>4}  {entry.state.name.lower():<10}  {entry.data_offset:>11}  "
-            f"{entry.data_size:>10}  {text(entry.uuid)}"
+            f"{entry.data_size:>10}  {entry.flags:>5}  {text(entry.uuid)}"
         )
+    for sentence in remarks(superblock):
+        screen.say(f"  odd: {sentence}", "yellow")

@@ -45,6 +45,7 @@ from workers.protocol import (
     reply_decoder,
 )
 from workers.shared import ControlBlock
+from workers.step_log import StepLog
 
 START_SECONDS_MAX = 60.0
 WATCH_MILLISECONDS = 200
@@ -72,8 +73,15 @@ class InterruptedRunError(Exception):
 class Processes:
     """Workers, segments and sockets for targets up to some limits; reused from run to run."""
 
-    def __init__(self, limits: Limits, interrupted: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        interrupted: Callable[[], bool] = lambda: False,
+        *,
+        log_bytes: int = 0,  # of each reactor's step log; 0: they won't run free
+    ) -> None:
         self.limits = limits
+        self.log_bytes = log_bytes
         self.interrupted = interrupted
         self.layout: Layout | None = None
         self.epoch = 0
@@ -107,7 +115,13 @@ class Processes:
         self._disk_segments = [
             self._segment(f"disk{number}", size) for number in range(self.limits.disks)
         ]
+        self._log_segments = [
+            self._segment(f"log{number}", self.log_bytes)
+            for number in range(self.limits.reactors)
+            if self.log_bytes
+        ]
         self.block = ControlBlock(segments.memory(self.block_segment))
+        self.logs = [StepLog(segments.memory(segment)) for segment in self._log_segments]
         self.lock_path = self.directory / "step-lock"
         self.lock_path.touch(mode=0o600)
 
@@ -136,6 +150,7 @@ class Processes:
                 block_segment=self.block_segment.name,
                 disk_segments=tuple(segment.name for segment in self._disk_segments),
                 lock_path=str(self.lock_path),
+                log_segment=self._log_segments[number].name if self.log_bytes else "",
             )
             process = context.Process(
                 target=worker_main, args=(spec,), name=f"raidstorm reactor {number}", daemon=True
@@ -221,6 +236,8 @@ class Processes:
         self.layout = layout
         self.epoch += 1
         self.block.clear()
+        for log in self.logs:
+            log.clear()
         if new_disks:
             self.disks = [
                 Disk(number, segments.memory(self._disk_segments[number]), layout.capacity)
@@ -270,6 +287,7 @@ class Processes:
 
     def _free(self) -> None:
         self.disks = []
+        self.logs = []
         self.block = ControlBlock(bytearray(ControlBlock.SIZE))
         gc.collect()  # engine objects refer to each other in rings, and hold views of the segments
         for segment in self._segments:

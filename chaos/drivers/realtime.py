@@ -6,22 +6,26 @@ on what they have observed. The run's plan comes from its seed; its course does 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import msgspec
 import trio
 
-from chaos.controller import Execution, Recorder, end_target
+from chaos.controller import end_target
 from chaos.drivers.base import Counts, DriverError
 from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
 from chaos.generator import Generator, Phase
 from chaos.messages import message_of, nemesis_message
 from chaos.plan import Plan
 from chaos.prng import Stream
+from chaos.recorder import Execution, Recorder
+from chaos.recording import Life, OutsideRecord, Recording
 from chaos.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
+from chaos.stored import write_recording
 from chaos.wire.bridge import Inbox
 from workers.bdev.disk import Disk
 from workers.protocol import (
@@ -33,7 +37,6 @@ from workers.protocol import (
     Pause,
     Run,
     Stepped,
-    StepRecord,
     Waiting,
     WaitRow,
     WorkerReply,
@@ -48,7 +51,7 @@ IDLE_SECONDS = 0.001
 THINK_SECONDS_MAX = 0.001
 LATENCIES = 64
 LOCK_RETRY_SECONDS = 0.000_05
-LOCK_ATTEMPTS_MAX = 20_000
+LOCK_SECONDS_MAX = 1.0
 PAUSE_ATTEMPTS_MAX = 100
 PAUSE_WAIT_MS = 20
 NEVER = 1 << 62
@@ -71,8 +74,8 @@ class RealtimeDriver:
 
     def run(
         self, plan: Plan, seed: int, defects: tuple[DefectSource, ...], path: Path | None
-    ) -> Execution:
-        """One run; step records go to ``path``/workers when it fails or is cut short."""
+    ) -> tuple[Execution, Recording]:
+        """One run, and its steps; they also go to ``path``/workers, for a run that fails or is cut short."""
         free_run = RealtimeRun(self.processes, plan, seed, defects)
         try:
             execution = trio.run(free_run.main)
@@ -84,9 +87,10 @@ class RealtimeDriver:
             raise expected.exceptions[0] from None
         finally:
             free_run.end()
+            recording = free_run.recording()
             if path is not None:
-                free_run.write_records(path / "workers")
-        return execution
+                write_recording(path / "workers", recording)
+        return execution, recording
 
     def close(self) -> None:
         self.processes.close()
@@ -108,7 +112,7 @@ class RealtimeRun:
         self._pace = stream.fork("pace")
         latency = stream.fork("disk latencies")
         self._latencies = tuple(latency.between(*plan.disk_latency_us) for _ in range(LATENCIES))
-        self._records: list[list[StepRecord]] = [[] for _ in range(plan.layout.reactors)]
+        self._recording = Recording()
         self._census: Counts = []
         self._counted = 0
         self._waits: list[list[WaitRow]] = []
@@ -132,6 +136,7 @@ class RealtimeRun:
 
     def _start_target(self, *, new_disks: bool) -> None:
         self.processes.start_target(self.plan.layout, self.defects, new_disks=new_disks)
+        self._recording.lives.append(Life())
         for reactor in range(self.plan.layout.reactors):
             self.processes.send(reactor, Run(self._latencies))
 
@@ -168,9 +173,8 @@ class RealtimeRun:
 
     def _take_reply(self, reply: WorkerReply) -> None:
         if isinstance(reply, Stepped):
-            self._records[reply.reactor] += reply.records
-            for record in reply.records:
-                self.recorder.took_engine(record.step, record.outcome)
+            for step, outcome in reply.steps:
+                self.recorder.took_engine(step, outcome)
         elif isinstance(reply, Counted):
             self._counted += 1
             self._census += reply.counts
@@ -200,11 +204,11 @@ class RealtimeRun:
             if isinstance(step, (Kill, PowerLoss)):
                 self._end_target(step)
             elif isinstance(step, Stall):
-                self.recorder.took_outside(step)
+                self._took(step)
                 self.recorder.model.stalled = (step.reactor, NEVER)  # it ends by the clock
                 nursery.start_soon(self._stall, step)
             elif step is not None:
-                self._take(step)
+                await self._take(step)
             if step is None:
                 await trio.sleep(IDLE_SECONDS)
             elif in_chaos:
@@ -212,14 +216,57 @@ class RealtimeRun:
             else:
                 await trio.lowlevel.checkpoint()
 
-    def _take(self, step: OutsideStep) -> None:
+    async def _take(self, step: OutsideStep) -> None:
         # The history has it before the target can know of it: intervals come out wider, never narrower.
-        self.recorder.took_outside(step)
-        message = message_of(step)
         if isinstance(step, Inject):
-            message = nemesis_message(step, self.processes.disks, self.plan)
+            self.recorder.took_outside(step)
+            message = await self._inject(step)
+        else:
+            self._took(step)
+            message = message_of(step)
         if message is not None:
+            if message.reactor == self._stalled:
+                self.recorder.held_up()
             self._send(message)
+
+    def _took(self, step: OutsideStep) -> None:
+        """The step stands behind all that have begun, and before all that will.
+
+        It needs no ticket of its own: until its message is sent nobody can know of it, and what its sender knows
+        has been told by steps that have theirs.
+        """
+        self.recorder.took_outside(step)
+        ticket = self.processes.block.globals.ticket
+        self._recording.lives[-1].outside.append(OutsideRecord(ticket, step))
+
+    async def _inject(self, step: Inject) -> Message | None:
+        """Change a disk between two steps of the target, as a step with a ticket."""
+        async with self._step_lock() as is_held:
+            if not is_held:
+                self._recording.gap = (
+                    f"a reactor didn't end its step when {step.fault} was injected"
+                )
+            ticket = self.processes.block.take_ticket()
+            message = nemesis_message(step, self.processes.disks, self.plan)
+            self._recording.lives[-1].outside.append(OutsideRecord(ticket, step))
+        return message
+
+    @contextlib.asynccontextmanager
+    async def _step_lock(self) -> AsyncIterator[bool]:
+        """Between two steps of all reactors; False: one has not ended its step for too long."""
+        descriptor = os.open(self.processes.lock_path, os.O_RDWR)
+        is_held = False
+        last = trio.current_time() + LOCK_SECONDS_MAX
+        try:
+            while not is_held and trio.current_time() < last:
+                try:
+                    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    is_held = True
+                except OSError:
+                    await trio.sleep(LOCK_RETRY_SECONDS)
+            yield is_held
+        finally:
+            os.close(descriptor)  # this also gives the lock back
 
     def _send(self, message: Message) -> None:
         frame = Frame(CONTROLLER, 0, self.processes.epoch, [message])
@@ -230,20 +277,10 @@ class RealtimeRun:
     async def _stall(self, step: Stall) -> None:
         """SIGSTOP one reactor, between two of its steps: a stopped holder of the lock would stop them all."""
         epoch = self.processes.epoch
-        descriptor = os.open(self.processes.lock_path, os.O_RDWR)
-        try:
-            for _ in range(LOCK_ATTEMPTS_MAX):
-                try:
-                    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    await trio.sleep(LOCK_RETRY_SECONDS)
-                else:
-                    if epoch == self.processes.epoch:
-                        self._stalled = step.reactor
-                        self.processes.signal_worker(step.reactor, signal.SIGSTOP)
-                    break
-        finally:
-            os.close(descriptor)  # this also gives the lock back
+        async with self._step_lock() as is_held:
+            if is_held and epoch == self.processes.epoch:
+                self._stalled = step.reactor
+                self.processes.signal_worker(step.reactor, signal.SIGSTOP)
         await trio.sleep(step.length / 1_000)
         if epoch == self.processes.epoch:
             self._continue_stalled()
@@ -259,6 +296,8 @@ class RealtimeRun:
         begun = trio.current_time()
         self._continue_stalled()
         self.processes.kill_workers()
+        self._read_logs()
+        self._recording.lives[-1].ended_by = step
         self.recorder.took_outside(step)
         self.recorder.tell(end_target(step, self.processes.disks))
         self.processes.start_workers()
@@ -310,10 +349,19 @@ class RealtimeRun:
             waits=sorted(row for rows in self._waits for row in rows),
         )
 
-    def write_records(self, folder: Path) -> None:
-        """A file per reactor: every step it took, with its number, ticket and cause."""
-        folder.mkdir(exist_ok=True)
-        encode = msgspec.json.Encoder().encode
-        for reactor, records in enumerate(self._records):
-            lines = b"".join(encode(record) + b"\n" for record in records)
-            (folder / f"reactor-{reactor}.jsonl").write_bytes(lines)
+    def _read_logs(self) -> None:
+        """A target has ended, or stands still: what its reactors did, and what it has left of the disks."""
+        logs = self.processes.logs[: self.plan.layout.reactors]
+        life = self._recording.lives[-1]
+        life.reactors = [log.read() for log in logs]
+        life.disks = [disk.digest() for disk in self.processes.disks]
+        full = [str(number) for number, log in enumerate(logs) if log.is_full]
+        if full:
+            self._recording.gap = f"record log full: reactor {', '.join(full)}"
+
+    def recording(self) -> Recording:
+        """All steps of the run, which has ended."""
+        if self._recording.lives:
+            self._read_logs()
+        self._recording.settled = self._settled
+        return self._recording

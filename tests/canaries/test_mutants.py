@@ -60,8 +60,10 @@ def test_every_mutant_is_noticed(module):
 
 def test_a_decision_that_no_case_needs_is_seen():
     """The engine itself must bite: with one case of two, half of the decisions are free."""
-    source = "def f(x):\n    if x > 1 and x != 7:\n        return 'a'\n    return 'b'\n"
+    source = "KNOWN = (1, 'a')\ndef f(x):\n    if x > 1 and x != 7:\n        return 'a'\n    return 'b'\n"
     assert {mutant.name for mutant in mutants(source)} == {
+        "module: KNOWN = (1, 'a'): without 1",
+        "module: KNOWN = (1, 'a'): without 'a'",
         "f: x > 1: LtE",
         "f: x > 1: GtE",
         "f: 1: 1 is 2",

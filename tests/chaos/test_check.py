@@ -11,7 +11,7 @@ from chaos.capsule import Capsule, CapsuleError, capsule_defect
 from chaos.checkers import Verdict
 from chaos.cli import program
 from chaos.cli.parameters import Catalog
-from chaos.controller import Controller, Execution
+from chaos.controller import Controller
 from chaos.drivers.processes import Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
@@ -19,6 +19,7 @@ from chaos.history import Entry
 from chaos.judge import judge
 from chaos.labels import make_labels
 from chaos.plan import resolve
+from chaos.recorder import Execution
 from chaos.store import Store
 from chaos.stored import StoredError, StoredResult, read_run
 from experiments.catalog import EXPERIMENTS

@@ -239,6 +239,7 @@ def test_failing_run_directory_holds_what_the_readme_of_it_says(tmp_path):
     folder = Path(failure["run_dir"])
     names = {path.name for path in folder.iterdir()}
     assert {"capsule.json", "history.jsonl", "result.json", "trace.log", "README.txt"} <= names
+    assert "timeline.html" in names
     assert (out / "latest-failure").resolve() == folder.resolve()
     trace = (folder / "trace.log").read_text()
     assert "-> CRASH on reactor" in trace

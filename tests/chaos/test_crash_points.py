@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.controller import Controller
-from chaos.crash_points import crash_points
+from chaos.crash_points import SecondTarget, crash_points
 from chaos.drivers.sim import SimDriver
 from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
@@ -23,6 +23,23 @@ class Defective(RaidBdev):
             thread.emit("raid.member_failed", number, self.disk_in(slot))
             thread.send(0, "membership.fail_base_bdev", number, generation)
         return True
+"""
+PROMOTES_AND_DIES = """
+import msgspec
+
+from workers.bdev.io import BLOCK_SIZE, BdevIo, IoType
+from workers.raid.rebuild import Rebuild
+from workers.raid.superblock import EntryState, encode
+
+class Defective(Rebuild):
+    async def announce(self, thread):
+        said = self.metadata
+        others = [number for number in said.recipients() if number != self.record.process_slot]
+        said.set_state(self.record.process_slot, EntryState.CONFIGURED)
+        newer = msgspec.structs.replace(said.superblock, seq_number=said.superblock.seq_number + 1)
+        data = encode(newer).ljust(BLOCK_SIZE, bytes(1))
+        await said.start(thread, others[0], BdevIo(IoType.WRITE, 0, 1, data, fua=True))
+        assert False, "promoted"
 """
 
 
@@ -55,3 +72,27 @@ def test_acknowledging_before_the_superblock_is_caught():
         if points and any("was acknowledged" in f for point in points for f in point.findings):
             return
     raise AssertionError("no prefix showed it")
+
+
+def test_what_the_last_step_of_a_target_wrote_that_crashes_by_itself_is_judged():
+    """The write of a superblock that tells a lie, and the assertion, come in one step: no prefix before it is bad."""
+    defects = (DefectSource("promotes", PROMOTES_AND_DIES),)
+    for seed in range(40):
+        points = points_of("disk-failure", seed, defects)
+        if points and points[-1].findings:
+            assert [point for point in points[:-1] if point.findings] == []
+            return
+    raise AssertionError("the last point showed nothing")
+
+
+def test_disks_arrive_in_another_order_at_each_point(monkeypatch):
+    orders = []
+    call = SecondTarget._call
+
+    def listen(self, method, *args):
+        orders.extend([args] if method == "framework_start_init" else [])
+        return call(self, method, *args)
+
+    monkeypatch.setattr(SecondTarget, "_call", listen)
+    assert points_of("restart-from-superblock", 0) or points_of("restart-from-superblock", 1)
+    assert len({order[0] for order in orders}) > 1

@@ -4,9 +4,19 @@ import msgspec
 import pytest
 
 from chaos.catalog import find_experiment
-from chaos.experiment import Experiment, ExperimentError, Fault, validate
+from chaos.controller import Controller
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import (
+    SUPERBLOCK_SLOTS_MAX,
+    Experiment,
+    ExperimentError,
+    Fault,
+    validate,
+)
+from chaos.judge import judge
 from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
+from workers.shared import REACTORS_MAX, SLOTS_MAX
 
 TOML = """
 name = "mine"
@@ -84,3 +94,30 @@ def test_resolution_draws_within_the_bounds_and_only_from_the_seed():
     assert {plan.members for plan in plans} == {2, 3}
     assert all(600 <= plan.steps <= 1_200 for plan in plans)
     assert all(0 <= planned.moment <= 1_000 for plan in plans for planned in plan.planned)
+
+
+@pytest.mark.parametrize("superblock_share", [0, 100])
+def test_largest_experiment_that_may_be_asked_for_fits_the_engine_s_tables(superblock_share):
+    """Eight disks with every bdev on them, and a passthru on the array, were too many: an IndexError, exit 70."""
+    members = SUPERBLOCK_SLOTS_MAX if superblock_share else SLOTS_MAX
+    largest = validate(
+        Experiment(
+            name="largest",
+            reactors=REACTORS_MAX,
+            members=members,
+            spares=SLOTS_MAX - members,
+            superblock_share=superblock_share,
+            hosts=64,
+            io_queues=16,
+            queue_depth=128,
+            stack_share=100,
+            passthru_share=100,
+            grow_blocks=64,
+            steps=400,
+            faults=(Fault(kind="disk_pull", count=2), Fault(kind="disk_grow")),
+        )
+    )
+    execution = Controller(resolve(largest, 1), SimDriver(), ()).explore(1)
+    assert execution.crash is None
+    assert execution.settled
+    assert judge(execution) == []

@@ -1,8 +1,13 @@
 """The tester's model: what only a broken target tells, and what may be taken for granted of the disks."""
 
 import msgspec
+import pytest
 
-from chaos.model import Model, is_sound
+from chaos.controller import Controller
+from chaos.disk_view import is_sound
+from chaos.drivers.sim import SimDriver
+from chaos.judge import judge
+from chaos.model import Model
 from chaos.plan import resolve
 from chaos.schedule import Inject, Operate
 from experiments.catalog import EXPERIMENTS
@@ -99,3 +104,57 @@ def test_array_that_comes_online_while_it_is_being_wiped_may_not_be_harmed():
     model.answered(step.op, 0)
     model.happened(Event("raid.created", 0, (0, 1)))
     assert model.may_harm(0)
+
+
+@pytest.mark.parametrize("seed", [709, 2_588])
+def test_disk_that_an_array_has_outgrown_on_a_larger_one_is_replaced(seed):
+    """The array went on with a larger disk alone, and grew; the other was asked for again and again."""
+    execution = Controller(resolve(EXPERIMENTS["swarm"], seed), SimDriver(), ()).explore(seed)
+    assert judge(execution) == []
+
+
+def test_model_knows_how_large_each_disk_is():
+    driver, sizes = SimDriver(), set()
+    for seed in range(60):
+        plan = resolve(EXPERIMENTS["swarm"], seed)
+        controller = Controller(plan, driver, ())
+        controller.explore(seed)
+        known = [disk.blocks for disk in controller.recorder.model.disks]
+        assert known == [disk.num_blocks for disk in driver.disks], seed
+        sizes |= {blocks - plan.layout.disk_blocks for blocks in known}
+    assert len(sizes) > 3
+
+
+def test_target_killed_at_the_end_of_a_rebuild_may_have_written_the_member_down():
+    """restart-from-superblock, seed 46: all superblocks said so, and the event that tells of it was still to come."""
+    for offset, still_out in ((32, True), (64, False)):
+        model = Model(resolve(EXPERIMENTS["swarm"], 1))
+        model.disks[1].out = True
+        model.happened(Event("rebuild.started", 0, (1, 1)))
+        model.happened(Event("rebuild.window_done", 16, (offset, 64)))
+        model.target_restarted(())
+        assert model.disks[1].out is still_out
+
+
+def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_deleted():
+    """swarm, seeds 965 and 2572: an array created for ever.
+
+    The disk had been away while its array was wiped, and came just after the new one had been ordered: the array
+    waited for it by name, and it was left alone for what stood on it. The operator saw a success, and no array.
+    """
+    model = model_of_a_pair()
+    model.happened(Event("raid.deleted", 0, ()))
+    step = Operate(model.new_op(), "bdev_raid_create", (1, 2, 0, 1))
+    model.took(step)
+    model.answered(step.op, 0)
+    assert model.array_configuring
+    assert not model.array_online
+    delete = Operate(model.new_op(), "bdev_raid_delete", (1,))
+    model.took(delete)
+    model.answered(delete.op, -19)  # given up by then: nobody tells of that
+    assert not model.array_configuring
+    again = Operate(model.new_op(), "bdev_raid_create", (1, 3, 0, 1))
+    model.took(again)
+    model.happened(Event("raid.created", 0, (0, 1)))
+    model.answered(again.op, 0)
+    assert not model.array_configuring

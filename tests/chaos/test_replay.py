@@ -7,6 +7,11 @@ import shutil
 import pytest
 
 from chaos.capsule import CapsuleError, read_capsule
+from chaos.controller import Controller
+from chaos.drivers.sim import SimDriver
+from chaos.history import Unheard
+from chaos.plan import resolve
+from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.defects.loader import DefectError, compose, source_text
 from workers.protocol import DefectSource
@@ -214,3 +219,15 @@ def test_check_of_a_user_is_run_and_embedded(tmp_path):
     directory = report["failures"][0]["run_dir"]
     assert raidstorm("replay", directory).returncode == 2
     assert replay(directory, "--allow-code")["exit_code"] == 1
+
+
+def test_replay_of_a_schedule_hears_what_the_run_has_heard():
+    """Also where hosts vanish or are cut off, of which a replay has only the steps."""
+    unheard = 0
+    for seed in range(12):
+        plan = resolve(EXPERIMENTS["swarm"], seed)
+        execution = Controller(plan, SimDriver(), ()).explore(seed)
+        again = Controller(plan, SimDriver(), ()).replay(execution.schedule)
+        assert again.history == execution.history
+        unheard += sum(isinstance(entry, Unheard) for entry in again.history)
+    assert unheard

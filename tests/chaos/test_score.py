@@ -6,17 +6,20 @@ from pathlib import Path
 import msgspec
 
 import chaos.score
+from benchmarks.tables import alone, caught_by
 from chaos.checkers import Finding, Verdict
+from chaos.commit import commit_of_code
 from chaos.interrupt import Interrupt
 from chaos.run import Runner, RunSpec
 from chaos.score import RANGE_SEEDS, Arm, Find, Request, Search, Searched, run_score, run_search
 from chaos.score_compare import compare
+from chaos.score_markdown import markdown_lines
 from chaos.score_table import table_lines
 from chaos.scorecard import exit_code, read_score, summarize, write_score
 from chaos.store import Store
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
-from workers.defects.loader import read_defect
+from workers.defects.loader import known_defects, read_defect
 from workers.protocol import DefectSource
 
 # The engine's own order; a defect that does nothing can't be found.
@@ -92,6 +95,16 @@ def test_search_stops_at_the_first_find_and_counts_what_it_used():
     assert 1 <= searched.schedules < 50
     assert find.seed == RANGE_SEEDS + searched.schedules - 1
     assert (find.check, find.verdict) == ("crash", "crashed")
+
+
+def test_find_has_all_checks_that_had_a_finding():
+    (find,) = run_search(search_of(SEED_DEFECT, 50), lambda: False).finds
+    arm = Arm(None, msgspec.structs.replace(ARM.experiment, checks=(f"{__name__}:complain",)))
+    again = Search(arm, read_defect(SEED_DEFECT), find.seed, 1, None)
+    searched = run_search(again, lambda: False)
+    assert searched.finds[0].checks == ("mine", "crash")
+    score = score_of([msgspec.structs.replace(searched, defect="a")], "a")
+    assert score.defects[0].searches[0].checks == ("mine", "crash")
 
 
 def test_search_judges_as_run_does(tmp_path):
@@ -281,3 +294,64 @@ def test_table_has_the_quickest_first_and_says_what_is_only_known_from_below():
     assert "found in at least half of the ranges: 2 of 3 defects" in lines[5]
     assert lines[5].endswith("missed: never")
     assert "0 red in 1200 schedules; the rate of false alarms is below 0.25%" in lines[6]
+
+
+# As Markdown, and as the tables of the documentation
+
+
+def with_checks(defect: str, first_seed: int, *checks: str) -> Searched:
+    searched = found(defect, first_seed, 1, checks[0])
+    find = msgspec.structs.replace(searched.finds[0], checks=checks)
+    return msgspec.structs.replace(searched, finds=[find])
+
+
+def test_markdown_has_a_row_a_defect_and_a_column_a_strategy():
+    results = [found("a", 1, 3), found("a", 2, 5), stopped("b", 1, 40), found("b", 2, 9)]
+    arms = (Arm("all", ARM.experiment), Arm("all-pct", ARM.experiment))
+    with_arms = [msgspec.structs.replace(searched, strategy="all") for searched in results]
+    with_arms.append(msgspec.structs.replace(found("a", 1, 7), strategy="all-pct"))
+    score = score_of(with_arms, "a", "b", arms=arms, ranges=2)
+    score.commit = "c0ffee"
+    lines = markdown_lines(score)
+    assert lines[:5] == [
+        "| defect | all | all-pct |",
+        "| --- | --- | --- |",
+        "| `a` | 2/2, 0.30 | 1/1, 0.70 |",
+        "| `b` | 1/2, 0.90 |  |",
+        "| found | 2 defects, 3 searches | 1 defects, 1 searches |",
+    ]
+    assert lines[-1].endswith(
+        "a search has at most 40 schedules. The clean engine: not run. Commit c0ffee."
+    )
+
+
+def test_tables_say_who_caught_what_and_who_alone():
+    first, second = known_defects()[:2]
+    score = score_of(
+        [
+            with_checks(first, 1, "register", "mirrors"),
+            with_checks(first, 2, "register"),
+            with_checks(first, 3, "register"),
+            with_checks(second, 1, "crash"),
+        ],
+        first,
+        second,
+    )
+    lines = caught_by(score)
+    assert lines[2].startswith(f"| `{first}` | ")
+    assert lines[2].endswith(" | register 3, mirrors 1 |")
+    assert lines[3].endswith(" | crash 1 |")
+    assert lines[4].endswith(" | not scored |")
+    assert alone(score) == [
+        "| check | alone in all | alone in most |",
+        "| --- | --- | --- |",
+        f"| `crash` | `{second}` | – |",
+        f"| `register` | – | `{first}` |",
+    ]
+
+
+def test_commit_is_that_of_the_code_and_of_no_other_repository(tmp_path):
+    commit = commit_of_code()
+    if commit:
+        assert len(commit.rstrip("+")) == 40
+    assert commit_of_code(tmp_path) == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.strategy_names import STRATEGY_NAMES
 from tests.chaos.test_score import CRASHES_AT_ONCE, HARMLESS, defect_file
 from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, wait_for
 from workers.defects.loader import known_defects
@@ -89,6 +90,21 @@ def test_strategies_are_scored_side_by_side(tmp_path):
         assert raidstorm("replay", str(path)).returncode == 5
 
 
+def test_what_each_strategy_adds_is_scored_without_it_and_printed_as_markdown(tmp_path):
+    out = tmp_path / "score.json"
+    done = raidstorm(
+        *("score", *QUICK, "--defects", SEED_DEFECT, "--strategy", "without", "--clean-seeds", "0"),
+        *("--format", "markdown", "--out", str(out)),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    head = done.stdout.splitlines()[0]
+    names = ["all", *(f"all-{name}" for name in STRATEGY_NAMES)]
+    assert head == "| " + " | ".join(["defect", *names]) + " |"
+    for defect in json.loads(out.read_text())["defects"]:
+        drawn = [one for search in defect["searches"] for one in search["strategies"]]
+        assert defect["strategy"].partition("-")[2] not in drawn
+
+
 def test_red_run_of_the_clean_engine_is_shown_and_fails_the_score(tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text('name = "mine"\nchecks = ["tests.chaos.test_score:complain"]\n')
@@ -135,6 +151,7 @@ def test_all_defects_are_scored_when_none_is_named():
         (["--experiment", "nothing"], ["there is no experiment or suite 'nothing'"]),
         (["--experiment", "smoke"], ["smoke is a suite"]),
         (["--strategy", "dreaming"], ["dreaming", "a search strategy"]),
+        (["--strategy", "all-dreaming"], ["all-dreaming", "a search strategy"]),
         (["--strategy", "pct+"], ["a search strategy"]),
         (["--ranges", "0"], ["--ranges", "0"]),
         (["--seeds", "0"], ["--seeds", "0"]),

@@ -6,21 +6,24 @@ import pytest
 
 from chaos.checkers.chains import CHAINS_MAX, Graph, chains
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Controller, Execution
+from chaos.controller import Controller
 from chaos.drivers import realtime
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
+from chaos.free_replay import rebuild
 from chaos.judge import judge
 from chaos.labels import make_labels
 from chaos.plan import resolve
+from chaos.recorder import Execution
 from chaos.story import Storyteller
 from chaos.trace import trace_lines
 from experiments.catalog import EXPERIMENTS
 from tests.canaries.test_checks_bite import NEVER_UNQUIESCES_AFTER_A_REMOVAL
 from tests.conformance.test_drivers import FORGETS_TO_UNLOCK
 from workers.protocol import DefectSource
+from workers.step_log import LOG_BYTES
 from workers.waits import IS, NEVER_GIVEN_BACK, WHICH
 
 SEEDS = 12
@@ -79,7 +82,7 @@ def found(name: str, source: str, seeds: int = SEEDS) -> list[Finding]:
 
 @pytest.fixture(scope="module")
 def processes():
-    processes = Processes(Limits(4, 6, 160))
+    processes = Processes(Limits(4, 6, 160), log_bytes=LOG_BYTES)
     yield processes
     processes.close()
 
@@ -155,7 +158,12 @@ def test_chain_is_told_in_realtime(processes, monkeypatch):
     lines = []
     for seed in range(5):
         plan = resolve(EXPERIMENTS["connect-during-rebuild"], seed)
-        finding = stuck(driver.run(plan, seed, defects, None))
+        execution, recording = driver.run(plan, seed, defects, None)
+        finding = stuck(execution)
+        if finding is not None:
+            again = stuck(rebuild(recording, plan, defects).execution)
+            assert again.signature == finding.signature
+            assert again.ops == finding.ops
         lines += finding.waits if finding is not None else ()
     assert any("for quiesce 1 of raid0 (all blocks)" in line for line in lines)
     assert any(NEVER_GIVEN_BACK in line for line in lines)

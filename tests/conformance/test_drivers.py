@@ -13,7 +13,7 @@ from chaos.judge import judge, verdict_of
 from chaos.plan import resolve
 from chaos.schedule import Kill, PowerLoss
 from experiments.catalog import EXPERIMENTS
-from tests.support import SEED_DEFECT, run_json
+from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
@@ -98,6 +98,13 @@ def test_clean_engine_is_valid_and_does_what_it_says(tmp_path, name, driver):
     assert report["exit_code"] in (0, Verdict.NOT_EXERCISED)  # what must come up needs more runs
     for what in SCENARIOS[name]:
         assert report["reach"][what] > 0, what
+    fidelity = report["fidelity"]
+    if driver == "realtime":
+        # Each of its steps is taken again in sim, and shows the same.
+        assert (fidelity["runs"], fidelity["same"]) == (6, 6), fidelity["parted"]
+        assert fidelity["parted"] == []
+    else:
+        assert fidelity is None
 
 
 @pytest.mark.parametrize("driver", ["sim", "lockstep", "realtime"])
@@ -122,6 +129,12 @@ def test_seed_defect_is_caught(tmp_path, driver):
     )
     result = json.loads((tmp_path / "latest-failure" / "result.json").read_text())
     assert result["code"] == Verdict.CRASHED
+    # A free run too: its steps have been rebuilt, and are taken again in sim.
+    done = raidstorm("replay", failure["run_dir"], "--format", "json")
+    assert done.returncode == Verdict.CRASHED, done.stderr
+    again = json.loads(done.stdout)
+    assert again["fingerprint"] == failure["fingerprint"]
+    assert again["remark"] == "the fingerprint is the recorded one"
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ def test_channel_born_during_a_reset_is_frozen_like_the_others():
     thread = rig.app
     born = rig.reactor(1)
     born.add_thread(2, "born during the reset")
+    born.current_thread = 2
     channel = born.threads[2].get_io_channel(upper)
     born.take_outcome()
     assert channel.gate is Gate.RESETTING

@@ -182,10 +182,14 @@ def event_request_replayed_on_a_leaving_qpair(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", [event_request_after_an_event, event_request_replayed_on_a_leaving_qpair]
+    ("before", "answered"),
+    [
+        (event_request_after_an_event, (True, True)),
+        (event_request_replayed_on_a_leaving_qpair, (True, False)),
+    ],
 )
-def test_event_request_that_ends_early_holds_no_pause_up(before):
-    for rig, is_answered in zip(rigs("aer-accounting-blocks-pause"), (True, False), strict=True):
+def test_event_request_that_ends_early_holds_no_pause_up(before, answered):
+    for rig, is_answered in zip(rigs("aer-accounting-blocks-pause"), answered, strict=True):
         before(rig)
         change = rig.rpc("nvmf_subsystem_add_ns", 1)
         rig.settle()

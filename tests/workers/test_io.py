@@ -266,3 +266,12 @@ def test_poll_group_ends_its_connections_and_its_thread(seed):
         assert token in rig.replies or host.queue in gone
     assert rig.call("nvmf_destroy_poll_group", 1) == -19
     assert rig.call("nvmf_create_poll_group", 1) == 0
+
+
+def test_reset_of_the_array_fails_with_that_of_a_member_and_so_does_one_that_waits_for_its_end(rig):
+    first, second = rig.rpc("bdev_reset", 3), rig.rpc("bdev_reset", 3)
+    rig.run_until(lambda: bool(rig.named("raid.reset")))
+    rig.pull(1)  # on its way out when the reset comes to it
+    rig.settle()
+    assert [rig.replies[token].status for token in (first, second)] == [-19, -19]
+    assert rig.call("bdev_reset", 3) == 0

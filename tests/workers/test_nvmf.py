@@ -4,9 +4,10 @@ import pytest
 
 from tests.rig import HostRig, Rig, fill, is_delivery_to
 from workers.nvmf.status import NvmeStatus, Opcode
-from workers.protocol import FinishIo, FireTimer
+from workers.protocol import OPERATOR, FinishIo, FireTimer
 
 INVALID_NAMESPACE = NvmeStatus.INVALID_NAMESPACE
+SPARE = 2  # a disk that is not the array's
 
 
 @pytest.fixture
@@ -59,14 +60,24 @@ def test_duplicate_qid_is_tried_again_after_a_delay_in_virtual_time(rig):
     rig.settle(hold=lambda step: isinstance(step, FireTimer))
     rig.settle()
     assert rig.replies[token].status == NvmeStatus.SUCCESS
-    assert rig.block.globals.clock_us == 100_000
+    assert rig.block.globals.clock_us == 1_000
 
 
 def test_duplicate_qid_still_in_use_is_refused(rig):
     host = HostRig(rig)
     connection, thread = host._open()
     reply = host.connect(connection, thread, 1, host.cntlid)
-    assert reply.status == NvmeStatus.CONNECT_INVALID_PARAMETERS
+    assert reply.status == NvmeStatus.INVALID_QUEUE_IDENTIFIER == 0x101
+
+
+@pytest.mark.parametrize("handler", ["nvmf.io", "nvmf.admin"])
+def test_command_on_a_queue_that_is_not_connected_is_a_sequence_error(rig, handler):
+    host = HostRig(rig)
+    connection, thread = host._open()
+    args = (1, int(Opcode.READ), 1, 0, 1, 0, b"", b"") if handler == "nvmf.io" else (1, 0x18, 0, 0)
+    token = rig.send(thread - 1, connection, thread, handler, connection, *args)
+    assert host.finish(token).status == NvmeStatus.COMMAND_SEQUENCE_ERROR == 0x00C
+    assert host.connect(connection, thread, 2, host.cntlid).status == NvmeStatus.SUCCESS
 
 
 def test_disconnect_waits_for_outstanding_io_and_a_write_lands_after_it(rig):
@@ -124,6 +135,30 @@ def test_paused_subsystem_queues_connects_and_io_until_the_resume(rig):
     assert rig.replies[late].status == 0
     assert rig.replies[removal].status == 0
     assert rig.replies[queued].status == INVALID_NAMESPACE
+
+
+def test_io_of_other_namespaces_keeps_flowing_during_a_pause(rig):
+    added = rig.send(0, OPERATOR, 0, "namespaces.add", 2, SPARE)
+    rig.settle()
+    assert rig.replies[added].status == 0
+    host = HostRig(rig)
+    late = host.read(0)
+    rig.settle(hold=is_io)
+    removal = rig.rpc("nvmf_subsystem_remove_ns", 1)
+    rig.settle(hold=is_io)  # the pause waits for the read
+    queued = host.read(1)
+    other = host.io(Opcode.WRITE, 4, 1, fill(b"other"), nsid=2)
+    rig.settle(hold=lambda step: is_io(step) and step.disk != SPARE)
+    assert rig.replies[other].status == NvmeStatus.SUCCESS
+    assert bytes(rig.driver.disks[SPARE].data[4 * 512 : 5 * 512]) == fill(b"other")
+    assert not {late, queued, removal} & set(rig.replies)
+    rig.settle()
+    assert rig.replies[late].status == rig.replies[removal].status == 0
+    assert rig.replies[queued].status == INVALID_NAMESPACE
+    assert host.finish(host.io(Opcode.READ, 4, nsid=2)).data == fill(b"other")
+    gone = rig.rpc("nvmf_subsystem_remove_ns", 2)
+    rig.settle()
+    assert rig.replies[gone].status == 0
 
 
 @pytest.mark.parametrize("seed", range(30))

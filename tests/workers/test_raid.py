@@ -34,19 +34,40 @@ def run_to_window(rig, number):
 def test_error_codes_are_spdk_s():
     rig = Rig(disks=4)
     assert rig.create(0) == -22
-    assert rig.create(0, 0) == -22
-    assert rig.create(0, 99) == -22
+    assert rig.create(0, 0) == -1  # claimed by the time it is named again
+    assert rig.call("bdev_raid_get_bdevs") == -19
+    assert rig.call("bdev_raid_delete", 0) == -19
     assert rig.call("bdev_raid_remove_base_bdev", 0) == -19
     assert rig.call("bdev_raid_add_base_bdev", 2) == -19
     assert rig.create(0, 1) == 0
     assert rig.create(2, 3) == -17
-    assert rig.call("bdev_raid_add_base_bdev", 9) == -19
-    assert rig.call("bdev_raid_add_base_bdev", 0) == -1
     assert rig.call("bdev_raid_add_base_bdev", 2) == -22  # no free slot
+    assert rig.call("bdev_raid_add_base_bdev", 0) == -22
+    assert rig.call("bdev_raid_remove_base_bdev", 2) == -19
     assert rig.call("bdev_raid_remove_base_bdev", 0) == 0
     assert rig.call("bdev_raid_remove_base_bdev", 0) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 99) == -19
+    assert rig.call("bdev_raid_add_base_bdev", 1) == -1
+    rig.driver.disks[3].header.num_blocks -= 1
+    rig.pull(3)
+    rig.settle()
+    rig.plug(3)
+    rig.settle()
+    assert rig.call("bdev_raid_add_base_bdev", 3) == -22  # too small
+    assert rig.named("raid.member_too_small")[0].args == (3, 31)
     assert rig.call("bdev_raid_add_base_bdev", 2) == 0
     assert rig.call("bdev_raid_add_base_bdev", 3) == -1  # during a rebuild
+
+
+@pytest.mark.parametrize("superblock", [False, True])
+def test_array_of_a_bdev_that_nobody_has_heard_of_waits_for_it(superblock):
+    rig = Rig(disks=2)
+    assert rig.create(0, 99, superblock=superblock) == 0
+    assert rig.block.raid.state == RaidState.CONFIGURING
+    assert (rig.block.raid.discovered, rig.block.raid.operational) == (1, 2)
+    assert rig.call("bdev_raid_delete", 0) == 0
+    assert rig.create(0, 1, superblock=superblock) == 0
+    assert rig.block.raid.state == RaidState.ONLINE
 
 
 def test_write_reaches_every_member_and_a_read_comes_from_the_least_busy_one(rig):
@@ -306,3 +327,27 @@ def test_flush_that_fails_on_a_dropped_rebuild_target_is_the_others_to_carry_out
     rig.settle(hold=is_flush)
     assert rig.block.raid.slots[0].remove_scheduled
     assert host.finish(flush).status == NvmeStatus.SUCCESS
+
+
+@pytest.mark.parametrize("blocks_per_ms", [2, 4, 8])
+def test_rebuild_keeps_to_its_bandwidth_in_virtual_time(blocks_per_ms):
+    rig = Rig(blocks=64, window=8, rebuild_blocks_per_ms=blocks_per_ms)
+    rig.configure()
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    begun = rig.block.globals.clock_us
+    rig.call("bdev_raid_add_base_bdev", 2)
+    rig.run_until(lambda: len(rig.named("rebuild.window_done")) == 4)
+    half = rig.block.globals.clock_us - begun
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args[2] == 0
+    # Disks take no time here: all of it is what the limit costs, window by window.
+    assert half == (4 - 1) * 8 * 1_000 // blocks_per_ms
+    assert rig.block.globals.clock_us - begun == 64 * 1_000 // blocks_per_ms
+
+
+def test_rebuild_without_a_limit_takes_no_time_of_its_own(rig):
+    rig.call("bdev_raid_remove_base_bdev", 1)
+    rig.call("bdev_raid_add_base_bdev", 2)
+    rig.settle()
+    assert rig.named("rebuild.finished")[0].args[2] == 0
+    assert rig.block.globals.clock_us == 0

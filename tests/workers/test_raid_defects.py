@@ -36,6 +36,42 @@ def test_channel_born_while_a_new_member_is_looked_at(defect, taken):
     assert (raid_channel(rig, 0).base_channels[1] is not None) is taken
 
 
+def test_channel_born_while_a_removal_is_scheduled_has_the_member_as_it_always_had():
+    rig = rig_with("attach-window-target-read-as-member")
+    rig.configure(superblock=True, namespace=False, groups=1)
+    rig.block.raid.slots[1].remove_scheduled = 1
+    assert rig.call("nvmf_subsystem_add_ns", 1) == 0
+    assert raid_channel(rig, 0).base_channels[1] is not None
+
+
+@pytest.mark.parametrize("defect", ["io-resumed-before-superblock", None])
+def test_last_member_is_told_of_before_client_io_goes_on(defect):
+    rig = rig_with(defect)
+    rig.configure(superblock=True, namespace=False, groups=1)
+    for disk in (0, 1):
+        rig.call("bdev_raid_remove_base_bdev", disk)
+    names = [event.name for event in rig.events]
+    told = names.index("raid.last_member_removed")
+    assert "raid.superblock_written" not in names[told:]
+    assert "bdev.unquiesced" not in names[names.index("raid.removing_member", told - 3) : told]
+    assert "bdev.unquiesced" in names[told:]
+
+
+@pytest.mark.parametrize(("defect", "started"), [("second-rebuild-while-first", 2), (None, 1)])
+def test_two_members_come_back_and_the_second_during_the_rebuild_of_the_first(defect, started):
+    rig = rig_with(defect, disks=3)
+    rig.configure(members=3, superblock=True, namespace=False, groups=1)
+    for disk in (1, 2):
+        assert rig.call("bdev_raid_remove_base_bdev", disk) == 0
+    rig.settle()
+    rig.rpc("bdev_examine", 1)
+    rig.run_until(lambda: bool(rig.named("rebuild.window_locked")))
+    rig.rpc("bdev_examine", 2)
+    # The copying of the first is held back, so that only the second one's looking goes on.
+    rig.settle(hold=lambda step: finishes(step, 1, IoType.WRITE))
+    assert len(rig.named("rebuild.started")) == started
+
+
 @pytest.mark.parametrize(
     ("defect", "kept"), [("read-correction-overwrites-new-write", b"old"), (None, b"new")]
 )

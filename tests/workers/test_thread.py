@@ -1,5 +1,7 @@
 """Channel iteration, deferred destroy, and message order: SPDK's rules."""
 
+import pytest
+
 from tests.rig import Rig, is_delivery_to
 from workers.protocol import Deliver
 
@@ -36,8 +38,15 @@ def rig_with_device(threads=(0, 1, 2)):
     for reactor in range(3):
         for thread in rig.reactor(reactor).threads.values():
             if thread.id in threads:
-                thread.get_io_channel(device)
+                running(thread).get_io_channel(device)
+    running(rig.app)
     return rig, device
+
+
+def running(thread):
+    """The thread, in a step of its own."""
+    thread.reactor.current_thread = thread.id
+    return thread
 
 
 def iterate(rig, device):
@@ -66,7 +75,7 @@ def test_channel_created_behind_the_position_is_not_visited_and_before_it_is():
     rig, device = rig_with_device(threads=(1,))
     iterate(rig, device)
     rig.app.get_io_channel(device)  # thread 0 is passed
-    rig.thread(2).get_io_channel(device)  # thread 3 is still ahead
+    running(rig.thread(2)).get_io_channel(device)  # thread 3 is still ahead
     rig.settle()
     assert device.seen == [1, 3]
 
@@ -75,7 +84,7 @@ def test_channel_destroyed_meanwhile_is_skipped():
     rig, device = rig_with_device(threads=(0, 2, 3))
     iterate(rig, device)
     thread = rig.thread(1)
-    thread.put_io_channel(thread.channels[device.key])
+    running(thread).put_io_channel(thread.channels[device.key])
     flush_outgoing(rig)
     rig.settle(hold=is_delivery_to(0))  # thread 2's channel goes, while the visit of thread 0 waits
     rig.settle()
@@ -123,7 +132,7 @@ def test_unregister_waits_for_the_last_channel_and_iteration():
     rig.settle()
     assert not future.done
     thread = rig.thread(0)
-    thread.put_io_channel(thread.channels[device.key])
+    running(thread).put_io_channel(thread.channels[device.key])
     flush_outgoing(rig)
     rig.settle()
     assert future.done
@@ -139,3 +148,21 @@ def test_messages_of_one_pair_keep_their_order_and_pairs_are_independent():
     rig.settle()
     assert rig.replies[first].status == 0
     assert rig.replies[second].status == -17
+
+
+def test_thread_acts_in_its_own_steps_only():
+    rig, device = rig_with_device(threads=(1,))
+    thread = rig.thread(0)
+    channel = thread.channels[device.key]
+    acts = (
+        lambda: thread.get_io_channel(device),
+        lambda: thread.put_io_channel(channel),
+        lambda: thread.send(0, "io_device.still_here"),
+        lambda: thread.call(0, "io_device.still_here"),
+    )
+    for act in acts:
+        running(thread)
+        act()
+        rig.reactor(0).current_thread = 0
+        with pytest.raises(AssertionError, match="acts on another thread"):
+            act()

@@ -46,7 +46,7 @@ class Module(Protocol):
 
     def new_channel(self, thread: SpdkThread) -> Any: ...
 
-    async def reset(self, thread: SpdkThread) -> None:
+    async def reset(self, thread: SpdkThread) -> int:
         """Reset the module's device; runs on the app thread."""
 
     async def let_go(self, thread: SpdkThread) -> None:

@@ -6,6 +6,7 @@ for every block written and not yet flushed, what the medium still holds: power 
 
 from __future__ import annotations
 
+import hashlib
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FAULTS_MAX = 8
+DIGEST_BYTES = 8
 FOREVER = -1
 
 
@@ -112,6 +114,16 @@ class Disk:
         """Nothing of a former run is left."""
         self.header.identity = self.header.plugs = 0
 
+    def digest(self) -> str:
+        """Equal digests mean equal disks: faults, data, cache, and the image of it."""
+        whole = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        for part in (self.header.words, self.data, self._dirty, self._image):
+            whole.update(part)
+        for block, is_dirty in enumerate(self._dirty):
+            if is_dirty:
+                whole.update(self._medium[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE])
+        return whole.hexdigest()
+
     # What an I/O does.
 
     def fault_of(self, io: BdevIo) -> FaultRow | None:
@@ -188,6 +200,10 @@ class Disk:
         """The disk is taken out; I/O under way fails, also when a disk is put in its place before."""
         self.header.present = 0
         self.header.plugs += 1
+
+    def block(self, number: int) -> bytes:
+        """What the disk holds in a block now."""
+        return bytes(self.data[number * BLOCK_SIZE : (number + 1) * BLOCK_SIZE])
 
     def dirty_blocks(self) -> list[int]:
         """Blocks that power loss may take back."""

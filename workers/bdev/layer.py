@@ -61,6 +61,7 @@ class BdevLayer:
         self._all_closed: dict[int, Future] = {}
         self._unregistered: dict[int, list[Future]] = {}
         self._resets: dict[int, list[Future]] = {}
+        self._reset_status: dict[int, int] = {}  # how the reset that is ending went
 
     # Registration.
 
@@ -190,7 +191,7 @@ class BdevLayer:
     async def reset(self, thread: SpdkThread, bdev: Bdev) -> int:
         """Freeze all channels, reset the device, thaw them; one reset of a bdev at a time.
 
-        Those that come while one is under way end with it, as in SPDK.
+        Those that come while one is under way end with it, and as it does, as in SPDK.
         """
         if self.status[bdev.id] is not BdevStatus.READY:
             return ENODEV
@@ -206,9 +207,10 @@ class BdevLayer:
             return ENOMEM
         self._resets[bdev.id] = []
         await self._freeze(thread, bdev)
-        await bdev.module.reset(thread)
+        status = await bdev.module.reset(thread)
+        self._reset_status[bdev.id] = status
         await self._unfreeze(thread, bdev, channel)
-        return OK
+        return status
 
     async def _freeze(self, thread: SpdkThread, bdev: Bdev) -> None:
         """The first half of a reset: no channel submits anything to the device any more."""
@@ -227,8 +229,9 @@ class BdevLayer:
 
     def complete_queued_resets(self, bdev: Bdev) -> None:
         """No reset is in progress any more, and those that waited for its end are over, too."""
+        status = self._reset_status.pop(bdev.id, OK)
         for ended in self._resets.pop(bdev.id, []):
-            ended.resolve(OK)
+            ended.resolve(status)
 
     # Messages.
 

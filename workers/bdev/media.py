@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.bdev.disk import Disk, FaultKind
 from workers.bdev.io import ABORTED, FAILED, NOMEM, BdevIo, Completion, IoStatus, IoType
+from workers.errors import OK
 from workers.thread import Future, IoChannel, SpdkThread, Wait, run_flow
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class DiskDevice:
         """What hangs goes on; a disk that is gone then fails it."""
         await thread.for_each_channel(self, "resume_hung")
 
-    async def reset(self, thread: SpdkThread) -> None:
+    async def reset(self, thread: SpdkThread) -> int:
         """End all I/O that hangs, on every thread."""
         await thread.for_each_channel(self, "abort_hung")
+        return OK

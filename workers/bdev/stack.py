@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import FAILED, NOMEM, BdevIo, Completion, IoType
 from workers.protocol import Layout
+from workers.shared import BDEVS_MAX, SLOTS_MAX
 from workers.thread import Future, IoChannel, SpdkThread, Wait
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ def stacked_bdev_id(layout: Layout, kind: Stack, disk: int) -> int:
 def raid_passthru_id(layout: Layout) -> int:
     """The passthru bdev over the array."""
     return 1 + 4 * layout.disks
+
+
+assert raid_passthru_id(Layout(1, SLOTS_MAX, 1, 1)) < BDEVS_MAX, (
+    "the control block has too few bdevs for the disks of the largest array"
+)
 
 
 def stack_of(layout: Layout, disk: int) -> list[Stack]:
@@ -168,7 +174,7 @@ class StackedDevice:
         self.record.error_count = self.record.latency_us = 0
         await thread.for_each_channel(self, "resume_pending")
 
-    async def reset(self, thread: SpdkThread) -> None:
+    async def reset(self, thread: SpdkThread) -> int:
         """Let go on what is held, and reset the base bdev."""
         await thread.for_each_channel(self, "resume_pending")
-        await self.reactor.services.bdev.reset(thread, self.base)
+        return await self.reactor.services.bdev.reset(thread, self.base)

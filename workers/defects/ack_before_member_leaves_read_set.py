@@ -4,7 +4,7 @@ Source: code reading of SPDK at 3230130e6a (raid1_write_bdev_io_completion, raid
 Epoch: present in August 2026.
 Trigger: a write fails on one member and is acknowledged; before the removal's iteration has reached a channel, that
 channel reads the blocks from this member. Or the target dies before the superblock says that it missed a write.
-Expected: register (stale), mirrors.
+Expected: superblock, register, recovery.
 """
 
 from workers.protocol import APP_THREAD

@@ -1,11 +1,11 @@
 """An asynchronous event request that ends early stays in the count that a pause waits for.
 
-Source: SPDK issue #1552, commit 43ad7febb2 (2020); commit 70f7d5ea70 (July 2026).
-Epoch: before 2020 both forms; in April 2024 the second one.
-Trigger: every request is counted in, and an event request that stays pending is counted out. One that comes after a
-namespace change which the host hasn't been told of is answered at once, and stays counted. So does one that is queued
-by a pause, if its host disconnects and the resume replays it on the qpair that is leaving. The next pause of the poll
-group waits for ever.
+Source: SPDK commit 70f7d5ea70 (July 2026). Issue #1552 (2020), another way to the same end, is left out: it is far easier
+to find, and would hide this one.
+Epoch: present in April 2024.
+Trigger: every request is counted in, and an event request that stays pending is counted out. One that a pause has queued
+stays counted if its host disconnects, and the resume replays it on the qpair that is leaving. The next pause of the
+poll group waits for ever.
 Expected: liveness.
 """
 
@@ -35,8 +35,7 @@ class NvmeController(controller.NvmeController):
             group.management_outstanding += 1
             if qpair.is_leaving():
                 return None
-            if not self._is_event_pending or self._is_event_masked:
-                group.management_outstanding -= 1
+            group.management_outstanding -= 1
         return await super().admin(thread, group, qpair, cid, opcode, first, second)
 
 

@@ -4,7 +4,7 @@ Source: openebs/mayastor-control-plane PR #61, openebs/mayastor issues 1084 and 
 Epoch: none of SPDK alone; a rule that others have had to learn.
 Trigger: a member misses writes and what the others' superblocks say of it; the target dies; the stale member is the
 first that is looked at, and all those that it still calls CONFIGURED come.
-Expected: register, mirrors.
+Expected: superblock, register, recovery, mirrors.
 """
 
 from workers.raid import examine

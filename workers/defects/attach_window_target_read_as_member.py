@@ -2,10 +2,10 @@
 
 Source: corrected by SPDK commit a67085538b (v24.05).
 Epoch: present in April 2024. The gap at the end of the start iteration is start-gap-channel-without-process.
-Trigger: a member is added to an array with superblock; while the superblock of the new one is being read, a thread
-gets its first channel of the array, and takes the new one for a member in sync; it reads blocks not rebuilt yet
-while its other members are busy.
-Expected: register, mirrors; references (at the rebuild's end the channel forgets its own reference to the member).
+Trigger: a member is added; while it is being looked at for another array's superblock, a thread gets its first
+channel of the array, and takes the new one for a member in sync; it reads blocks not rebuilt yet while its other members
+are busy.
+Expected: channels, copies.
 """
 
 from workers.bdev.io import FAILED, Completion
@@ -19,9 +19,7 @@ class Membership(membership.Membership):
     """The historical order: the new member is in its slot while its superblock is looked at."""
 
     async def add(self, thread: SpdkThread, bdev: int) -> int:
-        place = None
-        if self._may_add(bdev) == OK and self.record.has_superblock:
-            place = self.place_for(bdev)
+        place = self.place_for(bdev) if self._may_add(bdev) == OK else None
         if place is None:
             return await super().add(thread, bdev)
         number, data_offset = place
@@ -42,7 +40,9 @@ class RaidChannel(array.RaidChannel):
         # One whose rebuild has failed is on its way out.
         is_leaving = record.process_status != OK and slot is record.slots[record.process_slot]
         return bool(slot.bdev) and not (
-            slot.is_process_target or slot.remove_scheduled or is_leaving
+            slot.is_process_target
+            or (slot.remove_scheduled and not slot.is_configured)
+            or is_leaving
         )
 
     async def finish_process(self, number: int, status: int) -> None:

@@ -6,7 +6,7 @@ Epoch: present in August 2026; April 2024 wrote to whoever was open.
 Trigger: all members are to be removed, the last before the first one's superblock write: that goes to nobody and
 succeeds; between the two removals a write is acknowledged by the last one alone; the array goes offline, and is
 assembled again from both, with equal superblocks.
-Expected: register (stale), mirrors.
+Expected: recovery, superblock, mirrors, register.
 """
 
 from workers.raid import metadata

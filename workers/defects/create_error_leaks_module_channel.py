@@ -5,7 +5,7 @@ new-channel-null-module-ctx.
 Epoch: present in August 2026 (absent in April 2024).
 Trigger: while a rebuild runs, a thread gets its first channel of the array, and its channel of the rebuild target
 can't be created.
-Expected: references; liveness (the array can't be deleted, the thread can't exit).
+Expected: liveness, references. The array can't be deleted, the thread can't exit.
 """
 
 from workers.raid import array

@@ -5,7 +5,7 @@ Epoch: half corrected in April 2024.
 Trigger: an iteration has chosen a thread because of its channel; before the message comes, the thread drops the
 channel and exits (a poll group is destroyed, a rebuild ends). Nobody goes on with the iteration, and whatever stands
 on it (a quiesce, a pause, a removal, an unregistration) waits for ever.
-Expected: liveness.
+Expected: liveness, references.
 
 The other half (commit 33af6579fa: called with the pointer of a channel that has been made anew meanwhile) is left
 out: here messages carry no pointers.

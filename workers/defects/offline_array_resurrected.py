@@ -1,7 +1,8 @@
 """A disk is added to an array that is offline, as if it could bring it back.
 
 Source: SPDK issue #3497 (open).
-Epoch: present at HEAD (August 2026), where only assertions stand in the way; in April 2024 an add needed ONLINE.
+Epoch: present at HEAD (August 2026), where only assertions stand in the way; in April 2024 an add needed ONLINE. This is
+the debug build, which dies of them; the release build goes on and serves the added disk, which isn't modelled.
 Trigger: all members are removed while something keeps the array open; a disk is added.
 Expected: crash.
 """

@@ -5,7 +5,7 @@ Epoch: present in April 2024 and in August 2026.
 Trigger: a window is copied and the update iteration has passed a thread; there a channel of the array is born, with
 the offset of the window's begin; the window is unlocked; a write to it through that channel, before the next update,
 doesn't reach the rebuild target.
-Expected: mirrors, register (stale).
+Expected: channels, mirrors, copies, register.
 """
 
 from workers.raid import rebuild

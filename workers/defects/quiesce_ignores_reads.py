@@ -4,7 +4,7 @@ Source: SPDK commit effe7a01d2 (v24.01), which gave range locks the attribute th
 Epoch: before both April 2024 and August 2026; range locks were made for compare-and-write, where reads may pass.
 Trigger: a read is under way on a member, or comes, while the array is quiesced for a removal, a rebuild's window or
 its end.
-Expected: crash (the member's channel is put under the read), register (a read of a rebuild target too early).
+Expected: quiesce, crash. A member's channel may be put under the read.
 """
 
 from workers.bdev import bdev

@@ -5,7 +5,7 @@ upstream.
 Epoch: present in August 2026; April 2024 returned the error.
 Trigger: a read fails on one member and is answered by another one; before that data is on the first member, a write
 of the same blocks is acknowledged.
-Expected: register (stale), mirrors.
+Expected: copies, register, mirrors, superblock.
 """
 
 from workers.bdev.io import BdevIo, IoStatus, IoType

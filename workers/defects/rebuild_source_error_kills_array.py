@@ -3,7 +3,7 @@
 Source: code reading and run at 3230130e6a; came with cc94f30314 (v24.05). No upstream report was found.
 Epoch: present at HEAD (August 2026), latent; absent in April 2024, when a read error was only handed on.
 Trigger: a block can't be read from the only member that has the data, by a rebuild or by a client.
-Expected: liveness, as the array is gone.
+Expected: availability, liveness. The array is gone, though nobody took its last member away.
 """
 
 from workers.bdev.io import BdevIo, Completion, IoStatus

@@ -4,7 +4,7 @@ Source: corrected by SPDK commit 1a58750482 (v24.05).
 Epoch: present in April 2024.
 Trigger: a member is added; before all channels have been told and the rebuild's thread is there, the target or the
 last source is removed.
-Expected: crash.
+Expected: crash, channels, states.
 """
 
 from workers.raid import membership

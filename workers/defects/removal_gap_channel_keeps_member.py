@@ -5,7 +5,7 @@ Epoch: present in April 2024. Only that order; the superblock is written while q
 Trigger: a member is removed, and the iteration has passed a thread; there a channel of the array is born before the
 member is closed, which comes after the unquiesce. Then the disk is pulled and can't be unregistered; or a disk is
 added, and that channel reads what isn't rebuilt yet.
-Expected: register, liveness, references.
+Expected: channels, references, availability.
 """
 
 from workers.bdev.io import FAILED, Completion

@@ -1,13 +1,16 @@
-"""A second rebuild starts while the first is starting.
+"""A second rebuild starts while the first is starting or running.
 
 Source: code reading and run at 3230130e6a, whose source has a TODO about it. No upstream report was found.
 Epoch: present in April 2024 (two RPCs) and at HEAD (also when a former member comes back by examine).
 Trigger: an array of three or more lacks two members; one is added, and another one before all channels have been
-told of the first rebuild and its thread is there.
-Expected: crash, or a rebuild that never ends (liveness), or differing members (mirrors).
+told of the first rebuild and its thread is there. Or both come back by themselves, the second while the first is
+being rebuilt.
+Expected: states, crash, channels, references.
 """
 
-from workers.raid import array, membership
+from workers.raid import array, examine, membership
+from workers.raid.uuids import bdev_uuid
+from workers.thread import SpdkThread
 
 
 class Membership(membership.Membership):
@@ -15,6 +18,21 @@ class Membership(membership.Membership):
 
     def is_held_up(self) -> bool:
         return self.record.process_thread != 0 or self.is_busy
+
+
+class Examine(examine.Examine):
+    """A member that is back is added without a look at what else is being rebuilt."""
+
+    def serve_returning(self, thread: SpdkThread) -> None:
+        membership = self.reactor.services.membership
+        own = self.metadata.superblock
+        while self.returning and own is not None and membership.raid.has_source():
+            bdev = self.layer.bdevs[self.returning.pop(0)]
+            entry = own.entry_of(bdev_uuid(bdev.record.identity))
+            if entry is None or self.record.slots[entry.slot].bdev:
+                continue
+            if self.layer.is_ready(bdev.id):
+                membership.rebuild_onto(thread, bdev.id, entry.slot, entry.data_offset)
 
 
 class RaidChannel(array.RaidChannel):

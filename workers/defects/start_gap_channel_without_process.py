@@ -4,7 +4,7 @@ Source: code reading and forced run of SPDK at 3230130e6a; not reported upstream
 Epoch: present in April 2024 and in August 2026 (here the latter: a removal during the start ends the rebuild).
 Trigger: a member is added, and the start iteration has passed a thread; there a channel of the array is born before
 the app thread hears of the iteration's end; a window is finished; that channel gets I/O below the offset.
-Expected: channels, crash; without such I/O copies, mirrors, register (stale).
+Expected: channels, crash.
 """
 
 from workers.errors import OK

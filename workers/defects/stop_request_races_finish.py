@@ -4,7 +4,7 @@ Source: code reading and run, in both epochs. No upstream report was found.
 Epoch: present in April 2024 and at HEAD (August 2026), latent.
 Trigger: the last window is copied; the target is removed before the app thread has cleared the process; the
 rebuild's thread handles the request between two visits of the iteration that finishes the rebuild.
-Expected: register or mirrors (writes through one channel miss a member that another one reads).
+Expected: channels, copies, superblock.
 """
 
 from workers.errors import ENODEV

@@ -4,7 +4,7 @@ Source: corrected by SPDK commits 9820a94965 and b0b0889efb (v24.05).
 Epoch: present in April 2024.
 Trigger: the last member is removed under write load; writes held by the quiesce are let in when no channel has a
 member any more, and before the array is unregistered.
-Expected: register (stale), mirrors.
+Expected: register, recovery, copies, mirrors.
 """
 
 from workers.bdev.io import SUCCESS, BdevIo, Completion

@@ -3,7 +3,8 @@
 Source: corrected by SPDK commit b0b0889efb (v24.05); similar and open: longhorn#13354.
 Epoch: present in April 2024.
 Trigger: a write fails on one member; afterwards reads of its blocks return old or new, as they come.
-Expected: availability (the error), register, mirrors.
+Expected: availability. It is the error that is found: what a failed write leaves is indeterminate,
+so members may differ there, and reads may return either.
 """
 
 from workers.bdev.io import FAILED, Completion

@@ -229,7 +229,10 @@ class PollGroup(IoChannel):
         while self.paused and nsid in (MANAGEMENT, self.paused):
             waiting = Queued(connection, cid, Future())
             self.queued.append(waiting)
-            self.thread.emit("nvmf.command_queued", nsid)
+            if nsid == MANAGEMENT:
+                self.thread.emit("nvmf.command_queued")
+            else:
+                self.thread.emit("nvmf.io_queued", nsid)
             if not await waiting.future:
                 return False
         return True

@@ -26,8 +26,10 @@ from workers.thread import Future, SpdkThread, run_flow
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
-DUPLICATE_QID_RETRY_US = 100_000
+DUPLICATE_QID_RETRY_US = 1_000
 NOT_CONNECTED = Answer(NvmeStatus.CONNECT_INVALID_PARAMETERS)
+INVALID_QID = Answer(NvmeStatus.INVALID_QUEUE_IDENTIFIER)
+SEQUENCE_ERROR = Answer(NvmeStatus.COMMAND_SEQUENCE_ERROR)
 
 
 class NvmfTarget:
@@ -205,6 +207,8 @@ class NvmfTarget:
         status = await thread.call(
             controller_thread, "nvmf.attach_io_qpair", cntlid, qid, thread.id, qpair.connection
         )
+        if status == NvmeStatus.INVALID_QUEUE_IDENTIFIER:
+            return INVALID_QID
         if status != NvmeStatus.SUCCESS:  # also when that thread has exited meanwhile
             return NOT_CONNECTED
         # The connection may have gone during the hops; it is then detached when it has drained.
@@ -235,8 +239,10 @@ class NvmfTarget:
         """Message from a host: an NVM command on an I/O queue."""
         group = self.poll_group(thread)
         qpair = group.qpairs.get(connection) if group is not None else None
-        if group is None or qpair is None or qpair.state is not QpairState.ENABLED:
+        if group is None or qpair is None or qpair.is_leaving():
             return None  # the connection is gone: nobody to answer
+        if qpair.state is QpairState.CONNECTING:
+            return SEQUENCE_ERROR
         if qpair.qid == ADMIN_QID:
             return INVALID_NAMESPACE
         command = Command(cid, opcode, nsid, slba, blocks, bool(fua), data, expected)
@@ -248,8 +254,10 @@ class NvmfTarget:
         """Message from a host: an admin command on its admin queue."""
         group = self.poll_group(thread)
         qpair = group.qpairs.get(connection) if group is not None else None
-        if group is None or qpair is None or qpair.state is not QpairState.ENABLED:
+        if group is None or qpair is None or qpair.is_leaving():
             return None
+        if qpair.state is QpairState.CONNECTING:
+            return SEQUENCE_ERROR
         controller = self.controllers.get(qpair.cntlid)
         if qpair.qid != ADMIN_QID or controller is None:
             return INVALID_NAMESPACE
@@ -310,7 +318,7 @@ class NvmfTarget:
             if attempt == 1:
                 thread.emit("nvmf.duplicate_qid", cntlid, qid)
                 await self.reactor.sleep(thread.id, DUPLICATE_QID_RETRY_US)
-        return NvmeStatus.CONNECT_INVALID_PARAMETERS
+        return NvmeStatus.INVALID_QUEUE_IDENTIFIER
 
     def _find_connected(self, cntlid: int) -> NvmeController | None:
         """A controller whose admin qpair is still there; None: the host has begun to leave."""

@@ -68,6 +68,16 @@ class RaidBdev:
         """Is there a member to rebuild from?"""
         return any(is_in_sync(slot) for slot in self.slots)
 
+    def check_counts(self) -> None:
+        """The array's counters agree with its slots; called wherever one of them has changed."""
+        record, slots = self.record, self.slots
+        configured = sum(slot.is_configured for slot in slots)
+        assert record.discovered == configured, "discovered members and configured slots differ"
+        assert record.discovered <= record.operational, "more members are discovered than operate"
+        if record.state == RaidState.ONLINE:
+            occupied = sum(1 for slot in slots if slot.bdev)
+            assert record.operational == occupied, "operational members and occupied slots differ"
+
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         """A member couldn't be written: no channel reads from it from now on, and it is removed soon.
 
@@ -102,12 +112,15 @@ class RaidBdev:
     async def let_go(self, thread: SpdkThread) -> None:
         """The array holds nothing up by itself."""
 
-    async def reset(self, thread: SpdkThread) -> None:
-        """Reset every member."""
+    async def reset(self, thread: SpdkThread) -> int:
+        """Reset every member; it fails if one of these resets does."""
         thread.emit("raid.reset")
+        worst = OK
         for slot in self.slots:
             if slot.bdev and slot.is_configured:
-                await self.reactor.services.bdev.reset(thread, self.base_bdev(slot))
+                status = await self.reactor.services.bdev.reset(thread, self.base_bdev(slot))
+                worst = worst or status
+        return worst
 
 
 def is_serviceable(slot: Slot) -> bool:
@@ -310,6 +323,7 @@ class RaidChannel(IoChannel):
         assert twin is not None, f"{self} has a rebuild offset and no processed twin"
         if io.end <= offset:
             return await module.submit(self, twin, io)
+        self.thread.emit("raid.straddled", io.io_type, io.offset, io.end, offset)
         upper = await module.submit(self, self, io.part(offset, io.end))
         if upper.status is not IoStatus.SUCCESS:
             return upper

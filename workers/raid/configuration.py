@@ -54,14 +54,13 @@ class Configuration:
     async def create(self, thread: SpdkThread, superblock: int, number: int, *bdevs: int) -> int:
         """Make a new array of these bdevs, which are taken to be identical; no initial synchronisation.
 
-        With a missing one it stays CONFIGURING until that comes. ``number`` makes the array's UUID.
+        With one that isn't there, or that nobody has heard of, it stays CONFIGURING until that comes. ``number`` makes
+        the array's UUID. EPERM: one of them is claimed, be it by this very array since it is named twice.
         """
         record = self.record
         if record.state != RaidState.ABSENT or self.is_configuring:
             return EEXIST
-        if not 2 <= len(bdevs) <= SLOTS_MAX or len(set(bdevs)) != len(bdevs):
-            return EINVAL
-        if any(bdev not in self.layer.bdevs or bdev == self.bdev.id for bdev in bdevs):
+        if not 2 <= len(bdevs) <= SLOTS_MAX:
             return EINVAL
         self._begin(len(bdevs), has_superblock=bool(superblock))
         record.operational = len(bdevs)
@@ -75,14 +74,13 @@ class Configuration:
                 return status
             self._configured(place)
         self.array_number = number
-        if superblock:
-            self.is_configuring = True
-            status = await self._refuse_owned(thread)
-            self.is_configuring = False
-            self.waiters.wake()
-            if status != OK:
-                self.dismiss(thread)
-                return status
+        self.is_configuring = True
+        status = await self._refuse_owned(thread)
+        self.is_configuring = False
+        self.waiters.wake()
+        if status != OK:
+            self.dismiss(thread)
+            return status
         return await self.configure(thread)
 
     def _begin(self, slots: int, *, has_superblock: bool) -> None:
@@ -96,9 +94,10 @@ class Configuration:
     def _configured(self, place: int) -> None:
         self.record.slots[place].is_configured = 1
         self.record.discovered += 1
+        self.raid.check_counts()
 
     async def _refuse_owned(self, thread: SpdkThread) -> int:
-        """No bdev with a superblock may become a member of a new array by mistake."""
+        """No bdev with a superblock may become a member of a new array by mistake, whether that has one or not."""
         for slot in self.raid.slots:
             if slot.bdev:
                 base = self.raid.base_bdev(slot)
@@ -132,6 +131,8 @@ class Configuration:
         """An array comes to be as a superblock found on a disk says; its members join one by one."""
         self._begin(superblock.num_base_bdevs, has_superblock=True)
         entries = superblock.entries
+        for entry in entries:
+            self.record.slots[entry.slot].data_offset = entry.data_offset
         self.record.operational = sum(
             1 for entry in entries if entry.state is EntryState.CONFIGURED
         )
@@ -209,6 +210,7 @@ class Configuration:
             slot.expected = 0
         self.reactor.io_devices.register(self.raid.raid1_device)
         self.record.state = RaidState.ONLINE
+        self.raid.check_counts()
         self.layer.register(self.bdev, blocks, self.reactor.layout.disks + 1)
         opened = self.layer.open(
             self.bdev, OWNER, lambda app: app.send(APP_THREAD, "configuration.array_removed")
@@ -282,7 +284,7 @@ class Configuration:
     def _forget(self) -> None:
         record = self.record
         for slot in self.raid.slots:
-            slot.expected = 0
+            slot.expected = slot.data_offset = 0
         self.metadata.end()
         record.discovered = record.operational = record.num_slots = record.has_superblock = 0
         record.state = RaidState.ABSENT
@@ -295,6 +297,7 @@ class Configuration:
             self.record.discovered -= 1
         self.slots.release(number)
         slot.expected = bdev
+        self.raid.check_counts()
 
     async def array_removed(self, thread: SpdkThread) -> None:
         """The array is being unregistered: nothing of it may still run when its channels go."""

@@ -12,16 +12,17 @@ from workers.bdev.io import BLOCK_SIZE, BdevIo, IoStatus, IoType
 from workers.bdev.layer import BdevLayer, Descriptor
 from workers.errors import EIO, OK
 from workers.raid.configuration import Configuration
-from workers.raid.metadata import DATA_OFFSET, SUPERBLOCK_BLOCKS, Metadata
+from workers.raid.metadata import DATA_OFFSET, SEQUENCE_MAX, SUPERBLOCK_BLOCKS, Metadata
 from workers.raid.superblock import (
     LEVEL_RAID1,
+    NO_UUID,
     EntryState,
     Superblock,
     SuperblockError,
     decode,
 )
 from workers.raid.uuids import bdev_uuid
-from workers.shared import SLOTS_MAX, RaidState, Slot
+from workers.shared import SLOTS_MAX, WORD_MAX, RaidState, Slot
 from workers.thread import SpdkThread, Wait, Waiters
 
 if TYPE_CHECKING:
@@ -47,13 +48,12 @@ class Examine:
     async def look_at(self, thread: SpdkThread, bdev: Bdev) -> None:
         """Read a bdev's superblock and do what it asks for."""
         self._looking += 1
-        if self._is_expected(bdev):
+        status, found = await self.read(thread, bdev)
+        is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
+        if found is not None and is_free:
+            await self._decide(thread, bdev, found)
+        elif status == OK and is_free and self._is_expected(bdev):
             await self._join_expected(thread, bdev)
-        else:
-            _, found = await self.read(thread, bdev)
-            is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
-            if found is not None and is_free:
-                await self._decide(thread, bdev, found)
         self._looking -= 1
         if not self._looking:
             self._waiters.wake()
@@ -99,25 +99,26 @@ class Examine:
 
     async def _join_expected(self, thread: SpdkThread, bdev: Bdev) -> None:
         for number, slot in enumerate(self._slots()):
-            if slot.expected == bdev.id + 1:
+            if slot.expected == bdev.id + 1 and not slot.bdev:
                 offset = DATA_OFFSET if self.record.has_superblock else 0
                 self.configuration.join(number, bdev.id, offset)
         await self.configuration.configure(thread)
 
     async def _decide(self, thread: SpdkThread, bdev: Bdev, found: Superblock) -> None:
-        record = self.record
+        record, own = self.record, self.metadata.superblock
         if record.state == RaidState.OFFLINE or not _is_usable(found):
             return
-        if record.state == RaidState.ABSENT:
-            self._assemble(thread, found)
-        own = self.metadata.superblock
-        if own is None or own.uuid != found.uuid:
+        if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
             return  # another array's member, or one without superblock is here
-        if self._supersedes(found, own):
-            self.configuration.dismiss(thread)
+        uuid = bdev_uuid(bdev.record.identity)
+        if own is None or self._supersedes(found, own):
+            if found.entry_of(uuid) is None:
+                return  # the copy of another disk: no array is made of what it says
+            if own is not None:
+                self.configuration.dismiss(thread)
             self._assemble(thread, found)
             own = found
-        entry = own.entry_of(bdev_uuid(bdev.record.identity))
+        entry = own.entry_of(uuid)
         if entry is None:
             return
         if entry.state is not EntryState.CONFIGURED:
@@ -157,8 +158,9 @@ class Examine:
 
     def _queue(self, thread: SpdkThread, bdev: Bdev) -> None:
         if bdev.id not in self.returning:
+            if self.returning or self.reactor.services.rebuild.is_under_way:
+                thread.emit("raid.member_queued", bdev.id)
             self.returning.append(bdev.id)
-            thread.emit("raid.member_queued", bdev.id)
         self.serve_returning(thread)
 
     def serve_returning(self, thread: SpdkThread) -> None:
@@ -183,11 +185,15 @@ class Examine:
 
 
 def _is_usable(found: Superblock) -> bool:
-    """Could this engine serve such an array at all?"""
+    """Could this engine serve such an array at all? A superblock with a right checksum may say anything."""
     return (
         found.level == LEVEL_RAID1
+        and found.strip_size == 0
         and found.block_size == BLOCK_SIZE
         and 2 <= found.num_base_bdevs <= SLOTS_MAX
         and found.raid_size > 0
+        and found.seq_number <= SEQUENCE_MAX
+        and NO_UUID not in (found.uuid, *(entry.uuid for entry in found.entries))
         and sorted(entry.slot for entry in found.entries) == list(range(found.num_base_bdevs))
+        and all(SUPERBLOCK_BLOCKS <= entry.data_offset <= WORD_MAX for entry in found.entries)
     )

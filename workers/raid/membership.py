@@ -64,11 +64,6 @@ class Membership:
         status = self._may_add(bdev)
         if status != OK:
             return status
-        place = self.place_for(bdev)
-        if place is None:
-            return EINVAL
-        if not self.record.has_superblock:
-            return self.rebuild_onto(thread, bdev, *place)
         status, found = await self.read_superblock(thread, bdev)
         return self.admit(thread, bdev, status, found)
 
@@ -76,7 +71,7 @@ class Membership:
         """The slot and the data offset a new member gets: its former ones if they are free; None: no room."""
         free = [number for number, slot in enumerate(self.raid.slots) if not slot.bdev]
         own = self.metadata.superblock
-        if own is None:
+        if own is None or bdev not in self.layer.bdevs:
             return (free[0], 0) if free else None
         entry = own.entry_of(bdev_uuid(self.layer.bdevs[bdev].record.identity))
         if entry is not None and entry.slot in free:
@@ -97,19 +92,23 @@ class Membership:
         if status != OK:
             return status
         own = self.metadata.superblock
-        assert own is not None, "an array that is online has its superblock"
-        if found is not None and found.uuid != own.uuid:
+        if found is not None and (own is None or found.uuid != own.uuid):
             return EEXIST
         place = self.place_for(bdev)
         return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
 
     def _may_add(self, bdev: int) -> int:
-        if self.record.state != RaidState.ONLINE or not self.layer.is_ready(bdev):
+        """In the order in which SPDK asks: the array, a free slot, the bdev."""
+        if self.record.state != RaidState.ONLINE:
             return ENODEV
         if self.is_held_up():
             return EPERM
         if not self.raid.has_source():
             return ENODEV  # its last member is being taken out: there is nothing to rebuild from
+        if self.place_for(bdev) is None:
+            return EINVAL
+        if not self.layer.is_ready(bdev):
+            return ENODEV
         if bdev == self.bdev.id or any(slot.bdev == bdev + 1 for slot in self.raid.slots):
             return EPERM
         return OK
@@ -122,6 +121,7 @@ class Membership:
         """Put a bdev into this free slot and begin its rebuild."""
         record = self.layer.bdevs[bdev].record
         if record.num_blocks - data_offset < self.bdev.record.num_blocks:
+            thread.emit("raid.member_too_small", bdev, record.num_blocks)
             return EINVAL
         status = self.slots.occupy(number, bdev, data_offset)
         if status == OK:
@@ -201,11 +201,9 @@ class Membership:
 
     def deconfigure(self, number: int) -> None:
         """Before the channels are told: one born behind the iteration must not take the member."""
-        record = self.record
-        record.slots[number].is_configured = 0
-        record.discovered -= 1
-        configured = sum(slot.is_configured for slot in self.raid.slots)
-        assert record.discovered == configured, "discovered members and configured slots differ"
+        self.record.slots[number].is_configured = 0
+        self.record.discovered -= 1
+        self.raid.check_counts()
 
     async def write_down_removal(self, thread: SpdkThread, number: int) -> int:
         """Tell the others' superblocks that the member is gone, while no client I/O can run.
@@ -224,6 +222,7 @@ class Membership:
         disk = self.raid.disk_in(self.record.slots[number])
         self.slots.release(number)
         self.record.operational -= 1
+        self.raid.check_counts()
         thread.emit("raid.member_removed", number, disk)
 
     # Messages.

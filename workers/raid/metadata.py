@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SUPERBLOCK_BLOCKS = 2  # room for SLOTS_MAX entries
 DATA_OFFSET = 8  # blocks; SPDK has 1 MiB, which would be most of a disk as small as these
 SEQUENCE_LEAP = 1 << 16  # more than the writes of superblocks that a crash can have cut short
+SEQUENCE_MAX = (
+    1 << 63
+)  # of a superblock that is taken on: no number of writes and leaps reaches the field's end
 WRITE_ATTEMPTS_MAX = 16
 WRITE_RETRY_US = 1_000
 
@@ -41,6 +44,7 @@ class Metadata:
         self.channels: list[BdevChannel | None] = [None] * SLOTS_MAX
         self.is_durable = True
         self._is_writing = False
+        self._written = 0  # the newest sequence number that any disk may have of this array
         self._waiters = Waiters()
 
     # What it says.
@@ -48,6 +52,7 @@ class Metadata:
     def begin(self, superblock: Superblock) -> None:
         """An array comes to be, new or from the disks."""
         self.superblock = superblock
+        self._written = superblock.seq_number
         self.is_durable = False
 
     def end(self) -> None:
@@ -148,6 +153,9 @@ class Metadata:
         self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
         self.is_durable = True  # unless something is said otherwise meanwhile
         thread.emit("raid.superblock_writing", seq_number)
+        # What is read from disks proves nothing: an image may say anything. What is written must be newer, and stay.
+        assert seq_number > self._written, "a superblock's sequence number doesn't grow"
+        self._written = seq_number
         data = encode(self.superblock)
         blocks = -(-len(data) // BLOCK_SIZE)
         io = BdevIo(IoType.WRITE, 0, blocks, data.ljust(blocks * BLOCK_SIZE, b"\0"), fua=True)
@@ -160,6 +168,8 @@ class Metadata:
             # A rebuild's target comes last: were it the only one to know, the others could assemble without it.
             more_written, more_failed = await self._write_to(thread, targets, io)
             written, failed = written + more_written, failed + more_failed
+        is_same = self.superblock is None or self.superblock.seq_number >= seq_number
+        assert is_same, "a superblock's sequence number went back while it was written"
         return written, failed
 
     def recipients(self) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.bdev.bdev import BdevChannel
-from workers.bdev.io import FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
+from workers.bdev.io import BLOCK_SIZE, FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
 from workers.shared import SLOTS_MAX
 from workers.thread import Future, IoChannel, SpdkThread, run_flow
 
@@ -112,6 +112,8 @@ class Raid1:
                     completion = await base.submit_again(io.shifted(offset))
                 context.read_blocks_outstanding[number] -= io.count
                 if completion.status is IoStatus.SUCCESS:
+                    length = len(completion.data)
+                    assert length == io.count * BLOCK_SIZE, "a member's read has another length"
                     if unreadable:
                         await self.correct(channel, paths, unreadable, io, completion.data)
                     return completion

@@ -58,6 +58,7 @@ class Rebuild:
         record.window_offset = 0
         record.discovered += 1
         record.operational += 1
+        self.raid.check_counts()
         thread.emit("rebuild.started", number, self.raid.disk_in(slot))
         run_flow(self._start(thread))
 
@@ -119,10 +120,12 @@ class Rebuild:
         if status != OK:
             slot.is_configured = 0
             record.discovered -= 1
+        self.raid.check_counts()
         await thread.for_each_channel(self.raid, "finish_process", number, status)
         if status != OK:
             self.slots.release(number)
             record.operational -= 1
+        self.raid.check_counts()
         # Told before client I/O goes on, and before a removal that waits for the quiesce can overtake it.
         thread.emit("rebuild.finished", number, disk, status)
         await self.bdev.unquiesce_range(thread, lock)

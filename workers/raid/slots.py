@@ -64,7 +64,7 @@ class Slots:
             self.reactor.threads[APP_THREAD].put_io_channel(channel)
         self.layer.release_claim(descriptor.bdev)
         slot.bdev = slot.is_configured = slot.is_process_target = slot.is_failed = 0
-        slot.remove_scheduled = 0
+        slot.remove_scheduled = slot.data_offset = 0
         slot.generation += 1
         self.layer.close(descriptor)
 

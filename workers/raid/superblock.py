@@ -1,7 +1,8 @@
 """The superblock: SPDK's on-disk layout, byte for byte; reading and checking one. Mirrors ``bdev_raid_sb.c``.
 
 Little endian. A header of 256 bytes, then 64 bytes a base bdev. The CRC-32C covers the whole length, taken with
-its own field as zero. Only the codec is here; who writes one when is in ``metadata.py``.
+its own field as zero, and is the bare register that starts at 0: SPDK inverts it neither before nor after. Only the
+codec is here; who writes one when is in ``metadata.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ LEVEL_RAID1 = 1
 LENGTH_MAX = 256 + 255 * 64
 NAME_BYTES = 64
 UUID_BYTES = 16
+NO_UUID = bytes(UUID_BYTES)
 
 # signature, version major and minor, length, crc, flags, uuid, name, raid size, block size, level, strip size,
 # state, sequence number, number of base bdevs, reserved, size of the base bdev array
@@ -25,6 +27,7 @@ _HEADER = struct.Struct("<8sHHIII16s64sQIIIIQB118sB")
 # uuid, data offset, data size, state, flags, slot, reserved
 _ENTRY = struct.Struct("<16sQQIIB23s")
 _CRC_OFFSET = 16
+_INVERTED = 0xFFFFFFFF
 assert (_HEADER.size, _ENTRY.size) == (256, 64), "the superblock's layout has changed"
 
 
@@ -78,6 +81,18 @@ class Superblock(msgspec.Struct, frozen=True):
         return next((entry for entry in self.entries if entry.uuid == uuid), None)
 
 
+def checksum(data: bytes) -> int:
+    """CRC-32C as ``spdk_crc32c_update(data, length, 0)`` gives it."""
+    # The library inverts the register before and after, as the usual CRC-32C has it; both are taken back.
+    return crc32c(data, _INVERTED) ^ _INVERTED
+
+
+def stored_checksum(data: bytes) -> int:
+    """The checksum that these bytes bring along."""
+    stored: int = struct.unpack_from("<I", data, _CRC_OFFSET)[0]
+    return stored
+
+
 def encode(superblock: Superblock) -> bytes:
     """The bytes of a superblock, with its checksum."""
     name = superblock.name.encode()
@@ -114,7 +129,7 @@ def encode(superblock: Superblock) -> bytes:
         for entry in superblock.entries
     ]
     whole = bytearray(b"".join([header, *entries]))
-    struct.pack_into("<I", whole, _CRC_OFFSET, crc32c(bytes(whole)))
+    struct.pack_into("<I", whole, _CRC_OFFSET, checksum(bytes(whole)))
     return bytes(whole)
 
 
@@ -133,7 +148,7 @@ def decode(data: bytes) -> Superblock:
         raise SuperblockError(f"{len(data)} bytes are too few for its length of {length}")
     body = bytearray(data[:length])
     struct.pack_into("<I", body, _CRC_OFFSET, 0)
-    computed = crc32c(bytes(body))
+    computed = checksum(bytes(body))
     if computed != crc:
         raise SuperblockError(f"the checksum is {crc:#010x} and should be {computed:#010x}")
     if major != VERSION_MAJOR:
@@ -167,7 +182,10 @@ def _entry(data: bytes, number: int, members: int) -> Entry:
 
 
 def _text(name: bytes) -> str:
+    text, end, _ = name.partition(b"\0")
+    if not end:
+        raise SuperblockError(f"the name fills all its {NAME_BYTES} bytes and has no end")
     try:
-        return name.partition(b"\0")[0].decode()
+        return text.decode()
     except UnicodeDecodeError:
         raise SuperblockError("the name is no UTF-8 text") from None

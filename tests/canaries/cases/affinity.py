@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Happened
+from chaos.recorder import Execution
 from chaos.schedule import Deliver, FinishIo, FireTimer, Kill, Step
 from tests.canaries.cases import Case, judged
 from tests.stories import Story, observed

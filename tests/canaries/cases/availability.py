@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
-from chaos.schedule import Inject, Operate
-from tests.canaries.cases import Case, judged
+from chaos.schedule import Operate
+from tests.canaries.cases import removals
+from tests.canaries.cases.removals import case, hurt, online
 from tests.stories import ERROR, MISCOMPARE, Story, observed
 
-
-def case(name: str, execution: Execution, *expected: str) -> Case:
-    return judged("check_availability", name, execution, *expected)
-
-
-def online(*disks: int) -> Story:
-    return Story().happen("raid.created", *disks)
-
-
-def hurt(story: Story, *faults: tuple[int, str]) -> Story:
-    for disk, fault in faults:
-        story.add(Inject(90, fault, disk, ()))
-    return story
-
-
 CASES = [
+    *removals.CASES,
     case(
         "no error",
         online(0, 1).write(1).read(2, 1).execution(),
@@ -50,14 +36,6 @@ CASES = [
         online(0, 1).send_flush(1).answer(1, status=ERROR).execution(),
         "INVALID availability/error/flush, ops 1",
         "3: flush op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
-    ),
-    case(
-        "somebody looked",
-        observed(online(0, 1).write(1).execution()),
-    ),
-    case(
-        "the target was killed, and has no member yet",
-        online(0, 1).kill().send_read(1).answer(1, status=ERROR).execution(),
     ),
     case(
         "an error of another kind",
@@ -324,10 +302,33 @@ CASES = [
         .answer(1, status=ERROR)
         .execution(),
     ),
+    *(
+        case(
+            f"{fault} on the only member, while it is written",
+            hurt(online(0), (0, fault)).send_write(1).answer(1, status=ERROR).execution(),
+        )
+        for fault in ("unmap_errors", "flush_errors")
+    ),
+    case(
+        "a smaller one in its place",
+        hurt(online(0), (0, "bad_blocks"), (0, "disk_return_small"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/read, ops 1",
+        "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "a write failed, where somebody has seen the order of things",
+        observed(online(0, 1).send_write(1).answer(1, status=ERROR).execution()),
+        "INVALID availability/error/write, ops 1",
+        "3: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
 ]
 
 FIRST = "an array that comes online sets it, and without one nothing is found"
 EQUIVALENT = {
+    "_taken_for_nothing: 0: 0 is -1": "the request has one argument",
     "check_availability: 0: 0 is -1": FIRST,
     "check_availability: 0: 0 is 1 (2)": "not looked at: nothing was sent",
     "check_availability: 0: 0 is -1 (2)": "not looked at: nothing was sent",
@@ -335,6 +336,6 @@ EQUIVALENT = {
         "what was not sent counts as sent before anything could be wrong"
     ),
     "check_availability: sent < outage_ended: LtE": "no two entries have one index",
-    "_may_fail: sent <= blind: Lt": "what ends the blindness still counts to it, and is no I/O",
-    "_may_fail: sent <= barred: Lt": "as with the blindness",
+    "check_availability: sent <= blind: Lt": "what ends the blindness still counts to it, and is no I/O",
+    "check_availability: sent <= barred: Lt": "as with the blindness",
 }

@@ -2,45 +2,11 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Happened, Seen
-from tests.canaries.cases import Case, judged
+from tests.canaries.cases import births
+from tests.canaries.cases.births import CONFIGURED, NONE, TARGET, array, born, case, channel, seen
 from tests.stories import Story
 from workers.protocol import Event
-
-
-def case(name: str, execution: Execution, *expected: str) -> Case:
-    return judged("check_channels", name, execution, *expected)
-
-
-NONE = -1
-CONFIGURED, TARGET = 3, 7
-
-
-def array(*slots: int) -> Story:
-    """Its record, as seen first."""
-    return seen(Story(), *slots)
-
-
-def seen(story: Story, *slots: int) -> Story:
-    return story.observe(Seen, 2, 0, 0, 0, 0, list(slots))
-
-
-def channel(
-    story: Story,
-    thread: int,
-    members: int,
-    offset: int = NONE,
-    twin: int = NONE,
-    *,
-    event: str = "raid.channel",
-) -> Story:
-    """A channel tells of itself."""
-    return story.happen(event, members, offset, twin, thread=thread)
-
-
-def born(story: Story, thread: int, members: int) -> Story:
-    return channel(story, thread, members, event="raid.channel_created")
 
 
 def same_step(story: Story, name: str, *args: int, thread: int = 1) -> Story:
@@ -64,6 +30,7 @@ def rebuilding(*threads: tuple[int, int, int], slot: int = 1) -> Story:
 
 
 CASES = [
+    *births.CASES,
     case(
         "nobody looked",
         born(Story(), 1, 7).happen("raid.reset").execution(),

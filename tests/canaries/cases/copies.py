@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chaos.controller import Execution
+from chaos.recorder import Execution
 from chaos.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import PLAN_WITH_SUPERBLOCK, Story

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
+from chaos.recorder import Execution
 from tests.canaries.cases import Case, judged
 from tests.stories import Story
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
+from chaos.recorder import Execution
 from chaos.schedule import Admin, Connect, Disconnect, Inject, Mark, Open, Operate
 from tests.canaries.cases import Case, judged
-from tests.stories import CRASH, Story
+from tests.stories import CRASH, PLAN, Story
 from workers.nvmf.status import AdminOpcode
+
+MISSING = f"{PLAN.poll_groups_at_start} poll groups are missing"
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
@@ -17,6 +19,16 @@ def flushes(count: int) -> Story:
     story = Story()
     for op in range(1, count + 1):
         story.send_flush(op)
+    return story
+
+
+def requests(count: int) -> Story:
+    """All answered but the last."""
+    story = Story().add(Mark("heal")).happen("nvmf.namespace_attached", 1)
+    for op in range(1, count + 1):
+        story.add(Operate(op, "bdev_examine", (0,)))
+        if op < count:
+            story.answer(op)
     return story
 
 
@@ -50,7 +62,7 @@ CASES = [
     case(
         "nothing to name, and the bound hit",
         stuck(Story().write(1), settle_bound_hit=True),
-        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing within its bound: no operation is outstanding, yet the run did not end",
     ),
     case(
@@ -91,7 +103,7 @@ CASES = [
     case(
         "nobody answers these",
         stuck(Story().add(Mark("chaos")).rot(0)),
-        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing and nothing is possible any more: no operation is outstanding, yet the run did not end",
     ),
     case(
@@ -105,7 +117,7 @@ CASES = [
     case(
         "power was lost",
         stuck(Story().send_read(1).lose_power()),
-        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing and nothing is possible any more: no operation is outstanding, yet the run did not end",
     ),
     case(
@@ -125,6 +137,38 @@ CASES = [
         "    nothing in the target is known to work on it",
     ),
     case(
+        "nothing outstanding, and no array to go on with",
+        stuck(requests(0)),
+        "LIVENESS liveness/stuck/array-absent+poll-groups-missing, ops none",
+        f"2: not finished after healing and nothing is possible any more: {MISSING}; there is no array",
+    ),
+    case(
+        "one of many requests alike",
+        stuck(requests(9)),
+        "LIVENESS liveness/stuck/array-absent+poll-groups-missing+repeated-bdev_examine, ops 9",
+        f"19: not finished after healing and nothing is possible any more: bdev_examine (op 9); {MISSING}; there is no array; bdev_examine was sent 9 times since then",
+        "  bdev_examine (op 9)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "one of some requests alike",
+        stuck(requests(8)),
+        "LIVENESS liveness/stuck/bdev_examine, ops 8",
+        "17: not finished after healing and nothing is possible any more: bdev_examine (op 8)",
+        "  bdev_examine (op 8)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "a write, beside many requests alike",
+        stuck(requests(9).send_write(10)),
+        "LIVENESS liveness/stuck/repeated-bdev_examine+write, ops 9 10",
+        "20: not finished after healing and nothing is possible any more: bdev_examine (op 9); write of host 0 (op 10, blocks 0-0); bdev_examine was sent 9 times since then",
+        "  bdev_examine (op 9)",
+        "    nothing in the target is known to work on it",
+        "  write of host 0 (op 10, blocks 0-0)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
         "a rebuild",
         stuck(Story().happen("rebuild.started", 0, 1).happen("nvmf.qpair_connected", 1)),
         "LIVENESS liveness/stuck/rebuild, ops none",
@@ -135,7 +179,7 @@ CASES = [
     case(
         "a rebuild that ended",
         stuck(Story().happen("rebuild.started", 0, 1).happen("rebuild.finished", 0, 1, 0)),
-        "LIVENESS liveness/stuck/nothing to name, ops none",
+        "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing and nothing is possible any more: no operation is outstanding, yet the run did not end",
     ),
     case(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Compared
 from chaos.payload import FOREIGN
+from chaos.recorder import Execution
 from tests.canaries.cases import Case, judged
 from tests.stories import CRASH, ERROR, PLAN_WITH_SUPERBLOCK, Story
 

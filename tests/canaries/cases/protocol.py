@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Unheard
-from chaos.schedule import Admin, Connect, Disconnect, Mark, Open, Operate
+from chaos.recorder import Execution
+from chaos.schedule import (
+    Admin,
+    CompareAndWrite,
+    Connect,
+    Disconnect,
+    Flush,
+    Inject,
+    Mark,
+    Open,
+    Operate,
+    Unmap,
+    Write,
+    WriteZeroes,
+)
 from tests.canaries.cases import Case, judged
 from tests.stories import Story, observed
-from workers.nvmf.status import NvmeStatus
+from workers.nvmf.status import AdminOpcode, NvmeStatus
+
+KEEP_ALIVE, EVENT_REQUEST = AdminOpcode.KEEP_ALIVE, AdminOpcode.ASYNC_EVENT_REQUEST
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
@@ -17,6 +32,27 @@ def case(name: str, execution: Execution, *expected: str) -> Case:
 def answered(story: Story, status: NvmeStatus) -> Execution:
     """Op 1, answered so."""
     return story.answer(1, status=int(status)).execution()
+
+
+def one_of_each() -> Story:
+    """All that the target answers."""
+    story = Story()
+    steps = (
+        Open(1, 0, 1),
+        Connect(2, 0, 1, 1, 0, 0),
+        Admin(3, 0, 1, 1, KEEP_ALIVE),
+        Operate(4, "bdev_reset", ()),
+        Inject(5, "disk_heal", 0, ()),
+        Disconnect(6, 0, 1, 1),
+        Write(7, 0, 1, 1, 0, 1),
+        Flush(8, 0, 1, 1),
+        Unmap(9, 0, 1, 1, 0, 1),
+        WriteZeroes(10, 0, 1, 1, 0, 1),
+        CompareAndWrite(11, 0, 1, 1, 0, 1, 0, 1),
+    )
+    for step in steps:
+        story.add(step).answer(step.op)
+    return story.read(12, 1)
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
@@ -80,6 +116,18 @@ CASES = [
     case(
         "an answer to nobody",
         Story().answer(1, status=9).execution(),
+        "INVALID protocol/answer/nobody, ops 1",
+        "1: op 1 was answered and never sent",
+    ),
+    case(
+        "an answer to nobody that nobody hears",
+        Story().observe(Unheard, 1).execution(),
+        "INVALID protocol/answer/nobody, ops 1",
+        "1: op 1 was answered and never sent",
+    ),
+    case(
+        "one of each kind",
+        one_of_each().execution(),
     ),
     case(
         "a mark isn't answered",
@@ -127,7 +175,88 @@ CASES = [
     ),
     case(
         "an odd status of an admin command",
-        answered(Story().add(Admin(1, 0, 1, 1, 24)), 4095),
+        answered(Story().add(Admin(1, 0, 1, 1, KEEP_ALIVE)), 4095),
+        "INVALID protocol/answer/status of admin, ops 1",
+        "2: admin op 1 was answered with 0xfff, which it can't be",
+    ),
+    *(
+        case(
+            f"{status.name} of a connection",
+            Story()
+            .add(Open(1, 0, 1))
+            .answer(1, status=int(status))
+            .add(Connect(2, 0, 1, 1, 0, 0))
+            .answer(2, status=int(status))
+            .execution(),
+        )
+        for status in (NvmeStatus.CONNECT_CONTROLLER_BUSY, NvmeStatus.CONNECT_INVALID_PARAMETERS)
+    ),
+    case(
+        "an I/O queue whose id is taken",
+        answered(Story().add(Connect(1, 0, 1, 1, 1, 1)), NvmeStatus.INVALID_QUEUE_IDENTIFIER),
+    ),
+    case(
+        "an odd status of an I/O queue's Connect",
+        answered(Story().add(Connect(1, 0, 1, 1, 1, 1)), 4095),
+        "INVALID protocol/answer/status of connect, ops 1",
+        "2: connect op 1 was answered with 0xfff, which it can't be",
+    ),
+    *(
+        case(
+            f"a taken id of {type(step).__name__.lower()}",
+            answered(Story().add(step), NvmeStatus.INVALID_QUEUE_IDENTIFIER),
+            f"INVALID protocol/answer/status of {type(step).__name__.lower()}, ops 1",
+            f"2: {type(step).__name__.lower()} op 1 was answered with INVALID_QUEUE_IDENTIFIER, which it can't be",
+        )
+        for step in (Open(1, 0, 1), Connect(1, 0, 1, 1, 0, 0))
+    ),
+    *(
+        case(
+            f"an aborted {type(step).__name__}",
+            answered(Story().add(step), NvmeStatus.ABORTED_BY_REQUEST),
+            f"INVALID protocol/answer/status of {type(step).__name__.lower()}, ops 1",
+            f"2: {type(step).__name__.lower()} op 1 was answered with ABORTED_BY_REQUEST, which it can't be",
+        )
+        for step in (Open(1, 0, 1), Connect(1, 0, 1, 1, 0, 0))
+    ),
+    *(
+        case(
+            f"{status.name} of an admin command",
+            answered(Story().add(Admin(1, 0, 1, 1, KEEP_ALIVE)), status),
+        )
+        for status in (NvmeStatus.ABORTED_BY_REQUEST, NvmeStatus.ABORTED_SQ_DELETION)
+    ),
+    *(
+        case(f"{status.name} of a write", answered(Story().send_write(1), status))
+        for status in (
+            NvmeStatus.ABORTED_BY_REQUEST,
+            NvmeStatus.ABORTED_SQ_DELETION,
+            NvmeStatus.INVALID_NAMESPACE,
+        )
+    ),
+    case(
+        "too many requests for events",
+        answered(Story().add(Admin(1, 0, 1, 1, EVENT_REQUEST)), NvmeStatus.ASYNC_EVENT_LIMIT),
+    ),
+    case(
+        "too many of another admin command",
+        answered(Story().add(Admin(1, 0, 1, 1, KEEP_ALIVE)), NvmeStatus.ASYNC_EVENT_LIMIT),
+        "INVALID protocol/answer/status of admin, ops 1",
+        "2: admin op 1 was answered with ASYNC_EVENT_LIMIT, which it can't be",
+    ),
+    case(
+        "an odd status of a request for events",
+        answered(Story().add(Admin(1, 0, 1, 1, EVENT_REQUEST)), 4095),
+        "INVALID protocol/answer/status of admin, ops 1",
+        "2: admin op 1 was answered with 0xfff, which it can't be",
+    ),
+    case(
+        "an errno of an RPC",
+        Story().add(Operate(1, "bdev_reset", ())).answer(1, status=-19).execution(),
+    ),
+    case("an aborted flush", answered(Story().send_flush(1), NvmeStatus.ABORTED_BY_REQUEST)),
+    case(
+        "a compare out of range", answered(Story().send_compare(1, 0), NvmeStatus.LBA_OUT_OF_RANGE)
     ),
     case(
         "connections",

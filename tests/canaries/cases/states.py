@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Seen
+from chaos.recorder import Execution
 from tests.canaries.cases import Case, judged
 from tests.stories import Story
 from workers.shared import ProcessState, RaidState

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.controller import Execution
 from chaos.history import Written
+from chaos.recorder import Execution
 from chaos.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import PLAN, PLAN_WITH_SUPERBLOCK, Story
@@ -181,6 +181,10 @@ CASES = [
         changed(replaced(both(), 1, "disk_return_small"), 1),
     ),
     case(
+        "replaced by another array's member",
+        changed(replaced(both(), 1, "disk_return_foreign"), 1),
+    ),
+    case(
         "another fault",
         changed(replaced(both(), 1, "disk_failure"), 1),
         "INVALID superblock/invariant/configured, ops 1",
@@ -197,6 +201,10 @@ CASES = [
     case(
         "replaced since, and assembled without it",
         changed(replaced(both(), 1).happen("raid.assembled", 0), 1),
+    ),
+    case(
+        "replaced by a small one, and assembled without it",
+        changed(replaced(both(), 1, "disk_return_small").happen("raid.assembled", 0), 1),
     ),
     case(
         "replaced, assembled, and written",

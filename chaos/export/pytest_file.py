@@ -1,0 +1,93 @@
+"""A capsule as a pytest file that stands alone, but for raidstorm being installed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.capsule import Capsule
+from chaos.export.for_test import pack
+from chaos.run import Replayed
+
+FILE = '''"""{head}
+
+signature: {signature}
+{story}
+
+replay:    python THIS_FILE > capsule.json && raidstorm replay capsule.json{allow}
+"""
+
+# Written by "raidstorm export --to pytest"; raidstorm {version} recorded the run.
+# ruff: noqa: E501
+
+import sys
+
+import pytest
+from chaos.export import embedded_capsule, failure_text, replay_for_test
+from chaos.export.for_test import unpack
+
+SIGNATURE = {signature_literal}
+
+# The target under test: no defect is the reference engine; a defect's id or the path of a file is another one.
+TARGET: tuple[str, ...] = ()
+
+# The run's capsule (JSON, deflated, base64): {steps} steps. "python THIS_FILE" prints it.
+CAPSULE = """
+{capsule}
+"""
+
+
+def test_failure_does_not_occur():
+    replayed = replay_for_test(embedded_capsule(CAPSULE), TARGET)
+    failure = failure_text(replayed, SIGNATURE)
+    assert not failure, f"the recorded failure occurs:\\n{{failure}}"
+    if replayed.divergence:
+        # Not a pass: the target does other steps than the recorded ones, before the failure could show.
+        pytest.skip(f"the recorded steps don't apply to this target: {{replayed.divergence}}")
+{with_defect}
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(unpack(CAPSULE))
+'''
+WITH_DEFECT = '''
+
+def test_failure_shows_with_its_defect():
+    """{defects}"""
+    replayed = replay_for_test(embedded_capsule(CAPSULE))
+    assert not replayed.divergence, f"the recorded steps no longer apply: {{replayed.divergence}}"
+    found = [finding.signature for finding in replayed.findings]
+    assert SIGNATURE in found, f"the defect is on, but the failure doesn't show; found: {{found}}"
+'''
+
+
+def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
+    """The file's text; ``replayed`` is the capsule's replay, which has shown the failure."""
+    assert capsule.expected is not None, (
+        "a capsule without a recorded end has no failure to test for"
+    )
+    signature = capsule.expected.signature
+    defects = ", ".join(defect.id for defect in capsule.defects)
+    what = f", with defect {defects}" if defects else ", on the reference engine"
+    with_defect = WITH_DEFECT.format(defects=_prose(f"The defect: {defects}.")) if defects else ""
+    return FILE.format(
+        head=_prose(
+            f"A failure that raidstorm found: {capsule.experiment.name}, seed {capsule.seed}{what}."
+        ),
+        signature=_prose(signature),
+        signature_literal=_literal(signature),
+        story="\n".join(_prose(f"  {line}") for line in replayed.story),
+        allow=" --allow-code" if capsule.carries_code else "",
+        version=_prose(capsule.raidstorm_version),
+        steps=replayed.steps,
+        capsule=pack(msgspec.json.encode(capsule)),
+        with_defect=with_defect,
+    )
+
+
+def _prose(text: str) -> str:
+    """Text that can't end the docstring it stands in, nor break its lines."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return shown.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _literal(text: str) -> str:
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,64 @@
+"""The rebuild offset over the steps of a run, as a step curve a rebuild."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.history import Crashed, Happened, Invoked
+from chaos.recorder import Execution
+from chaos.schedule import Kill, PowerLoss
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """One rebuild: ``points`` are (step, offset in blocks from that step on); ``end`` is its last step."""
+
+    slot: int
+    disk: int
+    points: list[tuple[int, int]]
+    end: int
+    how: str  # it ended: "finished", "status -5", "the target died" ...
+
+
+class RebuildCurves(msgspec.Struct, frozen=True):
+    """All rebuilds of a run, and the most blocks the array ever had."""
+
+    blocks: int
+    curves: list[Curve]
+
+
+def rebuild_curves(execution: Execution) -> RebuildCurves:
+    """Read them from what the engine told."""
+    blocks = execution.plan.blocks
+    done: list[Curve] = []
+    current: Curve | None = None
+
+    def end(number: int, how: str) -> None:
+        if current is not None:
+            done.append(msgspec.structs.replace(current, end=number, how=how))
+
+    for entry in execution.history:
+        number = entry.number
+        if isinstance(entry, Happened):
+            args = entry.event.args
+            match entry.event.name:
+                case "rebuild.started":
+                    end(number, "another one starts")
+                    current = Curve(args[0], args[1], [(number, 0)], number, "")
+                case "rebuild.window_done":
+                    blocks = max(blocks, args[1])
+                    if current is not None:
+                        current.points.append((number, args[0]))
+                case "rebuild.finished":
+                    end(number, "finished" if args[2] == 0 else f"status {args[2]}")
+                    current = None
+                case "raid.grown":
+                    blocks = max(blocks, args[0])
+                case _:
+                    pass
+        elif isinstance(entry, Crashed) or (
+            isinstance(entry, Invoked) and isinstance(entry.step, (Kill, PowerLoss))
+        ):
+            end(number, "the target died")
+            current = None
+    end(len(execution.schedule), "the run ended")
+    return RebuildCurves(blocks, done)

@@ -1,0 +1,97 @@
+"""Members that are taken out of the array, with a reason and without: cases of ``availability``."""
+
+from __future__ import annotations
+
+from chaos.recorder import Execution
+from chaos.schedule import Inject, Operate
+from tests.canaries.cases import Case, judged
+from tests.stories import Story, observed
+
+
+def case(name: str, execution: Execution, *expected: str) -> Case:
+    return judged("check_availability", name, execution, *expected)
+
+
+def online(*disks: int) -> Story:
+    return Story().happen("raid.created", *disks)
+
+
+def hurt(story: Story, *faults: tuple[int, str]) -> Story:
+    for disk, fault in faults:
+        story.add(Inject(90, fault, disk, ()))
+    return story
+
+
+def removed(story: Story, disk: int = 1) -> Execution:
+    """A member of an observed array is taken out."""
+    return observed(story.happen("raid.removing_member", 5, disk).execution())
+
+
+def remove(bdev: int, method: str = "bdev_raid_remove_base_bdev") -> Operate:
+    return Operate(91, method, (bdev,))
+
+
+def unasked(step: int, disk: int = 1) -> tuple[str, str]:
+    return (
+        "INVALID availability/removal/no reason, ops none",
+        f"{step}: disk {disk} is taken out of the array, though no request named it, it was not pulled and missed "
+        "no write",
+    )
+
+
+CASES = [
+    case("taken out for nothing", removed(online(0, 1)), *unasked(2)),
+    case("the first disk taken out for nothing", removed(online(0, 1), 0), *unasked(2, 0)),
+    case(
+        "taken out for nothing, where nobody has seen the order of things",
+        online(0, 1).happen("raid.removing_member", 5, 1).execution(),
+    ),
+    case("taken out by request", removed(online(0, 1).add(remove(1)))),
+    case(
+        "taken out by request, after its rebuild",
+        removed(online(0, 1).add(remove(1)).happen("rebuild.finished", 5, 1, 0)),
+    ),
+    case("another taken out by request", removed(online(0, 1).add(remove(0))), *unasked(3)),
+    case(
+        "named by another request", removed(online(0, 1).add(remove(1, "bdev_reset"))), *unasked(3)
+    ),
+    case("no disk's bdev taken out by request", removed(online(0, 1).add(remove(77))), *unasked(3)),
+    case("pulled", removed(hurt(online(0, 1), (1, "disk_pull")))),
+    case("another pulled", removed(hurt(online(0, 1), (0, "disk_pull"))), *unasked(3)),
+    case("hurt, and not pulled", removed(hurt(online(0, 1), (1, "read_errors"))), *unasked(3)),
+    case("missed a write", removed(online(0, 1).happen("raid.member_failed", 5, 1))),
+    case(
+        "another missed a write",
+        removed(online(0, 1).happen("raid.member_failed", 1, 0)),
+        *unasked(3),
+    ),
+    case(
+        "taken out a second time, without a reason of its own",
+        removed(
+            hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
+            .happen("raid.removing_member", 5, 1)
+            .happen("raid.member_removed", 5, 1)
+        ),
+        *unasked(6),
+    ),
+    case(
+        "two by request, one after the other",
+        removed(
+            online(0, 1)
+            .add(remove(1))
+            .add(remove(0))
+            .happen("raid.removing_member", 1, 0)
+            .happen("raid.member_removed", 1, 0)
+        ),
+    ),
+    case(
+        "requested before a kill",
+        removed(online(0, 1).add(remove(1)).kill().happen("raid.assembled", 0, 1)),
+        *unasked(5),
+    ),
+    case(
+        "requested before power was lost",
+        removed(online(0, 1).add(remove(1)).lose_power().happen("raid.assembled", 0, 1)),
+        *unasked(5),
+    ),
+]

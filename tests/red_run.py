@@ -1,0 +1,39 @@
+"""A real red run in this process, as its run directory would have it."""
+
+from pathlib import Path
+
+from chaos.run import Runner, RunSpec
+from chaos.store import Store
+from chaos.stored import StoredRun, read_run
+from chaos.story import Storyteller
+from experiments.catalog import EXPERIMENTS
+from workers.defects.loader import read_defect
+
+
+def run_directory(
+    root: Path, experiment="connect-during-rebuild", seed=4, defect="new-channel-null-module-ctx"
+) -> Path:
+    """Run it, and say where it is kept."""
+    defects = (read_defect(defect),) if defect else ()
+    spec = RunSpec(
+        experiment=EXPERIMENTS[experiment],
+        driver="sim",
+        defects=defects,
+        defect_arguments=(defect,),
+        experiment_argument=experiment,
+        program="raidstorm",
+        out=str(root),
+    )
+    runner = Runner(spec, Store(root))
+    result = runner.run_seed(seed)
+    runner.close()
+    assert result.run_dir, "this seed is red"
+    return Path(result.run_dir)
+
+
+def teller_of(run: StoredRun) -> Storyteller:
+    """Who puts it into words."""
+    return Storyteller(run.execution, run.capsule.labels)
+
+
+__all__ = ["read_run", "run_directory", "teller_of"]
