@@ -12,9 +12,10 @@ an RPC names it, when its disk was pulled, or when it has missed a write (its su
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.members import NO_DISK, Members
+from chaos.checkers.members import MOVES, NO_DISK, Members
 from chaos.faults import REPLACEMENTS
-from chaos.history import Completed, Entry, Happened, Invoked, was_observed
+from chaos.history import Completed, Happened, Invoked, was_observed
+from chaos.plan import Plan
 from chaos.recorder import Execution
 from chaos.schedule import (
     IO,
@@ -24,50 +25,48 @@ from chaos.schedule import (
     Inject,
     Kill,
     Operate,
+    OutsideStep,
     PowerLoss,
     Read,
 )
 from workers.bdev.stack import member_bdev_id
 from workers.nvmf.status import NvmeStatus
+from workers.protocol import Event
 
 READ_FAULTS = ("read_errors", "bad_blocks")
 CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
+# What says something of members. Most events are others.
+TOLD = MOVES | {"raid.removing_member"}
+DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
 HEALS = ("disk_heal", *REPLACEMENTS)
 
 
 def check_availability(execution: Execution) -> list[Finding]:
     """The first I/O that ended with Internal Device Error, or member taken out for nothing."""
     ios: dict[int, tuple[int, Read | Flush | Changing]] = {}
-    members = Members()
-    unreadable: list[int] = []  # disks with blocks that can't be read
-    unwritable: list[int] = []
-    leaving: list[int] = []
-    layout = execution.plan.layout
-    own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
-    to_go: list[int] = []  # disks that there is a reason to take out
+    array = _Array(execution.plan)
     # Reactors that run free tell in batches: a removal may be told of before its reason.
     in_order = was_observed(execution.history)
     outage_ended = blind = barred = 0
     for index, entry in enumerate(execution.history):
-        if unreadable or unwritable:
-            staying = [disk for disk in members.disks if disk not in leaving]
-            if unreadable and all(disk in unreadable for disk in staying):
-                blind = index
-            if unwritable and all(disk in unwritable for disk in staying):
-                barred = index
-        if members.take(entry) and members.disks:
-            outage_ended = index
-        taken = _taken_for_nothing(entry, own, to_go)
-        if in_order and taken is not None:
-            return [taken]
-        _take_leave(entry, leaving)
-        _take_faults(entry, READ_FAULTS, unreadable)
-        _take_faults(entry, CHANGE_FAULTS, unwritable)
-        if entry.__class__ is Invoked and isinstance(entry.step, IO):
-            ios[entry.step.op] = (index, entry.step)
-        elif entry.__class__ is Completed and entry.status == NvmeStatus.INTERNAL_DEVICE_ERROR:
+        if array.unreadable or array.unwritable:
+            blind = index if array.is_blind() else blind
+            barred = index if array.is_barred() else barred
+        if entry.__class__ is Happened:
+            if entry.event.name in TOLD:
+                if array.members.take(entry) and array.members.disks:
+                    outage_ended = index
+                if array.told(entry.event) and in_order:
+                    return [_taken(entry)]
+        elif entry.__class__ is Invoked:
+            if entry.step.__class__ in IO:
+                ios[entry.step.op] = (index, entry.step)
+            else:
+                array.members.take(entry)
+                array.took(entry.step)
+        elif entry.__class__ is Completed and entry.status == DEVICE_ERROR:
             sent, step = ios.get(entry.op, (0, None))
-            if step is None or not members.disks or sent < outage_ended:
+            if step is None or not array.members.disks or sent < outage_ended:
                 continue
             if isinstance(step, (Read, CompareAndWrite)) and sent <= blind:
                 continue
@@ -77,46 +76,65 @@ def check_availability(execution: Execution) -> list[Finding]:
     return []
 
 
-def _taken_for_nothing(entry: Entry, own: dict[int, int], to_go: list[int]) -> Finding | None:
-    """The removal of a member that there was no reason for; else the reasons are noted."""
-    if entry.__class__ is Happened:
-        name, args = entry.event.name, entry.event.args
-        if name == "raid.removing_member" and args[1] not in to_go:
-            return _taken(entry)
+class _Array:
+    """Who is a member, who is to go, and what faults there are."""
+
+    def __init__(self, plan: Plan) -> None:
+        layout = plan.layout
+        self.members = Members()
+        self.unreadable: list[int] = []  # disks with blocks that can't be read
+        self.unwritable: list[int] = []
+        self._leaving: list[int] = []
+        self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
+        self._to_go: list[int] = []  # disks that there is a reason to take out
+
+    def is_blind(self) -> bool:
+        """Are there blocks that perhaps no member can read?"""
+        return bool(self.unreadable) and all(disk in self.unreadable for disk in self._staying())
+
+    def is_barred(self) -> bool:
+        """Are there blocks that perhaps no member can change?"""
+        return bool(self.unwritable) and all(disk in self.unwritable for disk in self._staying())
+
+    def _staying(self) -> list[int]:
+        """A member that is being removed isn't there for what the others can't do."""
+        return [disk for disk in self.members.disks if disk not in self._leaving]
+
+    def told(self, event: Event) -> bool:
+        """The next event; True: a member is taken out for which there was no reason."""
+        name, args = event.name, event.args
+        if name == "raid.removing_member":
+            self._leaving.append(args[1])
+            return args[1] not in self._to_go
         if name == "raid.member_failed":
-            to_go.append(args[1])
+            self._to_go.append(args[1])
         elif name == "raid.member_removed":
+            if args[1] in self._leaving:
+                self._leaving.remove(args[1])
             # What comes later is another member, and needs a reason of its own.
-            to_go[:] = [disk for disk in to_go if disk != args[1]]
-    elif entry.__class__ is Invoked:
-        step = entry.step
-        if isinstance(step, Operate) and step.method == "bdev_raid_remove_base_bdev":
-            to_go.append(own.get(step.args[0], NO_DISK))
-        elif isinstance(step, Inject) and step.fault == "disk_pull":
-            to_go.append(step.disk)
-        elif isinstance(step, (Kill, PowerLoss)):
-            to_go.clear()
-    return None
+            self._to_go = [disk for disk in self._to_go if disk != args[1]]
+        return False
+
+    def took(self, step: OutsideStep) -> None:
+        """The next step from outside, but for I/O."""
+        if step.__class__ is Operate:
+            if step.method == "bdev_raid_remove_base_bdev":
+                self._to_go.append(self._own.get(step.args[0], NO_DISK))
+        elif step.__class__ is Inject:
+            if step.fault == "disk_pull":
+                self._to_go.append(step.disk)
+            _take_fault(step, READ_FAULTS, self.unreadable)
+            _take_fault(step, CHANGE_FAULTS, self.unwritable)
+        elif step.__class__ in (Kill, PowerLoss):
+            self._to_go.clear()
+            self._leaving.clear()
 
 
-def _take_leave(entry: Entry, leaving: list[int]) -> None:
-    """A member that is being removed isn't there for what the others can't do."""
-    if entry.__class__ is Happened:
-        if entry.event.name == "raid.removing_member":
-            leaving.append(entry.event.args[1])
-        elif entry.event.name == "raid.member_removed" and entry.event.args[1] in leaving:
-            leaving.remove(entry.event.args[1])
-    elif entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
-        leaving.clear()
-
-
-def _take_faults(entry: Entry, faults: tuple[str, ...], disks: list[int]) -> None:
-    if entry.__class__ is Invoked and isinstance(entry.step, Inject):
-        step = entry.step
-        if step.fault in faults and step.disk not in disks:
-            disks.append(step.disk)
-        elif step.fault in HEALS and step.disk in disks:
-            disks.remove(step.disk)
+def _take_fault(step: Inject, faults: tuple[str, ...], disks: list[int]) -> None:
+    if step.fault in faults and step.disk not in disks:
+        disks.append(step.disk)
+    elif step.fault in HEALS and step.disk in disks:
+        disks.remove(step.disk)
 
 
 def _taken(entry: Happened) -> Finding:

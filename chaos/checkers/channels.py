@@ -10,6 +10,23 @@ from workers.protocol import Event
 from workers.shared import ProcessState
 
 NONE = -1  # no rebuild offset, no processed twin
+# Plain numbers: a flag's operators are slow, and the record changes often.
+CONFIGURED, PROCESS_TARGET = int(SlotFlag.CONFIGURED), int(SlotFlag.PROCESS_TARGET)
+NO_PROCESS = int(ProcessState.NONE)
+# What says something of channels. Most events are others.
+TOLD = frozenset(
+    (
+        "raid.channel",
+        "raid.channel_created",
+        "raid.channel_destroyed",
+        "raid.deleted",
+        "raid.member_removed",
+        "raid.removing_member",
+        "rebuild.started",
+        "rebuild.window_done",
+        "rebuild.finished",
+    )
+)
 
 
 class Channels:
@@ -22,7 +39,7 @@ class Channels:
         # Slots that an iteration changes on all channels, one by one: judged when it is over, not at births.
         self._changing = 0
         self._is_rebuilding = False
-        self._born: list[tuple[int, int, int]] = []  # in this step: (thread, members, changing)
+        self.born: list[tuple[int, int, int]] = []  # in this step: (thread, members, changing)
 
     def take(self, event: Event) -> tuple[str, str] | None:
         """The next event; a disagreement: its shape, and in words."""
@@ -30,7 +47,7 @@ class Channels:
             case "raid.channel" | "raid.channel_created":
                 members, offset, twin = event.args
                 if event.name == "raid.channel_created":
-                    self._born.append((event.thread, members, self._changing))
+                    self.born.append((event.thread, members, self._changing))
                 self.by_thread[event.thread] = (members, offset, twin)
             case "raid.channel_destroyed":
                 self.by_thread.pop(event.thread, None)
@@ -58,12 +75,12 @@ class Channels:
         in_sync = sum(
             1 << place
             for place, flags in enumerate(seen.slots)
-            if flags & SlotFlag.CONFIGURED and not flags & SlotFlag.PROCESS_TARGET
+            if flags & CONFIGURED and not flags & PROCESS_TARGET
         )
         before, self._in_sync = self._in_sync, in_sync
-        if self._is_rebuilding and seen.process_state == ProcessState.NONE:
+        if self._is_rebuilding and seen.process_state == NO_PROCESS:
             self._changing |= 1 << self._slot  # it has ended, and the channels are told one by one
-        return self._judge_births(before)
+        return self._judge_births(before) if self.born else None
 
     def step_ended(self) -> tuple[str, str] | None:
         """Nothing more of the present step."""
@@ -71,7 +88,7 @@ class Channels:
 
     def _judge_births(self, before: int) -> tuple[str, str] | None:
         """Who was born in a step that changed the array may have seen it before the change, or after it."""
-        born, self._born = self._born, []
+        born, self.born = self.born, []
         for thread, members, changing in born:
             if all((members ^ in_sync) & ~changing for in_sync in (before, self._in_sync)):
                 return "birth", f"thread {thread} took the slots {_slots(members)} for members"
@@ -114,18 +131,19 @@ def check_channels(execution: Execution) -> list[Finding]:
     channels = Channels()
     number = 0
     for entry in execution.history:
-        found = None
-        if entry.number != number:
-            found = channels.step_ended()
+        if channels.born:
+            found = channels.step_ended() if entry.number != number else None
             if found is not None:
                 return [_finding(*found, number)]
-            number = entry.number
-        if entry.__class__ is Invoked and isinstance(entry.step, (Kill, PowerLoss)):
-            channels = Channels()
-        elif entry.__class__ is Happened:
-            found = channels.take(entry.event)
+        number = entry.number
+        found = None
+        if entry.__class__ is Happened:
+            if entry.event.name in TOLD:
+                found = channels.take(entry.event)
         elif entry.__class__ is Seen:
             found = channels.saw(entry)
+        elif entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):
+            channels = Channels()
         if found is not None:
             return [_finding(*found, entry.number)]
     return []

@@ -20,8 +20,9 @@ from chaos.schedule import (
 )
 from workers.nvmf.status import AdminOpcode, NvmeStatus
 
-ANSWERED = (Open, Connect, Disconnect, Admin, Operate, Inject, *IO)
-JUDGED = (Open, Connect, Admin, *IO)
+ANSWERED = frozenset((Open, Connect, Disconnect, Admin, Operate, Inject, *IO))
+JUDGED = frozenset((Open, Connect, Admin, *IO))
+SUCCESS = int(NvmeStatus.SUCCESS)
 # What a good command of a host may be answered with, apart from success.
 CONNECT_ERRORS = (NvmeStatus.CONNECT_CONTROLLER_BUSY, NvmeStatus.CONNECT_INVALID_PARAMETERS)
 ADMIN_ERRORS = (NvmeStatus.ABORTED_BY_REQUEST, NvmeStatus.ABORTED_SQ_DELETION)
@@ -41,19 +42,19 @@ def check_protocol(execution: Execution) -> list[Finding]:
     in_order = was_observed(execution.history)
     for entry in execution.history:
         if entry.__class__ is Invoked:
-            if isinstance(entry.step, ANSWERED):
+            if entry.step.__class__ in ANSWERED:
                 waiting[entry.step.op] = entry.step
         elif entry.__class__ is Happened:
             if entry.event.name == "nvmf.qpair_destroyed":
                 ended[entry.event.args[0]] = True
-        elif isinstance(entry, (Completed, Unheard)):
+        elif entry.__class__ is Completed or entry.__class__ is Unheard:
             if entry.op in answered:
                 return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
             answered[entry.op] = True
             step = waiting.pop(entry.op, None)
             if step is None:
                 return [_finding("nobody", f"op {entry.op} was answered and never sent", entry)]
-            if in_order and isinstance(step, IO) and step.connection in ended:
+            if in_order and step.__class__ in IO and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
             if entry.__class__ is Completed:
@@ -64,12 +65,12 @@ def check_protocol(execution: Execution) -> list[Finding]:
 
 
 def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
-    if not isinstance(step, JUDGED):
+    if step.__class__ not in JUDGED:
         return None
     kind = type(step).__name__.lower()
     status = entry.status
-    if status == NvmeStatus.SUCCESS:
-        if isinstance(step, Read) and len(entry.values) != step.blocks:
+    if status == SUCCESS:
+        if step.__class__ is Read and len(entry.values) != step.blocks:
             return "data", f"read op {step.op} brought {len(entry.values)} of {step.blocks} blocks"
         return None
     if _can_be(step, status):

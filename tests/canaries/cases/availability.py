@@ -38,6 +38,10 @@ CASES = [
         "3: flush op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
+        "the target was killed, and has no member yet",
+        online(0, 1).kill().send_read(1).answer(1, status=ERROR).execution(),
+    ),
+    case(
         "an error of another kind",
         online(0, 1).send_compare(1, 0).answer(1, status=MISCOMPARE).execution(),
     ),
@@ -328,11 +332,11 @@ CASES = [
 
 FIRST = "an array that comes online sets it, and without one nothing is found"
 EQUIVALENT = {
-    "_taken_for_nothing: 0: 0 is -1": "the request has one argument",
+    "_Array.took: 0: 0 is -1": "the request has one argument",
     "check_availability: 0: 0 is -1": FIRST,
     "check_availability: 0: 0 is 1 (2)": "not looked at: nothing was sent",
     "check_availability: 0: 0 is -1 (2)": "not looked at: nothing was sent",
-    "check_availability: step is None or not members.disks or sent < outage_ended: without step is None": (
+    "check_availability: step is None or not array.members.disks or sent < outage_ended: without step is None": (
         "what was not sent counts as sent before anything could be wrong"
     ),
     "check_availability: sent < outage_ended: LtE": "no two entries have one index",
