@@ -50,7 +50,12 @@ def is_harmful(disk: DiskView) -> bool:
 
 
 def trust(disks: list[DiskView], members: list[int]) -> None:
-    """No disk is known to be good, yet an array is online: what it calls members must be good."""
+    """An array is online: if no disk is known to be good, what it calls members must be.
+
+    A good one that can't be read for a while is known; another one, just failed, isn't to be trusted in its place.
+    """
+    if any(disk.good for disk in disks):
+        return
     for number in members:
         disks[number].good = not is_harmful(disks[number])
 

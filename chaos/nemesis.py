@@ -54,6 +54,13 @@ class Due(msgspec.Struct, frozen=True):
     number: int
 
 
+def may_break(model: Model, kind: str, number: int) -> bool:
+    """Does the fault budget allow this fault of this disk now?"""
+    if kind in HARMLESS_ALONE and not (model.is_recreating or model.is_dismantling):
+        return model.is_alone(number) or model.may_harm(number)
+    return model.may_harm(number)
+
+
 class Nemesis:
     """Breaks disks, hosts, reactors and the target at planned moments, and heals them again."""
 
@@ -178,17 +185,11 @@ class Nemesis:
             and disk.member
             and number not in self._delayed
             and (needed is None or needed in stack_of(self.plan.layout, number))
-            and (not (fault.harms or fault.weakens) or self._may_harm(kind, number))
+            and (not (fault.harms or fault.weakens) or may_break(self.model, kind, number))
         ]
         if kind == "disk_pull" and self._to_be_stale in able:
             return self._to_be_stale
         return self.stream.choice(able) if able else None
-
-    def _may_harm(self, kind: str, number: int) -> bool:
-        model = self.model
-        if kind in HARMLESS_ALONE and not (model.is_recreating or model.is_dismantling):
-            return model.is_alone(number) or model.may_harm(number)
-        return model.may_harm(number)
 
     def _arguments(self, kind: str) -> tuple[int, ...]:
         stream = self.stream

@@ -239,8 +239,7 @@ class Operator:
             return self._revive()
         if model.rebuild is not None:
             return None
-        if not model.good_disks():
-            trust(model.disks, model.members_in_sync())
+        trust(model.disks, model.members_in_sync())
         for number, disk in enumerate(model.disks):
             if disk.member and not disk.good and model.good_disks():
                 return self._remove(number)

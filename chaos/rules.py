@@ -12,6 +12,7 @@ import msgspec
 from chaos.disk_view import is_sound, trust
 from chaos.faults import FAULTS, HEALS, REPLACEMENTS
 from chaos.model import Model
+from chaos.nemesis import may_break
 from chaos.plan import Plan
 from chaos.schedule import (
     CHANGING,
@@ -33,7 +34,6 @@ from workers.bdev.stack import ErrorType, disk_of, member_bdev_id, stacked_bdev_
 from workers.bdev.stack import Stack as StackKind
 from workers.nvmf.status import AdminOpcode
 
-HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 CLEARS = 1
 MEMBERS_MIN = 2
 
@@ -54,7 +54,7 @@ class Rules:
 
     def may(self, step: OutsideStep) -> bool:
         """May the step be taken now?"""
-        if self.model.array_online and not self.model.good_disks():
+        if self.model.array_online:
             trust(self.model.disks, self.model.members_in_sync())
         match step:
             case Operate():
@@ -235,9 +235,5 @@ class Rules:
                 return view.present and self._may_break(name, step.disk)
 
     def _may_break(self, name: str, disk: int) -> bool:
-        fault, model = FAULTS[name], self.model
-        if not (fault.harms or fault.weakens):
-            return True
-        if name in HARMLESS_ALONE and not (model.is_recreating or model.is_dismantling):
-            return model.is_alone(disk) or model.may_harm(disk)
-        return model.may_harm(disk)
+        fault = FAULTS[name]
+        return not (fault.harms or fault.weakens) or may_break(self.model, name, disk)

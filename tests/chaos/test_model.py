@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chaos.controller import Controller
-from chaos.disk_view import is_sound
+from chaos.disk_view import DiskView, is_sound, trust
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.model import Model
@@ -158,3 +158,19 @@ def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_delet
     model.happened(Event("raid.created", 0, (0, 1)))
     model.answered(again.op, 0)
     assert not model.array_configuring
+
+
+def test_member_just_failed_is_not_trusted_in_the_place_of_a_good_one_that_cannot_be_read_for_a_while():
+    """swarm, seed 4420: the array was started from the failed one after a kill, and went back in its sequence later.
+
+    The good one had bad blocks, so that no disk counted as one to rely on, and the members were trusted as found.
+    """
+    failed, unreadable = DiskView(member=True), DiskView(member=True, good=True)
+    unreadable.faulted = unreadable.weak = True
+    trust([failed, unreadable], [0, 1])
+    assert not failed.good
+    unreadable.good = False
+    trust([failed, unreadable], [0])
+    assert failed.good
+    execution = Controller(resolve(EXPERIMENTS["swarm"], 4_420), SimDriver(), ()).explore(4_420)
+    assert judge(execution) == []
