@@ -15,7 +15,7 @@ from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
 from chaos.plan import Plan
 from chaos.schedule import Mark, Step
-from chaos.shrink import Case, Shrinker, ShrinkError
+from chaos.shrink import Case, OutOfBudgetError, Shrinker, ShrinkError
 from chaos.shrink_passes import first_case, shrink
 
 replace = msgspec.structs.replace
@@ -42,7 +42,12 @@ def minimize(
     defects = capsule.defect_sources()
     schedule, goal = _failure(capsule, checks)
     shrinker = Shrinker(goal, defects, checks, is_over, on_progress)
-    first = first_case(shrinker, Case(capsule.plan, (), False), schedule)
+    try:
+        first = first_case(shrinker, capsule.plan, schedule)
+    except OutOfBudgetError:
+        raise ShrinkError(
+            "the budget was over before the failure had been seen once; give it more with --budget"
+        ) from None
     if first is None:
         raise ShrinkError(
             "the failure doesn't show when its steps are taken one by one within the rules of hosts and faults, "
@@ -79,6 +84,11 @@ def minimize(
 
 def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[list[Step], Finding]:
     """The steps of the failing run, and what was found."""
+    if capsule.driver == "realtime" and not capsule.rebuilt:
+        raise ShrinkError(
+            "this run ran free and its steps could not be rebuilt in sim, so nothing can be left out of them; "
+            "replay its plan"
+        )
     controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
     try:
         if capsule.schedule is None:

@@ -81,6 +81,7 @@ class Player:
         self.rules = Rules(plan, self.recorder.model)
         self.recorder.generator = self.rules
         self._held: Counter[Hashable] = Counter()
+        self._timers = 0  # fired in a row
 
     def play(self, script: Script, *, to_the_end: bool, patience: int = STEPS_MAX) -> Played:
         """Play it; to the end: then heal, demand that all finishes, and audit, as every run does.
@@ -189,8 +190,6 @@ class Player:
         self._timers = self._timers + 1 if chosen is timer else 0
         self.controller.take(chosen)
         return True
-
-    _timers = 0
 
     def _is_held(self, step: EngineStep) -> bool:
         return self._held[identity(step)] > 0

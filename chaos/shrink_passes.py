@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from chaos.plan import Plan
 from chaos.schedule import ENGINE_STEPS, Item, Mark, Rest, Step
+from chaos.script import STEPS_MAX
 from chaos.shrink import Case, Outcome, OutOfBudgetError, Shrinker
 from chaos.simplify import simpler_plans, simpler_steps
 
@@ -38,9 +40,7 @@ def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
     return shrinker.best
 
 
-def first_case(
-    shrinker: Shrinker, case: Case, schedule: list[Step], *, patience: int = 0
-) -> Outcome | None:
+def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Outcome | None:
     """The recording as it is: up to the failure, or else up to the heal and then as every run ends."""
     whole = [step for step in schedule if not isinstance(step, Mark)]
     heal = next(
@@ -53,9 +53,7 @@ def first_case(
     )
     chaos = [step for step in schedule[:heal] if not isinstance(step, Mark)]
     for script, to_the_end in ((whole, False), (chaos, True)):
-        found = shrinker.attempt(
-            msgspec.structs.replace(case, script=tuple(script), to_the_end=to_the_end), patience
-        )
+        found = shrinker.attempt(Case(plan, tuple(script), to_the_end), patience=0)
         if found is not None:
             return found
     return None
@@ -65,7 +63,7 @@ def first_case(
 
 
 def delete(
-    shrinker: Shrinker, case: Case, units: Iterable[list[int]], patience: int | None = None
+    shrinker: Shrinker, case: Case, units: Iterable[list[int]], patience: int = STEPS_MAX
 ) -> Case:
     """Leave out as many of these groups of items as possible, in runs that grow while it works.
 
@@ -93,31 +91,24 @@ def delete(
             case = msgspec.structs.replace(case, script=tuple(case.script[i] for i in order))
             places = {old: new for new, old in enumerate(order)}
             groups = [[places[i] for i in group] for group in groups[: end - done]]
-            end -= done
-            if size > 1 or done > 1:
-                continue
-        end = min(end, len(groups)) - (0 if done else 1)
+        end -= done or 1
     return _normal(shrinker, case, patience)
 
 
 def _without(
-    shrinker: Shrinker, case: Case, groups: list[list[int]], patience: int | None
+    shrinker: Shrinker, case: Case, groups: list[list[int]], patience: int
 ) -> Outcome | None:
     gone = {index for group in groups for index in group}
     if not gone:
         return None
     script = tuple(item for index, item in enumerate(case.script) if index not in gone)
-    return _attempt(shrinker, msgspec.structs.replace(case, script=script), patience)
+    return shrinker.attempt(msgspec.structs.replace(case, script=script), patience)
 
 
-def _normal(shrinker: Shrinker, case: Case, patience: int | None) -> Case:
+def _normal(shrinker: Shrinker, case: Case, patience: int) -> Case:
     """Without what is left out anyway."""
-    outcome = _attempt(shrinker, case, patience)
+    outcome = shrinker.attempt(case, patience)
     return outcome.case if outcome is not None else case
-
-
-def _attempt(shrinker: Shrinker, case: Case, patience: int | None) -> Outcome | None:
-    return shrinker.attempt(case) if patience is None else shrinker.attempt(case, patience)
 
 
 def is_outside(item: Item) -> bool:
@@ -125,7 +116,7 @@ def is_outside(item: Item) -> bool:
     return not isinstance(item, (Rest, *ENGINE_STEPS))
 
 
-def delete_outside(shrinker: Shrinker, case: Case, patience: int | None = None) -> Case:
+def delete_outside(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> Case:
     """Hosts whole, then connections whole, then step by step."""
     for key in ("host", "connection"):
         case = delete(shrinker, case, _by(case, key), patience)

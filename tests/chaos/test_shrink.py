@@ -12,7 +12,7 @@ from chaos.judge import judge
 from chaos.plan import resolve
 from chaos.schedule import ENGINE_STEPS, Mark, Rest
 from chaos.script import LEFT_OUT, Player
-from chaos.shrink import Case, Shrinker
+from chaos.shrink import Shrinker
 from chaos.shrink_passes import first_case, shrink
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm
@@ -43,7 +43,7 @@ def test_shrunk_failure_is_the_same_small_and_minimal(defect):
     name, outside_max, choices_max = FAILURES[defect]
     plan, execution, goal = failing_run(defect, name)
     shrinker = Shrinker(goal, (DefectSource(defect),), (), lambda: False)
-    first = first_case(shrinker, Case(plan, (), False), execution.schedule)
+    first = first_case(shrinker, plan, execution.schedule)
     assert first is not None
     outcome = shrink(shrinker, first)
     case = outcome.case
@@ -65,7 +65,7 @@ def test_same_failure_shrinks_to_the_same_script():
     cases = []
     for _ in range(2):
         shrinker = Shrinker(goal, (DefectSource(SEED_DEFECT),), (), lambda: False)
-        first = first_case(shrinker, Case(plan, (), False), execution.schedule)
+        first = first_case(shrinker, plan, execution.schedule)
         cases.append(shrink(shrinker, first).case)
     assert cases[0] == cases[1]
 
@@ -107,7 +107,7 @@ def test_rules_forbid_what_would_make_a_failure_nobody_s_fault():
 def test_budget_that_is_over_keeps_what_there_is():
     plan, execution, goal = failing_run(SEED_DEFECT, "connect-during-rebuild")
     shrinker = Shrinker(goal, (DefectSource(SEED_DEFECT),), (), lambda: shrinker.executions > 10)
-    first = first_case(shrinker, Case(plan, (), False), execution.schedule)
+    first = first_case(shrinker, plan, execution.schedule)
     outcome = shrink(shrinker, first)
     assert outcome.finding.signature == goal.signature
     assert shrinker.executions < 20
@@ -136,6 +136,12 @@ def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
         assert "the fingerprint is the recorded one" in replayed.stdout
     assert raidstorm("replay", minimal, "--defect", "none").returncode == 0
     assert "module_channel != NULL" in (red / "minimal.log").read_text()
+
+
+def test_budget_too_small_for_anything_is_told(red):
+    done = raidstorm("shrink", str(red), "--budget", "0.000001s")
+    assert done.returncode == 2
+    assert "--budget" in done.stderr
 
 
 def test_run_that_passes_and_a_capsule_that_is_none_are_refused_with_a_sentence(tmp_path):
