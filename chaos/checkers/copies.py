@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
 from chaos.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
@@ -19,8 +20,7 @@ class Holders:
         self.members = Members()
         self._offset = plan.data_offset
         self.changes: dict[int, Changing] = {}
-        # Disks that were pulled, so perhaps replaced before the target noticed -> still out?
-        self._away: dict[int, bool] = {}
+        self._away = Away()
         self._tainted: list[range] = []  # LBAs that a disk has changed silently at some time
 
     def take(self, entry: Entry) -> None:
@@ -33,22 +33,17 @@ class Holders:
             if step.__class__ in CHANGING:
                 self.changes[step.op] = step
             elif step.__class__ is Inject:
-                if step.fault == "disk_pull":
-                    self._away[step.disk] = True
-                elif step.fault.startswith("disk_return"):
-                    self._away[step.disk] = False
-                elif step.fault == "bit_rot":
+                self._away.injected(step)
+                if step.fault == "bit_rot":
                     self._taint(step.args[0], 1)
             elif step.__class__ in (Kill, PowerLoss):
                 self.members.take(entry)
 
     def _told(self, entry: Happened) -> None:
         event = entry.event
-        if self.members.take(entry):
-            self._away = {disk: True for disk, is_out in self._away.items() if is_out}
-        elif event.name == "rebuild.finished":
-            self._away.pop(event.args[1], None)
-        elif event.name == "disk.misdirected":
+        self.members.take(entry)
+        self._away.told(event)
+        if event.name == "disk.misdirected":
             _, wanted, landed, count = event.args
             self._taint(wanted, count)
             self._taint(landed, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.register import reader_for
@@ -15,16 +16,18 @@ def check_mirrors(execution: Execution) -> list[Finding]:
     """Compare the disks of all members; only what a late or failed write may have left can differ."""
     history = execution.history
     reader = reader_for(execution)
-    members = Members()
+    members, away = Members(), Away()
     seen = 0
     for index, entry in enumerate(history):
         if entry.__class__ is Compared and entry.after == "rebuild.finished":
             reader.take_all(seen, history[seen:index])
             seen = index
-            found = compare(reader.registers, members.disks, entry.blocks)
+            there = [disk for disk in members.disks if disk not in away]
+            found = compare(reader.registers, there, entry.blocks)
             if found is not None:
                 return [_finding("end of a rebuild", entry.number, *found)]
         members.take(entry)
+        away.take(entry)
     if execution.crash is not None or not execution.settled:
         return []  # a crash or a hang leaves writes under way; it is its own finding
     reader.take_all(seen, history[seen:])

@@ -193,12 +193,13 @@ CASES = [
     case(
         "pulled, returned and rebuilt",
         pulled(online(0, 1), 1, "disk_return")
+        .happen("rebuild.started", 1, 1)
         .happen("rebuild.finished", 1, 1, 0)
         .send_write(1)
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "6: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+        "7: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
     ),
     case(
         "rot",
@@ -273,12 +274,13 @@ CASES = [
     case(
         "pulled, returned and rebuilt in another slot",
         pulled(online(0, 1), 1, "disk_return")
+        .happen("rebuild.started", 0, 1)
         .happen("rebuild.finished", 0, 1, 0)
         .send_write(1)
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "6: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+        "7: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
     ),
     away(
         "who is away",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chaos.history import Compared
 from chaos.payload import FOREIGN
 from chaos.recorder import Execution
+from chaos.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import CRASH, ERROR, PLAN_WITH_SUPERBLOCK, Story
 
@@ -134,6 +135,17 @@ CASES = [
         .execution(disks=held(1, 1)),
         "INVALID mirrors/divergence/end of a rebuild, ops 1",
         "6: block 0 should hold op 1, acknowledged, on every member in sync, but holds disk 0: op 1, disk 1: op 0",
+    ),
+    case(
+        "pulled as its rebuild ended, and another device is in its place",
+        online(0)
+        .write(1)
+        .happen("rebuild.started", 1, 1)
+        .add(Inject(90, "disk_pull", 1, ()))
+        .add(Inject(91, "disk_return_blank", 1, ()))
+        .happen("rebuild.finished", 1, 1, 0)
+        .observe(Compared, "rebuild.finished", held(1, 0))
+        .execution(disks=held(1, 1)),
     ),
     case(
         "a kill after a rebuild that left something out",
