@@ -53,6 +53,11 @@ def test_no_path_of_a_machine_is_in_the_tree():
                 assert not FOREVER_OUT.search(line) or "FOREVER_OUT" in line, f"{path}:{number}"
 
 
+def test_nothing_in_the_tree_leads_out_of_it():
+    """A link is a path of somebody's machine."""
+    assert [path for path in tracked("*") if path.is_symlink()] == []
+
+
 def test_every_module_says_what_it_is():
     for folder in ("workers", "chaos", "experiments"):
         for path in (ROOT / folder).rglob("*.py"):
