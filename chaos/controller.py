@@ -35,7 +35,6 @@ from workers.bdev.disk import Disk
 from workers.protocol import DefectSource, Event
 from workers.reactor import StepNotPossibleError
 
-SETTLE_STEPS_MAX = 60_000
 IDLE_PERMILLE = 5
 STUCK = "stuck"  # a Mark: here a free run was given up
 
@@ -67,12 +66,12 @@ class Controller:
         make_chaotic = scheduler_of(plan.strategies)
         chaotic = make_chaotic(stream.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
-        begin, bound = 0, SETTLE_STEPS_MAX
+        begin, bound = 0, plan.settle_steps
         now = 0
         while recorder.crash is None:
             if scheduler is chaotic:
                 now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
-            elif recorder.steps - begin >= bound:
+            elif recorder.steps - begin > bound:  # the mark is not counted
                 return self._execution(generator, bound_hit=True)
             step = scheduler.next_step(self.agenda, generator, now)
             while step is None and scheduler is chaotic and now < RUN_PERMILLE:
@@ -94,7 +93,7 @@ class Controller:
         self.take(Mark(generator.phase.value))
         begin = self.recorder.steps
         while self.recorder.crash is None:
-            if self.recorder.steps - begin >= SETTLE_STEPS_MAX:
+            if self.recorder.steps - begin > self.plan.settle_steps:
                 return self._execution(generator, bound_hit=True)
             step = fair.next_step(self.agenda, generator, RUN_PERMILLE)
             if step is None:
@@ -130,7 +129,7 @@ class Controller:
             self.take_recorded(step)
         # A free run that was given up: what nobody could go on with is stuck, what was cut off isn't.
         stuck = stuck and all(step.__class__ is FireTimer for step in self.agenda.choices)
-        bound_hit = stuck or steps_since_mark >= SETTLE_STEPS_MAX
+        bound_hit = stuck or steps_since_mark >= self.plan.settle_steps
         execution = self._execution(None, bound_hit=bound_hit, done=done)
         # A schedule that was recorded up to a crash, and no crash now: what is under way is not stuck.
         is_open = cut or (self.agenda.choices and not execution.settle_bound_hit)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chaos.controller import SETTLE_STEPS_MAX, STUCK, Controller, DivergenceError, describe
+from chaos.controller import STUCK, Controller, DivergenceError, describe
 from chaos.drivers.sim import SimDriver
 from chaos.plan import Plan
 from chaos.recorder import Execution
@@ -133,7 +133,7 @@ class Walk:
             yield Mark(STUCK)
             return
         # Timers that outlive what they were for; nobody waited for them in real time.
-        for _ in range(SETTLE_STEPS_MAX):
+        for _ in range(self.controller.plan.settle_steps):
             if not agenda.choices or self.controller.recorder.crash is not None:
                 return
             yield agenda.oldest()

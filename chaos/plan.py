@@ -17,6 +17,9 @@ from workers.raid.metadata import DATA_OFFSET
 PAIR_PERMILLE_MAX = 8
 
 
+SETTLE_STEPS_MAX = 60_000
+
+
 class Plan(msgspec.Struct, frozen=True):
     """An experiment with everything drawn that doesn't depend on the course of the run."""
 
@@ -52,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True):
         str, ...
     ]  # a scheduler, and what else it searches with; see chaos/strategies/
     meet_share: int = 0  # percent of I/O that goes where other I/O is under way
+    settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
 
     @property
     def data_offset(self) -> int:

@@ -185,6 +185,14 @@ class Rest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="rest"):
     steps: int = 0  # 0: until it is at rest
 
 
+class Late(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="late"):
+    """In a script: after ``skip`` steps like it have been taken, the next one comes so many steps late."""
+
+    step: EngineStep
+    skip: int
+    steps: int
+
+
 Changing = Write | Unmap | WriteZeroes | CompareAndWrite
 CHANGING = (Write, Unmap, WriteZeroes, CompareAndWrite)
 IO = (Read, Flush, *CHANGING)
@@ -192,7 +200,7 @@ HostStep = Open | Connect | Read | Changing | Flush | Admin | Disconnect
 Restart = Kill | PowerLoss
 OutsideStep = HostStep | Operate | Inject | Impair | Stall | Restart | Mark
 Step = EngineStep | OutsideStep
-Item = Step | Rest
+Item = Step | Rest | Late
 Script = list[Item]
 ENGINE_STEPS = (Deliver, FinishIo, FireTimer)
 
@@ -215,6 +223,7 @@ __all__ = [
     "Inject",
     "Item",
     "Kill",
+    "Late",
     "Mark",
     "Open",
     "Operate",

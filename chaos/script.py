@@ -5,6 +5,7 @@ A recorded schedule has every step. A script has the steps from outside, those e
 
 * an engine step that the script names is held back until its turn: until then others go first. At its turn the
   target runs in default order until that step is possible, and then it comes before all others.
+* a step that is late lets others go first, from when it would come until so many steps have been taken.
 * a step from outside is taken at once, or as soon as it could be taken (a read: when its queue is connected).
 * a rest lets the target come to rest first: nothing is possible any more but what is held back, or that time passes.
   A rest of so many steps ends after them.
@@ -32,7 +33,10 @@ from chaos.schedule import (
     FinishIo,
     FireTimer,
     Item,
+    Kill,
+    Late,
     OutsideStep,
+    PowerLoss,
     Rest,
     Script,
 )
@@ -68,6 +72,17 @@ def identity(step: EngineStep) -> Hashable:
             return None  # time passes, whoever waits for it
 
 
+class _Delay:
+    """A step that is late: ``since`` is the number of steps when it would have come."""
+
+    __slots__ = ("since", "skip", "steps")
+
+    def __init__(self, skip: int, steps: int) -> None:
+        self.skip = skip
+        self.steps = steps
+        self.since = -1
+
+
 class Player:
     """Plays one script on a target."""
 
@@ -81,6 +96,7 @@ class Player:
         self.rules = Rules(plan, self.recorder.model)
         self.recorder.generator = self.rules
         self._held: Counter[Hashable] = Counter()
+        self._delays: dict[Hashable, list[_Delay]] = {}
         self._timers = 0  # fired in a row
 
     def play(self, script: Script, *, to_the_end: bool, patience: int = STEPS_MAX) -> Played:
@@ -97,7 +113,8 @@ class Player:
                 break
             before = self.recorder.steps
             if self._take_item(item, patience):
-                numbers[index] = before + 1 if isinstance(item, Rest) else self.recorder.steps
+                is_step = not isinstance(item, (Rest, Late))
+                numbers[index] = self.recorder.steps if is_step else before + 1
         if self.recorder.crash is None and to_the_end:
             return Played(self._end(script), numbers)
         if patience:
@@ -108,12 +125,23 @@ class Player:
         if isinstance(item, Rest):
             self._rest(item.steps)
             return True
+        if isinstance(item, Late):
+            delays = self._delays.setdefault(identity(item.step), [])
+            delays.append(_Delay(item.skip, item.steps))
+            return True
         if isinstance(item, ENGINE_STEPS):
             return self._take_engine(item, patience)
         if not self._wait_until_allowed(item, patience):
             return False
+        if isinstance(item, (Kill, PowerLoss)):
+            self._delays.clear()
         self.controller.take(self.rules.bind(item))
         return True
+
+    def _take(self, step: EngineStep) -> None:
+        for delay in self._delays.get(identity(step), ()):
+            delay.skip -= 1  # below 0 it has come
+        self.controller.take(step)
 
     def _take_engine(self, wanted: EngineStep, patience: int) -> bool:
         key = identity(wanted)
@@ -122,7 +150,7 @@ class Player:
         for _ in range(patience + 1):
             found = self._find(wanted, key)
             if found is not None:
-                self.controller.take(found)
+                self._take(found)
                 return True
             if self.recorder.crash is not None or not patience or not self._step_by_default():
                 return False
@@ -164,7 +192,7 @@ class Player:
             )
             if step is None or self.recorder.crash is not None:
                 return
-            self.controller.take(step)
+            self._take(step)
 
     def _step_by_default(self) -> bool:
         """One step in default order; what is held back comes when only far deadlines are left."""
@@ -175,7 +203,7 @@ class Player:
                 timer = step
             elif not self._is_held(step):
                 self._timers = 0
-                self.controller.take(step)
+                self._take(step)
                 return True
             elif held is None:
                 held = step
@@ -188,11 +216,20 @@ class Player:
         if chosen is None or (chosen is timer and self._timers >= TIMERS_MAX):
             return False
         self._timers = self._timers + 1 if chosen is timer else 0
-        self.controller.take(chosen)
+        self._take(chosen)
         return True
 
     def _is_held(self, step: EngineStep) -> bool:
-        return self._held[identity(step)] > 0
+        key = identity(step)
+        if self._held[key] > 0:
+            return True
+        for delay in self._delays.get(key, ()):
+            if delay.skip == 0:
+                if delay.since < 0:
+                    delay.since = self.recorder.steps
+                if self.recorder.steps - delay.since < delay.steps:
+                    return True
+        return False
 
     # The end that every run has.
 

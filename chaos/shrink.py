@@ -17,11 +17,12 @@ from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.plan import Plan
 from chaos.recorder import Execution
-from chaos.schedule import ENGINE_STEPS, Item, Rest, Step
-from chaos.script import LEFT_OUT, STEPS_MAX, Player
+from chaos.schedule import ENGINE_STEPS, Item, Late, Rest, Step
+from chaos.script import LEFT_OUT, STEPS_MAX, Played, Player
 from workers.protocol import DefectSource
 
 EXECUTIONS_MAX = 20_000
+LISTS = ("liveness", "references")  # whose shape lists what is stuck or left
 
 
 class ShrinkError(Exception):
@@ -30,6 +31,11 @@ class ShrinkError(Exception):
 
 class OutOfBudgetError(Exception):
     """No more candidates: what there is is what stays."""
+
+
+def is_outside(item: Item) -> bool:
+    """A step of hosts, operator or nemesis."""
+    return not isinstance(item, (Rest, Late, *ENGINE_STEPS))
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -49,44 +55,73 @@ class Case(msgspec.Struct, frozen=True):
     @property
     def outside(self) -> int:
         """Steps that are not the engine's own."""
-        return sum(1 for item in self.script if not isinstance(item, (Rest, *ENGINE_STEPS)))
+        return sum(map(is_outside, self.script))
 
     @property
     def choices(self) -> int:
         """Scheduling choices off the default order.
 
-        These are: an engine step whose place the script names, and a step from outside that comes before the target
-        is at rest: right after another one, or after so many steps.
+        These are: an engine step whose place the script names, or that comes late, and a step from outside that
+        comes before the target is at rest: right after another one, or after so many steps.
         """
         count = 0
         before: Item = Rest()
         for item in self.script:
-            is_first = isinstance(before, (Rest, *ENGINE_STEPS))
+            if isinstance(item, Late):
+                count += 1
+                continue
             if isinstance(item, Rest):
                 count += item.steps > 0
-            elif isinstance(item, ENGINE_STEPS) or not is_first:
+            elif isinstance(item, ENGINE_STEPS) or is_outside(before):
                 count += 1
             before = item
         return count
 
 
 class Outcome(msgspec.Struct):
-    """A candidate that fails as it should: its case without what was left out, and its run up to the failure."""
+    """A candidate that fails as it should, and its run up to the failure."""
 
     case: Case
     execution: Execution
     finding: Finding
     schedule: list[Step]
-    numbers: list[int]  # per item of the case, the number of its step
+    numbers: list[int]  # per item of the case, the number of its step, or LEFT_OUT
+
+    def bare(self, *, with_holds: bool) -> Case:
+        """The case without what was left out; with holds: engine steps at its end stay, as they are held back."""
+        script = self.case.script
+        end = len(script)
+        while (
+            with_holds
+            and end
+            and self.numbers[end - 1] == LEFT_OUT
+            and not is_outside(script[end - 1])
+        ):
+            end -= 1
+        kept = [
+            item
+            for item, number in zip(script[:end], self.numbers[:end], strict=True)
+            if number != LEFT_OUT
+        ]
+        return msgspec.structs.replace(self.case, script=(*kept, *script[end:]))
 
 
 def same_failure(goal: Finding, found: Finding) -> bool:
     """Is it the same failure? What a hang or a leak consists of may become less, all else is the signature."""
     if (goal.check, goal.kind) != (found.check, found.kind):
         return False
-    if goal.check in ("liveness", "references"):
+    if goal.check in LISTS:
         return set(found.shape.split("+")) <= set(goal.shape.split("+"))
     return goal.shape == found.shape
+
+
+def _overlap(goal: Finding, found: Finding) -> bool:
+    is_list = goal.check in LISTS and (goal.check, goal.kind) == (found.check, found.kind)
+    return is_list and bool(set(found.shape.split("+")) & set(goal.shape.split("+")))
+
+
+def _digest(case: Case, patience: int) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode((case, patience)), digest_size=16).digest()
 
 
 class Shrinker:
@@ -112,12 +147,12 @@ class Shrinker:
 
     def attempt(self, case: Case, patience: int = STEPS_MAX) -> Outcome | None:
         """The candidate's outcome when it fails as it should, which makes it the best; else None."""
-        digest = hashlib.blake2b(msgspec.msgpack.encode((case, patience)), digest_size=16).digest()
+        digest = _digest(case, patience)
         if digest in self._refused:
             return None
         if self._is_over() or self.executions >= EXECUTIONS_MAX:
             raise OutOfBudgetError
-        outcome = self.play(case, self.defects, patience)
+        outcome = self._play_bare(case, patience)
         if outcome is None or (patience and self._is_no_defects_fault(outcome.case)):
             self._refused.add(digest)
             return None
@@ -127,13 +162,50 @@ class Shrinker:
             self._on_progress(outcome.case, self.executions)
         return outcome
 
+    def take_for_goal(self, case: Case) -> bool:
+        """A hang or a leak that comes out with another list of what is stuck, but for a part: that is the goal then."""
+        played = self._played(case, self.defects, 0)
+        found = next(
+            (one for one in judge(played.execution, self.checks) if _overlap(self.goal, one)), None
+        )
+        if found is None:
+            return False
+        self.goal = found
+        self._refused.clear()
+        return True
+
+    def improve(self, case: Case, smaller: Case, patience: int = STEPS_MAX) -> Outcome | None:
+        """The outcome of what should be smaller, when it fails as it should and is."""
+        outcome = self.attempt(smaller, patience)
+        if outcome is not None:
+            now = outcome.case
+            if (now.size, len(now.script)) < (case.size, len(case.script)):
+                return outcome
+            # Nor is it for any smaller case.
+            self._refused.add(_digest(smaller, patience))
+        return None
+
+    def _play_bare(self, case: Case, patience: int) -> Outcome | None:
+        """Play a candidate, and again without what was left out, as long as that fails too.
+
+        An engine step that was not reached was held back all the same, so without it the run may be another one.
+        """
+        outcome = self.play(case, self.defects, patience)
+        while outcome is not None:
+            bare = outcome.bare(with_holds=patience > 0)
+            if bare == outcome.case:
+                break
+            barer = self.play(bare, self.defects, patience)
+            if barer is None:
+                break
+            outcome = barer
+        return outcome
+
     def play(
         self, case: Case, defects: tuple[DefectSource, ...], patience: int = STEPS_MAX
     ) -> Outcome | None:
         """Play a candidate; None when the failure doesn't show."""
-        self.executions += 1
-        player = Player(case.plan, self._driver, defects)
-        played = player.play(list(case.script), to_the_end=case.to_the_end, patience=patience)
+        played = self._played(case, defects, patience)
         execution = played.execution
         findings = judge(execution, self.checks)
         found = next((one for one in findings if same_failure(self.goal, one)), None)
@@ -144,20 +216,14 @@ class Shrinker:
             findings = [one for one in findings if one.step <= found.step]
         if findings[0] is not found:
             return None
-        kept = tuple(
-            item
-            for item, number in zip(case.script, played.numbers, strict=True)
-            if number != LEFT_OUT and (case.to_the_end or number <= found.step)
-        )
-        numbers = [number for number in played.numbers if number != LEFT_OUT]
-        schedule = execution.schedule
-        return Outcome(
-            msgspec.structs.replace(case, script=kept),
-            execution,
-            found,
-            schedule if case.to_the_end else schedule[: found.step],
-            numbers[: len(kept)],
-        )
+        last = len(execution.schedule) if case.to_the_end else found.step
+        numbers = [number if number <= last else LEFT_OUT for number in played.numbers]
+        return Outcome(case, execution, found, execution.schedule[:last], numbers)
+
+    def _played(self, case: Case, defects: tuple[DefectSource, ...], patience: int) -> Played:
+        self.executions += 1
+        player = Player(case.plan, self._driver, defects)
+        return player.play(list(case.script), to_the_end=case.to_the_end, patience=patience)
 
     def _is_no_defects_fault(self, case: Case) -> bool:
         """Does the reference engine fail alike? Then what was left out has made the script unfair."""

@@ -6,15 +6,17 @@ outside first, then fewer scheduling choices, then simpler values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 import msgspec
 
+from chaos.lateness import as_late
 from chaos.plan import Plan
-from chaos.schedule import ENGINE_STEPS, Item, Mark, Rest, Step
+from chaos.schedule import ENGINE_STEPS, Item, Late, Mark, Rest, Step
 from chaos.script import STEPS_MAX
-from chaos.shrink import Case, Outcome, OutOfBudgetError, Shrinker
-from chaos.simplify import simpler_plans, simpler_steps
+from chaos.shrink import Case, Outcome, OutOfBudgetError, Shrinker, is_outside
+from chaos.shrink_gaps import add_rests, default_runs, default_times, redraw, rest_between
+from chaos.simplify import fewer_settle_steps, simpler_plans, simpler_steps
 
 ROUNDS_MAX = 20
 Pass = Callable[[Shrinker, Case], Case]
@@ -23,7 +25,9 @@ Pass = Callable[[Shrinker, Case], Case]
 def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
     """From a recording that was played to the smallest case; what there is when the budget ends."""
     try:
-        case = delete_outside(shrinker, outcome.case, patience=0)
+        case = sooner(shrinker, outcome.case)
+        case = delete_outside(shrinker, case, patience=0)
+        case = rest_between(shrinker, case, patience=0)
         case = loosen(shrinker, case)
         for _ in range(ROUNDS_MAX):
             before = case
@@ -52,8 +56,15 @@ def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Outcome 
         len(schedule),
     )
     chaos = [step for step in schedule[:heal] if not isinstance(step, Mark)]
-    for script, to_the_end in ((whole, False), (chaos, True)):
-        found = shrinker.attempt(Case(plan, tuple(script), to_the_end), patience=0)
+    for script, to_the_end, exact in (
+        (whole, False, True),
+        (chaos, True, True),
+        (chaos, True, False),
+    ):
+        case = Case(plan, tuple(script), to_the_end)
+        if not exact and not shrinker.take_for_goal(case):
+            break
+        found = shrinker.attempt(case, patience=0)
         if found is not None:
             return found
     return None
@@ -63,11 +74,16 @@ def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Outcome 
 
 
 def delete(
-    shrinker: Shrinker, case: Case, units: Iterable[list[int]], patience: int = STEPS_MAX
+    shrinker: Shrinker,
+    case: Case,
+    units: Iterable[list[int]],
+    patience: int = STEPS_MAX,
+    turn: int = 1,
 ) -> Case:
     """Leave out as many of these groups of items as possible, in runs that grow while it works.
 
-    Groups are tried from the last to the first: what comes late depends on what came early.
+    Groups are tried from the last to the first: what comes late depends on what came early. Where one alone is needed,
+    a ``turn`` of them may not be: connections take turns over the poll groups.
     """
     groups = list(units)
     end = len(groups)
@@ -77,6 +93,9 @@ def delete(
         while True:
             begin = max(0, end - size)
             outcome = _without(shrinker, case, groups[begin:end], patience)
+            if outcome is None and not done and size < min(turn, end):
+                size = turn
+                continue
             if outcome is None:
                 break
             done = end - begin
@@ -102,7 +121,7 @@ def _without(
     if not gone:
         return None
     script = tuple(item for index, item in enumerate(case.script) if index not in gone)
-    return shrinker.attempt(msgspec.structs.replace(case, script=script), patience)
+    return shrinker.improve(case, msgspec.structs.replace(case, script=script), patience)
 
 
 def _normal(shrinker: Shrinker, case: Case, patience: int) -> Case:
@@ -111,15 +130,16 @@ def _normal(shrinker: Shrinker, case: Case, patience: int) -> Case:
     return outcome.case if outcome is not None else case
 
 
-def is_outside(item: Item) -> bool:
-    """A step of hosts, operator or nemesis."""
-    return not isinstance(item, (Rest, *ENGINE_STEPS))
+def sooner(shrinker: Shrinker, case: Case) -> Case:
+    """What never ends is given up after fewer steps."""
+    return _simplify(shrinker, case, fewer_settle_steps, patience=0)
 
 
 def delete_outside(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> Case:
-    """Hosts whole, then connections whole, then step by step."""
-    for key in ("host", "connection"):
-        case = delete(shrinker, case, _by(case, key), patience)
+    """Hosts whole, then all of a kind, then connections whole, then step by step."""
+    for key in (_host, _kind, _connection):
+        turn = case.plan.layout.reactors if key is _connection else 1
+        case = delete(shrinker, case, _by(case, key), patience, turn)
     return delete(
         shrinker,
         case,
@@ -128,10 +148,25 @@ def delete_outside(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) ->
     )
 
 
-def _by(case: Case, key: str) -> list[list[int]]:
-    groups: dict[int, list[int]] = {}
+def _host(item: Item) -> Hashable:
+    return getattr(item, "host", None)
+
+
+def _connection(item: Item) -> Hashable:
+    return getattr(item, "connection", None)
+
+
+def _kind(item: Item) -> Hashable:
+    if not is_outside(item):
+        return None
+    what = (getattr(item, name, None) for name in ("method", "fault", "opcode"))
+    return (item.__class__.__name__, *what)
+
+
+def _by(case: Case, key: Callable[[Item], Hashable]) -> list[list[int]]:
+    groups: dict[Hashable, list[int]] = {}
     for index, item in enumerate(case.script):
-        value = getattr(item, key, None)
+        value = key(item)
         if value is not None:
             groups.setdefault(value, []).append(index)
     return list(groups.values())
@@ -139,109 +174,19 @@ def _by(case: Case, key: str) -> list[list[int]]:
 
 def delete_choices(shrinker: Shrinker, case: Case) -> Case:
     """Engine steps whose place doesn't matter, and rests that do nothing."""
-    choices = [[index] for index, item in enumerate(case.script) if isinstance(item, ENGINE_STEPS)]
-    case = delete(shrinker, case, choices)
-    return delete(
-        shrinker,
-        case,
-        [[index] for index, item in enumerate(case.script) if isinstance(item, Rest)],
-    )
+    for kind in (ENGINE_STEPS, Late, Rest):
+        found = [[index] for index, item in enumerate(case.script) if isinstance(item, kind)]
+        case = delete(shrinker, case, found)
+    return case
 
 
 def loosen(shrinker: Shrinker, case: Case) -> Case:
     """From a recording of every step to a script: the default order takes over where it can."""
+    plain = as_late(shrinker, case)
+    if plain != case:
+        return plain
     outcome = shrinker.attempt(case)
-    if outcome is not None:
-        case = outcome.case
-    return delete_choices(shrinker, case)
-
-
-def rest_between(shrinker: Shrinker, case: Case) -> Case:
-    """Instead of what is between two steps from outside: a rest, or nothing, or so many steps in default order."""
-    at = 0
-    while at < len(gaps_of(case)):
-        size = 0
-        while at + size < len(gaps_of(case)):
-            more = min(max(1, size), len(gaps_of(case)) - at - size)
-            found = _with_gaps(shrinker, case, range(at, at + size + more), [Rest()])
-            if found is None:
-                break
-            case, size = found, size + more
-        if size:
-            at += size
-            continue
-        gap = gaps_of(case)[at]
-        if gap:
-            found = _with_gaps(shrinker, case, range(at, at + 1), [])
-            if found is None and len(gap) > 1:
-                steps = _steps_in(shrinker, case, at)
-                found = _with_gaps(shrinker, case, range(at, at + 1), [Rest(steps)])
-            case = found or case
-        at += 1
-    return case
-
-
-def gaps_of(case: Case) -> list[list[Item]]:
-    """What stands before each step from outside."""
-    gaps: list[list[Item]] = [[]]
-    for item in case.script:
-        if is_outside(item):
-            gaps.append([])
-        else:
-            gaps[-1].append(item)
-    return gaps[:-1]
-
-
-def _with_gaps(shrinker: Shrinker, case: Case, which: range, instead: list[Item]) -> Case | None:
-    """With these gaps filled otherwise; None where the failure goes, or a step from outside with it."""
-    gaps = gaps_of(case)
-    outside = [index for index, item in enumerate(case.script) if is_outside(item)]
-    script: list[Item] = []
-    for number, (gap, index) in enumerate(zip(gaps, outside, strict=True)):
-        script += instead if number in which else gap
-        script.append(case.script[index])
-    script += case.script[outside[-1] + 1 :]
-    wanted = msgspec.structs.replace(case, script=tuple(script))
-    if wanted.script == case.script:
-        return case
-    found = shrinker.attempt(wanted)
-    return found.case if found is not None and len(gaps_of(found.case)) == len(gaps) else None
-
-
-def _steps_in(shrinker: Shrinker, case: Case, gap: int) -> int:
-    """How many steps the engine takes there now."""
-    best = shrinker.best
-    if best is None or best.case != case:
-        best = shrinker.play(case, shrinker.defects)
-    assert best is not None, "the case fails"
-    numbers = [
-        number
-        for item, number in zip(best.case.script, best.numbers, strict=True)
-        if is_outside(item)
-    ]
-    return max(1, numbers[gap] - (numbers[gap - 1] if gap else 0) - 1)
-
-
-def add_rests(shrinker: Shrinker, case: Case) -> Case:
-    """Let the target come to rest before each step from outside, where that is not in the way."""
-    everywhere: list[Item] = []
-    for item in case.script:
-        if is_outside(item) and not (
-            everywhere and isinstance(everywhere[-1], (Rest, *ENGINE_STEPS))
-        ):
-            everywhere.append(Rest())
-        everywhere.append(item)
-    found = shrinker.attempt(msgspec.structs.replace(case, script=tuple(everywhere)))
-    if found is not None:
-        return found.case
-    for index in range(len(case.script) - 1, -1, -1):
-        before = case.script[index - 1] if index else Rest()
-        if is_outside(case.script[index]) and not isinstance(before, (Rest, *ENGINE_STEPS)):
-            script = (*case.script[:index], Rest(), *case.script[index:])
-            found = shrinker.attempt(msgspec.structs.replace(case, script=script))
-            if found is not None and len(found.case.script) == len(script):
-                case = found.case
-    return case
+    return outcome.case if outcome is not None else case
 
 
 # Values.
@@ -257,12 +202,17 @@ def simplify_steps(shrinker: Shrinker, case: Case) -> Case:
     return _simplify(shrinker, case, simpler_steps)
 
 
-def _simplify(shrinker: Shrinker, case: Case, propose: Callable[[Case], Iterable[Case]]) -> Case:
+def _simplify(
+    shrinker: Shrinker,
+    case: Case,
+    propose: Callable[[Case], Iterable[Case]],
+    patience: int = STEPS_MAX,
+) -> Case:
     progress = True
     while progress:
         progress = False
         for candidate in propose(case):
-            found = shrinker.attempt(candidate)
+            found = shrinker.attempt(candidate, patience)
             if found is not None:
                 case = found.case
                 progress = True
@@ -273,8 +223,12 @@ def _simplify(shrinker: Shrinker, case: Case, propose: Callable[[Case], Iterable
 PASSES: tuple[Pass, ...] = (
     simplify_plan,
     delete_outside,
-    delete_choices,
     rest_between,
+    delete_choices,
     add_rests,
+    default_runs,
+    default_times,
+    as_late,
+    redraw,
     simplify_steps,
 )

@@ -25,6 +25,7 @@ replace = msgspec.structs.replace
 BLOCKS = (8, 12, 16, 24, 32, 48)
 WINDOWS = (4, 8, 16, 1_000_000)
 UNBOUNDED = 64
+SETTLE_STEPS = (1_000, 4_000, 16_000)
 
 
 def simpler_plans(case: Case) -> Iterator[Case]:
@@ -57,6 +58,13 @@ def simpler_plans(case: Case) -> Iterator[Case]:
         blocks = min(window, plan.blocks)
         if blocks > layout.window_blocks:
             yield _with_layout(case, window_blocks=blocks)
+
+
+def fewer_settle_steps(case: Case) -> Iterator[Case]:
+    """A phase after the chaos is given up sooner."""
+    for steps in SETTLE_STEPS:
+        if case.to_the_end and steps < case.plan.settle_steps:
+            yield replace(case, plan=replace(case.plan, settle_steps=steps))
 
 
 def _with_layout(case: Case, **changes: object) -> Case:
