@@ -14,6 +14,7 @@ import trio
 
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import Processes
+from chaos.messages import message_of
 from chaos.recorder import Recorder
 from chaos.schedule import Stall
 
@@ -51,6 +52,7 @@ class Stalls:
         self.processes = processes
         self.recorder = recorder
         self.reactor: int | None = None
+        self._awaited: list[int] = []  # the ops whose answers it owed when it was stopped
 
     def begin(self, step: Stall, nursery: trio.Nursery) -> None:
         """A stall has been recorded: it is made, and ended, by a task."""
@@ -74,6 +76,11 @@ class Stalls:
         """
         assert self.reactor is None, "of two reactors that are stopped only one would be continued"
         self.reactor = reactor
+        self._awaited = [
+            op
+            for op, step in self.recorder.model.outstanding.items()
+            if (message := message_of(step)) is not None and message.reactor == reactor
+        ]
         self.processes.signal_worker(reactor, signal.SIGSTOP)
         for _ in range(STOP_ATTEMPTS_MAX):
             if self.processes.stands_still(reactor):
@@ -84,5 +91,8 @@ class Stalls:
     def end(self) -> None:
         """Continue the reactor that is stopped."""
         if self.reactor is not None:
+            outstanding = self.recorder.model.outstanding
+            if any(op in outstanding for op in self._awaited):
+                self.recorder.held_up()
             self.processes.signal_worker(self.reactor, signal.SIGCONT)
             self.reactor = None

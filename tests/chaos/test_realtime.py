@@ -12,9 +12,12 @@ from chaos.drivers import realtime
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeRun
+from chaos.history import Happened
 from chaos.plan import resolve
-from chaos.schedule import Kill, Stall
+from chaos.schedule import Kill, Operate, Stall
 from experiments.catalog import EXPERIMENTS
+from workers.errors import OK
+from workers.protocol import OPERATOR, Outcome, Reply
 from workers.step_log import LOG_BYTES
 
 REACTORS = 2
@@ -109,6 +112,21 @@ def test_kill_of_a_target_ends_the_stall_in_it(run, processes, seen):
 
     trio.run(main)
     assert stopped(processes) == []
+
+
+def test_every_stall_is_counted_that_holds_an_answer_up_also_a_second_one_of_a_reactor(run):
+    async def main() -> None:
+        run._took(Operate(1, "bdev_raid_remove_base_bdev", (0,)))  # asked of reactor 0
+        for op, reactor in ((2, 0), (3, 1), (4, 0), (5, 1)):
+            async with trio.open_nursery() as nursery:
+                stall(run, Stall(op, reactor, 1), nursery)
+        run.recorder.observe(Outcome([], [], [], [], [Reply(OPERATOR, 1, OK, 0, b"")], []))
+        async with trio.open_nursery() as nursery:
+            stall(run, Stall(6, 0, 1), nursery)
+
+    trio.run(main)
+    told = [entry.event.args for entry in run.recorder.history if isinstance(entry, Happened)]
+    assert told == [(0,), (0,)]
 
 
 def test_reactor_that_finds_an_unended_step_and_no_crash_is_an_error_not_silence(
