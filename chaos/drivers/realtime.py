@@ -202,13 +202,17 @@ class RealtimeRun:
 
     async def _play(self, nursery: trio.Nursery) -> None:
         """Hosts, operator and nemesis, until the run's phases are over or it is stuck."""
-        begun = trio.current_time()
+        begun = chaos_begun = trio.current_time()
         duration = self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
         while self.generator.phase is not Phase.DONE and self.recorder.crash is None:
             now = trio.current_time() - self._restarting_seconds
             if now > begun + duration:
                 return
-            permille = int((now - begun) * 1_000_000 / self.plan.milliseconds)
+            if self.generator.phase is Phase.SETUP:
+                chaos_begun = (
+                    now  # on a busy machine setting up may take longer than all that is planned
+                )
+            permille = int((now - chaos_begun) * 1_000_000 / self.plan.milliseconds)
             in_chaos = self.generator.phase is Phase.CHAOS
             self.recorder.model.clock_us = int(now * 1_000_000)
             step = self.generator.next_step(permille)
