@@ -7,6 +7,11 @@ release 3.8 has no effect with them under pytest 9.2; its hook for a scheduler h
 from pathlib import PurePath
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says what else the machine does.
+settings.register_profile("no clock", deadline=None)
+settings.load_profile("no clock")
 
 # They start reactors, stop and kill them, and look at what is left: never two of these modules at once.
 WITH_PROCESSES = "test_processes", "test_realtime", "test_crash", "test_drivers", "test_own_defects"
