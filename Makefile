@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+# Processes that share the tests; tests/conftest.py says which of them stay together.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS)
 
 .PHONY: help setup chaos test check format bench clean
 
@@ -22,14 +25,14 @@ chaos: $(STAMP) ## set up .venv and run the smoke suite
 	$(BIN)/raidstorm run smoke
 
 test: $(STAMP) ## set up .venv and run all tests
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 check: $(STAMP) ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 format: $(STAMP) ## let the formatter have its way
 	$(BIN)/ruff format .

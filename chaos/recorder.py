@@ -92,7 +92,7 @@ class Recorder:
         self._events: dict[int, Admin] = {}  # asynchronous event requests
         self._changes: dict[int, Changing] = {}
         self.observer: Observer | None = None
-        self._held_up: tuple[int, int] | None = None  # the stall that something has waited for
+        self._has_held_up = False  # has something waited for the reactor that is stopped?
 
     def took_outside(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
@@ -115,6 +115,7 @@ class Recorder:
                 self.observer.look(self.steps, step, NOTHING, self.history)
         elif step.__class__ is Stall:
             self.model.stalled = (step.reactor, self.steps + step.length)
+            self._has_held_up = False
         elif step.__class__ in (Kill, PowerLoss):
             self._reads.clear()
             self._changes.clear()
@@ -189,8 +190,8 @@ class Recorder:
     def held_up(self) -> None:
         """A step of the reactor that is stopped was possible, and passed over: told once."""
         stalled = self.model.stalled
-        if stalled is not None and stalled != self._held_up:
-            self._held_up = stalled
+        if stalled is not None and not self._has_held_up:
+            self._has_held_up = True
             self.tell([Event("reactor.held_up", OUTSIDE_THREAD, (stalled[0],))])
 
     def tell(self, events: list[Event]) -> None:

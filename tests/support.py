@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from chaos.cli import run_command_line
+from experiments.catalog import EXPERIMENTS
+from experiments.suites import SUITES
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = [sys.executable, str(ROOT / "raidstorm.py")]
@@ -26,6 +33,28 @@ def raidstorm(*args: str, cwd: Path | None = None, **environment: str):
         env={**os.environ, **environment},
         check=False,
     )
+
+
+def told_off(*args: str) -> subprocess.CompletedProcess[str]:
+    """A command with a mistake in it, in this process: to start one takes longer than to see the mistake."""
+    output, errors, code = io.StringIO(), io.StringIO(), None
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    argv, sys.argv = sys.argv, [PROGRAM[1], *args]
+    try:
+        with (
+            contextlib.chdir(ROOT),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            run_command_line(EXPERIMENTS, SUITES)
+    except SystemExit as exit_:
+        code = exit_.code
+    finally:
+        sys.argv = argv
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(args, code, output.getvalue(), errors.getvalue())
 
 
 def run_json(*args: str, out: Path, **environment: str) -> dict:

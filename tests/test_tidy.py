@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SPREAD, WITH_PROCESSES
 from tests.support import ROOT
 
 BIN = Path(sys.executable).parent
@@ -62,6 +63,11 @@ def test_every_module_says_what_it_is():
     for folder in ("workers", "chaos", "experiments"):
         for path in (ROOT / folder).rglob("*.py"):
             assert path.read_text().startswith('"""'), f"{path} has no docstring"
+
+
+def test_modules_that_are_handed_out_otherwise_are_there():
+    names = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {*WITH_PROCESSES, *SPREAD} <= names
 
 
 def test_engine_has_no_place_made_for_a_defect():

@@ -22,6 +22,7 @@ from workers.protocol import (
     FinishIo,
     FireTimer,
     Frame,
+    GaveUp,
     Message,
     Outcome,
     Pause,
@@ -101,8 +102,11 @@ class FreeRun:
         fcntl.lockf(self._lock_file, fcntl.LOCK_EX)
         if shared.step_under_way:
             # Another reactor has crashed, or was killed in the middle of a step: no SPDK target outlives that.
+            ticket = shared.step_under_way
             fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
             self._is_dead = True
+            # Said, for the controller must know of either; else it is our own locking that broke.
+            self.process.reply(GaveUp(self.number, self.process.epoch, ticket))
             return
         self._steps += 1
         shared.step_under_way = ticket = self.process.block.take_ticket()

@@ -253,7 +253,15 @@ class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped", gc=Fa
     steps: list[tuple[EngineStep, Outcome]]
 
 
-WorkerReply = Ready | Performed | NotPossible | Counted | Waiting | Stepped
+class GaveUp(msgspec.Struct, frozen=True, array_like=True, tag="gave_up"):
+    """A free-running reactor goes on no more: the step of this ticket has not ended, so its target is dead."""
+
+    reactor: int
+    epoch: int
+    ticket: int
+
+
+WorkerReply = Ready | Performed | NotPossible | Counted | Waiting | Stepped | GaveUp
 
 command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 reply_decoder: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)

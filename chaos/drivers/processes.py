@@ -210,6 +210,12 @@ class Processes:
         """Send a signal to one worker."""
         os.kill(self.pids[reactor], number)
 
+    def stands_still(self, reactor: int) -> bool:
+        """Has a worker that was sent SIGSTOP stopped, or ended?"""
+        # It stays to be reported by whoever waits for its end.
+        options = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pids[reactor], options) is not None
+
     # Talking to them.
 
     def send(self, reactor: int, command: Command) -> None:

@@ -6,11 +6,6 @@ on what they have observed. The run's plan comes from its seed; its course does 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import trio
@@ -18,6 +13,7 @@ import trio
 from chaos.controller import end_target
 from chaos.drivers.base import Counts, DriverError
 from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
+from chaos.drivers.stall import Stalls, step_lock
 from chaos.generator import Generator, Phase
 from chaos.messages import message_of, nemesis_message
 from chaos.plan import Plan
@@ -32,6 +28,7 @@ from workers.protocol import (
     Counted,
     DefectSource,
     Frame,
+    GaveUp,
     GetWaits,
     Message,
     Pause,
@@ -47,14 +44,12 @@ SETTLE_SECONDS_MAX = 30.0
 WAITS_SECONDS_MAX = 5.0
 QUIET_SECONDS = 0.05
 WATCH_SECONDS = 0.1
+CRASH_REPORT_SECONDS_MAX = 5.0  # after another reactor has found the target dead
 IDLE_SECONDS = 0.001
 THINK_SECONDS_MAX = 0.001
 LATENCIES = 64
-LOCK_RETRY_SECONDS = 0.000_05
-LOCK_SECONDS_MAX = 1.0
 PAUSE_ATTEMPTS_MAX = 100
 PAUSE_WAIT_MS = 20
-NEVER = 1 << 62
 # What a census shows while something is still on its way.
 MOVING = ("message", "disk I/O", "awaited call")
 
@@ -115,9 +110,10 @@ class RealtimeRun:
         self._recording = Recording()
         self._census: Counts = []
         self._counted = 0
-        self._waits: list[list[WaitRow]] = []
+        self._waits: dict[int, list[WaitRow]] = {}
+        self._gave_up: tuple[GaveUp, float] | None = None  # the first reactor that did, and when
         self._inbox = Inbox(processes.replies)
-        self._stalled: int | None = None
+        self._stalls = Stalls(processes, self.recorder)
         self._restarting_seconds = 0.0  # in which the plan stands still
         self._settled = False
 
@@ -136,13 +132,14 @@ class RealtimeRun:
 
     def _start_target(self, *, new_disks: bool) -> None:
         self.processes.start_target(self.plan.layout, self.defects, new_disks=new_disks)
+        self._gave_up = None
         self._recording.lives.append(Life())
         for reactor in range(self.plan.layout.reactors):
             self.processes.send(reactor, Run(self._latencies))
 
     def end(self) -> None:
         """Stop the free run on all workers, so that they can be used again; replace those that don't answer."""
-        self._continue_stalled()
+        self._stalls.end()
         try:
             answered = self._pause_all()
         except DriverError:
@@ -179,25 +176,43 @@ class RealtimeRun:
             self._counted += 1
             self._census += reply.counts
         elif isinstance(reply, Waiting):
-            self._waits.append(reply.rows)
+            self._waits[reply.reactor] = reply.rows
+        elif isinstance(reply, GaveUp) and reply.epoch == self.processes.epoch:
+            self._gave_up = self._gave_up or (reply, trio.current_time())
 
     async def _watch(self) -> None:
-        """The user's wish to stop, and workers that end by themselves; both end the run."""
+        """The user's wish to stop, and workers that end, or give up, by themselves; each ends the run."""
         while True:
             await trio.sleep(WATCH_SECONDS)
             self.processes.check_alive()
+            self._check_why_they_gave_up()
             if self.processes.interrupted():
                 raise InterruptedRunError
 
+    def _check_why_they_gave_up(self) -> None:
+        """Raises DriverError when a reactor thinks that the target is dead, and nobody has killed it or crashed."""
+        if self._gave_up is None or self.recorder.crash is not None:
+            return
+        reply, when = self._gave_up
+        if trio.current_time() > when + CRASH_REPORT_SECONDS_MAX:
+            raise DriverError(
+                f"reactor {reply.reactor} found that the step with ticket {reply.ticket} hadn't ended, "
+                "but no reactor has crashed"
+            )
+
     async def _play(self, nursery: trio.Nursery) -> None:
         """Hosts, operator and nemesis, until the run's phases are over or it is stuck."""
-        begun = trio.current_time()
+        begun = chaos_begun = trio.current_time()
         duration = self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
         while self.generator.phase is not Phase.DONE and self.recorder.crash is None:
             now = trio.current_time() - self._restarting_seconds
             if now > begun + duration:
                 return
-            permille = int((now - begun) * 1_000_000 / self.plan.milliseconds)
+            if self.generator.phase is Phase.SETUP:
+                chaos_begun = (
+                    now  # on a busy machine setting up may take longer than all that is planned
+                )
+            permille = int((now - chaos_begun) * 1_000_000 / self.plan.milliseconds)
             in_chaos = self.generator.phase is Phase.CHAOS
             self.recorder.model.clock_us = int(now * 1_000_000)
             step = self.generator.next_step(permille)
@@ -205,8 +220,7 @@ class RealtimeRun:
                 self._end_target(step)
             elif isinstance(step, Stall):
                 self._took(step)
-                self.recorder.model.stalled = (step.reactor, NEVER)  # it ends by the clock
-                nursery.start_soon(self._stall, step)
+                self._stalls.begin(step, nursery)
             elif step is not None:
                 await self._take(step)
             if step is None:
@@ -225,7 +239,7 @@ class RealtimeRun:
             self._took(step)
             message = message_of(step)
         if message is not None:
-            if message.reactor == self._stalled:
+            if message.reactor == self._stalls.reactor:
                 self.recorder.held_up()
             self._send(message)
 
@@ -241,7 +255,7 @@ class RealtimeRun:
 
     async def _inject(self, step: Inject) -> Message | None:
         """Change a disk between two steps of the target, as a step with a ticket."""
-        async with self._step_lock() as is_held:
+        async with step_lock(self.processes.lock_path) as is_held:
             if not is_held:
                 self._recording.gap = (
                     f"a reactor didn't end its step when {step.fault} was injected"
@@ -251,50 +265,16 @@ class RealtimeRun:
             self._recording.lives[-1].outside.append(OutsideRecord(ticket, step))
         return message
 
-    @contextlib.asynccontextmanager
-    async def _step_lock(self) -> AsyncIterator[bool]:
-        """Between two steps of all reactors; False: one has not ended its step for too long."""
-        descriptor = os.open(self.processes.lock_path, os.O_RDWR)
-        is_held = False
-        last = trio.current_time() + LOCK_SECONDS_MAX
-        try:
-            while not is_held and trio.current_time() < last:
-                try:
-                    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    is_held = True
-                except OSError:
-                    await trio.sleep(LOCK_RETRY_SECONDS)
-            yield is_held
-        finally:
-            os.close(descriptor)  # this also gives the lock back
-
     def _send(self, message: Message) -> None:
         frame = Frame(CONTROLLER, 0, self.processes.epoch, [message])
         self.processes.send(message.reactor, frame)
 
     # Faults of processes.
 
-    async def _stall(self, step: Stall) -> None:
-        """SIGSTOP one reactor, between two of its steps: a stopped holder of the lock would stop them all."""
-        epoch = self.processes.epoch
-        async with self._step_lock() as is_held:
-            if is_held and epoch == self.processes.epoch:
-                self._stalled = step.reactor
-                self.processes.signal_worker(step.reactor, signal.SIGSTOP)
-        await trio.sleep(step.length / 1_000)
-        if epoch == self.processes.epoch:
-            self._continue_stalled()
-            self.recorder.model.stalled = None
-
-    def _continue_stalled(self) -> None:
-        if self._stalled is not None:
-            self.processes.signal_worker(self._stalled, signal.SIGCONT)
-            self._stalled = None
-
     def _end_target(self, step: Kill | PowerLoss) -> None:
         """SIGKILL all workers wherever they are; the disks survive, and a new target begins."""
         begun = trio.current_time()
-        self._continue_stalled()
+        self._stalls.end()
         self.processes.kill_workers()
         self._read_logs()
         self._recording.lives[-1].ended_by = step
@@ -329,7 +309,7 @@ class RealtimeRun:
         """A run that is stuck: the reactors stand still, and say what waits for what."""
         if self._settled or self.recorder.crash is not None:
             return
-        self._continue_stalled()
+        self._stalls.end()
         reactors = self.plan.layout.reactors
         self._census, self._counted = [], 0
         with trio.move_on_after(WAITS_SECONDS_MAX):
@@ -338,6 +318,10 @@ class RealtimeRun:
                 self.processes.send(reactor, GetWaits())
             while len(self._waits) < reactors:
                 await trio.sleep(IDLE_SECONDS)
+        silent = [number for number in range(reactors) if number not in self._waits]
+        if silent and not self.processes.block.globals.step_under_way:
+            # A step that never ends is the target's failure, a process that stands still is not.
+            raise DriverError(f"reactor {silent[0]} doesn't answer, and no step is under way")
 
     def _execution(self) -> Execution:
         return self.recorder.execution(
@@ -346,7 +330,7 @@ class RealtimeRun:
             disks=self.processes.disks,
             # A keep-alive's timer outlives its controller by seconds; the stepping drivers see it end.
             census=sorted(row for row in self._census if row[0] != "timer"),
-            waits=sorted(row for rows in self._waits for row in rows),
+            waits=sorted(row for rows in self._waits.values() for row in rows),
         )
 
     def _read_logs(self) -> None:

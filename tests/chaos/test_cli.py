@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, SEED_DEFECT, raidstorm, run_json
+from tests.support import ROOT, SEED_DEFECT, raidstorm, run_json, told_off
 
 EXPERIMENT_OF_WRONG_TYPE = (
     "from chaos.experiment import Experiment\nX = Experiment(name='x', reactors='q')\n"
@@ -55,7 +55,7 @@ def assert_refused(done, *words: str) -> None:
     ],
 )
 def test_bad_arguments_of_run(tmp_path, arguments, words):
-    assert_refused(raidstorm("run", *arguments, "--out", str(tmp_path / "runs")), *words)
+    assert_refused(told_off("run", *arguments, "--out", str(tmp_path / "runs")), *words)
     assert not (tmp_path / "runs").exists()
 
 
@@ -83,14 +83,14 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
 def test_bad_experiment_files(tmp_path, name, text, words):
     path = tmp_path / name
     path.write_text(text)
-    assert_refused(raidstorm("run", str(path), "--out", str(tmp_path / "runs")), *words)
+    assert_refused(told_off("run", str(path), "--out", str(tmp_path / "runs")), *words)
 
 
 @pytest.mark.parametrize(
     "options", [["--seeds", "5"], ["--driver", "sim"], ["-x"], ["--for", "3s"]]
 )
 def test_option_that_a_suite_would_ignore_is_refused(tmp_path, options):
-    done = raidstorm("run", "smoke", *options, "--out", str(tmp_path / "runs"))
+    done = told_off("run", "smoke", *options, "--out", str(tmp_path / "runs"))
     assert_refused(done, "smoke is a suite and brings its own", options[0])
 
 
@@ -135,7 +135,7 @@ def test_bad_defect_files(tmp_path):
 def test_bad_capsules(tmp_path, content, words):
     path = tmp_path / "capsule.json"
     path.write_bytes(content)
-    assert_refused(raidstorm("replay", str(path)), *words)
+    assert_refused(told_off("replay", str(path)), *words)
     assert path.read_bytes() == content
 
 
@@ -143,7 +143,7 @@ def test_bad_capsules(tmp_path, content, words):
     "target", ["nowhere", "baseline", "baseline:x", "baseline:-1", "gone.json"]
 )
 def test_bad_replay_targets(target):
-    assert_refused(raidstorm("replay", target), target.partition(":")[0])
+    assert_refused(told_off("replay", target), target.partition(":")[0])
 
 
 def test_directory_that_is_no_run_is_refused(tmp_path):

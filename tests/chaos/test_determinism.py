@@ -60,8 +60,6 @@ def test_run_that_differs_from_itself_is_a_verdict_of_its_own(tmp_path):
 
 def test_labels_are_outside_the_fingerprint(monkeypatch, tmp_path):
     """No name of Faker's is asked for while a run goes on."""
-    import chaos.labels
-
-    monkeypatch.setattr(chaos.labels, "Faker", None)
+    monkeypatch.setattr("faker.Faker", None)
     plan = resolve(EXPERIMENTS["baseline"], 1)
     assert Controller(plan, SimDriver(), ()).explore(1).settled

@@ -227,18 +227,21 @@ def test_full_shared_memory_is_a_sentence_and_leaves_nothing(tmp_path):
 
 
 def test_realtime_kills_and_restarts_the_target_and_stops_reactors(tmp_path):
+    # Three hosts that always have something under way, on both reactors: whichever is stopped owes an answer, or is
+    # asked for one while it stands still. The stalls come before the kill, also where all of it comes late.
     file = tmp_path / "harsh.py"
     file.write_text(
         "from chaos.experiment import Experiment, Fault\n"
-        "HARSH = Experiment(name='harsh', milliseconds=900, faults=(\n"
-        "    Fault(kind='target_kill', between=(200, 700)),\n"
-        "    Fault(kind='reactor_stall', count=2, between=(0, 150), lasting=60),\n"
+        "HARSH = Experiment(name='harsh', milliseconds=900, reactors=2, hosts=3, queue_depth=4,\n"
+        "    ios_per_connection=200, faults=(\n"
+        "    Fault(kind='reactor_stall', count=2, between=(200, 400), lasting=60),\n"
+        "    Fault(kind='target_kill', between=(500, 700)),\n"
         "    Fault(kind='disk_failure', count=1)))\n"
     )
     report = run_json(str(file), "--driver", "realtime", "--seeds", "3", out=tmp_path / "runs")
     assert report["exit_code"] == 0, report["failures"]
     assert report["reach"]["target_kills"] >= 2
-    assert report["reach"]["reactor_stalls"] >= 3
+    assert report["reach"]["reactor_stalls"] >= 4  # of six
 
 
 def test_stalls_and_kills_that_come_due_together_stop_nobody_for_good(tmp_path):
@@ -252,7 +255,7 @@ def test_stalls_and_kills_that_come_due_together_stop_nobody_for_good(tmp_path):
     report = run_json(str(file), "--driver", "realtime", "--seeds", "4", out=tmp_path / "runs")
     assert report["exit_code"] == 0, report["failures"]
     assert report["reach"]["target_kills"] == 4
-    # Of twelve; most end with the kill before anything that is sent to the reactor waits for it.
+    # Of twelve; those that are planned last end with the kill, and may not have held anything up.
     assert report["reach"]["reactor_stalls"] >= 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from chaos.strategy_names import STRATEGY_NAMES
 from tests.chaos.test_score import CRASHES_AT_ONCE, HARMLESS, defect_file
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, wait_for
+from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, told_off, wait_for
 from workers.defects.loader import known_defects
 
 QUICK = ("--experiment", "connect-during-rebuild", "--ranges", "2", "--seeds", "30")
@@ -164,7 +164,7 @@ def test_all_defects_are_scored_when_none_is_named():
     ],
 )
 def test_bad_arguments_of_score(arguments, words):
-    done = raidstorm("score", *arguments)
+    done = told_off("score", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr

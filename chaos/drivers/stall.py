@@ -1,0 +1,98 @@
+"""SIGSTOP of reactors that run free: one at a time, between two of its steps, and always continued."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import trio
+
+from chaos.drivers.base import DriverError
+from chaos.drivers.processes import Processes
+from chaos.messages import message_of
+from chaos.recorder import Recorder
+from chaos.schedule import Stall
+
+LOCK_RETRY_SECONDS = 0.000_05
+LOCK_SECONDS_MAX = 1.0
+STOP_ATTEMPTS_MAX = 40_000
+NEVER = 1 << 62
+
+
+@contextlib.asynccontextmanager
+async def step_lock(path: Path) -> AsyncIterator[bool]:
+    """Between two steps of all reactors; False: one has not ended its step for too long.
+
+    The lock is the process's, not the task's: whoever holds it gives no other task a turn.
+    """
+    descriptor = os.open(path, os.O_RDWR)
+    is_held = False
+    last = trio.current_time() + LOCK_SECONDS_MAX
+    try:
+        while not is_held and trio.current_time() < last:
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_held = True
+            except OSError:
+                await trio.sleep(LOCK_RETRY_SECONDS)
+        yield is_held
+    finally:
+        os.close(descriptor)  # this also gives the lock back
+
+
+class Stalls:
+    """The reactor that is stopped now, if one is."""
+
+    def __init__(self, processes: Processes, recorder: Recorder) -> None:
+        self.processes = processes
+        self.recorder = recorder
+        self.reactor: int | None = None
+        self._awaited: list[int] = []  # the ops whose answers it owed when it was stopped
+
+    def begin(self, step: Stall, nursery: trio.Nursery) -> None:
+        """A stall has been recorded: it is made, and ended, by a task."""
+        self.recorder.model.stalled = (step.reactor, NEVER)  # it ends by the clock
+        # The target may end before the task has its first turn, and the next one isn't meant.
+        nursery.start_soon(self._stall, step, self.processes.epoch)
+
+    async def _stall(self, step: Stall, epoch: int) -> None:
+        async with step_lock(self.processes.lock_path) as is_held:
+            if is_held and epoch == self.processes.epoch:
+                self._stop(step.reactor)
+        await trio.sleep(step.length / 1_000)
+        if epoch == self.processes.epoch:
+            self.end()
+            self.recorder.model.stalled = None
+
+    def _stop(self, reactor: int) -> None:
+        """The lock is held, for a stopped holder would stop all reactors.
+
+        It must stand still before the lock is given back: a signal that was sent has not come yet.
+        """
+        assert self.reactor is None, "of two reactors that are stopped only one would be continued"
+        self.reactor = reactor
+        self._awaited = [
+            op
+            for op, step in self.recorder.model.outstanding.items()
+            if (message := message_of(step)) is not None and message.reactor == reactor
+        ]
+        self.processes.signal_worker(reactor, signal.SIGSTOP)
+        for _ in range(STOP_ATTEMPTS_MAX):
+            if self.processes.stands_still(reactor):
+                return
+            time.sleep(LOCK_RETRY_SECONDS)
+        raise DriverError(f"the process of reactor {reactor} doesn't stop")
+
+    def end(self) -> None:
+        """Continue the reactor that is stopped."""
+        if self.reactor is not None:
+            outstanding = self.recorder.model.outstanding
+            if any(op in outstanding for op in self._awaited):
+                self.recorder.held_up()
+            self.processes.signal_worker(self.reactor, signal.SIGCONT)
+            self.reactor = None
