@@ -57,15 +57,16 @@ class Controller:
         driver.start(plan.layout, defects)
         self.recorder.observer = Observer(plan, driver.disks, driver.block)
 
-    def explore(self, seed: int) -> Execution:
-        """A new run, with every choice from the seed."""
+    def explore(self, seed: int, scheduling_seed: int | None = None) -> Execution:
+        """A new run, with every choice from the seed; what the scheduler draws may come from another one."""
         stream = Stream(seed)
+        order = stream if scheduling_seed is None else Stream(scheduling_seed)
         recorder, plan = self.recorder, self.plan
         generator = Generator(plan, recorder.model, stream.fork("generator"))
         recorder.generator = generator
         fair = FairScheduler()
         make_chaotic = scheduler_of(plan.strategies)
-        chaotic = make_chaotic(stream.fork("scheduler"), plan, recorder.model)
+        chaotic = make_chaotic(order.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
         begin, bound = 0, SETTLE_STEPS_MAX
         now = 0
