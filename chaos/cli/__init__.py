@@ -9,6 +9,7 @@ import click
 
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
+from chaos.cli.adopt import adopt_command, regress_command
 from chaos.cli.check import check_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
@@ -65,6 +66,8 @@ COMMANDS = (
     replay_command,
     repro_command,
     shrink_command,
+    adopt_command,
+    regress_command,
     check_command,
     export_command,
     state_command,

@@ -4,15 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from chaos.campaign import Facet
 from chaos.capsule import read_capsule
-from chaos.cli import program
 from chaos.cli.parameters import Catalog
-from chaos.interrupt import Interrupt
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
+from tests.inside import inside
 from tests.support import SEED_DEFECT
 
 CLEAN = Facet(experiment="baseline", driver="sim", seeds=2)
@@ -27,18 +25,15 @@ CANARY = Facet(
 BLIND = Facet(experiment="baseline", driver="sim", seeds=2, expect_code=5)
 
 
-def run_suite(monkeypatch, out: Path, *facets: Facet):
+def run_suite(out: Path, *facets: Facet):
     """Output and exit code of a suite of these parts."""
-    monkeypatch.setattr(Interrupt, "install", lambda _: None)
     catalog = Catalog(EXPERIMENTS, {"tiny": ("a suite", facets)})
-    arguments = ["run", "tiny", "--out", str(out)]
-    done = CliRunner().invoke(program, arguments, obj=catalog, standalone_mode=False)
-    assert done.exception is None, done.output
-    return done.output, done.return_value
+    done = inside("run", "tiny", "--out", str(out), catalog=catalog)
+    return done.stdout, done.returncode
 
 
-def test_suite_ends_with_its_canary_shrunk_and_where_to_look_at_it(monkeypatch, tmp_path):
-    output, code = run_suite(monkeypatch, tmp_path / "runs", CLEAN, CANARY)
+def test_suite_ends_with_its_canary_shrunk_and_where_to_look_at_it(tmp_path):
+    output, code = run_suite(tmp_path / "runs", CLEAN, CANARY)
     assert code == 0
     end = output.partition("2 parts: all as they must be\n")[2].splitlines()
     shrunk = re.search(r"shrunk from (\d+) to (\d+) steps", end[1])
@@ -56,8 +51,8 @@ def test_suite_ends_with_its_canary_shrunk_and_where_to_look_at_it(monkeypatch, 
 
 
 @pytest.mark.parametrize(("part", "code"), [(BLIND, 7), (CLEAN, 0)])
-def test_nothing_is_told_of_a_canary_that_was_not_caught(monkeypatch, tmp_path, part, code):
-    output, exit_code = run_suite(monkeypatch, tmp_path / "runs", CLEAN, part)
+def test_nothing_is_told_of_a_canary_that_was_not_caught(tmp_path, part, code):
+    output, exit_code = run_suite(tmp_path / "runs", CLEAN, part)
     assert exit_code == code
     assert "shrunk" not in output
 

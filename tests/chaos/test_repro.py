@@ -13,8 +13,9 @@ from chaos.drivers.sim import SimDriver
 from chaos.estimates import NORMAL_95, Share, proportion
 from chaos.judge import judge
 from chaos.repro import Repetition, repeat
+from tests.inside import inside
 from tests.red_run import run_directory
-from tests.support import ROOT, SEED_DEFECT, raidstorm
+from tests.support import ROOT, SEED_DEFECT
 
 RUNS = 12
 REFUSES = """
@@ -139,19 +140,19 @@ def test_what_one_run_cannot_show_is_refused(red):
                 capsule, expected=Expected(6, "determinism/difference/x", "", 1)
             )
         )
-    done = raidstorm("repro", str(ROOT / "tests/regressions/new_channel_null_module_ctx.json"))
+    done = inside("repro", str(ROOT / "tests/regressions/new_channel_null_module_ctx.json"))
     assert done.returncode == 2
     assert "shrunk run" in done.stderr
 
 
 def test_command_says_how_often_and_exits_with_the_failure_s_code(red, tmp_path):
-    done = raidstorm("repro", str(red), "--runs", "12", "--out", str(tmp_path / "kept"))
+    done = inside("repro", str(red), "--runs", "12", "--out", str(tmp_path / "kept"))
     expected = in_sim(read_capsule(red / "capsule.json"))
     assert done.returncode == 5, done.stderr
     assert f"{expected.failed}/12 failed ({percent(expected.share)}): crash/" in done.stdout
     assert "under other schedules" in done.stdout
-    assert raidstorm("replay", str(tmp_path / "kept" / "failure-1.json")).returncode == 5
-    done = raidstorm("repro", str(red), "--runs", "12", "--defect", "none", "--format", "json")
+    assert inside("replay", str(tmp_path / "kept" / "failure-1.json")).returncode == 5
+    done = inside("repro", str(red), "--runs", "12", "--defect", "none", "--format", "json")
     report = json.loads(done.stdout)
     assert done.returncode == report["exit_code"] == 0
     assert (report["failed"], report["runs"], report["failures"]) == (0, 12, [])
@@ -160,7 +161,7 @@ def test_command_says_how_often_and_exits_with_the_failure_s_code(red, tmp_path)
 def test_free_runs_are_counted_as_they_come(tmp_path):
     (tmp_path / "refuses.py").write_text(REFUSES)
     options = ("--driver", "realtime", "--runs", "2", "--defect", str(tmp_path / "refuses.py"))
-    done = raidstorm("repro", "baseline:1", *options)
+    done = inside("repro", "baseline:1", *options)
     assert done.returncode == 5, done.stderr
     assert "2/2 failed (34–100 %)" in done.stdout
     assert "race" in done.stdout
