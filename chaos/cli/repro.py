@@ -89,10 +89,11 @@ def percent(share: Share) -> str:
 
 
 def _number(share: float) -> str:
-    """Whole percent; near the ends, where these say nothing, with a digit or two behind the point."""
-    if 0 < share < 0.01 or 0.99 < share < 1:
+    """Whole percent; with digits behind the point where these would say never or always, and it is neither."""
+    whole = round(100 * share)
+    if whole in (0, 100) and share not in (0, 1):
         return f"{100 * share:.2f}"
-    return f"{100 * share:.0f}"
+    return f"{whole}"
 
 
 def _folder(out: str | None) -> Path | None:
