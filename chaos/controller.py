@@ -56,22 +56,23 @@ class Controller:
         driver.start(plan.layout, defects)
         self.recorder.observer = Observer(plan, driver.disks, driver.block)
 
-    def explore(self, seed: int) -> Execution:
-        """A new run, with every choice from the seed."""
+    def explore(self, seed: int, scheduling_seed: int | None = None) -> Execution:
+        """A new run, with every choice from the seed; what the scheduler draws may come from another one."""
         stream = Stream(seed)
+        order = stream if scheduling_seed is None else Stream(scheduling_seed)
         recorder, plan = self.recorder, self.plan
         generator = Generator(plan, recorder.model, stream.fork("generator"))
         recorder.generator = generator
         fair = FairScheduler()
         make_chaotic = scheduler_of(plan.strategies)
-        chaotic = make_chaotic(stream.fork("scheduler"), plan, recorder.model)
+        chaotic = make_chaotic(order.fork("scheduler"), plan, recorder.model)
         scheduler: Scheduler = fair
         begin, bound = 0, plan.settle_steps
         now = 0
         while recorder.crash is None:
             if scheduler is chaotic:
                 now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
-            elif recorder.steps - begin > bound:  # the mark is not counted
+            elif recorder.steps - begin >= bound:
                 return self._execution(generator, bound_hit=True)
             step = scheduler.next_step(self.agenda, generator, now)
             while step is None and scheduler is chaotic and now < RUN_PERMILLE:
@@ -93,7 +94,7 @@ class Controller:
         self.take(Mark(generator.phase.value))
         begin = self.recorder.steps
         while self.recorder.crash is None:
-            if self.recorder.steps - begin > self.plan.settle_steps:
+            if self.recorder.steps - begin >= self.plan.settle_steps:
                 return self._execution(generator, bound_hit=True)
             step = fair.next_step(self.agenda, generator, RUN_PERMILLE)
             if step is None:
@@ -123,7 +124,8 @@ class Controller:
                     f"at step {self.recorder.steps + 1}: the target has crashed, "
                     "but the schedule goes on"
                 )
-            steps_since_mark = 0 if isinstance(step, Mark) else steps_since_mark + 1
+            # With the mark itself, as the bound of the run counts.
+            steps_since_mark = 1 if isinstance(step, Mark) else steps_since_mark + 1
             done = done or (isinstance(step, Mark) and step.phase == "done")
             stuck = isinstance(step, Mark) and step.phase == STUCK
             self.take_recorded(step)

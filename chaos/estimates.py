@@ -13,6 +13,7 @@ import msgspec
 BISECTIONS = 100
 TAIL = 0.025  # each side of a 95 % interval
 NONE_SEEN_95 = 3.0  # the rule of three: 0 of n leaves a rate of up to 3/n
+NORMAL_95 = 1.959964  # so many standard deviations to each side hold 95 % of a normal distribution
 
 
 class Quantile(msgspec.Struct, frozen=True):
@@ -62,6 +63,25 @@ def share_of(finds: int, searches: int, schedules: int) -> Share:
     low = gamma_quantile(finds, TAIL) / schedules
     high = gamma_quantile(finds if ended_by_find else finds + 1, 1 - TAIL) / schedules
     return Share(value, min(low, value), min(1.0, max(high, value)))
+
+
+def proportion(hits: int, runs: int) -> Share:
+    """The share of runs that hit, of a number of runs that was fixed before: Wilson's interval.
+
+    Unlike the usual one (a share and some standard deviations) it stays within 0 and 1, and says something of
+    0 in 30 and 30 in 30 too.
+    """
+    assert 0 <= hits <= runs, "hits are counted among the runs"
+    if not runs:
+        return Share(0.0, 0.0, 1.0)
+    share = hits / runs
+    square = NORMAL_95**2 / runs
+    middle = (share + square / 2) / (1 + square)
+    half = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
+    # At the ends it reaches them, but for rounding.
+    low = 0.0 if hits == 0 else max(0.0, middle - half)
+    high = 1.0 if hits == runs else min(1.0, middle + half)
+    return Share(share, low, high)
 
 
 def gamma_quantile(shape: int, probability: float) -> float:

@@ -20,7 +20,7 @@ from chaos.labels import Labels
 from chaos.lanes import lanes_of
 from chaos.narrative import narrate
 from chaos.recorder import Execution
-from chaos.stored import StoredResult, write_execution
+from chaos.stored import TIMELINE, StoredResult, write_execution
 from chaos.story import Storyteller
 from chaos.timeline import about, page, timeline_from
 from chaos.trace import lines_of
@@ -39,6 +39,8 @@ timeline.html  the same as a picture, for a browser: lanes, faults, rebuild offs
 workers/       in realtime: the step records of each reactor, [target, [number, ticket, step, cause, outcome]], and
                the steps from outside, [target, [ticket, step]]; if capsule.json has "rebuilt", the files
                above are of the same steps taken again in sim, and history.jsonl here is the free run's own
+minimal.*      not there at first: "raidstorm shrink" with this directory writes the smallest run that fails alike,
+               as a capsule (json), in words (log) and as a picture (html)
 
 Replay it: {replay}
 "raidstorm check" with this directory judges it again and runs nothing.
@@ -154,7 +156,7 @@ class Store:
         lanes = lanes_of(execution.plan, labels)
         (path / "trace.log").write_text("\n".join(lines_of(lanes, told)) + "\n", encoding="utf-8")
         timeline = timeline_from(told, execution, teller, result.findings, about(result))
-        (path / "timeline.html").write_text(page(timeline), encoding="utf-8")
+        (path / TIMELINE).write_text(page(timeline), encoding="utf-8")
         (path / "README.txt").write_text(README.format(replay=result.replay))
 
     def point(self, name: str, path: Path) -> None:

@@ -21,6 +21,7 @@ from workers.protocol import Crash
 EXECUTION = "execution.json"
 HISTORY = "history.jsonl"
 RESULT = "result.json"
+TIMELINE = "timeline.html"
 FILE_BYTES_MAX = 512 * 1024 * 1024
 Kind = TypeVar("Kind")
 ELSEWHERE: dict[str, list[Any]] = {"history": [], "schedule": []}  # in files of their own

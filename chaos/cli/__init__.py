@@ -9,11 +9,13 @@ import click
 
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
+from chaos.cli.adopt import adopt_command, regress_command
 from chaos.cli.check import check_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
 from chaos.cli.replay import replay_command
+from chaos.cli.repro import repro_command
 from chaos.cli.run import run_command
 from chaos.cli.score import score_command
 from chaos.cli.shrink import shrink_command
@@ -62,7 +64,10 @@ COMMANDS = (
     run_command,
     score_command,
     replay_command,
+    repro_command,
     shrink_command,
+    adopt_command,
+    regress_command,
     check_command,
     export_command,
     state_command,

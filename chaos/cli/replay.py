@@ -8,20 +8,20 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, capsule_defect
+from chaos.capsule import Capsule, CapsuleError
 from chaos.checkers.finding import NAMES
 from chaos.cli.parameters import Catalog
-from chaos.cli.targets import capsule_of
-from chaos.code import load_check, load_embedded_check, sha256
+from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
+from chaos.code import sha256
 from chaos.interrupt import Interrupt
 from chaos.report import Screen
 from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
-from workers.defects.loader import compose, read_defect, source_text
+from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
 
 @click.command("replay")
-@click.argument("target", metavar="RUN_DIR|CAPSULE.json|NAME:SEED")
+@click.argument("target", metavar=TARGET)
 @click.option(
     "--driver",
     type=click.Choice(list(DRIVERS)),
@@ -55,28 +55,10 @@ def replay_command(
     interrupt = Interrupt()
     interrupt.install()
     capsule, is_recording = capsule_of(catalog, target)
-    if defects:
-        if "none" in defects and len(defects) > 1:
-            raise click.UsageError("--defect none stands alone")
-        sources = () if defects == ("none",) else tuple(read_defect(name) for name in defects)
-        capsule = msgspec.structs.replace(
-            capsule, defects=[capsule_defect(source) for source in sources]
-        )
-    elif is_recording and capsule.carries_code and not allow_code:
-        names = [defect.id for defect in capsule.defects if defect.source is not None]
-        names += [code.name for code in capsule.checks]
-        raise CapsuleError(
-            f"{target} carries code from outside ({', '.join(names)}); "
-            "read it, then replay with --allow-code"
-        )
-    if is_recording and capsule.checks and not allow_code:
-        raise CapsuleError(f"{target} carries checks; read them, then replay with --allow-code")
+    capsule, checks = engine_and_checks(
+        target, capsule, defects, is_recording=is_recording, allow_code=allow_code
+    )
     sources = capsule.defect_sources()
-    compose(sources)
-    if is_recording:
-        checks = tuple(load_embedded_check(code) for code in capsule.checks)
-    else:
-        checks = tuple(load_check(path) for path in capsule.experiment.checks)
     chosen = driver or capsule.replay_driver
     replayed = replay_capsule(capsule, chosen, sources, checks, interrupt)
     expects_same = not defects and chosen != "realtime"

@@ -18,6 +18,7 @@ from chaos.capsule import DriverName
 from chaos.catalog import find_experiment
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
+from chaos.cli.canary import show_canary
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.code import load_check
 from chaos.fidelity import Fidelity
@@ -87,8 +88,12 @@ def run_command(
     requests = [_request(catalog, facet, seed or 0, jobs, out) for facet in parts]
     Store(Path(out))
     reports = []
+    canaries = []
     for facet, request in zip(parts, requests, strict=True):
-        reports.append(_run_part(screen, request, interrupt, facet.expect_code))
+        report = _run_part(screen, request, interrupt, facet.expect_code)
+        reports.append(report)
+        if facet.expect_code and report.exit_code == facet.expect_code:
+            canaries.append(report)
         if interrupt.requested:
             break
     codes = [
@@ -104,6 +109,8 @@ def run_command(
             f"{len(reports)} parts: {'all as they must be' if code == 0 else NAMES[code]}",
             "bold green" if code == 0 else "bold red",
         )
+        for report in () if interrupt.requested else canaries:
+            show_canary(screen, report, command_name(), interrupt)
     return code
 
 

@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from chaos.capsule import Capsule, CapsuleError, write_capsule
+from chaos.capsule import CapsuleError
 from chaos.checkers.finding import NAMES
 from chaos.cli.parameters import Catalog, Duration
 from chaos.cli.run import command_name
@@ -20,8 +20,8 @@ from chaos.cli.targets import TARGET, capsule_of
 from chaos.code import load_check, load_embedded_check
 from chaos.interrupt import Interrupt
 from chaos.minimal import Minimal, minimize
+from chaos.minimal_files import MINIMAL, write_minimal
 from chaos.report import Screen
-from chaos.run import replay_capsule
 from chaos.shrink import Case
 from workers.defects.loader import compose
 
@@ -35,7 +35,7 @@ SECONDS_DEFAULT = 60.0
 )
 @click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")
 @click.option(
-    "--out", metavar="DIR", help="Where minimal.json and minimal.log go [beside the capsule]."
+    "--out", metavar="DIR", help="Where minimal.json, .log and .html go [beside the capsule]."
 )
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 @click.pass_obj
@@ -45,8 +45,8 @@ def shrink_command(
     """Make the smallest run that still fails in the same way: fewer hosts, disks, blocks, operations and
     faults, and every scheduling choice in default order that need not be another one.
 
-    Writes minimal.json, a capsule for 'replay', and minimal.log, its trace. Ctrl-C keeps what there is by then.
-    Exits with the failure's own code.
+    Writes minimal.json, a capsule for 'replay', minimal.log, its trace, and minimal.html, its timeline.
+    Ctrl-C keeps what there is by then. Exits with the failure's own code.
     """
     interrupt = Interrupt()
     interrupt.install()
@@ -68,9 +68,9 @@ def shrink_command(
             bar.show,
         )
     seconds = time.monotonic() - begun
-    replayed = replay_capsule(minimal.capsule, "sim", capsule.defect_sources(), checks)
-    _write(folder, minimal.capsule, replayed.trace)
-    code = int(replayed.verdict)
+    replay = _replay_line(folder, minimal)
+    told = write_minimal(folder, minimal.capsule, checks, replay)
+    code = told.code
     if output == "json":
         summary = {
             "exit_code": code,
@@ -78,15 +78,15 @@ def shrink_command(
             "outside_before": minimal.outside_before,
             "outside": minimal.outside,
             "choices": minimal.choices,
-            "steps": replayed.steps,
+            "steps": told.steps,
             "executions": minimal.executions,
             "seconds": round(seconds, 2),
-            "minimal": str(folder / "minimal.json"),
+            "minimal": str(folder / MINIMAL),
         }
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
         sys.stdout.flush()
     else:
-        _show(minimal, folder, replayed.story, code, seconds)
+        _show(minimal, replay, told.story, code, seconds)
     return code
 
 
@@ -99,15 +99,12 @@ def _folder(target: str, out: str | None) -> Path:
     return folder
 
 
-def _write(folder: Path, capsule: Capsule, trace: list[str]) -> None:
-    try:
-        write_capsule(folder / "minimal.json", capsule)
-        (folder / "minimal.log").write_text("\n".join(trace) + "\n")
-    except OSError as error:
-        raise CapsuleError(f"{folder} can't be written: {error.strerror}") from None
+def _replay_line(folder: Path, minimal: Minimal) -> str:
+    words = [command_name(), "replay", shlex.quote(str(folder / MINIMAL))]
+    return " ".join([*words, "--allow-code"] if minimal.capsule.carries_code else words)
 
 
-def _show(minimal: Minimal, folder: Path, story: list[str], code: int, seconds: float) -> None:
+def _show(minimal: Minimal, replay: str, story: list[str], code: int, seconds: float) -> None:
     screen = Screen(quiet=False)
     screen.say(
         f"{NAMES[code]}: {minimal.finding.signature}; from {minimal.outside_before} to {minimal.outside} steps of "
@@ -117,10 +114,7 @@ def _show(minimal: Minimal, folder: Path, story: list[str], code: int, seconds: 
     )
     for line in story:
         screen.say(f"  {line}")
-    words = [command_name(), "replay", shlex.quote(str(folder / "minimal.json"))]
-    if minimal.capsule.carries_code:
-        words.append("--allow-code")
-    screen.say(f"  replay: {' '.join(words)}")
+    screen.say(f"  replay: {replay}")
 
 
 class _Bar:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, read_capsule
+from chaos.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
 from chaos.catalog import find_experiment
+from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, Seed
+from chaos.code import load_check, load_embedded_check
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.plan import resolve
 from chaos.run import tool_version
+from workers.defects.loader import compose, read_defect
 
 TARGET = "RUN_DIR|CAPSULE.json|NAME:SEED"
 
@@ -47,6 +51,37 @@ def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
         ),
         False,
     )
+
+
+def engine_and_checks(
+    target: str, capsule: Capsule, defects: tuple[str, ...], *, is_recording: bool, allow_code: bool
+) -> tuple[Capsule, tuple[Check, ...]]:
+    """The capsule with these defects instead of its own ('none': without any), and the checks to judge it by.
+
+    Raises CapsuleError when what would run carries code from outside and nobody has allowed that.
+    """
+    if defects:
+        if "none" in defects and len(defects) > 1:
+            raise click.UsageError("--defect none stands alone")
+        sources = () if defects == ("none",) else tuple(read_defect(name) for name in defects)
+        capsule = msgspec.structs.replace(
+            capsule, defects=[capsule_defect(source) for source in sources]
+        )
+    elif is_recording and capsule.carries_code and not allow_code:
+        names = [defect.id for defect in capsule.defects if defect.source is not None]
+        names += [code.name for code in capsule.checks]
+        raise CapsuleError(
+            f"{target} carries code from outside ({', '.join(names)}); "
+            "read it, then use --allow-code"
+        )
+    if is_recording and capsule.checks and not allow_code:
+        raise CapsuleError(f"{target} carries checks; read them, then use --allow-code")
+    compose(capsule.defect_sources())
+    if is_recording:
+        checks = tuple(load_embedded_check(code) for code in capsule.checks)
+    else:
+        checks = tuple(load_check(path) for path in capsule.experiment.checks)
+    return capsule, checks
 
 
 def recorded(catalog: Catalog, target: str, *, allow_code: bool) -> Capsule:

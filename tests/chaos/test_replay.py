@@ -10,6 +10,7 @@ from chaos.capsule import CapsuleError, read_capsule
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.history import Unheard
+from chaos.judge import judge
 from chaos.plan import resolve
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm, run_json
@@ -231,3 +232,15 @@ def test_replay_of_a_schedule_hears_what_the_run_has_heard():
         assert again.history == execution.history
         unheard += sum(isinstance(entry, Unheard) for entry in again.history)
     assert unheard
+
+
+def test_run_that_ends_at_the_bound_is_stuck_in_its_replay_too(monkeypatch):
+    """Its replay ended a step before the bound, and said that nothing was found."""
+    monkeypatch.setattr("chaos.controller.SETTLE_STEPS_MAX", 60)
+    for seed in range(3):
+        plan = resolve(EXPERIMENTS["disk-failure"], seed)
+        run = Controller(plan, SimDriver(), ()).explore(seed)
+        assert run.settle_bound_hit
+        again = Controller(plan, SimDriver(), ()).replay(run.schedule)
+        assert again.settle_bound_hit
+        assert judge(again)[0].signature == judge(run)[0].signature

@@ -136,6 +136,9 @@ def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
         assert "the fingerprint is the recorded one" in replayed.stdout
     assert raidstorm("replay", minimal, "--defect", "none").returncode == 0
     assert "module_channel != NULL" in (red / "minimal.log").read_text()
+    timeline = (red / "minimal.html").read_text()
+    assert "connect-during-rebuild, shrunk" in timeline
+    assert f"replay {minimal}" in timeline
 
 
 def test_budget_too_small_for_anything_is_told(red):

@@ -1,0 +1,45 @@
+"""The command line in this process: as ``tests.support.raidstorm``, without the half second of a new interpreter."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+import click
+from click.testing import CliRunner
+
+from chaos.cli import USAGE, USER_ERRORS, program
+from chaos.cli.parameters import Catalog
+from chaos.interrupt import Interrupt
+from experiments.catalog import EXPERIMENTS
+from experiments.suites import SUITES
+from tests.support import ROOT
+
+CATALOG = Catalog(EXPERIMENTS, SUITES)
+
+
+class Done(NamedTuple):
+    """As a finished process looks."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def inside(*arguments: str, cwd: Path = ROOT, catalog: Catalog = CATALOG) -> Done:
+    """Run a command to its end."""
+    # Ctrl-C stays the test run's own.
+    with patch.object(Interrupt, "install"), contextlib.chdir(cwd):
+        done = CliRunner().invoke(program, arguments, obj=catalog, standalone_mode=False)
+    error = done.exception
+    match error:
+        case None:
+            return Done(done.return_value or 0, done.stdout, done.stderr)
+        case click.ClickException():
+            return Done(USAGE, done.stdout, done.stderr + error.format_message())
+        case _ if isinstance(error, USER_ERRORS):
+            return Done(USAGE, done.stdout, done.stderr + str(error))
+    raise AssertionError("".join(traceback.format_exception(error)))
