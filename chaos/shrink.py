@@ -144,19 +144,20 @@ class Shrinker:
             findings = [one for one in findings if one.step <= found.step]
         if findings[0] is not found:
             return None
-        kept = tuple(
-            item
+        # An engine step whose turn hasn't come has been held back all the same.
+        kept = [
+            (item, number)
             for item, number in zip(case.script, played.numbers, strict=True)
-            if number != LEFT_OUT and (case.to_the_end or number <= found.step)
-        )
-        numbers = [number for number in played.numbers if number != LEFT_OUT]
+            if (patience and isinstance(item, ENGINE_STEPS))
+            or (number != LEFT_OUT and (case.to_the_end or number <= found.step))
+        ]
         schedule = execution.schedule
         return Outcome(
-            msgspec.structs.replace(case, script=kept),
+            msgspec.structs.replace(case, script=tuple(item for item, _ in kept)),
             execution,
             found,
             schedule if case.to_the_end else schedule[: found.step],
-            numbers[: len(kept)],
+            [number for _, number in kept],
         )
 
     def _is_no_defects_fault(self, case: Case) -> bool:

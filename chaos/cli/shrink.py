@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
 from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from chaos.capsule import Capsule, CapsuleError, write_capsule
 from chaos.checkers.finding import NAMES
+from chaos.cli.minimizing import (
+    CAPSULE_NAME,
+    SECONDS_DEFAULT,
+    Shrunk,
+    folder_of,
+    make_ready,
+    make_small,
+)
 from chaos.cli.parameters import Catalog, Duration
 from chaos.cli.run import command_name
-from chaos.cli.targets import TARGET, capsule_of
-from chaos.code import load_check, load_embedded_check
+from chaos.cli.targets import TARGET
 from chaos.interrupt import Interrupt
-from chaos.minimal import Minimal, minimize
 from chaos.report import Screen
-from chaos.run import replay_capsule
-from chaos.shrink import Case
-from workers.defects.loader import compose
-
-SECONDS_DEFAULT = 60.0
 
 
 @click.command("shrink")
@@ -50,26 +47,10 @@ def shrink_command(
     """
     interrupt = Interrupt()
     interrupt.install()
-    capsule, is_recording = capsule_of(catalog, target)
-    if is_recording and capsule.carries_code and not allow_code:
-        raise CapsuleError(f"{target} carries code from outside; read it, then use --allow-code")
-    compose(capsule.defect_sources())
-    if is_recording:
-        checks = tuple(load_embedded_check(code) for code in capsule.checks)
-    else:
-        checks = tuple(load_check(path) for path in capsule.experiment.checks)
-    folder = _folder(target, out)
-    begun = time.monotonic()
-    with _Bar(quiet=output == "json") as bar:
-        minimal = minimize(
-            capsule,
-            checks,
-            lambda: interrupt() or time.monotonic() - begun > budget,
-            bar.show,
-        )
-    seconds = time.monotonic() - begun
-    replayed = replay_capsule(minimal.capsule, "sim", capsule.defect_sources(), checks)
-    _write(folder, minimal.capsule, replayed.trace)
+    ready = make_ready(catalog, target, allow_code=allow_code)
+    folder = folder_of(target, out)
+    shrunk = make_small(ready, folder, budget, interrupt, quiet=output == "json")
+    minimal, replayed = shrunk.minimal, shrunk.replayed
     code = int(replayed.verdict)
     if output == "json":
         summary = {
@@ -80,74 +61,28 @@ def shrink_command(
             "choices": minimal.choices,
             "steps": replayed.steps,
             "executions": minimal.executions,
-            "seconds": round(seconds, 2),
-            "minimal": str(folder / "minimal.json"),
+            "seconds": round(shrunk.seconds, 2),
+            "minimal": str(folder / CAPSULE_NAME),
         }
         sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
         sys.stdout.flush()
     else:
-        _show(minimal, folder, replayed.story, code, seconds)
+        _show(shrunk, folder, code)
     return code
 
 
-def _folder(target: str, out: str | None) -> Path:
-    """Where the files go; looked at before the work."""
-    path = Path(target)
-    folder = Path(out) if out is not None else path if path.is_dir() else path.parent
-    if not folder.is_dir():
-        raise CapsuleError(f"{folder} is not a directory; name one with --out")
-    return folder
-
-
-def _write(folder: Path, capsule: Capsule, trace: list[str]) -> None:
-    try:
-        write_capsule(folder / "minimal.json", capsule)
-        (folder / "minimal.log").write_text("\n".join(trace) + "\n")
-    except OSError as error:
-        raise CapsuleError(f"{folder} can't be written: {error.strerror}") from None
-
-
-def _show(minimal: Minimal, folder: Path, story: list[str], code: int, seconds: float) -> None:
+def _show(shrunk: Shrunk, folder: Path, code: int) -> None:
+    minimal = shrunk.minimal
     screen = Screen(quiet=False)
     screen.say(
         f"{NAMES[code]}: {minimal.finding.signature}; from {minimal.outside_before} to {minimal.outside} steps of "
         f"hosts, operator and faults, {minimal.choices} scheduling choices off the default order; "
-        f"{minimal.executions} executions in {seconds:.1f} s",
+        f"{minimal.executions} executions in {shrunk.seconds:.1f} s",
         "red",
     )
-    for line in story:
+    for line in shrunk.replayed.story:
         screen.say(f"  {line}")
-    words = [command_name(), "replay", shlex.quote(str(folder / "minimal.json"))]
+    words = [command_name(), "replay", shlex.quote(str(folder / CAPSULE_NAME))]
     if minimal.capsule.carries_code:
         words.append("--allow-code")
     screen.say(f"  replay: {' '.join(words)}")
-
-
-class _Bar:
-    """What is left, on a terminal only."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._task = self._progress.add_task("looking at the failure")
-
-    def __enter__(self) -> _Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, case: Case, executions: int) -> None:
-        """The best case so far."""
-        self._progress.update(
-            self._task,
-            description=f"{case.outside} steps from outside, {case.choices} choices, {executions} executions",
-        )
