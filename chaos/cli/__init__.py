@@ -10,6 +10,7 @@ import click
 from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
 from chaos.cli.check import check_command
+from chaos.cli.explain import explain_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
@@ -63,6 +64,7 @@ COMMANDS = (
     score_command,
     replay_command,
     shrink_command,
+    explain_command,
     check_command,
     export_command,
     state_command,
