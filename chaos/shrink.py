@@ -78,6 +78,8 @@ class Outcome(msgspec.Struct):
     finding: Finding
     schedule: list[Step]
     numbers: list[int]  # per item of the case, the number of its step
+    whole: Case  # with the engine steps that were held back to the end, too
+    whole_numbers: list[int]
 
 
 def same_failure(goal: Finding, found: Finding) -> bool:
@@ -144,22 +146,36 @@ class Shrinker:
             findings = [one for one in findings if one.step <= found.step]
         if findings[0] is not found:
             return None
-        # An engine step whose turn hasn't come has been held back all the same.
-        kept = [
+        pairs = list(zip(case.script, played.numbers, strict=True))
+        taken = [
             (item, number)
-            for item, number in zip(case.script, played.numbers, strict=True)
-            if (patience and isinstance(item, ENGINE_STEPS))
-            or (number != LEFT_OUT and (case.to_the_end or number <= found.step))
+            for item, number in pairs
+            if number != LEFT_OUT and (case.to_the_end or number <= found.step)
         ]
+        # An engine step whose turn hasn't come has been held back all the same.
+        held = [pair for pair in pairs if pair in taken or isinstance(pair[0], ENGINE_STEPS)]
         schedule = execution.schedule
         return Outcome(
-            msgspec.structs.replace(case, script=tuple(item for item, _ in kept)),
+            _with_items(case, taken),
             execution,
             found,
             schedule if case.to_the_end else schedule[: found.step],
-            [number for _, number in kept],
+            [number for _, number in taken],
+            _with_items(case, held),
+            [number for _, number in held],
         )
+
+    def settle(self, outcome: Outcome) -> Outcome:
+        """With what was held back to the end, where the script doesn't play to its own run without it."""
+        again = self.play(outcome.case, self.defects)
+        if again is not None and again.schedule == outcome.schedule:
+            return outcome
+        return msgspec.structs.replace(outcome, case=outcome.whole, numbers=outcome.whole_numbers)
 
     def _is_no_defects_fault(self, case: Case) -> bool:
         """Does the reference engine fail alike? Then what was left out has made the script unfair."""
         return bool(self.defects) and self.play(case, ()) is not None
+
+
+def _with_items(case: Case, pairs: list[tuple[Item, int]]) -> Case:
+    return msgspec.structs.replace(case, script=tuple(item for item, _ in pairs))

@@ -33,11 +33,11 @@ def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
                 break
         last = shrinker.play(case, shrinker.defects)
         if last is not None:
-            return last
+            return shrinker.settle(last)
     except OutOfBudgetError:
         pass
     assert shrinker.best is not None, "what was played first is the best so far"
-    return shrinker.best
+    return shrinker.settle(shrinker.best)
 
 
 def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Outcome | None:
