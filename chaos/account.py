@@ -11,9 +11,9 @@ import msgspec
 from chaos.array_told import ArrayTold
 from chaos.checkers import Finding
 from chaos.checkers.promises import should_have_been
-from chaos.clauses import DECISIVE, FINDING, IMPORTANT, USUAL, Clause, Sentence, sentences
+from chaos.clauses import DECISIVE, FINDING, IMPORTANT, MINOR, USUAL, Clause, Sentence, sentences
 from chaos.close_look import CloseLook, Moment
-from chaos.history import Completed, Crashed
+from chaos.history import Completed, Crashed, Happened
 from chaos.plan import Plan
 from chaos.requests_told import RequestsTold
 from chaos.schedule import (
@@ -39,6 +39,7 @@ from chaos.wording import Words, place, status_of
 SENTENCES_MAX = 15
 HELD_BACK_MIN = 3  # steps that come first, before anybody would say so
 FRAMES_SHOWN = 3
+HEALING_TOLD_MAX = 40  # clauses of what comes when all faults are healed, which may go on for long
 _ON_MEMBERS = {
     "bdev_raid_add_base_bdev": "the operator adds {} to the array",
     "bdev_raid_remove_base_bdev": "the operator removes {} from the array",
@@ -49,11 +50,16 @@ _SETUP_RPCS = (
     "nvmf_create_poll_group",
     "nvmf_subsystem_add_ns",
 )
-_MESSAGES = {
-    "io_device.visit": "the iteration over the channels comes to {where}",
-    "io_device.iterated": "the end of an iteration over the channels reaches {where}",
-    "io_device.destroy_channel": "a channel is destroyed on {where}",
-    "reply": "an answer reaches {where}",
+
+
+_OF_SESSIONS = {
+    "nvmf.command_queued": "the command waits on {} for the subsystem to resume",
+    "nvmf.duplicate_qid": "the queue is still taken, so the Connect is tried again on {}",
+    "nvmf.keep_alive_expired": "{} ends a controller for lack of a keep-alive",
+    "nvmf.pausing": "the subsystem begins to pause",
+    "nvmf.qpair_connected": "{} has connected the queue",
+    "nvmf.qpair_destroyed": "{} has ended the connection",
+    "nvmf.resumed": "the subsystem has resumed",
 }
 
 
@@ -63,6 +69,7 @@ class Story(msgspec.Struct, frozen=True):
     sentences: list[Sentence]
     contradiction: list[Sentence]
     promise: str
+    steps: list[str]  # each step in words, and what came of it
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -91,8 +98,28 @@ class Script(msgspec.Struct, frozen=True):
 def tell(plan: Plan, look: CloseLook, finding: Finding, script: Script) -> Story:
     """The story of a run up to its failure."""
     teller = _Teller(plan, look, finding, script)
-    told = sentences(teller.clauses(), SENTENCES_MAX)
-    return Story(told, _contradiction(finding), should_have_been(finding))
+    clauses = teller.clauses()
+    told = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
+    steps = _steps(look, clauses, Words(plan))
+    return Story(told, _contradiction(finding), should_have_been(finding), steps)
+
+
+def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
+    """Each step: what is told of it in the story, where anything is, and else what it is."""
+    said: dict[int, list[Clause]] = {}
+    for clause in clauses:
+        said.setdefault(clause.step, []).append(clause)
+    texts = []
+    for moment in look.moments:
+        step = moment.step
+        if isinstance(step, ENGINE_STEPS):
+            text = words.engine(step, moment.note)
+        else:
+            text = words.step(step)
+        told = sentences(said.get(moment.number, []), SENTENCES_MAX)
+        shown = " ".join(sentence.text for sentence in told)
+        texts.append(shown or f"{text[0].upper()}{text[1:]}.")
+    return texts
 
 
 def _contradiction(finding: Finding) -> list[Sentence]:
@@ -119,8 +146,10 @@ class _Teller:
         self.requests = RequestsTold(plan, finding, self.array, self.early)
         self.setup = SetupTold(plan)
         self.is_about_sessions = self._is_about_sessions()
+        self._queues: dict[int, int] = {}  # connection -> the queue it is for
         self._asked: dict[int, str] = {}  # op of an RPC -> how it was told
         self._is_healing = False
+        self._healing_told = 0
 
     def _is_about_sessions(self) -> bool:
         """Is it the coming and going of hosts that fails? Then their connections are told one by one."""
@@ -132,13 +161,13 @@ class _Teller:
         return of_target or no_io or any(isinstance(step, (Open, Connect)) for step in mine)
 
     def clauses(self) -> list[Clause]:
-        """All that could be told, in order."""
+        """All that could be told of the steps, in order; what only prepares them is ``setup``."""
         told: list[Clause] = []
         for moment in self.look.moments:
             if moment.number > self.finding.step:
                 break
             told += self._moment(moment)
-        return [*self.setup.clauses(), *told]
+        return told
 
     def _moment(self, moment: Moment) -> list[Clause]:
         step = moment.step
@@ -159,7 +188,9 @@ class _Teller:
             told = self._with_delay(moment, told)
         if self._is_healing:
             # The end that every run has; what fails in it is the finding.
-            told = [clause for clause in told if clause.weight >= DECISIVE]
+            told = [clause for clause in told if clause.weight >= IMPORTANT]
+            told = told[: max(0, HEALING_TOLD_MAX - self._healing_told)]
+            self._healing_told += len(told)
         return told
 
     # Steps from outside, but for I/O.
@@ -186,12 +217,19 @@ class _Teller:
                     disk = self.words.bdev(step.args[0])
                     return [self._said(moment, key, text, DECISIVE, disk)]
                 return [self._said(moment, key, self.words.step(step), DECISIVE)]
-            case Disconnect():
-                text = self.words.step(step)
-                return [self._said(moment, f"host {step.host}", text, IMPORTANT)]
-            case Open() | Connect() if self.is_about_sessions:
-                text = f"{self.words.step(step)} (op {step.op})"
+            case Connect():
+                self._queues[step.connection] = step.qid
+                if not self.is_about_sessions:
+                    return []
+                text = f"{self.words.step(step)} on {place(step.thread)} (op {step.op})"
                 return [self._said(moment, f"host {step.host}", text, USUAL)]
+            case Disconnect():
+                qid = self._queues.get(step.connection, -1)
+                of = {-1: "", 0: " of its admin queue"}.get(qid, f" of I/O queue {qid}")
+                text = f"{self.words.step(step)}{of}"
+                return [self._said(moment, f"host {step.host}", text, IMPORTANT)]
+            case Open() if self.is_about_sessions:
+                return [self._said(moment, f"host {step.host}", self.words.step(step), MINOR)]
             case _:
                 return []
 
@@ -201,14 +239,20 @@ class _Teller:
         return Clause(moment.number, key, text, weight, item=item)
 
     def _answers(self, moment: Moment) -> list[Clause]:
-        """RPCs that were refused."""
+        """RPCs that were refused, and what became of connections."""
         told = []
         for entry in moment.entries:
+            if isinstance(entry, Happened) and self.is_about_sessions:
+                words = _OF_SESSIONS.get(entry.event.name, "")
+                if words:
+                    text = words.format(place(entry.event.thread))
+                    told.append(Clause(moment.number, "target", text, USUAL))
             if isinstance(entry, Completed) and entry.op in self._asked:
                 key = self._asked.pop(entry.op)
                 if entry.status:
-                    text = f"that is refused ({status_of(entry.status)})"
-                    told.append(Clause(moment.number, key, text, IMPORTANT))
+                    text = f"it is refused ({status_of(entry.status)})"
+                    method = key.removeprefix("rpc ")
+                    told.append(Clause(moment.number, key, text, IMPORTANT, subject=method))
         return told
 
     def _crash(self, moment: Moment) -> list[Clause]:
@@ -244,7 +288,5 @@ class _Teller:
         step = moment.step
         if not isinstance(step, Deliver):
             return []
-        where = place(step.receiver)
-        words = _MESSAGES.get(moment.note, "{note} is handled on {where}")
-        text = f"{words.format(where=where, note=moment.note)} {since}"
+        text = f"{self.words.engine(step, moment.note)} {since}"
         return [Clause(moment.number, "order", text, IMPORTANT)]

@@ -43,6 +43,9 @@ class ArrayTold:
             self._died(moment)
         if isinstance(step, FinishIo) and step.thread >= FIRST_DYNAMIC_THREAD:
             told += self._copied(moment, step)
+        if isinstance(step, FinishIo) and moment.note and self._is_superblock(step):
+            text = f"disk{step.disk} fails a write of its superblock"
+            told.append(Clause(moment.number, "array", text, IMPORTANT))
         born = [
             entry.event
             for entry in moment.entries
@@ -63,15 +66,18 @@ class ArrayTold:
         self.is_quiet = not self.leaving and self._target == NO_REBUILD
         return told
 
+    def _is_superblock(self, step: FinishIo) -> bool:
+        return step.io_type == IoType.WRITE and step.offset + step.count <= self.plan.data_offset
+
     def side_of(self, thread: int, first: int, count: int) -> str:
         """On which side of the rebuild an I/O of this thread lies; nothing when there is none."""
         offset = self._offsets.get(thread, NO_REBUILD)
         if self._target == NO_REBUILD or offset < 0:
             return ""
         if first + count <= offset:
-            return f"that is below the rebuild offset of its channel ({offset})"
+            return f"it lies below the rebuild offset of its channel ({offset})"
         if first >= offset:
-            return f"that is above the rebuild offset of its channel ({offset})"
+            return f"it lies above the rebuild offset of its channel ({offset})"
         return ""
 
     def _died(self, moment: Moment) -> None:
@@ -122,7 +128,7 @@ class ArrayTold:
             case "window_done":
                 self._window = None
                 self._offset = args[0]
-                text = f"the window that ends at {args[0]} (of {args[1]}) is let go"
+                text = f"the window that ends at {args[0]} (of {args[1]}) is unlocked"
                 return [Clause(number, "rebuild", text, USUAL, topic="done")]
             case "finished":
                 self._target = self._offset = NO_REBUILD
@@ -203,7 +209,7 @@ class ArrayTold:
             case "superblock_failed":
                 text = "nobody can be told by superblock of a removal: the array goes offline"
             case "configuring":
-                text = f"a superblock is found (sequence number {args[0]}); the array waits for {args[1]} members"
+                text = f"a superblock is found (sequence number {args[0]}); the array waits for {args[1]} of its members"
                 weight = USUAL
             case "read_repaired":
                 result = "" if args[3] else ", in vain"
@@ -262,7 +268,8 @@ class ArrayTold:
             if disk in self._found:
                 by_sequence.setdefault(self._found[disk].sequence, []).append(disk)
         if len(by_sequence) == 1:
-            return f"{text}, whose superblocks have the same sequence number ({next(iter(by_sequence))})"
+            alike = "whose superblocks all have" if len(members) > 1 else "whose superblock has"
+            return f"{text}, {alike} sequence number {next(iter(by_sequence))}"
         found = [f"{sequence} on {disks(own)}" for sequence, own in sorted(by_sequence.items())]
         return f"{text} (sequence numbers {listed(found)})" if found else text
 

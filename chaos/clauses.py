@@ -26,6 +26,7 @@ class Clause(msgspec.Struct, frozen=True):
     item: str = ""
     topic: str = ""
     subject: str = ""
+    until: int = 0  # the last step, where it is of several
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -63,4 +64,6 @@ def _sentence(group: list[Clause]) -> Sentence:
     if said[0].subject and texts[0].startswith(IT):
         texts[0] = f"{said[0].subject} {texts[0].removeprefix(IT)}"
     text = "; ".join(texts)
-    return Sentence(group[0].step, group[-1].step, f"{text[0].upper()}{text[1:]}.")
+    return Sentence(
+        group[0].step, max(group[-1].step, group[-1].until), f"{text[0].upper()}{text[1:]}."
+    )

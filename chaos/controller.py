@@ -124,7 +124,8 @@ class Controller:
                     f"at step {self.recorder.steps + 1}: the target has crashed, "
                     "but the schedule goes on"
                 )
-            steps_since_mark = 0 if isinstance(step, Mark) else steps_since_mark + 1
+            # As explore() and settle() count: the mark is the first of them.
+            steps_since_mark = 1 if isinstance(step, Mark) else steps_since_mark + 1
             done = done or (isinstance(step, Mark) and step.phase == "done")
             stuck = isinstance(step, Mark) and step.phase == STUCK
             self.take_recorded(step)

@@ -13,13 +13,10 @@ from chaos.close_look import CloseLook, look_closely
 from chaos.controller import DivergenceError
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
-from chaos.labels import make_labels
 from chaos.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
-from chaos.narrative import narrate
-from chaos.necessity import Need, needs
+from chaos.necessity import Need, changes, needs
 from chaos.script import Player
 from chaos.shrink import Case, Shrinker, ShrinkError
-from chaos.story import Storyteller
 
 
 class Likely(msgspec.Struct, frozen=True):
@@ -42,9 +39,9 @@ class Explanation(msgspec.Struct, frozen=True):
     choices: int
     story: Story
     needs: list[Need]
+    untried: int  # things that could be left out, and were not
     curve: Curve
     likely: Likely | None  # None: from the beginning, or not known
-    words: list[str]  # of each step
     is_whole: bool
 
 
@@ -80,12 +77,10 @@ def explain(
     on_progress("looking closely")
     look, finding = _failure(capsule, checks)
     case, numbers = _script_of(capsule)
-    teller = Storyteller(look.execution, capsule.labels or make_labels(capsule.plan, capsule.seed))
-    words = [told.words for told in narrate(look.execution, teller, [])]
     story = tell(capsule.plan, look, finding, Script(list(case.script), numbers))
     shrinker = Shrinker(finding, capsule.defect_sources(), checks, is_over)
     on_progress("leaving out each step")
-    needed = needs(shrinker, case, numbers, lambda number: words[number - 1], is_over)
+    needed = needs(shrinker, case, numbers, look.moments, is_over)
     subject = Subject(
         case, look.execution.schedule, numbers, finding, capsule.defect_sources(), checks
     )
@@ -107,9 +102,9 @@ def explain(
         choices=case.choices,
         story=story,
         needs=needed,
+        untried=sum(1 for _ in changes(case, numbers, look.moments)) - len(needed),
         curve=found,
-        likely=None if rise is None else Likely(rise, words[rise.last - 1]),
-        words=words,
+        likely=None if rise is None else Likely(rise, story.steps[rise.last - 1]),
         is_whole=not is_over(),
     )
 

@@ -31,7 +31,7 @@ def lines_of(explanation: Explanation) -> list[str]:
         *_contradiction(explanation.story.contradiction),
         "",
         "Why each step is needed: what happens without it",
-        *_needs(explanation.needs),
+        *_needs(explanation.needs, explanation.untried),
         "",
         *_curve(explanation),
         *([] if explanation.is_whole else ["", "Interrupted: some of it is missing."]),
@@ -63,13 +63,15 @@ def _contradiction(told: list[Sentence]) -> Iterator[str]:
         yield from _wrapped(f"  step {sentence.first:>5}  ", sentence.text)
 
 
-def _needs(needs: list[Need]) -> Iterator[str]:
+def _needs(needs: list[Need], untried: int) -> Iterator[str]:
     rows = [(need, _shortened(need.what)) for need in needs]
     width = max((len(what) for _, what in rows), default=0)
     for need, what in rows:
         where = str(need.step) if need.step > 0 else "-"
         mark = "" if need.is_needed else " (not needed)"
         yield f"  step {where:>5}  {what:<{width}}  {need.without}{mark}"
+    if untried:
+        yield f"  {untried} more have not been tried: the run is too long"
 
 
 def _shortened(text: str) -> str:
@@ -87,7 +89,7 @@ def _curve(explanation: Explanation) -> Iterator[str]:
         where = str(first) if first == last else f"{first}-{last}"
         share = sum(point.share for point in group) / len(group)
         bar = "#" * round(share * BAR_WIDTH)
-        words = explanation.words[first - 1] if first else "the beginning"
+        words = explanation.story.steps[first - 1] if first else "The beginning."
         yield f"  after {where:>9}  |{bar:<{BAR_WIDTH}}| {share:>4.0%}  {_shortened(words)}"
     yield ""
     yield from _wrapped("", _likely(explanation))
@@ -120,7 +122,8 @@ def _likely(explanation: Explanation) -> str:
         )
     rise = likely.rise
     where = f"step {rise.last}" if rise.first == rise.last else f"steps {rise.first}-{rise.last}"
-    return f"The failure became likely at {where}: {likely.what}: {rise.before:.0%} before, {rise.after:.0%} after."
+    shares = f"{rise.before:.0%} before, {rise.after:.0%} after"
+    return f"The failure became likely at {where} ({shares}): {likely.what}"
 
 
 def _wrapped(head: str, text: str) -> Iterator[str]:

@@ -29,6 +29,9 @@ from workers.protocol import DefectSource, EngineStep
 PREFIXES_MAX = 50
 PREFIXES_AT_FIRST = 16  # evenly; the others are where the curve rises most
 CONTINUATIONS = 20
+# Of all continuations together, so that a run that takes long to get stuck has fewer of them, from fewer prefixes.
+STEPS_MAX = 800_000
+PREFIXES_MIN = 8
 SEED = 0
 LIKELY = 0.5
 REST_NUMERATOR, REST_DENOMINATOR = 1, 2
@@ -98,19 +101,21 @@ def curve(
     subject: Subject,
     continuations: int = CONTINUATIONS,
     is_over: Callable[[], bool] = lambda: False,
-    on_point: Callable[[int], None] | None = None,
+    on_point: Callable[[int], None] = lambda _: None,
 ) -> Curve:
-    """Evenly spread prefixes first, then halfway where it becomes likely, and where neighbours differ most."""
+    """``continuations``: at most so many of each prefix. Evenly spread prefixes first, then halfway where it becomes likely, and where neighbours differ most."""
     end = subject.end
-    count = min(PREFIXES_AT_FIRST, end + 1)
+    runs = STEPS_MAX // max(1, len(subject.schedule))
+    prefixes = min(PREFIXES_MAX, max(PREFIXES_MIN, runs))
+    continuations = max(1, min(continuations, runs // prefixes))
+    count = min(PREFIXES_AT_FIRST, prefixes, end + 1)
     wanted = sorted({round(end * part / max(1, count - 1)) for part in range(count)})
     points: dict[int, Point] = {}
     while wanted and not is_over():
         after = wanted.pop(0)
         points[after] = _point(subject, after, continuations)
-        if on_point is not None:
-            on_point(len(points))
-        if not wanted and len(points) < PREFIXES_MAX:
+        on_point(len(points))
+        if not wanted and len(points) < prefixes:
             wanted = _halfway(sorted(points.values(), key=lambda point: point.after))
     return Curve(sorted(points.values(), key=lambda point: point.after))
 

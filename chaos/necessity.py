@@ -7,15 +7,17 @@ from typing import Literal
 
 import msgspec
 
+from chaos.close_look import Moment
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
-from chaos.schedule import ENGINE_STEPS, Deliver, FinishIo, Item, OutsideStep, Rest
+from chaos.schedule import ENGINE_STEPS, EngineStep, Item, OutsideStep, Rest
 from chaos.script import LEFT_OUT, Player
 from chaos.shrink import Case, Shrinker
-from chaos.wording import Words, place
-from workers.bdev.io import IoType
+from chaos.wording import Words
 
 NeedKind = Literal["step", "choice"]
+TRIES_MIN = 20  # whatever they take; more of them only where runs are short
+STEPS_MAX = 3_000_000
 IS_VALID = "the run is valid"
 FAILS_ALIKE = "it fails all the same"
 IS_UNFAIR = "the reference engine fails, too: that would be nobody's defect"
@@ -53,26 +55,26 @@ def needs(
     shrinker: Shrinker,
     case: Case,
     numbers: list[int],
-    say: Callable[[int], str],
+    moments: list[Moment],
     is_over: Callable[[], bool] = lambda: False,
 ) -> list[Need]:
     """A row for each step from outside and each choice; ``numbers`` are those of their steps.
 
-    ``say`` has words for the step of a number. What is over before its end has fewer rows.
+    What is over before its end, or would take too long, has fewer rows.
     """
-    found = []
-    for change in changes(case, numbers, Words(case.plan), say):
-        if is_over():
+    found: list[Need] = []
+    tries_max = max(TRIES_MIN, STEPS_MAX // max(1, len(moments)))
+    for change in changes(case, numbers, moments):
+        if is_over() or len(found) >= tries_max:
             break
         without = _without(shrinker, case, change)
         found.append(Need(change.item, numbers[change.item], change.kind, change.what, without))
     return found
 
 
-def changes(
-    case: Case, numbers: list[int], words: Words, say: Callable[[int], str]
-) -> Iterator[Change]:
+def changes(case: Case, numbers: list[int], moments: list[Moment]) -> Iterator[Change]:
     """Every single thing that can be left out."""
+    words = Words(case.plan)
     script = case.script
     before: Item = Rest()
     for index, item in enumerate(script):
@@ -83,7 +85,7 @@ def changes(
                 at_rest = (*script[:index], Rest(), *script[index + 1 :])
                 yield Change(index, "choice", what, at_rest, False)
         elif isinstance(item, ENGINE_STEPS):
-            yield Change(index, "choice", _choice(item, numbers[index], say), less, True)
+            yield Change(index, "choice", _choice(item, numbers[index], words, moments), less, True)
         else:
             yield Change(index, "step", words.step(item), less, True)
             if isinstance(before, ENGINE_STEPS) or not isinstance(before, Rest):
@@ -93,18 +95,10 @@ def changes(
         before = item
 
 
-def _choice(item: Item, number: int, say: Callable[[int], str]) -> str:
+def _choice(item: EngineStep, number: int, words: Words, moments: list[Moment]) -> str:
     if number != LEFT_OUT:
-        return f"just then {say(number)}"
-    match item:
-        case FinishIo():
-            kind = IoType(item.io_type).name.lower().replace("_", " ")
-            where = f"{item.offset}-{item.offset + item.count - 1}"
-            return f"disk{item.disk}'s {kind} of its blocks {where} is held back"
-        case Deliver():
-            return f"what {place(item.receiver)} gets from {place(item.sender)} is held back"
-        case _:
-            return "time stands still"
+        return f"just then {words.engine(item, moments[number - 1].note)}"
+    return f"held back to the end: {words.engine(item)}"
 
 
 def _steps(count: int) -> str:

@@ -138,7 +138,8 @@ class RequestsTold:
         exact = [
             request
             for request in candidates
-            if (request.step.slba, request.step.blocks) == (first, step.count)  # type: ignore[union-attr]
+            if not isinstance(request.step, Flush)
+            and (request.step.slba, request.step.blocks) == (first, step.count)  # type: ignore[union-attr]
             and step.disk not in request.served
         ]
         return next(iter(exact or candidates), None)
@@ -196,7 +197,7 @@ class RequestsTold:
             text = f"it gets {data_of(entry.values)}{where}"
         else:
             text = "it is acknowledged"
-            missing = self._missing(request)
+            missing = "no disk holds it" if entry.copies == 0 else self._missing(request)
             if missing:
                 text += f", and {missing}"
         return [request.clause(entry.number, text)]

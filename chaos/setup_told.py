@@ -10,6 +10,7 @@ from chaos.history import Completed, Happened
 from chaos.plan import Plan
 from chaos.schedule import Connect, Kill, Open, Operate, PowerLoss
 from chaos.wording import disks, listed
+from workers.bdev.stack import disk_of
 
 
 class Life(msgspec.Struct):
@@ -41,6 +42,9 @@ class SetupTold:
             return
         if isinstance(step, Connect):
             self._connects[step.op] = step
+        if isinstance(step, Operate) and step.method == "bdev_raid_create" and not life.created:
+            # The name and whether there is a superblock, then the members.
+            life.created = [disk_of(self.plan.layout, bdev) for bdev in step.args[2:]]
         if isinstance(step, (Open, Connect)) or (isinstance(step, Operate) and is_quiet):
             life.last = max(life.last, moment.number) if life.first < moment.number else life.last
         for entry in moment.entries:
@@ -49,8 +53,6 @@ class SetupTold:
                     connect = self._connects.pop(op)
                     if connect.qid and connect.host not in life.hosts:
                         life.hosts.append(connect.host)
-                case Happened(event=event) if event.name == "raid.created":
-                    life.created = list(event.args)
                 case Happened(event=event) if event.name == "nvmf.poll_group_created" and is_quiet:
                     life.poll_groups.append(event.thread - 1)
                 case Happened(event=event) if event.name == "nvmf.namespace_attached" and is_quiet:
@@ -70,8 +72,9 @@ class SetupTold:
             parts.append(f"a RAID1 {with_superblock} is created on {disks(life.created)}")
         if life.poll_groups:
             numbers = listed([str(number) for number in sorted(life.poll_groups)])
-            of = "reactor" if len(life.poll_groups) == 1 else "reactors"
-            parts.append(f"there are poll groups on {of} {numbers}")
+            one = len(life.poll_groups) == 1
+            of = "there is a poll group on reactor" if one else "there are poll groups on reactors"
+            parts.append(f"{of} {numbers}")
         if life.namespace:
             parts.append("the array is exported as namespace 1")
         if life.hosts:
@@ -81,4 +84,4 @@ class SetupTold:
             return None
         weight = FINDING if life.is_first else MINOR
         place = life.first if life.is_first else life.last
-        return Clause(place, f"setup {life.first}", listed(parts), weight)
+        return Clause(place, f"setup {life.first}", listed(parts), weight, until=life.last)

@@ -9,7 +9,11 @@ from chaos.schedule import (
     Admin,
     CompareAndWrite,
     Connect,
+    Deliver,
     Disconnect,
+    EngineStep,
+    FinishIo,
+    FireTimer,
     Flush,
     HostStep,
     Impair,
@@ -27,6 +31,7 @@ from chaos.schedule import (
     WriteZeroes,
 )
 from chaos.story import blocks
+from workers.bdev.io import IoType
 from workers.bdev.stack import disk_of, raid_bdev_id, raid_passthru_id
 from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
@@ -69,6 +74,13 @@ _FAULTS = {
     "disk_return_foreign": "{disk} is replaced by a member of another array",
     "disk_image": "what {disk} holds is kept for later",
     "disk_arrive": "the target finds {disk}",
+}
+_MESSAGES = {
+    "io_device.visit": "the iteration over the channels comes to {where}",
+    "io_device.iterated": "the end of an iteration over the channels reaches {where}",
+    "io_device.destroy_channel": "a channel is destroyed on {where}",
+    "nvmf.io": "{where} begins with an I/O",
+    "reply": "an answer reaches {where}",
 }
 _IMPAIRMENTS = {
     "host_vanish": "host {host} is gone without a word",
@@ -130,13 +142,28 @@ def status_of(status: int) -> str:
 
 
 class Words:
-    """Words for steps from outside in a run of this plan."""
+    """Words for the steps of a run of this plan."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
+    def engine(self, step: EngineStep, note: str = "") -> str:
+        """A step of the target; ``note``: the message that is handled, or that an I/O fails."""
+        match step:
+            case Deliver():
+                words = _MESSAGES.get(note, "{where} handles {note}")
+                return words.format(where=place(step.receiver), note=note or "a message")
+            case FinishIo():
+                kind = IoType(step.io_type).name.lower().replace("_", " ")
+                first = step.offset - self.plan.data_offset
+                of = blocks(first, step.count) if first >= 0 else "its superblock"
+                end = "fails" if note else "finishes"
+                return f"disk{step.disk} {end} a {kind} of {of} for {place(step.thread)}"
+            case FireTimer():
+                return f"time passes, and a timer of {place(step.thread)} fires"
+
     def step(self, step: OutsideStep) -> str:
-        """What is done, without its place in the run."""
+        """What is done from outside, without its place in the run."""
         match step:
             case Operate():
                 return self._rpc(step)
