@@ -22,6 +22,7 @@ from chaos.schedule import (
     Connect,
     Deliver,
     Disconnect,
+    Flush,
     Impair,
     Inject,
     Item,
@@ -251,7 +252,7 @@ class _Teller:
                 key = self._asked.pop(entry.op)
                 if entry.status:
                     text = f"it is refused ({status_of(entry.status)})"
-                    method = key.removeprefix("rpc ")
+                    method = f"the call of {key.removeprefix('rpc ')}"
                     told.append(Clause(moment.number, key, text, IMPORTANT, subject=method))
         return told
 
@@ -269,9 +270,24 @@ class _Teller:
                 for request in self.requests.out.values()
                 if request.step.connection == step.sender  # type: ignore[union-attr]
             ]
+            waiting = [
+                request
+                for request in self.requests.out.values()
+                if request.step.thread == crash.thread  # type: ignore[union-attr]
+            ]
             if moment.note == "nvmf.io" and handled:
                 key = handled[0].key
                 text = f"handling it, {text}"
+            elif len(waiting) == 1 and crash.where.startswith(("raid/", "bdev/")):
+                # It was queued, and is the only one that can have gone on.
+                request = waiting[0]
+                key = request.key
+                asked = request.step
+                side = ""
+                if not isinstance(asked, Flush):
+                    side = self.array.side_of(asked.thread, asked.slba, asked.blocks)  # type: ignore[union-attr]
+                goes_on = request.clause(moment.number, f"it goes on{_after(side)}")
+                return [goes_on, Clause(moment.number, key, f"handling it, {text}", FINDING)]
             else:
                 text = f"handling {moment.note}, {text}"
         return [Clause(moment.number, key, text, FINDING)]
@@ -286,7 +302,11 @@ class _Teller:
             text = f"{first.text} ({since})"
             return [msgspec.structs.replace(first, text=text), *told[1:]]
         step = moment.step
-        if not isinstance(step, Deliver):
+        if not isinstance(step, Deliver) or moment.note == "io_device.destroy_channel":
             return []
         text = f"{self.words.engine(step, moment.note)} {since}"
-        return [Clause(moment.number, "order", text, IMPORTANT)]
+        return [Clause(moment.number, "order", text, USUAL)]
+
+
+def _after(side: str) -> str:
+    return f": {side}" if side else ""

@@ -20,7 +20,7 @@ from chaos.judge import judge
 from chaos.prng import Stream
 from chaos.recorder import Execution
 from chaos.rules import Rules
-from chaos.schedule import ENGINE_STEPS, FireTimer, OutsideStep, Rest, Step
+from chaos.schedule import ENGINE_STEPS, FireTimer, Mark, OutsideStep, Rest, Step
 from chaos.script import NEAR_US
 from chaos.shrink import Case, same_failure
 from chaos.take_over import take_over
@@ -94,7 +94,8 @@ class Subject(msgspec.Struct, frozen=True):
     @property
     def end(self) -> int:
         """The last prefix: up to the failure, or to where every run heals."""
-        return max(self.numbers, default=0) if self.case.to_the_end else len(self.schedule)
+        marks = [number for number, step in enumerate(self.schedule) if isinstance(step, Mark)]
+        return marks[0] if self.case.to_the_end and marks else len(self.schedule)
 
 
 def curve(
