@@ -13,7 +13,17 @@ import msgspec
 
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.schedule import ENGINE_STEPS, FireTimer, Item, Kill, Late, PowerLoss, Rest
+from chaos.schedule import (
+    ENGINE_STEPS,
+    FireTimer,
+    Item,
+    Kill,
+    Late,
+    OutsideStep,
+    PowerLoss,
+    Rest,
+    Step,
+)
 from chaos.script import LEFT_OUT, identity
 from chaos.shrink import Case, Outcome, Shrinker
 from workers.protocol import EngineStep
@@ -56,52 +66,75 @@ def _written(shrinker: Shrinker, outcome: Outcome) -> tuple[Item, ...]:
     if case.to_the_end:
         end = max((number for number in outcome.numbers if number != LEFT_OUT), default=0)
     controller = Controller(case.plan, SimDriver(), shrinker.defects)
-    agenda, recorder = controller.agenda, controller.recorder
-    script: list[Item | _Passed] = []
-    late: list[_Passed] = []  # of this gap
-    body: list[Item] = []
-    steps = timers = 0  # in a row, and those of them that are timers
-    taken: Counter[Hashable] = Counter()  # in this gap
-    passed: dict[Hashable, _Passed] = {}
-
-    def is_at_rest() -> bool:
-        return all(
-            step.__class__ is FireTimer or identity(step) in passed for step in agenda.by_age()
-        )
-
+    writer = _Writer(controller)
     for step in outcome.schedule[:end]:
-        if not isinstance(step, ENGINE_STEPS):
-            if is_at_rest() and not timers:
-                body.append(Rest())
-            elif steps:
-                body.append(Rest(steps))
-            script += [*late, *body, step]
-            late, body, steps, timers = [], [], 0, 0
-            taken.clear()
-            if isinstance(step, (Kill, PowerLoss)):
-                passed.clear()
-        elif isinstance(step, FireTimer):
-            if all(other.__class__ is FireTimer for other in agenda.by_age()):
-                steps += 1
-                timers += 1
-            else:
-                body += [Rest(steps), step] if steps else [step]
-                steps = timers = 0
-        else:
-            key = identity(step)
-            for other in agenda.by_age():
-                if other == step:
-                    break
-                if other.__class__ is not FireTimer and identity(other) not in passed:
-                    skip = taken[identity(other)]
-                    passed[identity(other)] = _Passed(other, skip, recorder.steps)
-                    late.append(passed[identity(other)])
-            if key in passed:
-                passed.pop(key).came(recorder.steps + 1)
-            taken[key] += 1
-            steps += 1
+        writer.take(step)
         controller.take_recorded(step)
-    script += [*late, *body]
-    if steps and case.to_the_end:
-        script.append(Rest(steps))
-    return tuple(item.item if isinstance(item, _Passed) else item for item in script)
+    return writer.script(to_the_end=case.to_the_end)
+
+
+class _Writer:
+    """Writes down what each step is to the default order; asked before it is taken."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._agenda = controller.agenda
+        self._recorder = controller.recorder
+        self._items: list[Item | _Passed] = []
+        self._late: list[_Passed] = []  # of this gap
+        self._body: list[Item] = []  # of this gap
+        self._steps = 0  # in a row
+        self._timers = 0  # of these
+        self._taken: Counter[Hashable] = Counter()  # in this gap
+        self._passed: dict[Hashable, _Passed] = {}
+
+    def take(self, step: Step) -> None:
+        if isinstance(step, FireTimer):
+            self._time_passes(step)
+        elif isinstance(step, ENGINE_STEPS):
+            self._engine(step)
+        else:
+            self._outside(step)
+
+    def script(self, *, to_the_end: bool) -> tuple[Item, ...]:
+        items = [*self._items, *self._late, *self._body]
+        if self._steps and to_the_end:
+            items.append(Rest(self._steps))
+        return tuple(item.item if isinstance(item, _Passed) else item for item in items)
+
+    def _outside(self, step: OutsideStep) -> None:
+        is_at_rest = not self._timers and all(
+            other.__class__ is FireTimer or identity(other) in self._passed
+            for other in self._agenda.by_age()
+        )
+        if is_at_rest:
+            self._body.append(Rest())
+        elif self._steps:
+            self._body.append(Rest(self._steps))
+        self._items += [*self._late, *self._body, step]
+        self._late, self._body = [], []
+        self._steps = self._timers = 0
+        self._taken.clear()
+        if isinstance(step, (Kill, PowerLoss)):
+            self._passed.clear()
+
+    def _time_passes(self, step: FireTimer) -> None:
+        if all(other.__class__ is FireTimer for other in self._agenda.by_age()):
+            self._steps += 1
+            self._timers += 1
+            return
+        self._body += [Rest(self._steps), step] if self._steps else [step]
+        self._steps = self._timers = 0
+
+    def _engine(self, step: EngineStep) -> None:
+        for other in self._agenda.by_age():
+            if other == step:
+                break
+            key = identity(other)
+            if other.__class__ is not FireTimer and key not in self._passed:
+                self._passed[key] = _Passed(other, self._taken[key], self._recorder.steps)
+                self._late.append(self._passed[key])
+        key = identity(step)
+        if key in self._passed:
+            self._passed.pop(key).came(self._recorder.steps + 1)
+        self._taken[key] += 1
+        self._steps += 1

@@ -27,7 +27,7 @@ class Minimal(msgspec.Struct, frozen=True):
     capsule: Capsule
     finding: Finding
     outside_before: int
-    outside: int  # steps that are not the engine's own
+    outside: int  # steps that are not the engine's own, without the end that every run has
     choices: int  # off the default order
     executions: int
 
@@ -76,7 +76,7 @@ def minimize(
         replace(small, expected=expected),
         findings[0],
         sum(1 for step in schedule if hasattr(step, "op")),
-        sum(1 for step in outcome.schedule if hasattr(step, "op")),
+        case.outside,
         case.choices,
         shrinker.executions,
     )

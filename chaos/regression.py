@@ -16,7 +16,7 @@ from chaos.controller import describe
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.run import replay_capsule
-from chaos.schedule import ENGINE_STEPS, Rest
+from chaos.schedule import ORDER
 from chaos.script import LEFT_OUT, Player
 
 STORY_SUFFIX = ".txt"
@@ -81,7 +81,7 @@ def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> 
     left_out = [
         item
         for item, number in zip(script, played.numbers, strict=True)
-        if number == LEFT_OUT and not isinstance(item, (Rest, *ENGINE_STEPS))
+        if number == LEFT_OUT and not isinstance(item, ORDER)
     ]
     if held.problem or not left_out:
         return held

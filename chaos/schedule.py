@@ -203,11 +203,13 @@ Step = EngineStep | OutsideStep
 Item = Step | Rest | Late
 Script = list[Item]
 ENGINE_STEPS = (Deliver, FinishIo, FireTimer)
+ORDER = (Rest, Late, *ENGINE_STEPS)  # what a script says of the order of steps
 
 __all__ = [
     "CHANGING",
     "ENGINE_STEPS",
     "IO",
+    "ORDER",
     "Admin",
     "Changing",
     "CompareAndWrite",

@@ -17,7 +17,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.plan import Plan
 from chaos.recorder import Execution
-from chaos.schedule import ENGINE_STEPS, Item, Late, Rest, Step
+from chaos.schedule import ENGINE_STEPS, ORDER, Item, Late, Rest, Step
 from chaos.script import LEFT_OUT, STEPS_MAX, Played, Player
 from workers.protocol import DefectSource
 
@@ -35,7 +35,7 @@ class OutOfBudgetError(Exception):
 
 def is_outside(item: Item) -> bool:
     """A step of hosts, operator or nemesis."""
-    return not isinstance(item, (Rest, Late, *ENGINE_STEPS))
+    return not isinstance(item, ORDER)
 
 
 class Case(msgspec.Struct, frozen=True):

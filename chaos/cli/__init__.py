@@ -11,6 +11,7 @@ from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
 from chaos.cli.adopt import adopt_command, regress_command
 from chaos.cli.check import check_command
+from chaos.cli.explain import explain_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
@@ -68,6 +69,7 @@ COMMANDS = (
     shrink_command,
     adopt_command,
     regress_command,
+    explain_command,
     check_command,
     export_command,
     state_command,

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import msgspec
 import pytest
 
 from chaos.capsule import CapsuleError, read_capsule
@@ -234,11 +235,11 @@ def test_replay_of_a_schedule_hears_what_the_run_has_heard():
     assert unheard
 
 
-def test_run_that_ends_at_the_bound_is_stuck_in_its_replay_too(monkeypatch):
+def test_run_that_ends_at_the_bound_is_stuck_in_its_replay_too():
     """Its replay ended a step before the bound, and said that nothing was found."""
-    monkeypatch.setattr("chaos.controller.SETTLE_STEPS_MAX", 60)
     for seed in range(3):
         plan = resolve(EXPERIMENTS["disk-failure"], seed)
+        plan = msgspec.structs.replace(plan, settle_steps=60)
         run = Controller(plan, SimDriver(), ()).explore(seed)
         assert run.settle_bound_hit
         again = Controller(plan, SimDriver(), ()).replay(run.schedule)

@@ -1,0 +1,69 @@
+"""The parts of a story: clauses, which belong to a step, and the sentences that neighbouring ones make."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import msgspec
+
+from chaos.wording import listed
+
+FINDING, DECISIVE, IMPORTANT, USUAL, MINOR = 10, 9, 7, 5, 3
+IT = "it "
+
+
+class Clause(msgspec.Struct, frozen=True):
+    """One thing that happened in a step. Neighbours with the same ``key`` become one sentence.
+
+    ``text`` may have a place {} for the ``item``: neighbours that differ in it only are said at once. Of clauses with
+    the same ``topic`` a sentence has the last. ``subject`` stands for a first "it".
+    """
+
+    step: int
+    key: str
+    text: str
+    weight: int
+    item: str = ""
+    topic: str = ""
+    subject: str = ""
+    until: int = 0  # the last step, where it is of several
+
+
+class Sentence(msgspec.Struct, frozen=True):
+    """One sentence of a story and the steps that it tells of."""
+
+    first: int
+    last: int
+    text: str
+
+
+def sentences(clauses: list[Clause], most: int) -> list[Sentence]:
+    """The weightiest clauses in order, as at most so many sentences."""
+    kept = sorted(clauses, key=lambda clause: clause.step)
+    groups = _grouped(kept)
+    while len(groups) > most:
+        # The lightest goes, and the earliest of those: what comes late is nearer to the failure.
+        lightest = min(groups, key=lambda group: (max(c.weight for c in group), group[0].step))
+        kept = [clause for clause in kept if clause not in lightest]
+        groups = _grouped(kept)
+    return [_sentence(group) for group in groups]
+
+
+def _grouped(clauses: list[Clause]) -> list[list[Clause]]:
+    return [list(group) for _, group in groupby(clauses, key=lambda clause: clause.key)]
+
+
+def _sentence(group: list[Clause]) -> Sentence:
+    newest = {clause.topic: clause for clause in group}
+    said = [one for one in group if not one.topic or newest[one.topic] is one]
+    texts: list[str] = []
+    for (text, has_items), alike in groupby(said, key=lambda one: (one.text, bool(one.item))):
+        items = list(dict.fromkeys(one.item for one in alike))
+        texts.append(text.format(listed(items)) if has_items else text)
+    texts = list(dict.fromkeys(texts))
+    if said[0].subject and texts[0].startswith(IT):
+        texts[0] = f"{said[0].subject} {texts[0].removeprefix(IT)}"
+    text = "; ".join(texts)
+    return Sentence(
+        group[0].step, max(group[-1].step, group[-1].until), f"{text[0].upper()}{text[1:]}."
+    )

@@ -1,0 +1,121 @@
+"""What 'shrink' and 'explain' have in common: a target made ready, made small while somebody watches, and written."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from chaos.capsule import Capsule, CapsuleError
+from chaos.checkers import Check
+from chaos.cli.parameters import Catalog
+from chaos.cli.run import command_name
+from chaos.cli.targets import capsule_of
+from chaos.code import load_check, load_embedded_check
+from chaos.interrupt import Interrupt
+from chaos.minimal import Minimal, minimize
+from chaos.minimal_files import MINIMAL, ToldMinimal, write_minimal
+from chaos.shrink import Case
+from workers.defects.loader import compose
+
+SECONDS_DEFAULT = 60.0
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A capsule that may be run, and the user's own checks of it."""
+
+    capsule: Capsule
+    checks: tuple[Check, ...]
+    is_recording: bool
+
+
+class Shrunk(msgspec.Struct, frozen=True):
+    """A minimal capsule as it replays, and how long it took to find."""
+
+    minimal: Minimal
+    told: ToldMinimal
+    replay: str  # the line to type
+    seconds: float
+
+
+def make_ready(catalog: Catalog, target: str, *, allow_code: bool) -> Ready:
+    """Read what the command is pointed at; raises CapsuleError also for code that nobody has allowed."""
+    capsule, is_recording = capsule_of(catalog, target)
+    if is_recording and capsule.carries_code and not allow_code:
+        raise CapsuleError(f"{target} carries code from outside; read it, then use --allow-code")
+    compose(capsule.defect_sources())
+    if is_recording:
+        checks = tuple(load_embedded_check(code) for code in capsule.checks)
+    else:
+        checks = tuple(load_check(path) for path in capsule.experiment.checks)
+    return Ready(capsule, checks, is_recording)
+
+
+def folder_of(target: str, out: str | None) -> Path:
+    """Where the files go; looked at before the work."""
+    path = Path(target)
+    folder = Path(out) if out is not None else path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise CapsuleError(f"{folder} is not a directory; name one with --out")
+    return folder
+
+
+def make_small(
+    ready: Ready, folder: Path, budget: float, interrupt: Interrupt, *, quiet: bool
+) -> Shrunk:
+    """Shrink within a budget (seconds), and write its files."""
+    begun = time.monotonic()
+    with Bar("looking at the failure", quiet=quiet) as bar:
+        minimal = minimize(
+            ready.capsule,
+            ready.checks,
+            lambda: interrupt() or time.monotonic() - begun > budget,
+            bar.show_case,
+        )
+    seconds = time.monotonic() - begun
+    replay = replay_line(folder, minimal.capsule)
+    told = write_minimal(folder, minimal.capsule, ready.checks, replay)
+    return Shrunk(minimal, told, replay, seconds)
+
+
+def replay_line(folder: Path, capsule: Capsule) -> str:
+    """What to type to replay the minimal capsule."""
+    words = [command_name(), "replay", shlex.quote(str(folder / MINIMAL))]
+    return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
+
+
+class Bar:
+    """What is being done, on a terminal only."""
+
+    def __init__(self, description: str, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._progress.add_task(description)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, description: str) -> None:
+        """Something else is being done."""
+        self._progress.update(self._task, description=description)
+
+    def show_case(self, case: Case, executions: int) -> None:
+        """The best case so far."""
+        self.show(
+            f"{case.outside} steps from outside, {case.choices} choices, {executions} executions"
+        )

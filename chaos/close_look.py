@@ -1,0 +1,109 @@
+"""A recorded run taken again with somebody looking closely: what a step could have overtaken, and what a disk held.
+
+It goes on where a check stops: history and notes say what was told; this also says since when each step of the engine
+was possible, and which data each write of a disk has put in the place of which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from chaos.controller import Controller
+from chaos.drivers.sim import SimDriver
+from chaos.history import Entry, Invoked
+from chaos.payload import decode
+from chaos.plan import Plan
+from chaos.recorder import Execution
+from chaos.schedule import ENGINE_STEPS, FinishIo, FireTimer, Step
+from workers.bdev.io import IoType
+from workers.protocol import DefectSource, EngineStep
+
+CHANGING_IO = (IoType.WRITE, IoType.UNMAP, IoType.WRITE_ZEROES, IoType.COMPARE_AND_WRITE)
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One step, closely."""
+
+    number: int
+    step: Step
+    note: str
+    entries: list[Entry]  # what it showed
+    since: int  # of the engine's steps: the number of the step after which it was possible
+    busy: int  # engine steps that were possible before it, timers left out
+    first: int  # of a write of a disk: its first block there ...
+    before: list[int]  # ... and what its blocks held before and after, as ops
+    after: list[int]
+
+    @property
+    def passed(self) -> int:
+        """How many steps have come first."""
+        return self.number - self.since - 1
+
+
+class CloseLook(msgspec.Struct, frozen=True):
+    """A run, and its moments."""
+
+    execution: Execution
+    moments: list[Moment]
+
+
+def look_closely(
+    plan: Plan, schedule: list[Step], defects: tuple[DefectSource, ...], *, cut: bool
+) -> CloseLook:
+    """Take the steps again; raises DivergenceError where one isn't possible."""
+    looker = _Looker(plan, defects)
+    execution = looker.controller.replay(looker.steps(schedule), cut=cut)
+    return CloseLook(execution, looker.moments())
+
+
+class _Looker:
+    """Hands out the steps, and looks before and after each."""
+
+    def __init__(self, plan: Plan, defects: tuple[DefectSource, ...]) -> None:
+        self.driver = SimDriver()
+        self.controller = Controller(plan, self.driver, defects)
+        self._data_offset = plan.data_offset
+        self._possible: dict[EngineStep, int] = {}
+        self._seen: list[tuple[int, int, int, list[int], list[int]]] = []
+
+    def steps(self, schedule: list[Step]) -> Iterator[Step]:
+        agenda = self.controller.agenda
+        for number, step in enumerate(schedule, 1):
+            busy = sum(1 for choice in agenda.choices if choice.__class__ is not FireTimer)
+            since = self._possible.pop(step, number - 1) if isinstance(step, ENGINE_STEPS) else 0
+            before = self._held(step)
+            yield step
+            first = step.offset if isinstance(step, FinishIo) else 0
+            self._seen.append((since, busy, first, before, self._held(step)))
+            possible = dict.fromkeys(agenda.choices, number)
+            self._possible = {
+                choice: self._possible.get(choice, first_seen)
+                for choice, first_seen in possible.items()
+            }
+
+    def _held(self, step: Step) -> list[int]:
+        """What the blocks that a write is for hold now."""
+        if not isinstance(step, FinishIo) or step.io_type not in CHANGING_IO:
+            return []
+        if step.offset < self._data_offset:
+            return []
+        disk = self.driver.disks[step.disk]
+        return [
+            decode(disk.block(block), block - self._data_offset)[0]
+            for block in range(step.offset, step.offset + step.count)
+        ]
+
+    def moments(self) -> list[Moment]:
+        recorder = self.controller.recorder
+        entries: list[list[Entry]] = [[] for _ in range(recorder.steps + 1)]
+        for entry in recorder.history:
+            if not isinstance(entry, Invoked):
+                entries[entry.number].append(entry)
+        return [
+            Moment(number, step, note, entries[number], *self._seen[number - 1])
+            for number, (step, note) in enumerate(
+                zip(recorder.schedule, recorder.notes, strict=True), 1
+            )
+        ]
