@@ -14,8 +14,9 @@ from chaos.experiment import Experiment
 from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
 from chaos.plan import Plan
+from chaos.recorder import Execution
 from chaos.schedule import Mark, Step
-from chaos.shrink import Case, OutOfBudgetError, Shrinker, ShrinkError
+from chaos.shrink import Case, Outcome, OutOfBudgetError, Shrinker, ShrinkError
 from chaos.shrink_passes import first_case, shrink
 
 replace = msgspec.structs.replace
@@ -66,9 +67,7 @@ def minimize(
         driver="sim",
         rebuilt=False,
     )
-    again = Controller(case.plan, SimDriver(), defects).replay(outcome.schedule, cut=small.cut)
-    findings = judge(again, checks)
-    assert findings, "what was shrunk fails when its steps are taken again"
+    small, again, findings = _up_to_the_finding(small, outcome, shrinker)
     expected = Expected(
         int(verdict_of(findings)), findings[0].signature, again.fingerprint, again.steps
     )
@@ -80,6 +79,24 @@ def minimize(
         case.choices,
         shrinker.executions,
     )
+
+
+def _up_to_the_finding(
+    small: Capsule, outcome: Outcome, shrinker: Shrinker
+) -> tuple[Capsule, Execution, list[Finding]]:
+    """With as many steps as it takes to find the failure again: some checks judge a step by what comes after it."""
+    steps = outcome.execution.schedule
+    first = len(outcome.schedule)
+    more = [0, *(2**power for power in range(16) if first + 2**power < len(steps)), len(steps)]
+    for count in more:
+        schedule = steps[: first + count]
+        again = Controller(small.plan, SimDriver(), shrinker.defects).replay(
+            schedule, cut=small.cut
+        )
+        findings = judge(again, shrinker.checks)
+        if findings and findings[0].signature == outcome.finding.signature:
+            return replace(small, schedule=schedule), again, findings
+    raise AssertionError("what was shrunk fails when its steps are taken again")
 
 
 def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[list[Step], Finding]:
