@@ -36,7 +36,7 @@ from chaos.schedule import (
     Rest,
     Stall,
 )
-from chaos.script import identity
+from chaos.script import twin
 from chaos.setup_told import SetupTold
 from chaos.wording import Words, place, status_of
 
@@ -89,11 +89,11 @@ class Script(msgspec.Struct, frozen=True):
             if isinstance(item, ENGINE_STEPS):
                 found.add(number)
             elif isinstance(item, Late):
-                key = identity(item.step)
+                key = twin(item.step)
                 like = [
                     moment.number
                     for moment in moments[max(0, number - 1) :]
-                    if isinstance(moment.step, ENGINE_STEPS) and identity(moment.step) == key
+                    if isinstance(moment.step, ENGINE_STEPS) and twin(moment.step) == key
                 ]
                 found.update(like[item.skip : item.skip + 1])
         return found

@@ -24,7 +24,7 @@ from chaos.schedule import (
     Rest,
     Step,
 )
-from chaos.script import LEFT_OUT, identity
+from chaos.script import LEFT_OUT, twin
 from chaos.shrink import Case, Outcome, Shrinker
 from workers.protocol import EngineStep
 
@@ -103,7 +103,7 @@ class _Writer:
 
     def _outside(self, step: OutsideStep) -> None:
         is_at_rest = not self._timers and all(
-            other.__class__ is FireTimer or identity(other) in self._passed
+            other.__class__ is FireTimer or twin(other) in self._passed
             for other in self._agenda.by_age()
         )
         if is_at_rest:
@@ -129,11 +129,11 @@ class _Writer:
         for other in self._agenda.by_age():
             if other == step:
                 break
-            key = identity(other)
+            key = twin(other)
             if other.__class__ is not FireTimer and key not in self._passed:
                 self._passed[key] = _Passed(other, self._taken[key], self._recorder.steps)
                 self._late.append(self._passed[key])
-        key = identity(step)
+        key = twin(step)
         if key in self._passed:
             self._passed.pop(key).came(self._recorder.steps + 1)
         self._taken[key] += 1

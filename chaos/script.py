@@ -72,6 +72,11 @@ def identity(step: EngineStep) -> Hashable:
             return None  # time passes, whoever waits for it
 
 
+def twin(step: EngineStep) -> Hashable:
+    """As ``identity``, but I/Os that are alike and under way together are told apart."""
+    return (identity(step), step.tag_number) if isinstance(step, FinishIo) else identity(step)
+
+
 class _Delay:
     """A step that is late: ``since`` is the number of steps when it would have come."""
 
@@ -126,7 +131,7 @@ class Player:
             self._rest(item.steps)
             return True
         if isinstance(item, Late):
-            delays = self._delays.setdefault(identity(item.step), [])
+            delays = self._delays.setdefault(twin(item.step), [])
             delays.append(_Delay(item.skip, item.steps))
             return True
         if isinstance(item, ENGINE_STEPS):
@@ -139,7 +144,7 @@ class Player:
         return True
 
     def _take(self, step: EngineStep) -> None:
-        for delay in self._delays.get(identity(step), ()):
+        for delay in self._delays.get(twin(step), ()):
             delay.skip -= 1  # below 0 it has come
         self.controller.take(step)
 
@@ -223,7 +228,7 @@ class Player:
         key = identity(step)
         if self._held[key] > 0:
             return True
-        for delay in self._delays.get(key, ()):
+        for delay in self._delays.get(twin(step), ()):
             if delay.skip == 0:
                 if delay.since < 0:
                     delay.since = self.recorder.steps
