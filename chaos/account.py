@@ -10,11 +10,11 @@ import msgspec
 
 from chaos.array_told import ArrayTold
 from chaos.checkers import Finding
-from chaos.checkers.promises import should_have_been
 from chaos.clauses import DECISIVE, FINDING, IMPORTANT, MINOR, USUAL, Clause, Sentence, sentences
 from chaos.close_look import CloseLook, Moment
 from chaos.history import Completed, Crashed, Happened
 from chaos.plan import Plan
+from chaos.promises import should_have_been
 from chaos.requests_told import RequestsTold
 from chaos.schedule import (
     ENGINE_STEPS,

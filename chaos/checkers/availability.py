@@ -3,7 +3,8 @@
 The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array
 did not use it. While the array has no member, on an operator's order or since its target has just started, there
 is nothing to use. While a fault is injected on each of its members, reads or changes may fail that the fault hits:
-faults may stay on a disk that becomes the last one.
+faults may stay on a disk that becomes the last one. A member that fails every I/O has such a fault until it goes, and one
+that waits to be removed can't be counted on.
 
 An array without members fails everything rightly, so who emptied it is asked as well. A member may be taken out when
 an RPC names it, when its disk was pulled, or when it has missed a write (its superblock's among them).
@@ -35,6 +36,7 @@ from workers.protocol import Event
 
 READ_FAULTS = ("read_errors", "bad_blocks")
 CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
+FAILURE = ("disk_failure",)  # every I/O; the disk stays a member until it misses a write
 # What says something of members. Most events are others.
 TOLD = MOVES | {"raid.removing_member"}
 DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
@@ -64,6 +66,8 @@ def check_availability(execution: Execution) -> list[Finding]:
             else:
                 array.members.take(entry)
                 array.took(entry.step)
+        elif entry.__class__ is Completed and entry.status and entry.op not in ios:
+            array.refused(entry.op)
         elif entry.__class__ is Completed and entry.status == DEVICE_ERROR:
             sent, step = ios.get(entry.op, (0, None))
             if step is None or not array.members.disks or sent < outage_ended:
@@ -84,21 +88,34 @@ class _Array:
         self.members = Members()
         self.unreadable: list[int] = []  # disks with blocks that can't be read
         self.unwritable: list[int] = []
+        self._failed: list[int] = []
         self._leaving: list[int] = []
         self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
         self._to_go: list[int] = []  # disks that there is a reason to take out
+        self._asked: dict[int, int] = {}  # request -> disk that it takes out when a rebuild lets it
 
     def is_blind(self) -> bool:
         """Are there blocks that perhaps no member can read?"""
-        return bool(self.unreadable) and all(disk in self.unreadable for disk in self._staying())
+        return self._is_hit(self.unreadable)
 
     def is_barred(self) -> bool:
         """Are there blocks that perhaps no member can change?"""
-        return bool(self.unwritable) and all(disk in self.unwritable for disk in self._staying())
+        return self._is_hit(self.unwritable)
+
+    def _is_hit(self, weak: list[int]) -> bool:
+        """Is none left but weak members and failed ones? Failed ones alone are no excuse: the budget leaves a good one."""
+        staying = self._staying()
+        bad = (*weak, *self._failed)
+        return set(staying).issubset(bad) and any(disk in weak for disk in staying or weak)
 
     def _staying(self) -> list[int]:
-        """A member that is being removed isn't there for what the others can't do."""
-        return [disk for disk in self.members.disks if disk not in self._leaving]
+        """A member that is being removed, or waits for that, isn't there for what the others can't do."""
+        going = (*self._leaving, *self._asked.values())
+        return [disk for disk in self.members.disks if disk not in going]
+
+    def refused(self, op: int) -> None:
+        """A request has failed; what it named stays."""
+        self._asked.pop(op, None)
 
     def told(self, event: Event) -> bool:
         """The next event; True: a member is taken out for which there was no reason."""
@@ -111,6 +128,7 @@ class _Array:
         elif name == "raid.member_removed":
             if args[1] in self._leaving:
                 self._leaving.remove(args[1])
+            self._asked = {op: disk for op, disk in self._asked.items() if disk != args[1]}
             # What comes later is another member, and needs a reason of its own.
             self._to_go = [disk for disk in self._to_go if disk != args[1]]
         return False
@@ -119,15 +137,19 @@ class _Array:
         """The next step from outside, but for I/O."""
         if step.__class__ is Operate:
             if step.method == "bdev_raid_remove_base_bdev":
-                self._to_go.append(self._own.get(step.args[0], NO_DISK))
+                disk = self._own.get(step.args[0], NO_DISK)
+                self._to_go.append(disk)
+                self._asked[step.op] = disk
         elif step.__class__ is Inject:
             if step.fault == "disk_pull":
                 self._to_go.append(step.disk)
+            _take_fault(step, FAILURE, self._failed)
             _take_fault(step, READ_FAULTS, self.unreadable)
             _take_fault(step, CHANGE_FAULTS, self.unwritable)
         elif step.__class__ in (Kill, PowerLoss):
             self._to_go.clear()
             self._leaving.clear()
+            self._asked.clear()
 
 
 def _take_fault(step: Inject, faults: tuple[str, ...], disks: list[int]) -> None:

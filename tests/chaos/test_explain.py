@@ -9,7 +9,6 @@ import pytest
 from chaos.account import Script, tell
 from chaos.capsule import Capsule, capsule_defect, read_capsule, write_capsule
 from chaos.checkers import CHECKS
-from chaos.checkers.promises import PROMISES
 from chaos.clauses import Clause, sentences
 from chaos.close_look import look_closely
 from chaos.controller import Controller
@@ -22,6 +21,7 @@ from chaos.likelihood import LIKELY, Curve, Point
 from chaos.minimal import minimize
 from chaos.necessity import FAILS_ALIKE
 from chaos.plan import resolve
+from chaos.promises import PROMISES
 from chaos.run import tool_version
 from chaos.schedule import Flush, Inject, Operate, Rest
 from chaos.script import Player

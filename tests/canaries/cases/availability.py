@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from chaos.schedule import Operate
-from tests.canaries.cases import removals
+from tests.canaries.cases import leaving, removals
 from tests.canaries.cases.removals import case, hurt, online
 from tests.stories import ERROR, MISCOMPARE, Story, observed
 
 CASES = [
     *removals.CASES,
+    *leaving.CASES,
     case(
         "no error",
         online(0, 1).write(1).read(2, 1).execution(),
@@ -142,6 +143,19 @@ CASES = [
     case(
         "one of two can't be read",
         hurt(online(0, 1), (0, "read_errors")).send_read(1).answer(1, status=ERROR).execution(),
+        "INVALID availability/error/read, ops 1",
+        "4: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "one member fails every I/O but has missed no write yet, the other one can't read some blocks",
+        hurt(online(0, 1), (0, "disk_failure"), (1, "read_errors"))
+        .send_read(1)
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "one member fails every I/O, the other one works",
+        hurt(online(0, 1), (0, "disk_failure")).send_read(1).answer(1, status=ERROR).execution(),
         "INVALID availability/error/read, ops 1",
         "4: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
