@@ -181,4 +181,6 @@ def test_regress_exits_with_the_worst_and_passes_no_empty_directory(adopted, tmp
     done = inside("regress", str(tmp_path), str(ADOPTED), "--format", "json")
     report = json.loads(done.stdout)
     assert done.returncode == report["exit_code"] == 7
-    assert [one["code"] for one in report["regressions"]] == [7, 7, 0, 0]
+    kept = [0] * len(capsules_in(ADOPTED))
+    assert kept
+    assert [one["code"] for one in report["regressions"]] == [7, 7, *kept]
