@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import DriverName
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.crew import LocalPool, Pool, Task, run_all
@@ -36,18 +35,6 @@ CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
 
 
 Results = Callable[["Request", Interrupt, float], Generator[RunResult, None, None]]
-
-
-class Facet(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a suite."""
-
-    experiment: str
-    driver: DriverName
-    seeds: int | None = None
-    seconds: float | None = None
-    defects: tuple[str, ...] = ()
-    stop_on_first: bool = False
-    expect_code: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from chaos.cli.run import run_command
 from chaos.cli.score import score_command
 from chaos.cli.shrink import shrink_command
 from chaos.cli.state import crash_points_command, state_command
+from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
@@ -31,6 +32,7 @@ from chaos.scorecard import ScoreError
 from chaos.shrink import ShrinkError
 from chaos.store import StoreError
 from chaos.stored import StoredError
+from chaos.suite import SuiteError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 
@@ -45,6 +47,7 @@ USER_ERRORS = (
     SegmentError,
     StoredError,
     StoreError,
+    SuiteError,
 )
 
 
@@ -63,6 +66,7 @@ def program() -> None:
 COMMANDS = (
     list_command,
     run_command,
+    suite_command,
     score_command,
     replay_command,
     repro_command,

@@ -12,8 +12,7 @@ import click
 import msgspec
 
 from chaos.catalog import find_experiment
-from chaos.cli.parameters import Catalog, Duration
-from chaos.cli.run import command_name
+from chaos.cli.parameters import Catalog, Duration, command_name
 from chaos.code import load_check
 from chaos.commit import commit_of_code
 from chaos.experiment import Experiment, validate
