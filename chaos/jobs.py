@@ -40,8 +40,8 @@ _runners: dict[str, tuple[bytes, Runner]] = {}
 _stores: dict[str, Store] = {}
 
 
-def runner_of(spec: RunSpec) -> Runner:
-    """This process's runner of the spec."""
+def runner_of(spec: RunSpec, store: Store | None = None) -> Runner:
+    """This process's runner of the spec; ``store``: where it keeps things, when that is not all of ``spec.out``."""
     key = msgspec.msgpack.encode(spec)
     known = _runners.get(spec.driver)
     if known is not None and known[0] == key:
@@ -51,7 +51,7 @@ def runner_of(spec: RunSpec) -> Runner:
         Finalize(None, close_runners, exitpriority=100)
     if known is not None:
         known[1].close()
-    store = _stores.setdefault(spec.out, Store(Path(spec.out)))
+    store = _stores.setdefault(spec.out, store or Store(Path(spec.out)))
     runner = Runner(spec, store, is_stopped)
     _runners[spec.driver] = (key, runner)
     return runner

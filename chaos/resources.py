@@ -51,6 +51,35 @@ class _Sample(msgspec.Struct, frozen=True):
     segments: int = 0
 
 
+class HeldNow(msgspec.Struct, frozen=True):
+    """What this process and those below it hold at a time."""
+
+    own_kib: int
+    descriptors: int  # this process's
+    processes: int  # below it, at any depth
+    segments: int
+    below: dict[str, int]  # kind -> KiB of the largest process
+
+    def below_kib(self, kind: str) -> int:
+        """The largest process's own memory; 0 where there is none of the kind."""
+        return self.below.get(kind, 0)
+
+
+def held_now(owners: set[int]) -> HeldNow:
+    """Look once; segments are those of the owners."""
+    own = _own_sample()
+    below = _samples_below()
+    return HeldNow(
+        own_kib=own.memory_kib,
+        descriptors=own.descriptors,
+        processes=sum(sample.processes for sample in below.values()),
+        segments=sum(
+            leftover.owner_pid in owners for leftover in segments.leftovers((segments.FOLDER,))
+        ),
+        below={kind: sample.memory_kib for kind, sample in below.items()},
+    )
+
+
 class _Track:
     """Samples of one kind of process: the first, the last, and sums for a straight line through (run, memory)."""
 

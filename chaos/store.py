@@ -72,10 +72,17 @@ class IndexLine(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """Writes below one directory, ``runs`` unless the user says otherwise."""
+    """Writes below one directory, ``runs`` unless the user says otherwise.
 
-    def __init__(self, root: Path) -> None:
+    ``kept_max`` failing runs of a signature; without an index where somebody else keeps one.
+    """
+
+    def __init__(
+        self, root: Path, *, kept_max: int = KEPT_PER_SIGNATURE_MAX, indexed: bool = True
+    ) -> None:
         self.root = root
+        self.kept_max = kept_max
+        self.indexed = indexed
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -125,7 +132,7 @@ class Store:
         """Write all files of a failing run; False when its signature has enough of them already."""
         signature = result.findings[0].signature if result.findings else ""
         self._kept[signature] = self._kept.get(signature, 0) + 1
-        if self._kept[signature] > KEPT_PER_SIGNATURE_MAX:
+        if self._kept[signature] > self.kept_max:
             self.discard(path)
             return False
         with self._writing(path):
@@ -175,6 +182,8 @@ class Store:
 
     def index(self, line: IndexLine) -> None:
         """Append to the index; one write, so that lines of several processes don't mix."""
+        if not self.indexed:
+            return
         data = msgspec.json.encode(line) + b"\n"
         try:
             descriptor = os.open(

@@ -27,7 +27,8 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One way of running an experiment: with which driver, for how many seeds or seconds, and how it must end.
 
     Without an experiment of its own it is run with each of its suite's. ``reach`` is asked for in addition to
-    the experiment's gates, however few runs there are.
+    the experiment's gates, however few runs there are. ``share`` is for soaks, where budgets don't count: how often
+    its seeds come beside those of the other facets of its driver.
     """
 
     name: str = ""
@@ -40,6 +41,7 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     stop_on_first: bool = False
     expect_code: int = 0
     reach: dict[str, int] = {}
+    share: int = 1
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +96,8 @@ def _check_facet(suite: Suite, facet: Facet, where: str) -> None:
         raise SuiteError(f"{where}: seeds = {facet.seeds} must be at least 1")
     if facet.seconds is not None and not 0 < facet.seconds < float("inf"):
         raise SuiteError(f"{where}: seconds = {facet.seconds} is not a time to run for")
+    if facet.share < 1:
+        raise SuiteError(f"{where}: share = {facet.share} must be at least 1")
     if facet.first_seed < 0:
         raise SuiteError(f"{where}: first_seed = {facet.first_seed} must be 0 or more")
     if facet.expect_code not in NAMES or facet.expect_code in NEVER_EXPECTED:

@@ -10,6 +10,15 @@ NIGHTLY_SEEDS = 2_000
 NIGHTLY_SWARM_SEEDS = 20_000
 SOAK_SECONDS = 8 * 3_600.0
 
+CANARY = Facet(
+    experiment="connect-during-rebuild",
+    driver="sim",
+    seeds=50,
+    defects=(SEED_DEFECT,),
+    stop_on_first=True,
+    expect_code=5,
+)
+
 
 def _nightly() -> tuple[Facet, ...]:
     """Every experiment in sim, the most telling ones in processes as well."""
@@ -25,14 +34,7 @@ def _nightly() -> tuple[Facet, ...]:
         Facet(experiment="connect-during-rebuild", driver="realtime", seconds=120),
         Facet(experiment="restart-from-superblock", driver="realtime", seconds=120),
         Facet(experiment="swarm", driver="realtime", seconds=300),
-        Facet(
-            experiment="connect-during-rebuild",
-            driver="sim",
-            seeds=50,
-            defects=(SEED_DEFECT,),
-            stop_on_first=True,
-            expect_code=5,
-        ),
+        CANARY,
     )
 
 
@@ -48,14 +50,7 @@ SMOKE = Suite(
         Facet(experiment="swarm", driver="sim", seeds=100),
         Facet(experiment="connect-during-rebuild", driver="lockstep", seeds=20),
         Facet(experiment="connect-during-rebuild", driver="realtime", seconds=8),
-        Facet(
-            experiment="connect-during-rebuild",
-            driver="sim",
-            seeds=50,
-            defects=(SEED_DEFECT,),
-            stop_on_first=True,
-            expect_code=5,
-        ),
+        CANARY,
     ),
 )
 NIGHTLY = Suite(
@@ -65,10 +60,11 @@ NIGHTLY = Suite(
 )
 SOAK = Suite(
     name="soak",
-    description="swarm with new seeds for eight hours, then free-running for one",
+    description="swarm with new seeds for eight hours, then free-running for one; for 'raidstorm soak' both side by side",
     facets=(
         Facet(experiment="swarm", driver="sim", seconds=SOAK_SECONDS),
         Facet(experiment="swarm", driver="realtime", seconds=3_600.0),
+        CANARY,
     ),
 )
 SUITES: dict[str, Suite] = {suite.name: suite for suite in (SMOKE, NIGHTLY, SOAK)}

@@ -20,6 +20,7 @@ from chaos.cli.repro import repro_command
 from chaos.cli.run import run_command
 from chaos.cli.score import score_command
 from chaos.cli.shrink import shrink_command
+from chaos.cli.soak import soak_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
@@ -30,6 +31,7 @@ from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.scorecard import ScoreError
 from chaos.shrink import ShrinkError
+from chaos.soak.state import SoakError
 from chaos.store import StoreError
 from chaos.stored import StoredError
 from chaos.suite import SuiteError
@@ -44,6 +46,7 @@ USER_ERRORS = (
     ExperimentError,
     ScoreError,
     ShrinkError,
+    SoakError,
     SegmentError,
     StoredError,
     StoreError,
@@ -67,6 +70,7 @@ COMMANDS = (
     list_command,
     run_command,
     suite_command,
+    soak_command,
     score_command,
     replay_command,
     repro_command,

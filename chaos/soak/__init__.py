@@ -1,0 +1,1 @@
+"""A soak: seeds of a suite, for hours or weeks, that nobody has to look after."""

@@ -1,0 +1,83 @@
+"""What a new soak runs: lanes of a suite's facets, its canaries, failures and seeds of earlier soaks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from chaos.capsule import DriverName
+from chaos.run import RunSpec
+from chaos.soak.keeper import FAILURES
+from chaos.soak.state import Canary, Lane, SoakError, State, Stored, read_state
+from chaos.suite_run import Part
+
+CANARY_SEEDS = 50
+
+
+def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[Lane]:
+    """A lane per facet that must be valid, or per driver where drivers are named; none twice."""
+    lanes: list[Lane] = []
+    names: set[str] = set()
+    for part in parts:
+        if part.facet.expect_code:
+            continue
+        for driver in drivers or [part.facet.driver]:
+            spec = msgspec.structs.replace(part.request.spec, driver=driver)
+            first = part.facet.first_seed
+            lane = Lane(spec, part.facet.share, first, first)
+            if lane.name not in names:
+                names.add(lane.name)
+                lanes.append(lane)
+    if not lanes:
+        raise SoakError("this suite has no facet that must be valid, so there is nothing to soak")
+    return lanes
+
+
+def canaries_of(parts: Sequence[Part]) -> list[Canary]:
+    """The facets that must fail."""
+    return [
+        Canary(
+            part.request.spec,
+            part.facet.first_seed,
+            part.facet.seeds or CANARY_SEEDS,
+            part.facet.expect_code,
+        )
+        for part in parts
+        if part.facet.expect_code
+    ]
+
+
+def learn_from_earlier(folder: Path, lanes: list[Lane]) -> list[Stored]:
+    """Seeds go on where the earlier soaks beside this one ended; what they found is to be run again."""
+    stored: dict[str, Stored] = {}
+    for state in _earlier(folder):
+        for lane in lanes:
+            for theirs in state.lanes:
+                if _is_same(theirs.spec, lane.spec):
+                    lane.first_seed = lane.next_seed = max(lane.next_seed, theirs.next_seed)
+        for group in state.groups.values():
+            if group.minimal and Path(group.minimal).is_file() and not group.same_as:
+                stored[group.minimal_signature] = Stored(group.minimal, group.minimal_signature)
+    return list(stored.values())
+
+
+def _is_same(one: RunSpec, other: RunSpec) -> bool:
+    return (one.experiment.name, one.driver, [defect.id for defect in one.defects]) == (
+        other.experiment.name,
+        other.driver,
+        [defect.id for defect in other.defects],
+    )
+
+
+def _earlier(folder: Path) -> list[State]:
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if not (path / FAILURES).parent.is_dir():
+            continue
+        try:
+            found.append(read_state(path))
+        except SoakError:
+            continue  # not a soak, or of another version
+    return found

@@ -1,0 +1,248 @@
+"""What a soak knows, on disk: ``soak.json``, written whole or not at all, so that a killed soak goes on where it was.
+
+A chunk of seeds is open from when it is handed out until its result is in the state. What a kill cuts off is open in
+the state, and is run again: a seed counts once, with the state that has its result.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+from chaos.estimates import NONE_SEEN_95
+from chaos.run import RunSpec
+
+STATE = "soak.json"
+LOCK = "lock"
+FORMAT = "raidstorm soak"
+FORMAT_VERSION = 1
+STATE_BYTES_MAX = 256 * 1024 * 1024
+
+
+class SoakError(Exception):
+    """A soak can't be begun or gone on with, in one sentence."""
+
+
+class Lane(msgspec.Struct):
+    """Seeds of one spec, one after the other; ``share`` of the seeds of its driver's lanes."""
+
+    spec: RunSpec
+    share: int
+    first_seed: int
+    next_seed: int
+    runs: int = 0
+    failed: int = 0
+    steps: int = 0
+    seconds: float = 0.0  # of job processes
+
+    @property
+    def name(self) -> str:
+        """What the lane is called on pages; two lanes of a soak don't have the same."""
+        words = [self.spec.experiment.name, self.spec.driver]
+        if self.spec.defects:
+            words += ["with", *(defect.id for defect in self.spec.defects)]
+        return " ".join(words)
+
+
+class Canary(msgspec.Struct):
+    """A facet that must fail, and how often it was looked whether it does."""
+
+    spec: RunSpec
+    first_seed: int
+    seeds: int
+    expect_code: int
+    caught: int = 0
+    missed: int = 0
+    last_seconds: float | None = None  # of the soak, when it was last run
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Seeds that are handed out together."""
+
+    lane: int
+    first: int
+    count: int
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds."""
+        return tuple(range(self.first, self.first + self.count))
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A failing run whose directory is kept."""
+
+    run_dir: str
+    seed: int
+    lane: int
+    steps: int
+    replay: str
+
+
+class Group(msgspec.Struct):
+    """All failures with one signature."""
+
+    signature: str
+    code: int
+    summary: str
+    story: list[str]
+    first_seconds: float  # of the soak, when it was first seen
+    first_seed: int
+    lanes: list[int]
+    count: int = 0
+    kept: list[Kept] = []
+    replay: str = ""
+    folder: str = ""  # of the minimal capsule and its story
+    minimal: str = ""  # the capsule
+    minimal_signature: str = ""
+    minimal_steps: tuple[int, int] = (0, 0)  # from outside: before, after
+    shrunk_from: int = 0  # steps of the run that was shrunk last
+    shrinks: int = 0
+    not_shrunk: str = ""  # why
+    same_as: str = ""  # another signature, whose minimal run fails as this one's
+
+
+class Stored(msgspec.Struct):
+    """A failure of an earlier soak, run again first."""
+
+    capsule: str
+    signature: str
+    state: str = "waiting"  # fails still, passes now, no longer applies
+
+
+class Arguments(msgspec.Struct, frozen=True):
+    """What the user asked for."""
+
+    suite: str
+    seconds: float
+    jobs: int
+    keep: int
+    canary_seconds: float | None
+    disk_bytes: int
+    seed_seconds: float
+    on_failure: str
+    metrics: str
+    program: str
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """What is held at one time; of job and reactor processes the largest."""
+
+    seconds: float
+    runs: int
+    failed: int
+    busy: float  # share of the time that job processes have worked, since the soak began
+    controller_kib: int
+    jobs_kib: int
+    reactors_kib: int
+    descriptors: int
+    processes: int
+    segments: int
+    disk_bytes: int
+
+
+class State(msgspec.Struct):
+    """soak.json."""
+
+    arguments: Arguments
+    lanes: list[Lane]
+    canaries: list[Canary]
+    stored: list[Stored]
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    state: str = "running"  # done, interrupted
+    seconds: float = 0.0
+    busy_seconds: float = 0.0
+    open: list[Chunk] = []
+    attempts: dict[str, int] = {}  # "lane:seed" -> how often its process was killed
+    groups: dict[str, Group] = {}
+    reach: dict[str, int] = {}
+    unknown: int = 0
+    chunks_bytes: int = 0  # so long is chunks.jsonl
+    failures_bytes: int = 0  # and failures.jsonl
+    lost: int = 0  # job processes that were killed from outside
+    resumed: int = 0
+    pids: list[
+        int
+    ] = []  # of the controller and its job processes, whose leftovers are to be tidied up
+    drift: list[Drift] = []
+    disk_full: bool = False  # failing runs are counted, and one of a signature is kept
+
+    @property
+    def runs(self) -> int:
+        """Runs that count."""
+        return sum(lane.runs for lane in self.lanes)
+
+    @property
+    def failed(self) -> int:
+        """Of these, how many failed."""
+        return sum(lane.failed for lane in self.lanes)
+
+    @property
+    def busy(self) -> float:
+        """Which share of the time the job processes have worked."""
+        return min(1.0, self.busy_seconds / (self.seconds * self.arguments.jobs or 1.0))
+
+
+def green_line(state: State) -> str:
+    """What may honestly be said of a soak without failures."""
+    runs = state.runs
+    if not runs:
+        return "nothing has run yet"
+    clean = [lane for lane in state.lanes if not lane.spec.defects]
+    runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
+    if failed or not runs:
+        return f"{state.failed} of {state.runs:,} schedules failed"
+    bound = min(1.0, NONE_SEEN_95 / runs)
+    mantissa, _, exponent = f"{bound:.1e}".partition("e")
+    power = "".join("⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".index(sign)] for sign in str(int(exponent)))
+    return f"0 of {runs:,} schedules; 95 % bound {mantissa}·10{power}".replace(",", " ")
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Write it whole, or leave the old one."""
+    write_whole(folder / STATE, msgspec.json.encode(state))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole, or leave the old one; raises SoakError."""
+    unfinished = path.with_name(f".{path.name}")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError as error:
+        raise SoakError(f"{path} can't be written: {error.strerror}") from None
+
+
+def read_state(folder: Path) -> State:
+    """Read a soak's directory; raises SoakError."""
+    path = folder / STATE
+    try:
+        if path.stat().st_size > STATE_BYTES_MAX:
+            raise SoakError(f"{path} is too large to be a soak's state")
+        state = msgspec.json.decode(path.read_bytes(), type=State)
+    except OSError as error:
+        raise SoakError(
+            f"{path} can't be read ({error.strerror}); --resume takes the directory of a soak"
+        ) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise SoakError(f"{path} is not a soak's state: {error}") from None
+    if state.format != FORMAT or state.format_version != FORMAT_VERSION:
+        raise SoakError(f"{path} is not a soak's state that this raidstorm reads")
+    return state
+
+
+def take_lock(folder: Path) -> int:
+    """Nobody else may go on with this soak while it runs; the descriptor that holds the lock."""
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise SoakError(
+            f"{folder} is the directory of a soak that runs; wait, or stop it"
+        ) from None
+    return descriptor

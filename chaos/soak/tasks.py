@@ -1,0 +1,246 @@
+"""What a soak's job processes do: seeds, canaries, stored failures again, and shrinking.
+
+Each process says in a file of its own which seed it is at, and since when: the soak ends a process that is at one for
+too long, and knows of one that was killed what it was at.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from pathlib import Path
+
+import msgspec
+
+from chaos.capsule import Capsule, read_capsule
+from chaos.checkers import Finding, Verdict
+from chaos.code import load_embedded_check
+from chaos.crew import is_stopped
+from chaos.drivers.processes import InterruptedRunError
+from chaos.jobs import runner_of
+from chaos.minimal import minimize
+from chaos.minimal_files import MINIMAL, write_minimal
+from chaos.run import RunResult, RunSpec, replay_capsule
+from chaos.shrink import ShrinkError
+from chaos.store import Store
+
+MARK_BYTES = 96
+MEMORY_BYTES_MAX = 6 * 1024**3  # a job process's or a reactor's own
+SHRINK_SECONDS = 60.0
+STORY = "story.txt"
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """Which seed a process is at, since when by the clock that all processes of a machine share."""
+
+    lane: int
+    seed: int
+    since: float
+
+
+class SeedsTask(msgspec.Struct, frozen=True):
+    """Seeds of a lane to run."""
+
+    lane: int
+    spec: RunSpec
+    seeds: tuple[int, ...]
+    marks: str
+    kept_max: int
+
+
+class Ran(msgspec.Struct, frozen=True):
+    """What came of a task; ``seconds`` its process has worked."""
+
+    results: list[RunResult]
+    seconds: float
+
+
+class CanaryTask(msgspec.Struct, frozen=True):
+    """Seeds of which one must fail."""
+
+    number: int
+    spec: RunSpec
+    seeds: tuple[int, ...]
+    expect_code: int
+
+
+class CanaryRan(msgspec.Struct, frozen=True):
+    """Was it caught?"""
+
+    caught: bool
+    runs: int
+    seconds: float
+
+
+class ShrinkTask(msgspec.Struct, frozen=True):
+    """A failing run to make small; its files go to ``folder``."""
+
+    signature: str
+    run_dir: str
+    folder: str
+    program: str
+
+
+class Shrunk(msgspec.Struct, frozen=True):
+    """The small run, or why there is none."""
+
+    why_not: str
+    signature: str
+    story: list[str]
+    steps: tuple[int, int]
+    seconds: float
+
+
+class AgainTask(msgspec.Struct, frozen=True):
+    """A failure of an earlier soak."""
+
+    number: int
+    capsule: str
+
+
+class Again(msgspec.Struct, frozen=True):
+    """What it does today."""
+
+    state: str
+    seconds: float
+
+
+def run_seeds(task: SeedsTask) -> Ran:
+    """Run the seeds; fewer when asked to end early. What memory doesn't suffice for could not be decided."""
+    _limit_memory()
+    begun = time.monotonic()
+    store = Store(Path(task.spec.out), kept_max=task.kept_max, indexed=False)
+    runner = runner_of(task.spec, store)
+    results: list[RunResult] = []
+    with _Marker(Path(task.marks)) as marker:
+        for seed in task.seeds:
+            if is_stopped():
+                break
+            marker.at(task.lane, seed)
+            try:
+                results.append(runner.run_seed(seed))
+            except InterruptedRunError:
+                break
+            except MemoryError:
+                runner.close()
+                results.append(out_of_memory(seed, runner.replay_by_seed(seed)))
+    return Ran(results, time.monotonic() - begun)
+
+
+def out_of_memory(seed: int, replay: str) -> RunResult:
+    """A run that could not be judged."""
+    return not_ended(seed, "memory", "out of memory", "memory", Verdict.UNKNOWN, replay)
+
+
+def not_ended(
+    seed: int, check: str, summary: str, shape: str, verdict: Verdict, replay: str
+) -> RunResult:
+    """A run that left nothing to judge."""
+    finding = Finding(
+        check=check, kind="run", shape=shape, summary=summary, step=0, verdict=verdict
+    )
+    return RunResult(seed, verdict, [finding], [], "", 0, 0.0, {}, "", replay)
+
+
+def run_canary(task: CanaryTask) -> CanaryRan:
+    """Run seeds until one fails as it must; nothing of it is kept."""
+    _limit_memory()
+    begun = time.monotonic()
+    store = Store(Path(task.spec.out), kept_max=0, indexed=False)
+    runner = runner_of(task.spec, store)
+    runs = 0
+    for seed in task.seeds:
+        if is_stopped():
+            break
+        runs += 1
+        if int(runner.run_seed(seed).verdict) == task.expect_code:
+            return CanaryRan(caught=True, runs=runs, seconds=time.monotonic() - begun)
+    return CanaryRan(caught=False, runs=runs, seconds=time.monotonic() - begun)
+
+
+def shrink_run(task: ShrinkTask) -> Shrunk:
+    """Make a failing run small."""
+    begun = time.monotonic()
+    folder = Path(task.folder)
+    try:
+        capsule = read_capsule(Path(task.run_dir) / "capsule.json")
+        # It has been run here: the code that it carries is this soak's own.
+        checks = tuple(load_embedded_check(code) for code in capsule.checks)
+        minimal = minimize(
+            capsule,
+            checks,
+            lambda: is_stopped() or time.monotonic() - begun > SHRINK_SECONDS,
+        )
+    except (ShrinkError, OSError) as error:
+        return Shrunk(str(error), "", [], (0, 0), time.monotonic() - begun)
+    folder.mkdir(parents=True, exist_ok=True)
+    replay = replay_line(task.program, folder / MINIMAL, capsule)
+    told = write_minimal(folder, minimal.capsule, checks, replay)
+    story = [*told.story, f"replay: {replay}"]
+    (folder / STORY).write_text("\n".join(story) + "\n", encoding="utf-8")
+    return Shrunk(
+        "",
+        minimal.finding.signature,
+        told.story,
+        (minimal.outside_before, minimal.outside),
+        time.monotonic() - begun,
+    )
+
+
+def replay_line(program: str, path: Path, capsule: Capsule) -> str:
+    """What to type."""
+    return f"{program} replay {path}{' --allow-code' if capsule.carries_code else ''}"
+
+
+def run_again(task: AgainTask) -> Again:
+    """Replay a failure of an earlier soak on today's code."""
+    begun = time.monotonic()
+    capsule = read_capsule(Path(task.capsule))
+    checks = tuple(load_embedded_check(code) for code in capsule.checks)
+    replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks, is_stopped)
+    if replayed.divergence:
+        state = "no longer applies"
+    else:
+        state = "fails still" if replayed.findings else "passes now"
+    return Again(state, time.monotonic() - begun)
+
+
+def read_marks(folder: Path) -> dict[int, Mark]:
+    """Process -> the seed it is at."""
+    marks: dict[int, Mark] = {}
+    for path in sorted(folder.iterdir()):
+        text = path.read_bytes().strip()
+        if text:
+            marks[int(path.name)] = msgspec.json.decode(text, type=Mark)
+    return marks
+
+
+class _Marker:
+    """This process's file among the marks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = os.open(
+            folder / str(os.getpid()), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644
+        )
+
+    def __enter__(self) -> _Marker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write(b"")
+        os.close(self._descriptor)
+
+    def at(self, lane: int, seed: int) -> None:
+        """Now at this seed."""
+        self._write(msgspec.json.encode(Mark(lane, seed, time.monotonic())))
+
+    def _write(self, data: bytes) -> None:
+        os.pwrite(self._descriptor, data.ljust(MARK_BYTES), 0)  # one write: nobody reads half of it
+
+
+def _limit_memory() -> None:
+    """Too much memory is an exception in this process, before it is the end of others."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = MEMORY_BYTES_MAX if most == resource.RLIM_INFINITY else min(most, MEMORY_BYTES_MAX)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
