@@ -15,6 +15,7 @@ from chaos.cli.explain import explain_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
+from chaos.cli.plan import plan_command
 from chaos.cli.replay import replay_command
 from chaos.cli.repro import repro_command
 from chaos.cli.run import run_command
@@ -23,6 +24,7 @@ from chaos.cli.shrink import shrink_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
+from chaos.cli.validate import validate_command
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
@@ -67,6 +69,8 @@ COMMANDS = (
     list_command,
     run_command,
     suite_command,
+    plan_command,
+    validate_command,
     score_command,
     replay_command,
     repro_command,

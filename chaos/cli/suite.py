@@ -96,6 +96,8 @@ def suite_command(
     count as 7. Ctrl-C ends the suite, writes summary and JUnit all the same, and exits with 130.
     """
     suite = find_suite(name, catalog.experiments, catalog.suites)
+    if rerun is not None:
+        rerun = _itself(rerun)
     earlier = read_summary(Path(rerun)) if rerun is not None else None
     if earlier is not None:
         part = _same_subset(suite, earlier, part)
@@ -176,6 +178,12 @@ class _Running:
         return summary
 
 
+def _itself(directory: str) -> str:
+    """What a link leads to: by the end of this suite ``latest-suite`` is another one."""
+    path = Path(directory)
+    return os.path.relpath(path.resolve()) if path.is_symlink() else directory
+
+
 def _same_subset(
     suite: Suite, earlier: Summary, part: tuple[int, int] | None
 ) -> tuple[int, int] | None:
@@ -212,7 +220,7 @@ def show_summary(screen: Screen, summary: Summary, folder: Path) -> None:
         screen.say(f"  {_state(one):<14} {one.name:<{width}}  {_remark(one)}", _STYLES[one.state])
     if summary.missing:
         screen.say(f"  not reached by the whole suite: {', '.join(summary.missing)}", "red")
-    if summary.subset:
+    if summary.subset and summary.wanted:
         screen.say("  gates of the whole suite are not judged in a part of it", "dim")
     code = summary.code
     screen.say(
@@ -244,7 +252,8 @@ def _remark(one: Outcome) -> str:
     why = f"; {one.why}" if one.why else ""
     if one.state == "passed" and one.facet.expect_code:
         why = f"; {one.verdict}, as it must be"
-    judged = "; too few to judge the experiment's gates" if one.gate_not_judged else ""
+    too_few = one.gate_not_judged and one.facet.expect_code == 0
+    judged = "; too few to judge the experiment's gates" if too_few else ""
     return f"{runs}, {one.seconds:.1f} s{why}{judged}"
 
 
