@@ -20,14 +20,14 @@ from chaos.run import tool_version
 
 
 @click.command("plan")
-@click.argument(
-    "target", metavar="NAME|module:NAME|FILE.py|FILE.toml|NAME:SEED|RUN_DIR|CAPSULE.json"
-)
+@click.argument("target", metavar="EXPERIMENT|RUN_DIR|CAPSULE.json")
 @click.option("--seed", type=Seed(), help="Of which seed; a run or a capsule has its own.  [0]")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 @click.pass_obj
 def plan_command(catalog: Catalog, target: str, seed: int | None, output: str) -> int:
     """Say what a seed makes of an experiment, and run nothing.
+
+    EXPERIMENT is a name, module:NAME, FILE.py or FILE.toml, and may have the seed behind a colon.
 
     All that doesn't depend on the course of the run: sizes, hosts, shares, strategies, and the planned faults and
     operations with their moments. Which disk or host a fault takes is decided when it comes. A run of that seed, with

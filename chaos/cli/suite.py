@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -103,7 +104,7 @@ def suite_command(
         part = _same_subset(suite, earlier, part)
     facets = facets_of(suite)
     facets = facets if part is None else subset(facets, *part)
-    folder = Path(out) if out else RUNS / suite.name / now_stamp()
+    folder = Path(out) if out else _folder_of_its_own(suite)
     parts = looked_up(catalog, facets, jobs, str(folder))
     store = Store(folder)
     if not out:
@@ -176,6 +177,16 @@ class _Running:
         )
         write_summary(self.folder, summary)
         return summary
+
+
+def _folder_of_its_own(suite: Suite) -> Path:
+    """Where nothing is yet; two suites may start within a second."""
+    first = RUNS / suite.name / now_stamp()
+    attempts = itertools.count(2)
+    path = first
+    while path.exists():
+        path = first.with_name(f"{first.name}.{next(attempts)}")
+    return path
 
 
 def _itself(directory: str) -> str:

@@ -190,6 +190,10 @@ def test_run_takes_suites_from_files_with_all_their_gates(tmp_path):
     done = inside("run", "s.toml", cwd=tmp_path)
     assert "  not reached: target_kills: 0 of 1\n" in done.stdout
     assert "not reached by the whole suite: power_losses: 0 of 2\n" in done.stdout
+    (tmp_path / "t.toml").write_text(
+        'name = "t"\n[[facets]]\nexperiment = "baseline"\nseeds = 2\n[reach]\npower_losses = 2\n'
+    )
+    assert inside("run", "t.toml", cwd=tmp_path).returncode == 7
     done = inside("run", "s.toml", "--seeds", "3", cwd=tmp_path)
     assert done.returncode == 2
     assert "s.toml is a suite and brings its own --seeds" in done.stderr

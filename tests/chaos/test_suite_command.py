@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import xmlschema
@@ -201,6 +202,7 @@ def test_rerun_runs_only_what_was_not_as_it_must_be_the_failing_seeds_first(tmp_
     assert red["seeds_run_first"] == failing
     assert red["runs"] == len(failing) < 4
     assert facets["clean"]["time"] == 0
+    assert again["seconds"] == red["seconds"] < clean["seconds"] + red["seconds"]
     # Another facet of that name is not the one that failed; what is right is run whole.
     whole = Facet(name="red", experiment="connect-during-rebuild", first_seed=3, seeds=4)
     done, mended, _ = run(suite(CLEAN, whole), tmp_path / "c", "--rerun", str(tmp_path / "b"))
@@ -283,6 +285,9 @@ def test_without_out_a_suite_has_a_directory_of_its_own(tmp_path):
     (folder,) = (tmp_path / "runs" / "tiny").iterdir()
     assert (tmp_path / "runs" / "latest-suite").resolve() == folder
     assert (folder / "summary.json").exists()
+    with patch("chaos.cli.suite.now_stamp", return_value=folder.name):
+        assert inside("suite", "tiny", catalog=catalog, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "runs" / "tiny" / f"{folder.name}.2" / "summary.json").exists()
 
 
 def test_junit_that_cannot_be_written_shows_before_the_first_run(tmp_path):
