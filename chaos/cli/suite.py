@@ -37,6 +37,7 @@ from chaos.summary import (
 
 RUNS = Path("runs")
 LATEST = "latest-suite"
+SIGNATURES_MAX = 2  # shown of a facet
 
 
 class Subset(click.ParamType[tuple[int, int]]):
@@ -260,10 +261,16 @@ def _remark(one: Outcome) -> str:
     if one.taken_over_from:
         return f"taken over from {one.taken_over_from}"
     runs = "1 run" if one.runs == 1 else f"{one.runs} runs"
-    why = f"; {one.why}" if one.why else ""
+    signatures = list(dict.fromkeys(failure.signature for failure in one.failures))
+    shown = signatures[:SIGNATURES_MAX] if one.state != "passed" else []
+    more = [f"and {len(signatures) - len(shown)} more"] if shown and shown != signatures else []
+    # What is wrong in one word stands at the beginning of the line.
+    reasons = [one.why, one.error] if one.why != _state(one) else [one.error]
+    said = [reason for reason in (*reasons, *shown, *more) if reason]
+    why = "".join(f"; {reason}" for reason in said)
     if one.state == "passed" and one.facet.expect_code:
         why = f"; {one.verdict}, as it must be"
-    too_few = one.gate_not_judged and one.facet.expect_code == 0
+    too_few = one.gate_not_judged and one.state == "passed" and not one.facet.expect_code
     judged = "; too few to judge the experiment's gates" if too_few else ""
     return f"{runs}, {one.seconds:.1f} s{why}{judged}"
 

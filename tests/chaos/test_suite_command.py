@@ -1,6 +1,7 @@
 """``raidstorm suite``: exit codes, summary.json, JUnit, parts of a suite, running again, and Ctrl-C."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -82,6 +83,9 @@ def test_suite_with_a_defect_on_fails_and_its_replay_line_works_when_pasted(tmp_
     done = raidstorm("suite", str(tmp_path / "mine.toml"), "--out", str(out), "--junit", str(junit))
     assert done.returncode == 5, done.stdout + done.stderr
     assert "2 facets: CRASHED: 1 as they must be, 1 not" in done.stdout
+    assert re.search(
+        r"\n  CRASHED +red +2 runs, [0-9.]+ s; crash/AssertionError/\S+\n", done.stdout
+    )
     facets = read_junit(junit)
     assert list(facets) == ["red", "baseline-sim"]
     assert facets["baseline-sim"]["result"] == []
