@@ -7,6 +7,7 @@ import importlib
 import os
 import runpy
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -168,7 +169,18 @@ def from_python_file(path: Path) -> dict[str, object]:
             f"{path} has a syntax error in line {error.lineno}: {error.msg}"
         ) from None
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
-        raise ExperimentError(f"{path} can't be run: {type(error).__name__}: {error}") from None
+        line = line_within(path, error)
+        place = f" in line {line}" if line else ""
+        raise ExperimentError(
+            f"{path} can't be run: {type(error).__name__}{place}: {error}"
+        ) from None
+
+
+def line_within(path: Path, error: BaseException) -> int:
+    """The line of the file in which an error came up, or from which something was called; 0 where none was."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return (lines[-1] if lines else 0) or 0
 
 
 def _from_module(module: str) -> dict[str, object]:

@@ -37,7 +37,7 @@ def junit_of(summary: Summary) -> bytes:
     document = JUnitXml(legal(f"raidstorm {summary.suite}"))
     for outcome in summary.facets:
         document.append(_facet(summary, outcome))
-    if summary.wanted:
+    if summary.wanted and not summary.subset:
         document.append(_gates(summary))
     document.update_statistics()
     buffer = io.BytesIO()
@@ -81,6 +81,8 @@ def _facts(outcome: Outcome) -> dict[str, str]:
         "expect_code": str(facet.expect_code),
         "exit_code": "" if outcome.exit_code is None else str(outcome.exit_code),
         "missing": "; ".join(outcome.missing),
+        "gate_not_judged": "too few runs" if outcome.gate_not_judged else "",
+        "seeds_run_first": ",".join(str(seed) for seed in outcome.seeds_run_first),
         "taken_over_from": outcome.taken_over_from,
     }
     if outcome.failures:

@@ -124,7 +124,7 @@ def _name_of(facet: Facet, experiment: str | Experiment) -> str:
     if facet.name and facet.experiment:
         return facet.name
     whole = experiment.name if isinstance(experiment, Experiment) else experiment
-    words = [re.sub(r"^.*/|\.(toml|py)(?=:|$)", "", whole), facet.name or facet.driver]
+    words = [re.sub(r"^.*[/:]|\.(toml|py)$", "", whole), facet.name or facet.driver]
     if facet.defects and not facet.name:
         words.append("with")
         words += [re.sub(r"^.*/|\.py$", "", defect) for defect in facet.defects]

@@ -229,6 +229,15 @@ def missing_of(gates: Mapping[str, int], reach: Mapping[str, int]) -> list[str]:
     ]
 
 
+def reached_by(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """What facets have reached together; one that must fail has another engine, and doesn't count."""
+    reach: dict[str, int] = {}
+    for one in outcomes:
+        if one.facet.expect_code == 0:
+            add_reach(reach, one.reach)
+    return reach
+
+
 def joined(reports: Sequence[Report], name: str) -> Report:
     """Several reports as one, with the code of the worst."""
     total = Report(

@@ -9,11 +9,10 @@ import msgspec
 
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.reach import add_reach
 from chaos.run import tool_version
 from chaos.store import StoreError
 from chaos.suite import Suite, SuiteError
-from chaos.suite_run import INTERRUPTED, Outcome, missing_of
+from chaos.suite_run import INTERRUPTED, Outcome, missing_of, reached_by
 
 SUMMARY = "summary.json"
 FORMAT = "raidstorm suite summary"
@@ -40,7 +39,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     not_run: int = 0  # or not to their end
     reach: dict[str, int] = {}  # of all facets that must be valid
-    wanted: dict[str, int] = {}  # the suite's own gates
+    wanted: dict[str, int] = {}  # the suite's own gates; a part of it can't be judged by them
     missing: list[str] = []  # of these, once all facets were run
     facets: list[Outcome]
 
@@ -56,7 +55,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def head_of(suite: Suite, *, again: str, subset: str, rerun_of: str) -> Summary:
-    """A summary before the first facet; in a part of a suite the suite's own gates can't be judged."""
+    """A summary before the first facet."""
     return Summary(
         raidstorm_version=tool_version(),
         suite=suite.name,
@@ -64,7 +63,7 @@ def head_of(suite: Suite, *, again: str, subset: str, rerun_of: str) -> Summary:
         again=again,
         subset=subset,
         rerun_of=rerun_of,
-        wanted={} if subset else suite.reach,
+        wanted=suite.reach,
         facets=[],
     )
 
@@ -73,12 +72,14 @@ def summed(
     head: Summary, outcomes: Sequence[Outcome], *, finished: bool, interrupted: bool
 ) -> Summary:
     """The summary with these facets in it."""
-    reach: dict[str, int] = {}
-    for one in outcomes:
-        if one.facet.expect_code == 0:
-            add_reach(reach, one.reach)
+    reach = reached_by(outcomes)
     states = [one.state for one in outcomes]
-    complete = finished and not interrupted and not {"not run", "interrupted"} & set(states)
+    complete = (
+        finished
+        and not interrupted
+        and not head.subset
+        and not {"not run", "interrupted"} & set(states)
+    )
     summary = msgspec.structs.replace(
         head,
         facets=list(outcomes),

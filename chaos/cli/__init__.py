@@ -15,6 +15,7 @@ from chaos.cli.explain import explain_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
+from chaos.cli.plan import plan_command
 from chaos.cli.replay import replay_command
 from chaos.cli.repro import repro_command
 from chaos.cli.run import run_command
@@ -24,6 +25,7 @@ from chaos.cli.soak import soak_command
 from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
+from chaos.cli.validate import validate_command
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
@@ -71,6 +73,8 @@ COMMANDS = (
     run_command,
     suite_command,
     soak_command,
+    plan_command,
+    validate_command,
     score_command,
     replay_command,
     repro_command,

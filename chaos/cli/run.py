@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from chaos.report import Screen
 from chaos.run import DRIVERS
 from chaos.store import Store
 from chaos.suite import Facet, Suite, facets_of
-from chaos.suite_run import joined, run_parts
+from chaos.suite_run import Outcome, joined, missing_of, reached_by, run_parts
 
 DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 
@@ -63,62 +64,77 @@ def run_command(
         raise click.UsageError("--out needs the name of a directory")
     if (seed or 0) + (seeds or 1) - 1 > SEED_MAX:
         raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
-    facets = _facets(
-        catalog,
-        names,
-        Facet(
-            driver=driver,
-            first_seed=seed or 0,
-            seeds=_number_of_seeds(seeds, seed, seconds, driver),
-            seconds=seconds,
-            defects=defects,
-            stop_on_first=stop_on_first,
-        ),
-        seed,
+    template = Facet(
+        driver=driver,
+        first_seed=seed or 0,
+        seeds=_number_of_seeds(seeds, seed, seconds, driver),
+        seconds=seconds,
+        defects=defects,
+        stop_on_first=stop_on_first,
     )
+    groups = [_group(catalog, name, template, seed) for name in names]
     interrupt = Interrupt()
     interrupt.install()
     screen = Screen(quiet=output == "json")
-    parts = looked_up(catalog, facets, jobs, out)
+    parts = looked_up(catalog, [facet for _, facets in groups for facet in facets], jobs, out)
     Store(Path(out))
-    ended = []
-    for part, report, outcome in run_parts(parts, interrupt, campaigns_on(screen, interrupt)):
+    reports: list[Report] = []
+    outcomes: list[Outcome] = []
+    for _, report, outcome in run_parts(parts, interrupt, campaigns_on(screen, interrupt)):
         assert report is not None, "only a suite that is run again has parts that aren't run"
-        # Whoever runs a suite's facets without the suite still wants to know of their gates.
-        if outcome.missing != report.missing:
+        if outcome.code not in (0, report.exit_code):
             screen.say(f"  {outcome.why}", "red")
-        ended.append((part, report, outcome))
-    codes = [outcome.code for _, _, outcome in ended]
+        report.missing = outcome.missing  # with the facet's own gates
+        reports.append(report)
+        outcomes.append(outcome)
+    codes = [outcome.code for outcome in outcomes]
+    missing = [] if interrupt.requested else _missing_of_suites(groups, outcomes)
+    if missing:
+        codes.append(int(Verdict.NOT_EXERCISED))
     code = INTERRUPTED if interrupt.requested else int(worst([Verdict(code) for code in codes]))
     if output == "json":
-        _print_json([report for _, report, _ in ended], names, code)
-    elif len(ended) > 1:
+        _print_json(reports, names, missing, code)
+        return code
+    if missing:
+        screen.say()
+        screen.say(f"not reached by the whole suite: {', '.join(missing)}", "red")
+    if len(reports) > 1:
         screen.say()
         screen.say(
-            f"{len(ended)} parts: {'all as they must be' if code == 0 else NAMES[code]}",
+            f"{len(reports)} parts: {'all as they must be' if code == 0 else NAMES[code]}",
             "bold green" if code == 0 else "bold red",
         )
         if not interrupt.requested:
-            show_canaries(screen, [(outcome, report) for _, report, outcome in ended], interrupt)
+            show_canaries(screen, list(zip(outcomes, reports, strict=True)), interrupt)
     return code
 
 
-def _facets(
-    catalog: Catalog, names: tuple[str, ...], template: Facet, seed: int | None
-) -> list[Facet]:
-    """What each name stands for: a suite for its facets, an experiment for one after the template."""
-    facets: list[Facet] = []
-    for name in names:
-        found = find_either(name, catalog.experiments, catalog.suites)
-        if isinstance(found, Suite):
-            _refuse_options(name)
-            facets += [
-                facet if seed is None else msgspec.structs.replace(facet, first_seed=seed)
-                for facet in facets_of(found)
-            ]
-        else:
-            facets.append(msgspec.structs.replace(template, name=name, experiment=name))
-    return facets
+def _group(
+    catalog: Catalog, name: str, template: Facet, seed: int | None
+) -> tuple[Suite | None, list[Facet]]:
+    """What a name stands for: a suite for its facets, an experiment for one after the template."""
+    found = find_either(name, catalog.experiments, catalog.suites)
+    if not isinstance(found, Suite):
+        return None, [msgspec.structs.replace(template, name=name, experiment=name)]
+    _refuse_options(name)
+    facets = facets_of(found)
+    if seed is not None:
+        facets = [msgspec.structs.replace(facet, first_seed=seed) for facet in facets]
+    return found, facets
+
+
+def _missing_of_suites(
+    groups: Sequence[tuple[Suite | None, list[Facet]]], outcomes: Sequence[Outcome]
+) -> list[str]:
+    """What suites as a whole have not reached; the outcomes are in the order of the groups' facets."""
+    missing = []
+    begin = 0
+    for suite, facets in groups:
+        of_suite = outcomes[begin : begin + len(facets)]
+        begin += len(facets)
+        if suite is not None:
+            missing += missing_of(suite.reach, reached_by(of_suite))
+    return missing
 
 
 def _refuse_options(suite: str) -> None:
@@ -143,11 +159,14 @@ def _number_of_seeds(
     return 1 if seed is not None else DEFAULT_SEEDS[driver]
 
 
-def _print_json(reports: list[Report], names: tuple[str, ...], code: int) -> None:
-    if len(reports) == 1 and len(names) == 1:
+def _print_json(
+    reports: list[Report], names: tuple[str, ...], missing: list[str], code: int
+) -> None:
+    if len(reports) == 1 and len(names) == 1 and not missing:
         whole: Any = msgspec.structs.replace(reports[0], exit_code=code)
     else:
         total = joined(reports, ",".join(names))
+        total.missing = [*total.missing, *missing]
         total.exit_code = code
         whole = {**msgspec.structs.asdict(total), "parts": reports}
     sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -36,6 +37,7 @@ from chaos.summary import (
 
 RUNS = Path("runs")
 LATEST = "latest-suite"
+SIGNATURES_MAX = 2  # shown of a facet
 
 
 class Subset(click.ParamType[tuple[int, int]]):
@@ -96,12 +98,14 @@ def suite_command(
     count as 7. Ctrl-C ends the suite, writes summary and JUnit all the same, and exits with 130.
     """
     suite = find_suite(name, catalog.experiments, catalog.suites)
+    if rerun is not None:
+        rerun = _itself(rerun)
     earlier = read_summary(Path(rerun)) if rerun is not None else None
     if earlier is not None:
         part = _same_subset(suite, earlier, part)
     facets = facets_of(suite)
     facets = facets if part is None else subset(facets, *part)
-    folder = Path(out) if out else RUNS / suite.name / now_stamp()
+    folder = Path(out) if out else _folder_of_its_own(suite)
     parts = looked_up(catalog, facets, jobs, str(folder))
     store = Store(folder)
     if not out:
@@ -176,6 +180,22 @@ class _Running:
         return summary
 
 
+def _folder_of_its_own(suite: Suite) -> Path:
+    """Where nothing is yet; two suites may start within a second."""
+    first = RUNS / suite.name / now_stamp()
+    attempts = itertools.count(2)
+    path = first
+    while path.exists():
+        path = first.with_name(f"{first.name}.{next(attempts)}")
+    return path
+
+
+def _itself(directory: str) -> str:
+    """What a link leads to: by the end of this suite ``latest-suite`` is another one."""
+    path = Path(directory)
+    return os.path.relpath(path.resolve()) if path.is_symlink() else directory
+
+
 def _same_subset(
     suite: Suite, earlier: Summary, part: tuple[int, int] | None
 ) -> tuple[int, int] | None:
@@ -212,7 +232,7 @@ def show_summary(screen: Screen, summary: Summary, folder: Path) -> None:
         screen.say(f"  {_state(one):<14} {one.name:<{width}}  {_remark(one)}", _STYLES[one.state])
     if summary.missing:
         screen.say(f"  not reached by the whole suite: {', '.join(summary.missing)}", "red")
-    if summary.subset:
+    if summary.subset and summary.wanted:
         screen.say("  gates of the whole suite are not judged in a part of it", "dim")
     code = summary.code
     screen.say(
@@ -241,10 +261,17 @@ def _remark(one: Outcome) -> str:
     if one.taken_over_from:
         return f"taken over from {one.taken_over_from}"
     runs = "1 run" if one.runs == 1 else f"{one.runs} runs"
-    why = f"; {one.why}" if one.why else ""
+    signatures = list(dict.fromkeys(failure.signature for failure in one.failures))
+    shown = signatures[:SIGNATURES_MAX] if one.state != "passed" else []
+    more = [f"and {len(signatures) - len(shown)} more"] if shown and shown != signatures else []
+    # What is wrong in one word stands at the beginning of the line.
+    reasons = [one.why, one.error] if one.why != _state(one) else [one.error]
+    said = [reason for reason in (*reasons, *shown, *more) if reason]
+    why = "".join(f"; {reason}" for reason in said)
     if one.state == "passed" and one.facet.expect_code:
         why = f"; {one.verdict}, as it must be"
-    judged = "; too few to judge the experiment's gates" if one.gate_not_judged else ""
+    too_few = one.gate_not_judged and one.state == "passed" and not one.facet.expect_code
+    judged = "; too few to judge the experiment's gates" if too_few else ""
     return f"{runs}, {one.seconds:.1f} s{why}{judged}"
 
 

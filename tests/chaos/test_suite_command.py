@@ -1,9 +1,11 @@
 """``raidstorm suite``: exit codes, summary.json, JUnit, parts of a suite, running again, and Ctrl-C."""
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import xmlschema
@@ -81,6 +83,9 @@ def test_suite_with_a_defect_on_fails_and_its_replay_line_works_when_pasted(tmp_
     done = raidstorm("suite", str(tmp_path / "mine.toml"), "--out", str(out), "--junit", str(junit))
     assert done.returncode == 5, done.stdout + done.stderr
     assert "2 facets: CRASHED: 1 as they must be, 1 not" in done.stdout
+    assert re.search(
+        r"\n  CRASHED +red +2 runs, [0-9.]+ s; crash/AssertionError/\S+\n", done.stdout
+    )
     facets = read_junit(junit)
     assert list(facets) == ["red", "baseline-sim"]
     assert facets["baseline-sim"]["result"] == []
@@ -201,6 +206,7 @@ def test_rerun_runs_only_what_was_not_as_it_must_be_the_failing_seeds_first(tmp_
     assert red["seeds_run_first"] == failing
     assert red["runs"] == len(failing) < 4
     assert facets["clean"]["time"] == 0
+    assert again["seconds"] == red["seconds"] < clean["seconds"] + red["seconds"]
     # Another facet of that name is not the one that failed; what is right is run whole.
     whole = Facet(name="red", experiment="connect-during-rebuild", first_seed=3, seeds=4)
     done, mended, _ = run(suite(CLEAN, whole), tmp_path / "c", "--rerun", str(tmp_path / "b"))
@@ -283,6 +289,9 @@ def test_without_out_a_suite_has_a_directory_of_its_own(tmp_path):
     (folder,) = (tmp_path / "runs" / "tiny").iterdir()
     assert (tmp_path / "runs" / "latest-suite").resolve() == folder
     assert (folder / "summary.json").exists()
+    with patch("chaos.cli.suite.now_stamp", return_value=folder.name):
+        assert inside("suite", "tiny", catalog=catalog, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "runs" / "tiny" / f"{folder.name}.2" / "summary.json").exists()
 
 
 def test_junit_that_cannot_be_written_shows_before_the_first_run(tmp_path):
