@@ -36,10 +36,10 @@ def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[Lane]
 
 
 def canaries_of(parts: Sequence[Part]) -> list[Canary]:
-    """The facets that must fail."""
+    """The facets that must fail; what they keep is not among the failures."""
     return [
         Canary(
-            part.request.spec,
+            msgspec.structs.replace(part.request.spec, out=f"{part.request.spec.out}/canaries"),
             part.facet.first_seed,
             part.facet.seeds or CANARY_SEEDS,
             part.facet.expect_code,

@@ -49,7 +49,8 @@ def line_of(state: State) -> str:
     """All in a line."""
     rate = state.runs / state.seconds if state.seconds else 0.0
     signatures = len([group for group in state.groups.values() if not group.same_as])
-    failures = f"{state.failed} failed in {signatures} signatures, " if signatures else ""
+    ways = "1 signature" if signatures == 1 else f"{signatures} signatures"
+    failures = f"{number(state.failed)} failed with {ways}, " if signatures else ""
     return (
         f"{clock(state.seconds)} of {clock(state.arguments.seconds)}: {number(state.runs)} runs "
         f"({rate:.1f} a second), {failures}{green_line(state)}; {100 * state.busy:.0f} % at work"

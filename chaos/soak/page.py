@@ -18,6 +18,7 @@ from chaos.soak.state import Drift, State, green_line
 PAGE = "soak.html"
 WIDTH, HEIGHT = 560, 110
 MIB = 1024
+SLOPE_HOURS_MIN = 0.1  # what grew in less says nothing of an hour
 
 
 class Plot(msgspec.Struct, frozen=True):
@@ -143,7 +144,10 @@ def trends_of(drift: list[Drift]) -> list[Trend]:
         ("segments of shared memory", early.segments, late.segments),
     ]
     return [
-        Trend(what, number(before), number(after), f"{(after - before) / hours:+,.0f}")
+        Trend(what, number(before), number(after), _slope(after - before, hours))
         for what, before, after in rows
-        if hours > 0
     ]
+
+
+def _slope(grown: int, hours: float) -> str:
+    return "too early" if hours < SLOPE_HOURS_MIN else f"{grown / hours:+,.0f}".replace(",", " ")

@@ -79,7 +79,8 @@ class Soak:
         self._begun = time.monotonic()
         self._before = state.seconds
         self._timed_out: dict[tuple[int, int], float] = {}
-        self._due = {"state": 0.0, "page": 0.0, "drift": 0.0}
+        # What is held is looked at when there is something: the processes have to start first.
+        self._due = {"state": 0.0, "page": 0.0, "drift": state.seconds + DRIFT_SECONDS}
         self._prepare()
         self.agenda = Agenda(state, self.keeper, self.marks)
 

@@ -189,17 +189,17 @@ class State(msgspec.Struct):
 
 def green_line(state: State) -> str:
     """What may honestly be said of a soak without failures."""
-    runs = state.runs
-    if not runs:
-        return "nothing has run yet"
     clean = [lane for lane in state.lanes if not lane.spec.defects]
     runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
+    if not state.runs:
+        return "nothing has run yet"
     if failed or not runs:
-        return f"{state.failed} of {state.runs:,} schedules failed"
+        return f"{state.failed} of {state.runs:,} schedules failed".replace(",", " ")
+    which = "" if clean == state.lanes else "without a defect: "
     bound = min(1.0, NONE_SEEN_95 / runs)
     mantissa, _, exponent = f"{bound:.1e}".partition("e")
     power = "".join("⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".index(sign)] for sign in str(int(exponent)))
-    return f"0 of {runs:,} schedules; 95 % bound {mantissa}·10{power}".replace(",", " ")
+    return f"{which}0 of {runs:,} schedules; 95 % bound {mantissa}·10{power}".replace(",", " ")
 
 
 def write_state(folder: Path, state: State) -> None:

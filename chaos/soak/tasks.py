@@ -147,8 +147,7 @@ def run_canary(task: CanaryTask) -> CanaryRan:
     """Run seeds until one fails as it must; nothing of it is kept."""
     _limit_memory()
     begun = time.monotonic()
-    store = Store(Path(task.spec.out), kept_max=0, indexed=False)
-    runner = runner_of(task.spec, store)
+    runner = runner_of(task.spec, Store(Path(task.spec.out), kept_max=0, indexed=False))
     runs = 0
     for seed in task.seeds:
         if is_stopped():
