@@ -31,6 +31,8 @@ def _ask(check: Check, execution: Execution) -> list[Finding]:
     name = getattr(check, "__name__", str(check))
     try:
         findings = list(check(execution))
+    except MemoryError:
+        raise  # says nothing of the check
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise CodeError(f"check {name} failed: {type(error).__name__}: {error}") from None
     if not all(isinstance(finding, Finding) for finding in findings):

@@ -44,7 +44,8 @@ FAILURES = "failures.jsonl"  # a line per failing run
 TICK_SECONDS = 0.2
 STATE_SECONDS = 1.0
 PAGE_SECONDS = 60.0
-DRIFT_SECONDS = 15.0
+DRIFT_SECONDS = 10.0
+WARM_SECONDS = 4.0
 DRIFT_MAX = 2_000  # then every other one goes
 INTERRUPT_SECONDS_MAX = 3.0
 FINISH_SECONDS_MAX = 120.0  # for what is under way when the time is over
@@ -80,7 +81,7 @@ class Soak:
         self._before = state.seconds
         self._timed_out: dict[tuple[int, int], float] = {}
         # What is held is looked at when there is something: the processes have to start first.
-        self._due = {"state": 0.0, "page": 0.0, "drift": state.seconds + DRIFT_SECONDS}
+        self._due = {"state": 0.0, "page": 0.0, "drift": state.seconds + WARM_SECONDS}
         self._prepare()
         self.agenda = Agenda(state, self.keeper, self.marks)
 

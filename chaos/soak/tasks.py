@@ -15,8 +15,9 @@ import msgspec
 
 from chaos.capsule import Capsule, read_capsule
 from chaos.checkers import Finding, Verdict
-from chaos.code import load_embedded_check
+from chaos.code import CodeError, load_embedded_check
 from chaos.crew import is_stopped
+from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.jobs import runner_of
 from chaos.minimal import minimize
@@ -124,13 +125,19 @@ def run_seeds(task: SeedsTask) -> Ran:
                 break
             except MemoryError:
                 runner.close()
-                results.append(out_of_memory(seed, runner.replay_by_seed(seed)))
+                replay = runner.replay_by_seed(seed)
+                results.append(
+                    not_ended(seed, "memory", "out of memory", "memory", Verdict.UNKNOWN, replay)
+                )
+            except (CodeError, DriverError) as error:
+                # One seed that can't be run or judged must not be the end of a night.
+                runner.close()
+                replay = runner.replay_by_seed(seed)
+                shape = type(error).__name__
+                results.append(
+                    not_ended(seed, "raidstorm", str(error), shape, Verdict.BROKEN, replay)
+                )
     return Ran(results, time.monotonic() - begun)
-
-
-def out_of_memory(seed: int, replay: str) -> RunResult:
-    """A run that could not be judged."""
-    return not_ended(seed, "memory", "out of memory", "memory", Verdict.UNKNOWN, replay)
 
 
 def not_ended(
