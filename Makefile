@@ -8,7 +8,7 @@ STAMP := $(VENV)/.set-up
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help setup chaos test check format bench clean
+.PHONY: help setup chaos test check format bench dist clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -41,5 +41,10 @@ format: $(STAMP) ## let the formatter have its way
 bench: $(STAMP) ## measure speed as ratios inside one run; prints JSON
 	@$(BIN)/python -m benchmarks
 
+dist: $(STAMP) ## build wheel and sdist into dist/, and try them in a bare virtual environment
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --quiet
+	$(BIN)/python -m pytest -q -m dist tests/test_dist.py
+
 clean: ## remove .venv, caches and kept runs
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

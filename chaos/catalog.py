@@ -48,6 +48,7 @@ def _from_toml(path: Path) -> Experiment:
 def _from_python_file(path: Path, name: str) -> Experiment:
     if not path.is_file():
         raise ExperimentError(f"{path} can't be read: no such file")
+    _add_to_path(str(path.resolve().parent))  # its checks are named as module:function
     try:
         variables = runpy.run_path(str(path))
     except SyntaxError as error:
@@ -60,13 +61,17 @@ def _from_python_file(path: Path, name: str) -> Experiment:
 
 
 def _from_module(module: str, name: str) -> Experiment:
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last, so that nothing there shadows anything
+    _add_to_path(os.getcwd())
     try:
         variables = vars(importlib.import_module(module))
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise ExperimentError(f"module {module} can't be imported: {error}") from None
     return _pick(module, variables, name)
+
+
+def _add_to_path(folder: str) -> None:
+    if folder not in sys.path:
+        sys.path.append(folder)  # last, so that nothing there shadows anything
 
 
 def _pick(where: str, variables: dict[str, object], name: str) -> Experiment:
