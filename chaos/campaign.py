@@ -17,7 +17,6 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import DriverName
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.doctor import clean
@@ -40,18 +39,6 @@ GATE_RUNS_MIN = {"sim": 20, "lockstep": 20, "realtime": 5}
 CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
 WAIT_SECONDS = 0.2
 INTERRUPT_SECONDS_MAX = 3.0
-
-
-class Facet(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a suite."""
-
-    experiment: str
-    driver: DriverName
-    seeds: int | None = None
-    seconds: float | None = None
-    defects: tuple[str, ...] = ()
-    stop_on_first: bool = False
-    expect_code: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True):

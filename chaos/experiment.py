@@ -125,7 +125,7 @@ def pair(value: Range) -> tuple[int, int]:
 
 
 # It names a directory of runs.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 # Bounds that the engine's fixed tables and common sense set: field -> (low, high).
 _BOUNDS = {
@@ -179,7 +179,7 @@ def validate(experiment: Experiment) -> Experiment:
         msgspec.convert(msgspec.to_builtins(experiment), Experiment)
     except (msgspec.ValidationError, TypeError) as error:
         raise ExperimentError(f"experiment {experiment.name!r} is not valid: {error}") from None
-    if not _NAME.fullmatch(experiment.name):
+    if not NAME.fullmatch(experiment.name):
         raise ExperimentError(
             f"an experiment's name {experiment.name!r} may have letters, digits, '-', '_' and '.', "
             "and begins with a letter or digit"
@@ -191,13 +191,7 @@ def validate(experiment: Experiment) -> Experiment:
         _check_bounds(experiment, f"{planned.kind} count", planned.count, 0, 1_000)
         _check_bounds(experiment, f"{planned.kind} between", planned.between, 0, RUN_PERMILLE)
     _check_strategies(experiment)
-    for name, wanted_count in experiment.reach.items():
-        if not (name in REACH_NAMES or is_known(name)) or wanted_count < 1:
-            raise ExperimentError(
-                f"experiment {experiment.name}: reach {name} = {wanted_count} is not a count of "
-                f"something that is counted; these are: {', '.join([*REACH_NAMES, *STATES])}, and a "
-                "state with a fault that came in it, as 'rebuild.running x target_kill'"
-            )
+    check_reach(f"experiment {experiment.name}", experiment.reach)
     for fault in experiment.faults:
         _check_bounds(experiment, f"{fault.kind} lasting", fault.lasting, 0, RUN_PERMILLE)
     if pair(experiment.members)[1] + pair(experiment.spares)[1] > SLOTS_MAX:
@@ -214,6 +208,17 @@ def validate(experiment: Experiment) -> Experiment:
             f"experiment {experiment.name}: blocks_per_io is larger than the array can be"
         )
     return experiment
+
+
+def check_reach(whose: str, reach: dict[str, int]) -> None:
+    """Raises ExperimentError for a gate that counts nothing."""
+    for name, wanted in reach.items():
+        if not (name in REACH_NAMES or is_known(name)) or wanted < 1:
+            raise ExperimentError(
+                f"{whose}: reach {name} = {wanted} is not a count of something that is counted; these "
+                f"are: {', '.join([*REACH_NAMES, *STATES])}, and a state with a fault that came in it, "
+                "as 'rebuild.running x target_kill'"
+            )
 
 
 def _check_strategies(experiment: Experiment) -> None:

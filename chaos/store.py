@@ -51,6 +51,11 @@ class StoreError(Exception):
     """The run directory can't be used, in one sentence."""
 
 
+def now_stamp() -> str:
+    """The time, as it is part of names of directories."""
+    return time.strftime("%Y%m%d-%H%M%S")
+
+
 class IndexLine(msgspec.Struct, frozen=True):
     """One run in index.jsonl."""
 
@@ -83,7 +88,7 @@ class Store:
 
     def begin(self, capsule: Capsule) -> Path:
         """A directory for one run, with the capsule's head in it: a killed run is replayable too."""
-        stamp = time.strftime("%Y%m%d-%H%M%S")
+        stamp = now_stamp()
         parent = self.root / capsule.experiment.name
         base = f"{stamp}-{capsule.driver}-{capsule.seed}"
         for attempt in range(1, 10_000):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.campaign import Facet
+from chaos.suite import Facet, Suite
 from experiments.catalog import EXPERIMENTS
 
 SEED_DEFECT = "new-channel-null-module-ctx"
@@ -36,37 +36,39 @@ def _nightly() -> tuple[Facet, ...]:
     )
 
 
-SUITES: dict[str, tuple[str, tuple[Facet, ...]]] = {
-    "smoke": (
-        "the clean engine under all three drivers, and the first defect caught; under a minute",
-        (
-            Facet(experiment="baseline", driver="sim", seeds=100),
-            Facet(experiment="disk-failure", driver="sim", seeds=100),
-            Facet(experiment="connect-during-rebuild", driver="sim", seeds=100),
-            Facet(experiment="restart-from-superblock", driver="sim", seeds=100),
-            Facet(experiment="power-loss", driver="sim", seeds=100),
-            Facet(experiment="swarm", driver="sim", seeds=100),
-            Facet(experiment="connect-during-rebuild", driver="lockstep", seeds=20),
-            Facet(experiment="connect-during-rebuild", driver="realtime", seconds=8),
-            Facet(
-                experiment="connect-during-rebuild",
-                driver="sim",
-                seeds=50,
-                defects=(SEED_DEFECT,),
-                stop_on_first=True,
-                expect_code=5,
-            ),
+SMOKE = Suite(
+    name="smoke",
+    description="the clean engine under all three drivers, and the first defect caught; under a minute",
+    facets=(
+        Facet(experiment="baseline", driver="sim", seeds=100),
+        Facet(experiment="disk-failure", driver="sim", seeds=100),
+        Facet(experiment="connect-during-rebuild", driver="sim", seeds=100),
+        Facet(experiment="restart-from-superblock", driver="sim", seeds=100),
+        Facet(experiment="power-loss", driver="sim", seeds=100),
+        Facet(experiment="swarm", driver="sim", seeds=100),
+        Facet(experiment="connect-during-rebuild", driver="lockstep", seeds=20),
+        Facet(experiment="connect-during-rebuild", driver="realtime", seconds=8),
+        Facet(
+            experiment="connect-during-rebuild",
+            driver="sim",
+            seeds=50,
+            defects=(SEED_DEFECT,),
+            stop_on_first=True,
+            expect_code=5,
         ),
     ),
-    "nightly": (
-        "every experiment with thousands of seeds, swarm in processes too; about half an hour on two cores",
-        _nightly(),
+)
+NIGHTLY = Suite(
+    name="nightly",
+    description="every experiment with thousands of seeds, swarm in processes too; about half an hour on two cores",
+    facets=_nightly(),
+)
+SOAK = Suite(
+    name="soak",
+    description="swarm with new seeds for eight hours, then free-running for one",
+    facets=(
+        Facet(experiment="swarm", driver="sim", seconds=SOAK_SECONDS),
+        Facet(experiment="swarm", driver="realtime", seconds=3_600.0),
     ),
-    "soak": (
-        "swarm with new seeds for eight hours, then free-running for one",
-        (
-            Facet(experiment="swarm", driver="sim", seconds=SOAK_SECONDS),
-            Facet(experiment="swarm", driver="realtime", seconds=3_600.0),
-        ),
-    ),
-}
+)
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (SMOKE, NIGHTLY, SOAK)}

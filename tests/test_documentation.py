@@ -48,6 +48,12 @@ def test_files_of_a_free_run_are_on_the_page_too(tmp_path):
     assert (folder / "workers" / "history.jsonl").exists()
 
 
+def test_suites_are_as_their_page_says(tmp_path):
+    page = Page("suites.md", tmp_path)
+    page.play()
+    assert sum("raidstorm suite" in one for one in page.commands) >= 4
+
+
 def unnamed(page: Page, folder: Path) -> list[str]:
     """What lies there and isn't on the page."""
     names = sorted(

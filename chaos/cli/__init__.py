@@ -16,13 +16,16 @@ from chaos.cli.explain import explain_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
 from chaos.cli.parameters import INTERRUPTED, Catalog, Suites
+from chaos.cli.plan import plan_command
 from chaos.cli.replay import replay_command
 from chaos.cli.repro import repro_command
 from chaos.cli.run import run_command
 from chaos.cli.score import score_command
 from chaos.cli.shrink import shrink_command
 from chaos.cli.state import crash_points_command, state_command
+from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
+from chaos.cli.validate import validate_command
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
@@ -32,6 +35,7 @@ from chaos.scorecard import ScoreError
 from chaos.shrink import ShrinkError
 from chaos.store import StoreError
 from chaos.stored import StoredError
+from chaos.suite import SuiteError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 
@@ -46,6 +50,7 @@ USER_ERRORS = (
     SegmentError,
     StoredError,
     StoreError,
+    SuiteError,
 )
 
 
@@ -64,6 +69,9 @@ def program() -> None:
 COMMANDS = (
     list_command,
     run_command,
+    suite_command,
+    plan_command,
+    validate_command,
     score_command,
     replay_command,
     repro_command,

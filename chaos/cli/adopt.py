@@ -14,8 +14,7 @@ from chaos.capsule import Capsule, CapsuleError, read_capsule, write_capsule
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import Catalog
-from chaos.cli.run import command_name
+from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.code import load_embedded_check
 from chaos.interrupt import Interrupt

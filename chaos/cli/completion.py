@@ -55,7 +55,7 @@ def _experiments(context: click.Context) -> dict[str, str]:
 
 
 def _suites(context: click.Context) -> dict[str, str]:
-    return {name: description for name, (description, _) in _catalog(context).suites.items()}
+    return {name: suite.description for name, suite in _catalog(context).suites.items()}
 
 
 def _defects() -> dict[str, str]:
@@ -72,7 +72,7 @@ def complete_experiments(
 def complete_suites(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Suites."""
+    """Suites and files."""
     return _matching(_suites(context), incomplete)
 
 

@@ -37,7 +37,7 @@ def list_command(catalog: Catalog, topic: str | None) -> None:
     screen = Screen(quiet=False)
     tables = {
         "experiments": {name: value.description for name, value in catalog.experiments.items()},
-        "suites": {name: description for name, (description, _) in catalog.suites.items()},
+        "suites": {name: value.description for name, value in catalog.suites.items()},
         "defects": {name: summary(DefectSource(name)) for name in known_defects()},
         "faults": {**{name: fault.what for name, fault in FAULTS.items()}, **OPERATIONS},
         "checks": {name: description for name, (_, description) in CHECKS.items()},

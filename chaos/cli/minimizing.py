@@ -12,8 +12,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chaos.capsule import Capsule, CapsuleError
 from chaos.checkers import Check
-from chaos.cli.parameters import Catalog
-from chaos.cli.run import command_name
+from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import capsule_of
 from chaos.code import load_check, load_embedded_check
 from chaos.interrupt import Interrupt

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from chaos.campaign import Facet
 from chaos.experiment import Experiment
+from chaos.suite import Suite
 
-Suites = dict[str, tuple[str, tuple[Facet, ...]]]
+Suites = dict[str, Suite]
 SEED_MAX = 2**53 - 1  # JSON readers keep whole numbers up to here exact
 INTERRUPTED = 130
 
@@ -57,3 +62,14 @@ class Duration(click.ParamType[float]):
         if not 0 < seconds < float("inf"):
             self.fail(f"{value!r} is not a duration; write 20s, 5m or 8h", param, ctx)
         return seconds
+
+
+def command_name() -> str:
+    """How to call this program again from here, in a line to paste."""
+    script = Path(sys.argv[0])
+    if script.name != "raidstorm":
+        return f"{shlex.quote(os.path.relpath(sys.executable))} -m experiments"
+    found = shutil.which("raidstorm")
+    if found is not None and Path(found).resolve() == script.resolve():
+        return "raidstorm"
+    return shlex.quote(os.path.relpath(script))

@@ -12,8 +12,7 @@ import msgspec
 from chaos.capsule import Capsule, CapsuleError, DriverName, write_capsule
 from chaos.checkers.finding import NAMES
 from chaos.cli.completion import complete_defects, complete_files
-from chaos.cli.parameters import Catalog
-from chaos.cli.run import command_name
+from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.estimates import Share
 from chaos.interrupt import Interrupt

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,20 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from chaos.campaign import Facet, Report, Request, run_campaign
+from chaos.campaign import Report
 from chaos.capsule import DriverName
-from chaos.catalog import find_experiment
+from chaos.catalog import find_either
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
-from chaos.cli.canary import show_canary
+from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
 from chaos.cli.completion import complete_defects, complete_runnable
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
-from chaos.code import load_check
-from chaos.fidelity import Fidelity
 from chaos.interrupt import Interrupt
-from chaos.reach import add_reach
-from chaos.report import Screen, state_of
-from chaos.run import DRIVERS, RunResult, RunSpec
+from chaos.report import Screen
+from chaos.run import DRIVERS
 from chaos.store import Store
-from workers.defects.loader import compose, read_defect
+from chaos.suite import Facet, Suite, facets_of
+from chaos.suite_run import Outcome, joined, missing_of, reached_by, run_parts
 
 DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 
@@ -80,80 +76,89 @@ def run_command(
         raise click.UsageError("--out needs the name of a directory")
     if (seed or 0) + (seeds or 1) - 1 > SEED_MAX:
         raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
-    _refuse_options_of_suites(catalog, names)
-    parts = _parts(
-        catalog,
-        names,
-        Facet(
-            experiment="",
-            driver=driver,
-            seeds=_number_of_seeds(seeds, seed, seconds, driver),
-            seconds=seconds,
-            defects=defects,
-            stop_on_first=stop_on_first,
-        ),
+    template = Facet(
+        driver=driver,
+        first_seed=seed or 0,
+        seeds=_number_of_seeds(seeds, seed, seconds, driver),
+        seconds=seconds,
+        defects=defects,
+        stop_on_first=stop_on_first,
     )
+    groups = [_group(catalog, name, template, seed) for name in names]
     interrupt = Interrupt()
     interrupt.install()
     screen = Screen(quiet=output == "json")
-    # Everything is looked up before the first run: a typing error must not show after an hour.
-    requests = [_request(catalog, facet, seed or 0, jobs, out) for facet in parts]
+    parts = looked_up(catalog, [facet for _, facets in groups for facet in facets], jobs, out)
     Store(Path(out))
-    reports = []
-    canaries = []
-    for facet, request in zip(parts, requests, strict=True):
-        report = _run_part(screen, request, interrupt, facet.expect_code)
+    reports: list[Report] = []
+    outcomes: list[Outcome] = []
+    for _, report, outcome in run_parts(parts, interrupt, campaigns_on(screen, interrupt)):
+        assert report is not None, "only a suite that is run again has parts that aren't run"
+        if outcome.code not in (0, report.exit_code):
+            screen.say(f"  {outcome.why}", "red")
+        report.missing = outcome.missing  # with the facet's own gates
         reports.append(report)
-        if facet.expect_code and report.exit_code == facet.expect_code:
-            canaries.append(report)
-        if interrupt.requested:
-            break
-    codes = [
-        _code_of_part(report, facet.expect_code)
-        for report, facet in zip(reports, parts, strict=False)
-    ]
+        outcomes.append(outcome)
+    codes = [outcome.code for outcome in outcomes]
+    missing = [] if interrupt.requested else _missing_of_suites(groups, outcomes)
+    if missing:
+        codes.append(int(Verdict.NOT_EXERCISED))
     code = INTERRUPTED if interrupt.requested else int(worst([Verdict(code) for code in codes]))
     if output == "json":
-        _print_json(reports, names, code)
-    elif len(reports) > 1:
+        _print_json(reports, names, missing, code)
+        return code
+    if missing:
+        screen.say()
+        screen.say(f"not reached by the whole suite: {', '.join(missing)}", "red")
+    if len(reports) > 1:
         screen.say()
         screen.say(
             f"{len(reports)} parts: {'all as they must be' if code == 0 else NAMES[code]}",
             "bold green" if code == 0 else "bold red",
         )
-        for report in () if interrupt.requested else canaries:
-            show_canary(screen, report, command_name(), interrupt)
+        if not interrupt.requested:
+            show_canaries(screen, list(zip(outcomes, reports, strict=True)), interrupt)
     return code
 
 
-def _refuse_options_of_suites(catalog: Catalog, names: tuple[str, ...]) -> None:
+def _group(
+    catalog: Catalog, name: str, template: Facet, seed: int | None
+) -> tuple[Suite | None, list[Facet]]:
+    """What a name stands for: a suite for its facets, an experiment for one after the template."""
+    found = find_either(name, catalog.experiments, catalog.suites)
+    if not isinstance(found, Suite):
+        return None, [msgspec.structs.replace(template, name=name, experiment=name)]
+    _refuse_options(name)
+    facets = facets_of(found)
+    if seed is not None:
+        facets = [msgspec.structs.replace(facet, first_seed=seed) for facet in facets]
+    return found, facets
+
+
+def _missing_of_suites(
+    groups: Sequence[tuple[Suite | None, list[Facet]]], outcomes: Sequence[Outcome]
+) -> list[str]:
+    """What suites as a whole have not reached; the outcomes are in the order of the groups' facets."""
+    missing = []
+    begin = 0
+    for suite, facets in groups:
+        of_suite = outcomes[begin : begin + len(facets)]
+        begin += len(facets)
+        if suite is not None:
+            missing += missing_of(suite.reach, reached_by(of_suite))
+    return missing
+
+
+def _refuse_options(suite: str) -> None:
     """A suite has its own numbers; an option that would be ignored must not be given."""
     context = click.get_current_context()
-    given = [
-        option
-        for option in ("seeds", "driver", "defects", "seconds", "stop_on_first")
-        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE
-    ]
-    for name in names:
-        if name in catalog.suites and given:
-            option = {"defects": "--defect", "seconds": "--for", "stop_on_first": "-x"}.get(
-                given[0], f"--{given[0]}"
-            )
+    for option in ("seeds", "driver", "defects", "seconds", "stop_on_first"):
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            shown = {"defects": "--defect", "seconds": "--for", "stop_on_first": "-x"}
             raise click.UsageError(
-                f"{name} is a suite and brings its own {option}; give it without, or run its "
-                "experiments by name"
+                f"{suite} is a suite and brings its own {shown.get(option, f'--{option}')}; give it "
+                "without, or run its experiments by name"
             )
-
-
-def command_name() -> str:
-    """How to call this program again from here, in a line to paste."""
-    script = Path(sys.argv[0])
-    if script.name != "raidstorm":
-        return f"{shlex.quote(os.path.relpath(sys.executable))} -m experiments"
-    found = shutil.which("raidstorm")
-    if found is not None and Path(found).resolve() == script.resolve():
-        return "raidstorm"
-    return shlex.quote(os.path.relpath(script))
 
 
 def _number_of_seeds(
@@ -166,104 +171,14 @@ def _number_of_seeds(
     return 1 if seed is not None else DEFAULT_SEEDS[driver]
 
 
-def _parts(catalog: Catalog, names: tuple[str, ...], template: Facet) -> list[Facet]:
-    parts: list[Facet] = []
-    for name in names:
-        if name in catalog.suites:
-            parts += catalog.suites[name][1]
-        else:
-            parts.append(msgspec.structs.replace(template, experiment=name))
-    return parts
-
-
-def _request(catalog: Catalog, facet: Facet, first_seed: int, jobs: int, out: str) -> Request:
-    sources = tuple(read_defect(name) for name in facet.defects)
-    compose(sources)
-    experiment = find_experiment(facet.experiment, catalog.experiments, catalog.suites)
-    for path in experiment.checks:
-        load_check(path)
-    spec = RunSpec(
-        experiment=experiment,
-        driver=facet.driver,
-        defects=sources,
-        defect_arguments=facet.defects,
-        experiment_argument=facet.experiment,
-        program=command_name(),
-        out=out,
-    )
-    return Request(
-        spec=spec,
-        first_seed=first_seed,
-        seeds=facet.seeds,
-        seconds=facet.seconds,
-        jobs=jobs,
-        stop_on_first=facet.stop_on_first,
-    )
-
-
-def _run_part(screen: Screen, request: Request, interrupt: Interrupt, expect_code: int) -> Report:
-    spec = request.spec
-    last = "..." if request.seeds is None else f"..{request.first_seed + request.seeds - 1}"
-    heading = f"{spec.experiment.name}: driver {spec.driver}, seeds {request.first_seed}{last}"
-    if request.seconds is not None:
-        heading += f", for {request.seconds:g} s"
-    if spec.defects:
-        heading += ", with defect " + ", ".join(defect.id for defect in spec.defects)
-    screen.say()
-    screen.say(heading, "bold")
-    failed = 0
-    with screen.progress(spec.experiment.name, request.seeds) as progress:
-        task = progress.task_ids[0]
-
-        def show(result: RunResult) -> None:
-            nonlocal failed
-            failed += bool(result.findings)
-            progress.update(task, advance=1, state=state_of(result, failed))
-
-        report = run_campaign(request, interrupt, show)
-    screen.report(report, expect_code)
-    return report
-
-
-def _code_of_part(report: Report, expect_code: int) -> int:
-    """A part that must fail and doesn't is a canary that was not caught."""
-    if report.exit_code == expect_code:
-        return 0
-    if expect_code and report.exit_code == 0:
-        return int(Verdict.NOT_EXERCISED)
-    return report.exit_code if report.exit_code != INTERRUPTED else 0
-
-
-def _print_json(reports: list[Report], names: tuple[str, ...], code: int) -> None:
-    if len(reports) == 1 and len(names) == 1:
+def _print_json(
+    reports: list[Report], names: tuple[str, ...], missing: list[str], code: int
+) -> None:
+    if len(reports) == 1 and len(names) == 1 and not missing:
         whole: Any = msgspec.structs.replace(reports[0], exit_code=code)
     else:
-        total = Report(
-            ",".join(names),
-            ",".join(sorted({report.driver for report in reports})),
-            reports[0].first_seed,
-        )
-        for report in reports:
-            for field in (
-                "seeds",
-                "runs",
-                "valid",
-                "invalid",
-                "unknown",
-                "crashed",
-                "hung",
-                "steps",
-            ):
-                setattr(total, field, getattr(total, field) + getattr(report, field))
-            if report.fidelity is not None:
-                total.fidelity = (total.fidelity or Fidelity()).joined(report.fidelity)
-            total.seconds = round(total.seconds + report.seconds, 3)
-            add_reach(total.reach, report.reach)
-            total.failures = [*total.failures, *report.failures]
-            total.missing = [*total.missing, *report.missing]
-            total.failures_left_out += report.failures_left_out
-            total.interrupted = total.interrupted or report.interrupted
-            total.error = total.error or report.error
+        total = joined(reports, ",".join(names))
+        total.missing = [*total.missing, *missing]
         total.exit_code = code
         whole = {**msgspec.structs.asdict(total), "parts": reports}
     sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")

@@ -13,8 +13,7 @@ import msgspec
 
 from chaos.catalog import find_experiment
 from chaos.cli.completion import complete_defect_list, complete_experiments, complete_strategies
-from chaos.cli.parameters import Catalog, Duration
-from chaos.cli.run import command_name
+from chaos.cli.parameters import Catalog, Duration, command_name
 from chaos.code import load_check
 from chaos.commit import commit_of_code
 from chaos.experiment import Experiment, validate

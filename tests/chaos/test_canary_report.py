@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos.campaign import Facet
 from chaos.capsule import read_capsule
 from chaos.cli.parameters import Catalog
+from chaos.suite import Facet, Suite
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.inside import inside
@@ -27,7 +27,7 @@ BLIND = Facet(experiment="baseline", driver="sim", seeds=2, expect_code=5)
 
 def run_suite(out: Path, *facets: Facet):
     """Output and exit code of a suite of these parts."""
-    catalog = Catalog(EXPERIMENTS, {"tiny": ("a suite", facets)})
+    catalog = Catalog(EXPERIMENTS, {"tiny": Suite(name="tiny", facets=facets)})
     done = inside("run", "tiny", "--out", str(out), catalog=catalog)
     return done.stdout, done.returncode
 
@@ -58,4 +58,4 @@ def test_nothing_is_told_of_a_canary_that_was_not_caught(tmp_path, part, code):
 
 
 def test_smoke_which_make_chaos_runs_has_a_canary():
-    assert [facet.expect_code for facet in SUITES["smoke"][1]].count(5) == 1
+    assert [facet.expect_code for facet in SUITES["smoke"].facets].count(5) == 1

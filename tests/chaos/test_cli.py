@@ -263,13 +263,15 @@ def test_state_that_was_not_reached_is_not_a_pass(tmp_path):
 
 def test_suite_with_an_uncaught_canary_fails():
     from chaos.campaign import Report
-    from chaos.cli.run import _code_of_part
+    from chaos.suite import Facet
+    from chaos.suite_run import judge_facet
 
-    quiet = Report("x", "sim", 0)
-    assert _code_of_part(quiet, 5) == 7
+    canary, clean = Facet(expect_code=5), Facet()
+    quiet = Report("x", "sim", 0, runs=1)
+    assert judge_facet(canary, quiet)[0] == 7
     quiet.exit_code = 5
-    assert _code_of_part(quiet, 5) == 0
-    assert _code_of_part(quiet, 0) == 5
+    assert judge_facet(canary, quiet)[0] == 0
+    assert judge_facet(clean, quiet)[0] == 5
 
 
 def test_list_names_everything():

@@ -9,7 +9,7 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from chaos.cli import program
-from chaos.cli.completion import SHELLS, VARIABLE, complete_suites
+from chaos.cli.completion import SHELLS, VARIABLE
 from chaos.run import DRIVERS
 from chaos.strategies import STRATEGIES
 from experiments.catalog import EXPERIMENTS
@@ -41,6 +41,7 @@ def values(*words):
         (("score", "--strategy", "pct+fro"), ["pct+frontier"]),
         (("score", "--defects", "a.py,new-ch"), ["a.py,new-channel-null-module-ctx"]),
         (("check", "runs/x", "--check", "mirr"), ["mirrors"]),
+        (("suite", "s"), ["smoke", "soak"]),
         (("list", "str"), ["strategies"]),
         (("compl",), ["completion"]),
     ],
@@ -73,12 +74,6 @@ def test_every_name_in_a_command_has_something_to_complete_it():
         for parameter in command.params:
             if any(word in str(parameter.metavar) for word in ("RUN_DIR", "ID|", "NAME|")):
                 assert parameter.shell_complete(context, ""), (name, parameter.name)
-
-
-def test_suites_alone_are_completed_too():
-    context = click.Context(program, obj=CATALOG)
-    found = complete_suites(context, program.params[0], "s")
-    assert [item.value for item in found] == ["smoke", "soak"]
 
 
 def test_real_bash_completes_an_experiment_and_leaves_files_to_itself():

@@ -1,0 +1,67 @@
+"""What the commands ``run`` and ``suite`` have in common: campaigns one after the other, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chaos.campaign import Report, Request, run_campaign
+from chaos.cli.canary import show_canary
+from chaos.cli.parameters import Catalog, command_name
+from chaos.interrupt import Interrupt
+from chaos.report import Screen, state_of
+from chaos.run import RunResult
+from chaos.suite import Facet
+from chaos.suite_run import Outcome, Part, prepare
+
+
+def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) -> list[Part]:
+    """All of them before the first one runs."""
+    return [
+        prepare(
+            catalog.experiments, catalog.suites, facet, jobs=jobs, out=out, program=command_name()
+        )
+        for facet in facets
+    ]
+
+
+def campaigns_on(screen: Screen, interrupt: Interrupt) -> Callable[[Request, int], Report]:
+    """Runs a campaign with its heading, progress and report on the screen."""
+
+    def run(request: Request, expect_code: int) -> Report:
+        name = request.spec.experiment.name
+        failed = 0
+        screen.say()
+        screen.say(_heading(request), "bold")
+        with screen.progress(name, request.seeds) as progress:
+            task = progress.task_ids[0]
+
+            def show(result: RunResult) -> None:
+                nonlocal failed
+                failed += bool(result.findings)
+                progress.update(task, advance=1, state=state_of(result, failed))
+
+            report = run_campaign(request, interrupt, show)
+        screen.report(report, expect_code)
+        return report
+
+    return run
+
+
+def _heading(request: Request) -> str:
+    spec = request.spec
+    last = "..." if request.seeds is None else f"..{request.first_seed + request.seeds - 1}"
+    heading = f"{spec.experiment.name}: driver {spec.driver}, seeds {request.first_seed}{last}"
+    if request.seconds is not None:
+        heading += f", for {request.seconds:g} s"
+    if spec.defects:
+        heading += ", with defect " + ", ".join(defect.id for defect in spec.defects)
+    return heading
+
+
+def show_canaries(
+    screen: Screen, ended: Sequence[tuple[Outcome, Report]], interrupt: Interrupt
+) -> None:
+    """Each part that had to fail and did: its failure, shrunk."""
+    for outcome, report in ended:
+        if outcome.facet.expect_code and report.exit_code == outcome.facet.expect_code:
+            show_canary(screen, report, command_name(), interrupt)

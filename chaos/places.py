@@ -1,0 +1,93 @@
+"""Where in a file something stands: from what a reader says is wrong with it to a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+KeyPath = Sequence[str | int]  # names, and numbers of tables of the same name, from 0
+
+_AT = re.compile(r" - at `\$([^`]*)`")
+_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+_LINE = re.compile(r"\bline (\d+)")
+# As experiments and suites word what is out of bounds.
+_OURS = re.compile(
+    r"(?:experiment|suite) \S+: (?:facets\[(?P<facet>\d+)\]:? ?)?"
+    r"(?:(?P<reach>reach )?(?P<field>[^:=]+?) (?:=|is|has) )?"
+)
+_SEGMENT = re.compile(r"\.?([\w-]+)|\[(\d+)\]|\[\.\.\.\]")
+_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w.-]+)\s*=""")
+
+
+def line_of_error(text: str, error: str) -> int:
+    """The line of a TOML file that an error is about; 0 where it names none."""
+    told = _LINE.search(error)
+    if told is not None:
+        return int(told[1])
+    return line_of(text, _path_of(error))
+
+
+def _path_of(error: str) -> KeyPath:
+    at, unknown, ours = _AT.search(error), _UNKNOWN.search(error), _OURS.search(error)
+    path: list[str | int] = []
+    if at is not None:
+        for name, number in _SEGMENT.findall(at[1]):
+            if name or number:  # [...] is some value of a table, and says not which
+                path.append(name or int(number))
+    elif ours is not None and unknown is None:
+        if ours["facet"]:
+            path += ["facets", int(ours["facet"])]
+        if ours["reach"]:
+            path.append("reach")
+        if ours["field"]:
+            path.append(ours["field"].strip("'"))
+    return [*path, unknown[1]] if unknown is not None else path
+
+
+def line_of(text: str, path: KeyPath) -> int:
+    """The line of what is there of the path, as far as it goes; 0 when nothing is."""
+    found = 0
+    table: list[str | int] = []
+    counts: dict[str, int] = {}
+    deepest = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        header, key = _HEADER.match(line), _KEY.match(line)
+        if header is not None:
+            name = _plain(header[1])
+            if line.strip().startswith("[["):
+                counts[name] = counts.get(name, -1) + 1
+                table = [name, counts[name]]
+            else:
+                table = [name]
+            depth = _common(table, path)
+        elif key is not None:
+            depth = _common([*table, _plain(key[1])], path)
+        else:
+            continue
+        if depth > deepest:
+            deepest, found = depth, number
+    return found
+
+
+def _common(here: KeyPath, path: KeyPath) -> int:
+    """How much of the path is here; nothing where this is another place."""
+    return len(here) if list(here) == list(path[: len(here)]) else 0
+
+
+def _plain(name: str) -> str:
+    return name.strip("\"'")
+
+
+def line_of_variable(text: str, name: str) -> int:
+    """The line of a Python file that gives a variable its value at its top level; 0 where none does."""
+    pattern = re.compile(rf"{re.escape(name)}\s*(?::[^=]+)?=(?!=)")
+    lines = enumerate(text.splitlines(), 1)
+    return next((number for number, line in lines if pattern.match(line)), 0)
+
+
+def line_of_method(text: str, name: str) -> int:
+    """The line of a Python file that defines a method; 0 where none does."""
+    pattern = re.compile(rf"\s+(?:async )?def {re.escape(name)}\b")
+    lines = enumerate(text.splitlines(), 1)
+    return next((number for number, line in lines if pattern.match(line)), 0)

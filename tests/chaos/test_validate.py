@@ -1,0 +1,173 @@
+"""``raidstorm validate``: what is right is said to be, what is wrong has its place."""
+
+import json
+import shutil
+
+import pytest
+
+from chaos.places import line_of
+from tests.inside import inside
+from tests.red_run import run_directory
+from tests.support import ROOT, SEED_DEFECT
+
+EXPERIMENT = """name = "mine"
+hosts = [2, 4]
+
+[[faults]]
+kind = "disk_failure"
+count = [1, 3]
+
+[[faults]]
+kind = "disk_pull"
+anchor = "rebuild"
+
+[reach]
+rebuilds_finished = 1
+"rebuild.running x disk_failure" = 1
+"""
+SUITE = """name = "ours"
+experiments = ["baseline", "mine.toml"]
+
+[[facets]]
+seeds = 3
+
+[[facets]]
+experiment = "swarm"
+driver = "lockstep"
+seconds = 2
+defects = ["first_only.py"]
+
+[reach]
+connects = 1
+"""
+DEFECT = '''"""All reads go to the first member."""
+
+from workers.raid.raid1 import Raid1
+
+
+class ReadsFromTheFirst(Raid1):
+    def read_order(self, context, paths):
+        return self.readable(paths)
+'''
+PYTHON = """from chaos.experiment import Experiment
+from chaos.suite import Facet, Suite
+from experiments.baseline import BASELINE
+
+A = Experiment(name="a")
+B = Suite(name="b", experiments=(A, BASELINE), facets=(Facet(seeds=1),))
+"""
+WRONG = [
+    # file, what is replaced in it by what, line of the error, words of the sentence
+    ("mine.toml", "hosts =", "hots =", 2, "unknown field `hots`"),
+    ("mine.toml", "hosts = [2, 4]", "hosts = [4, 2]", 2, "low bound above its high one"),
+    ("mine.toml", "[2, 4]", "[2, 4", 4, "is not a valid experiment"),
+    ("mine.toml", '"disk_pull"', '"disk_pul"', 9, "Invalid enum value 'disk_pul'"),
+    ("mine.toml", "count = [1, 3]", "count = true", 6, "Expected `int | array`"),
+    ("mine.toml", 'anchor = "rebuild"', "after = 3", 10, "unknown field `after`"),
+    ("mine.toml", "rebuilds_finished", "rebuilds_finnished", 13, "rebuilds_finnished = 1 is not a"),
+    ("mine.toml", 'disk_failure" = 1', 'disk_failure" = 0', 14, "= 0 is not a count"),
+    ("ours.toml", "seeds = 3", "seeds = 0", 5, "seeds = 0 must be at least 1"),
+    ("ours.toml", "seconds = 2", "seconds = -2", 10, "is not a time to run for"),
+    ("ours.toml", "seeds = 3", "", 4, "would never end"),
+    ("ours.toml", '"lockstep"', '"slowstep"', 9, "Invalid enum value 'slowstep'"),
+    ("ours.toml", '"first_only.py"', '"absent.py"', 0, "absent.py can't be read"),
+    ("ours.toml", '"swarm"', '"swarn"', 0, "did you mean swarm?"),
+    ("ours.toml", "connects", "conects", 14, "reach conects = 1 is not a count"),
+    ("first_only.py", "read_order", "read_ordr", 7, "Raid1 has no method read_ordr"),
+    ("first_only.py", "paths):", "paths)", 7, "syntax error"),
+    ("first_only.py", "(Raid1)", "", 0, "no subclass of an engine class"),
+    ("both.py", 'name="a"', 'name="a", hosts=(3, 1)', 5, "low bound above its high one"),
+    ("both.py", "seeds=1", "seeds=0", 6, "seeds = 0 must be at least 1"),
+    ("both.py", 'A = Experiment(name="a")', "A = 1 // 0", 5, "ZeroDivisionError"),
+]
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, text in {
+        "mine.toml": EXPERIMENT,
+        "ours.toml": SUITE,
+        "first_only.py": DEFECT,
+        "both.py": PYTHON,
+    }.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_what_is_right_is_named(files):
+    done = inside("validate", "mine.toml", "ours.toml", "first_only.py", "both.py", cwd=files)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines() == [
+        "right  mine.toml: experiment mine",
+        "right  ours.toml: suite ours, 3 facets",
+        "right  first_only.py: defect first-only",
+        "right  both.py: experiment a",
+        "right  both.py: suite b, 2 facets",
+    ]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "line", "words"), WRONG)
+def test_what_is_wrong_has_its_place(files, name, old, new, line, words):
+    text = (files / name).read_text()
+    assert old in text
+    (files / name).write_text(text.replace(old, new, 1))
+    done = inside("validate", "--format", "json", name, cwd=files)
+    assert done.returncode == 2
+    wrong = [one for one in json.loads(done.stdout)["files"] if one["error"]]
+    assert words in wrong[0]["error"]
+    assert wrong[0]["line"] == line
+    # One wrong file among right ones is enough; all are looked at.
+    done = inside("validate", name, str(ROOT / "tests" / "regressions"), cwd=files)
+    assert done.returncode == 2
+    place = f"{name}:{line}: " if line else f"{name}: "
+    assert f"WRONG  {place}" in done.stdout
+    assert "has neither capsule.json nor summary.json" in done.stdout
+
+
+def test_capsules_and_summaries(files):
+    folder = run_directory(files / "runs")
+    regression = next((ROOT / "tests" / "regressions").glob("*.json"))
+    done = inside("validate", str(folder), str(regression))
+    assert done.returncode == 0, done.stdout
+    assert f"right  {folder}/capsule.json: capsule of connect-during-rebuild, seed 4" in done.stdout
+    whole = json.loads((folder / "capsule.json").read_text())
+    for name, content, words in [
+        ("edited.json", json.dumps({**whole, "schedule": whole["schedule"][:-1]}), "it was edited"),
+        ("cut.json", json.dumps(whole, indent=1)[:3_000], "is not JSON, or was cut short"),
+        ("other.json", "{}", "neither a capsule nor a suite's summary"),
+        ("other.txt", "x", "is neither .toml nor .py nor .json"),
+    ]:
+        (files / name).write_text(content)
+        done = inside("validate", name, cwd=files)
+        assert done.returncode == 2
+        assert words in done.stdout
+    assert (
+        inside("suite", "ours.toml", "--subset", "1/3", "--out", "out", cwd=files).returncode == 0
+    )
+    done = inside("validate", "out", cwd=files)
+    assert done.stdout == "right  out/summary.json: summary of the suite ours\n"
+    shutil.rmtree(files / "out")
+    done = inside("validate", "out", cwd=files)
+    assert (done.returncode, done.stdout) == (
+        2,
+        "WRONG  out: file: can't be read: No such file or directory\n",
+    )
+
+
+def test_built_in_defects_are_right():
+    paths = sorted(
+        str(path)
+        for path in (ROOT / "workers" / "defects").glob("*.py")
+        if path.stem not in ("__init__", "loader")
+    )
+    done = inside("validate", *paths)
+    assert done.returncode == 0, done.stdout
+    assert f": defect {SEED_DEFECT}" in done.stdout
+    assert done.stdout.count("right") == len(paths)
+
+
+def test_line_is_that_of_the_deepest_key_that_is_there():
+    assert line_of(EXPERIMENT, ["faults", 1, "kind"]) == 9
+    assert line_of(EXPERIMENT, ["faults", 1, "lasting"]) == 8
+    assert line_of(EXPERIMENT, ["faults", 2]) == 0
+    assert line_of(EXPERIMENT, ["reach", "rebuilds_finished"]) == 13
