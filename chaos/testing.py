@@ -97,18 +97,12 @@ class Tester:
                 program=self.settings.program,
                 out=self.settings.passing_out() if expect else self.settings.out,
             )
-            report = run_campaign(
-                Request(
-                    spec=spec,
-                    first_seed=first,
-                    seeds=count,
-                    seconds=None,
-                    jobs=1,
-                    stop_on_first=True,
-                ),
-                Interrupt(),
-                lambda _: None,
+            request = Request(
+                spec=spec, first_seed=first, seeds=count, seconds=None, jobs=1, stop_on_first=True
             )
+            interrupt = Interrupt()
+            with interrupt.listening():
+                report = run_campaign(request, interrupt, lambda _: None)
             if report.interrupted:
                 raise KeyboardInterrupt
             if report.exit_code != expect:

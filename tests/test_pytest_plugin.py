@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support import ROOT, SEED_DEFECT
+from tests.support import ROOT, SEED_DEFECT, leftovers, processes, wait_for
 
 pytest_plugins = ["pytester"]
 
@@ -296,3 +297,28 @@ def test_plugin_is_brought_by_the_installation():
         check=False,
     )
     assert "fixtures defined from raidstorm_pytest" in done.stdout
+
+
+def test_ctrl_c_ends_the_session_and_leaves_nothing(pytester):
+    pytester.makepyfile(
+        'def test_long(raidstorm): raidstorm.run("swarm", seeds=100_000, driver="realtime")'
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        index = pytester.path / "runs" / "index.jsonl"
+        wait_for(lambda: index.exists() or running.poll() is not None, "a first run", 60)
+        os.killpg(running.pid, signal.SIGINT)
+        output, _ = running.communicate(timeout=60)
+    finally:
+        running.kill()
+    assert running.returncode == pytest.ExitCode.INTERRUPTED, output
+    assert "KeyboardInterrupt" in output
+    assert "Error" not in output
+    wait_for(lambda: not processes(running.pid), "processes to end")
+    assert leftovers(running.pid) == []
