@@ -54,5 +54,5 @@ dist: $(STAMP) ## build wheel and sdist into dist/, and try them in a bare virtu
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --quiet
 	$(BIN)/python -m pytest -q -m dist tests/test_dist.py
 
-clean: ## remove .venv, caches and kept runs
+clean: ## remove .venv, caches, what was built, and kept runs
 	rm -rf $(VENV) build dist site runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
