@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import multiprocessing
-import os
-import signal
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.synchronize import Event
-from multiprocessing.util import Finalize
 from pathlib import Path
 
 import msgspec
 
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
+from chaos.crew import LocalPool, Pool, Task, run_all
 from chaos.doctor import clean
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.experiment import Experiment
 from chaos.fidelity import Fidelity
-from chaos.interrupt import Interrupt, shielded
+from chaos.interrupt import Interrupt
+from chaos.jobs import Job, run_job
 from chaos.reach import add_reach
 from chaos.reach_names import REACH_NAMES
 from chaos.resources import Resources, Watch
 from chaos.run import Runner, RunResult, RunSpec
 from chaos.store import Store
-from workers.main import die_with_parent
 
 FINGERPRINTS_SHOWN_MAX = 50
 FAILURES_SHOWN_MAX = 100
 # Below so many runs, what an experiment should have reached may not have come up yet.
 GATE_RUNS_MIN = {"sim": 20, "lockstep": 20, "realtime": 5}
 CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
-WAIT_SECONDS = 0.2
-INTERRUPT_SECONDS_MAX = 3.0
+
+
+Results = Callable[["Request", Interrupt, float], Generator[RunResult, None, None]]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -141,15 +137,23 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_campaign(
-    request: Request, interrupt: Interrupt, on_result: Callable[[RunResult], None]
+    request: Request,
+    interrupt: Interrupt,
+    on_result: Callable[[RunResult], None],
+    pool: Pool | None = None,
 ) -> Report:
-    """Run seeds until their number or the time is over; reports also when interrupted."""
+    """Run seeds until their number or the time is over; reports also when interrupted.
+
+    Over ``pool``, which it closes; else over so many processes of this machine as the request says.
+    """
     spec = request.spec
     report = Report(spec.experiment.name, spec.driver, request.first_seed)
     begun = time.monotonic()
     verdicts: list[Verdict] = []
     watch = Watch()
-    results = _in_processes if request.jobs > 1 else _in_this_process
+    local = LocalPool(request.jobs) if pool is None and request.jobs > 1 else None
+    over = pool or local
+    results = _in_this_process if over is None else _over(over)
     try:
         with contextlib.closing(results(request, interrupt, begun)) as running:
             for result in running:
@@ -168,7 +172,8 @@ def run_campaign(
         verdicts.append(Verdict.BROKEN)
     finally:
         # Of job processes that were killed; the living ones tidy up themselves.
-        clean(owners=_job_pids)
+        if local is not None:
+            clean(owners=local.pids)
         Store(Path(spec.out)).drop_if_empty(spec.experiment.name)
     report.interrupted = interrupt.requested
     report.resources = watch.report()
@@ -228,101 +233,19 @@ def _in_this_process(
         runner.close()
 
 
-# Over several processes: each keeps one runner, and so one driver, from seed to seed.
+def _over(pool: Pool) -> Results:
+    def results(
+        request: Request, interrupt: Interrupt, begun: float
+    ) -> Generator[RunResult, None, None]:
+        seeds = _seeds(request, interrupt, begun)
+        size = CHUNK_SEEDS[request.spec.driver]
 
-_runner: Runner | None = None
-_job_pids: set[int] = set()
+        def take() -> Task | None:
+            chunk = tuple(itertools.islice(seeds, size))
+            return Task(run_job, Job(request.spec, chunk)) if chunk else None
 
+        with contextlib.closing(run_all(pool, take, interrupt)) as running:
+            for ended in running:
+                yield from ended.result
 
-def _start_job(spec: RunSpec, parent_pid: int, stop: Event) -> None:
-    global _runner  # a pool process has no other place to keep things between tasks
-    die_with_parent(parent_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    runner = Runner(spec, Store(Path(spec.out)), stop.is_set)
-    _runner = runner
-    # Before the process waits for its own children, end them.
-    Finalize(runner, runner.close, exitpriority=100)
-
-
-def _run_seeds(seeds: list[int]) -> list[RunResult]:
-    assert _runner is not None, "a pool process is started with its runner"
-    results: list[RunResult] = []
-    for seed in seeds:
-        if _runner.interrupted():
-            break
-        try:
-            results.append(_runner.run_seed(seed))
-        except InterruptedRunError:
-            break
     return results
-
-
-def _in_processes(
-    request: Request, interrupt: Interrupt, begun: float
-) -> Generator[RunResult, None, None]:
-    seeds = _seeds(request, interrupt, begun)
-    lost: list[list[int]] = []
-    for attempt in (1, 2):
-        running: dict[Future[list[RunResult]], list[int]] = {}
-        try:
-            yield from _over_pool(request, interrupt, seeds, lost, running)
-        except BrokenProcessPool:
-            # A process was killed from outside: run again, once, what was under way.
-            lost = sorted(running.values())
-            if attempt == 2:
-                raise BrokenProcessPool("a job process was killed from outside, twice") from None
-        else:
-            return
-
-
-def _over_pool(
-    request: Request,
-    interrupt: Interrupt,
-    seeds: Iterator[int],
-    again: list[list[int]],
-    running: dict[Future[list[RunResult]], list[int]],
-) -> Iterator[RunResult]:
-    size = CHUNK_SEEDS[request.spec.driver]
-    chunks = itertools.chain(again, iter(lambda: list(itertools.islice(seeds, size)), []))
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    pool = ProcessPoolExecutor(
-        request.jobs,
-        mp_context=context,
-        initializer=_start_job,
-        initargs=(request.spec, os.getpid(), stop),
-    )
-
-    def submit(chunk: list[int]) -> None:
-        with shielded():
-            future: Future[list[RunResult]] = Future()
-            running[future] = chunk  # not lost, should the pool be broken already
-            running[pool.submit(_run_seeds, chunk)] = chunk
-            del running[future]
-        _job_pids.update(child.pid or 0 for child in multiprocessing.active_children())
-
-    try:
-        for chunk in itertools.islice(chunks, 2 * request.jobs):
-            submit(chunk)
-        asked_at: float | None = None
-        while running:
-            done, _ = wait(running, WAIT_SECONDS, FIRST_COMPLETED)
-            for future in sorted(done, key=lambda future: running[future][0]):
-                yield from future.result()
-                del running[future]
-                chunk = next(chunks, [])
-                if chunk:
-                    submit(chunk)
-            if interrupt.requested:
-                stop.set()
-                asked_at = asked_at or time.monotonic()
-                if time.monotonic() - asked_at > INTERRUPT_SECONDS_MAX:
-                    break
-    finally:
-        stop.set()
-        if running:
-            # Stuck, or not waited for: with a job process its workers end.
-            for child in multiprocessing.active_children():
-                child.kill()
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -21,7 +21,12 @@ class DiskView:
     foreign: bool = False  # another array's member
     refused: bool = False  # the operator has been told that the array can't use it
     imaged: bool = False  # an older image of it is kept
-    out: bool = False  # the superblocks of the others say that it is no member
+    out: bool = False  # the superblocks of the members say that it is none
+    older: bool = False  # it came back with older content, and is no member yet
+    # Whom its superblock may call members: it may have missed the newest, and still say what was so before.
+    calls: frozenset[int] = frozenset()
+    alone: bool = False  # its superblock may call it the only member
+    imaged_alone: bool = False  # the image's may
 
     @property
     def unfit(self) -> bool:
@@ -37,6 +42,11 @@ class RebuildView:
     offset: int = 0
     blocks: int = 0
     harmed: bool = False
+
+    @property
+    def is_copied(self) -> bool:
+        """Is all on it, so that it may be written down as a member, which nobody was told of?"""
+        return self.offset >= self.blocks > 0
 
 
 def is_sound(disk: DiskView) -> bool:
@@ -70,18 +80,58 @@ def come_online(
         disk.member, disk.out = is_member, disk.out and not is_member
         if fresh:
             disk.good = is_member and (disk.good or first)
-            disk.imaged = False  # an image would have an older array's superblock
+            disk.imaged = disk.older = False  # an image would have an older array's superblock
+            disk.calls, disk.alone = frozenset(), False
         else:
             # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
             # couldn't know (a removal under way when the target died); others are left behind now.
             disk.good = is_member and (not is_harmful(disk) or (goes and disk.good))
+        disk.older = disk.older and not is_member
+    write_down(disks, list(members))
 
 
-def finish_rebuild(disk: DiskView, rebuild: RebuildView | None, status: int) -> None:
+def write_down(disks: list[DiskView], members: list[int]) -> None:
+    """These are members now, and their superblocks say so; those of disks that were left behind don't change.
+
+    One that isn't good may have missed this, and all that follows.
+    """
+    called = frozenset(members)
+    for number in members:
+        disk = disks[number]
+        disk.calls = called if disk.good else disk.calls | called
+        disk.alone = members == [number] or (disk.alone and not disk.good)
+
+
+def may_be_older(disks: list[DiskView], number: int, *, superblock: bool) -> bool:
+    """May this disk come back with older content?
+
+    Who was left behind before it still calls it a member; with its older superblock, which doesn't contradict, the two
+    would make the array as it was before that went on without them. So might two disks with older content, or one that
+    was the only member once.
+    """
+    disk = disks[number]
+    others = [other for other in disks if other is not disk]
+    is_called = any(other.older or number in other.calls for other in others)
+    return disk.out and disk.imaged and not (superblock and (is_called or disk.imaged_alone))
+
+
+def finish_rebuild(
+    disks: list[DiskView], number: int, rebuild: RebuildView | None, status: int
+) -> None:
     """The rebuild onto this disk is over."""
+    disk = disks[number]
     disk.member = status == 0
     disk.out = disk.out and status != 0
+    disk.older = disk.older and status != 0
     disk.good = status == 0 and rebuild is not None and not rebuild.harmed
+    write_down(disks, [place for place, each in enumerate(disks) if each.member])
+
+
+def advance(disks: list[DiskView], rebuild: RebuildView, offset: int, blocks: int) -> None:
+    """A window is copied."""
+    rebuild.offset, rebuild.blocks = offset, blocks
+    if rebuild.is_copied:
+        write_down(disks, [place for place, each in enumerate(disks) if each.member])
 
 
 def is_late(disk: DiskView) -> bool:

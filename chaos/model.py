@@ -11,12 +11,14 @@ from chaos.anchors import Anchors
 from chaos.disk_view import (
     DiskView,
     RebuildView,
+    advance,
     come_online,
     finish_rebuild,
     is_harmful,
     is_sound,
     measure,
     restart,
+    write_down,
 )
 from chaos.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
 from chaos.plan import Plan
@@ -77,9 +79,8 @@ class Model:
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
         self.lost_connections: set[int] = set()  # whose host doesn't hear the target any more
-        self._sessions: dict[
-            int, list[int]
-        ] = {}  # host -> connections since its newest session began
+        # host -> connections since its newest session began
+        self._sessions: dict[int, list[int]] = {}
         self._last_op = 0
         self._last_connection = FIRST_CONNECTION - 1
 
@@ -203,15 +204,17 @@ class Model:
                 disk.faulted = disk.weak = False
             case "disk_return" | "disk_return_stale":
                 disk.present = disk.arrived = True
+                disk.older = disk.older or step.fault == "disk_return_stale"
             case name if name in REPLACEMENTS:
                 disk.present = disk.arrived = True
+                disk.older, disk.calls, disk.alone = False, frozenset(), False
                 disk.faulted = disk.weak = disk.good = disk.imaged = False
                 disk.foreign = step.fault == "disk_return_foreign"
                 disk.refused = False
             case "disk_arrive":
                 disk.arrived = True
             case "disk_image":
-                disk.imaged = True
+                disk.imaged, disk.imaged_alone = True, disk.alone
             case "disk_grow" | "bit_rot" | "misdirected_write":
                 pass
             case name:
@@ -319,6 +322,7 @@ class Model:
                 self.disks[args[1]].member = False
                 self._removing(args[1])
                 self.disks[args[1]].out = not self.disks[args[1]].good
+                write_down(self.disks, self.members_in_sync())
             case "raid.deleted":
                 self.array_online = self.array_configuring = False
                 for disk in self.disks:
@@ -330,11 +334,12 @@ class Model:
                 self.rebuild = RebuildView(args[1], harmed=is_harmful(disk))
             case "rebuild.window_done":
                 if self.rebuild is not None:
-                    self.rebuild.offset, self.rebuild.blocks = args
+                    advance(self.disks, self.rebuild, *args)
             case "disk.fault" if args[1] in (FaultKind.ERROR, FaultKind.BAD_BLOCKS):
                 self.trouble = max(0, args[3] - self.plan.data_offset)
             case "rebuild.finished":
-                self._rebuild_finished(disk=args[1], status=args[2])
+                rebuild, self.rebuild = self.rebuild, None
+                finish_rebuild(self.disks, args[1], rebuild, status=args[2])
             case name if name.startswith("nvmf."):
                 take_notice(self, event)
             case _:
@@ -357,10 +362,6 @@ class Model:
     def grown(self, blocks: int) -> None:
         """Hosts have been told that the namespace has this size."""
         self.blocks = max(self.blocks, blocks)
-
-    def _rebuild_finished(self, disk: int, status: int) -> None:
-        rebuild, self.rebuild = self.rebuild, None
-        finish_rebuild(self.disks[disk], rebuild, status)
 
     def connection_ended(self, connection: int) -> None:
         """The target has destroyed a connection."""
@@ -386,8 +387,8 @@ class Model:
         self.writing.clear()
         self.newest.clear()
         self.lost_connections.clear()
-        if self.rebuild is not None and self.rebuild.offset >= self.rebuild.blocks > 0:
-            # All is copied: it may be written down as a member, which nobody was told of.
+        if self.rebuild is not None and self.rebuild.is_copied:
+            # It may be written down as a member, which nobody was told of.
             self.disks[self.rebuild.disk].out = False
         self.rebuild = None
         self.stalled = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.disk_view import DiskView, is_sound
+from chaos.disk_view import is_sound, may_be_older
 from chaos.experiment import RUN_PERMILLE
 from chaos.faults import (
     ALL_TYPES,
@@ -356,17 +356,17 @@ class Nemesis:
             return self._inject(due.heal, due.number) if disk.present else None
         if disk.present:
             return None
-        return self._inject(self._return_of(disk, due.heal), due.number)
+        return self._inject(self._return_of(due.number, due.heal), due.number)
 
-    def _return_of(self, disk: DiskView, heal: str) -> str:
-        # Older content can't be told from newer while the superblocks of the others say CONFIGURED.
-        if heal == "disk_return_stale" and not (disk.out and disk.imaged):
+    def _return_of(self, number: int, heal: str) -> str:
+        disks, superblock = self.model.disks, self.plan.superblock
+        if heal == "disk_return_stale" and not may_be_older(disks, number, superblock=superblock):
             return "disk_return"
         if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:
             return "disk_return_blank"
         if heal == "disk_return_large" and not self._has_room:
             return "disk_return_blank"
-        if heal == "disk_return" and disk.unfit:
+        if heal == "disk_return" and disks[number].unfit:
             return "disk_return_blank"
         return heal
 

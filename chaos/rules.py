@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.disk_view import is_sound, trust
+from chaos.disk_view import is_sound, may_be_older, trust
 from chaos.faults import FAULTS, HEALS, REPLACEMENTS
 from chaos.model import Model
 from chaos.nemesis import may_break
@@ -219,7 +219,9 @@ class Rules:
         view = self.model.disks[step.disk]
         match step.fault:
             case "disk_return_stale":
-                return not view.present and view.out and view.imaged
+                superblock = self.model.plan.superblock
+                is_fair = may_be_older(self.model.disks, step.disk, superblock=superblock)
+                return not view.present and is_fair
             case name if name == "disk_return" or name in REPLACEMENTS:
                 return not view.present
             case "disk_arrive":

@@ -7,37 +7,29 @@ schedules or its seconds. What the searches add up to is chaos/scorecard.py.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Generator
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.synchronize import Event
 
 import msgspec
 
 from chaos.checkers import Finding, Verdict
 from chaos.code import load_check
 from chaos.controller import Controller
+from chaos.crew import LocalPool, Task, is_stopped, run_all
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import Experiment
-from chaos.interrupt import Interrupt, shielded
+from chaos.interrupt import Interrupt
 from chaos.judge import judge
 from chaos.plan import resolve
 from chaos.recorder import Execution
 from workers.errors import ANYTHING_RAISED
-from workers.main import die_with_parent
 from workers.protocol import DefectSource
 
 CLEAN = "clean engine"
 RANGE_SEEDS = 10_000_000  # far more than a search can run, so ranges never meet
 REDS_KEPT_MAX = 10
-WAIT_SECONDS = 0.2
-INTERRUPT_SECONDS_MAX = 3.0
-ATTEMPTS_MAX = 2
 
 # Of this thread alone: neither other programs of the machine nor our own progress bar are in it.
 cpu_clock = time.thread_time
@@ -267,78 +259,17 @@ def _in_this_process(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched
         yield searched
 
 
-# Over several processes; a search's seconds are its own process's in either way.
-
-_stop: Event | None = None
-
-
-def _start_job(parent_pid: int, stop: Event) -> None:
-    global _stop  # a pool process has no other place to keep things between tasks
-    die_with_parent(parent_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _stop = stop
-
-
 def _search_in_job(search: Search) -> Searched:
-    assert _stop is not None, "a pool process is started with its stop event"
-    return run_search(search, _stop.is_set)
+    return run_search(search, is_stopped)
 
 
 def _in_processes(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        running: dict[Future[Searched], Search] = {}
-        try:
-            yield from _over_pool(agenda, interrupt, running)
-        except BrokenProcessPool:
-            # A process was killed from outside: search again, once, what was under way.
-            agenda.todo.extendleft(reversed(running.values()))
-            if attempt == ATTEMPTS_MAX:
-                raise BrokenProcessPool("a job process was killed from outside, twice") from None
-        else:
-            return
+    """Over several processes; a search's seconds are its own process's in either way."""
 
+    def take() -> Task | None:
+        return Task(_search_in_job, agenda.todo.popleft()) if agenda.todo else None
 
-def _over_pool(
-    agenda: Agenda, interrupt: Interrupt, running: dict[Future[Searched], Search]
-) -> Iterator[Searched]:
-    jobs = agenda.request.jobs
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    pool = ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_start_job, initargs=(os.getpid(), stop)
-    )
-    asked_at: float | None = None
-    try:
-        while running or (agenda.todo and not interrupt.requested):
-            while agenda.todo and len(running) < 2 * jobs and not interrupt.requested:
-                _submit(pool, agenda, running)
-            done, _ = wait(running, WAIT_SECONDS, FIRST_COMPLETED)
-            for future in [future for future in running if future in done]:
-                searched = future.result()
-                search = running.pop(future)
-                agenda.finished(search, searched)
-                yield searched
-            if interrupt.requested:
-                stop.set()
-                asked_at = asked_at or time.monotonic()
-                if time.monotonic() - asked_at > INTERRUPT_SECONDS_MAX:
-                    break
-    finally:
-        stop.set()
-        if running:
-            # Stuck, or not waited for.
-            for child in multiprocessing.active_children():
-                child.kill()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _submit(
-    pool: ProcessPoolExecutor, agenda: Agenda, running: dict[Future[Searched], Search]
-) -> None:
-    search = agenda.todo[0]
-    with shielded():
-        future = pool.submit(_search_in_job, search)
-    # Taken off only now: a pool that is broken already must not lose it.
-    agenda.todo.popleft()
-    running[future] = search
+    with contextlib.closing(run_all(LocalPool(agenda.request.jobs), take, interrupt)) as running:
+        for ended in running:
+            agenda.finished(ended.task.argument, ended.result)
+            yield ended.result

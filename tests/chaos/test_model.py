@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chaos.controller import Controller
-from chaos.disk_view import DiskView, is_sound, trust
+from chaos.disk_view import DiskView, is_sound, may_be_older, trust
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.model import Model
@@ -174,3 +174,116 @@ def test_member_just_failed_is_not_trusted_in_the_place_of_a_good_one_that_canno
     assert failed.good
     execution = Controller(resolve(EXPERIMENTS["swarm"], 4_420), SimDriver(), ()).explore(4_420)
     assert judge(execution) == []
+
+
+def model_of_three():
+    """Disks 0 to 2; of disk 0 there is an image from when all were members."""
+    plan = resolve(msgspec.structs.replace(EXPERIMENTS["swarm"], superblock_share=100), 1)
+    model = Model(plan)
+    model.happened(Event("raid.created", 0, (0, 1, 2)))
+    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    return model
+
+
+def leave(model, disk):
+    model.happened(Event("raid.member_failed", 0, (disk, disk)))
+    model.happened(Event("raid.member_removed", 0, (disk, disk)))
+
+
+def rebuild(model, disk, status=0):
+    model.happened(Event("rebuild.started", 0, (disk, disk)))
+    model.happened(Event("rebuild.window_done", 16, (64, 64)))
+    model.happened(Event("rebuild.finished", 0, (disk, disk, status)))
+
+
+def may_return_older(model, disk, *, superblock=True):
+    return may_be_older(model.disks, disk, superblock=superblock)
+
+
+def test_disk_is_not_back_with_older_content_while_one_left_behind_before_calls_it_a_member():
+    """swarm, seed 76555: lost data.
+
+    Disk 2 failed and was removed; so was disk 0, later, which came back as it had been before. The target was killed,
+    and disk 1, the only one with all data, came late: the superblocks of the two agreed on an array without it.
+    """
+    model = model_of_three()
+    leave(model, 2)
+    assert not may_return_older(model, 0)  # it is a member
+    leave(model, 0)
+    assert not may_return_older(model, 0)
+    assert may_return_older(model, 0, superblock=False)
+    rebuild(model, 2, status=-5)
+    assert not may_return_older(model, 0)
+    rebuild(model, 2)
+    assert may_return_older(model, 0)
+
+
+def test_disk_may_be_back_with_older_content_when_it_was_left_behind_first():
+    model = model_of_three()
+    leave(model, 0)
+    leave(model, 2)
+    assert may_return_older(model, 0)
+
+
+def test_what_a_disk_held_is_gone_with_it():
+    model = model_of_three()
+    leave(model, 2)
+    leave(model, 0)
+    model.took(Inject(model.new_op(), "disk_return_blank", 2, ()))
+    assert may_return_older(model, 0)
+
+
+def test_member_that_has_failed_may_not_have_heard_who_left():
+    """Disk 2 fails as it is to be told that disk 0 is gone."""
+    model = model_of_three()
+    model.happened(Event("raid.member_failed", 0, (2, 2)))
+    leave(model, 0)
+    model.happened(Event("raid.member_removed", 0, (2, 2)))
+    assert not may_return_older(model, 0)
+
+
+def test_disk_whose_rebuild_failed_at_its_end_may_call_others_members():
+    model = model_of_three()
+    leave(model, 2)
+    model.took(Inject(model.new_op(), "disk_return_blank", 2, ()))
+    rebuild(model, 2, status=-5)
+    leave(model, 0)
+    assert not may_return_older(model, 0)
+
+
+def test_one_disk_at_a_time_is_back_with_older_content():
+    model = model_of_three()
+    model.took(Inject(model.new_op(), "disk_image", 2, ()))
+    leave(model, 2)
+    leave(model, 0)
+    model.took(Inject(model.new_op(), "disk_return_blank", 0, ()))
+    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    assert may_return_older(model, 2)
+    model.took(Inject(model.new_op(), "disk_return_stale", 2, ()))
+    model.disks[2].calls = frozenset()  # whatever it says
+    assert not may_return_older(model, 0)
+    model.happened(Event("raid.assembled", 0, (1, 2)))
+    assert may_return_older(model, 0)
+
+
+def test_image_of_an_only_member_does_not_come_back():
+    model = model_of_three()
+    leave(model, 1)
+    leave(model, 2)
+    rebuild(model, 2)
+    assert may_return_older(model, 1) is False  # there is no image of it
+    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    leave(model, 0)
+    assert may_return_older(model, 0) is False  # disk 1 calls it a member
+    model.took(Inject(model.new_op(), "disk_return_blank", 1, ()))
+    assert may_return_older(model, 0)  # the image names disk 2 as well
+
+    model = model_of_three()
+    leave(model, 1)
+    leave(model, 2)
+    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    for disk in (1, 2):
+        model.took(Inject(model.new_op(), "disk_return_blank", disk, ()))
+    rebuild(model, 2)
+    leave(model, 0)
+    assert not may_return_older(model, 0)
