@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+DOCS_STAMP := $(VENV)/.set-up-docs
 # Processes that share the tests; tests/conftest.py says which of them stay together.
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help setup chaos test check format bench clean
+.PHONY: help setup chaos test check format bench dist docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -41,5 +42,17 @@ format: $(STAMP) ## let the formatter have its way
 bench: $(STAMP) ## measure speed as ratios inside one run; prints JSON
 	@$(BIN)/python -m benchmarks
 
-clean: ## remove .venv, caches and kept runs
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	touch $(DOCS_STAMP)
+
+docs: $(DOCS_STAMP) ## build the documentation into site/; a dead link is an error
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+
+dist: $(STAMP) ## build wheel and sdist into dist/, and try them in a bare virtual environment
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --quiet
+	$(BIN)/python -m pytest -q -m dist tests/test_dist.py
+
+clean: ## remove .venv, caches, what was built, and kept runs
+	rm -rf $(VENV) build dist site runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

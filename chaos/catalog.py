@@ -162,6 +162,7 @@ def from_python_file(path: Path) -> dict[str, object]:
     """The variables of a file that is run for them; raises ExperimentError."""
     if not path.is_file():
         raise ExperimentError(f"{path} can't be read: no such file")
+    _add_to_path(str(path.resolve().parent))  # its checks are named as module:function
     try:
         return runpy.run_path(str(path))
     except SyntaxError as error:
@@ -184,12 +185,16 @@ def line_within(path: Path, error: BaseException) -> int:
 
 
 def _from_module(module: str) -> dict[str, object]:
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())  # last, so that nothing there shadows anything
+    _add_to_path(os.getcwd())
     try:
         return vars(importlib.import_module(module))
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise ExperimentError(f"module {module} can't be imported: {error}") from None
+
+
+def _add_to_path(folder: str) -> None:
+    if folder not in sys.path:
+        sys.path.append(folder)  # last, so that nothing there shadows anything
 
 
 def _pick(where: str, variables: dict[str, object], name: str, kinds: Kinds) -> Value:

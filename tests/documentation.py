@@ -1,6 +1,6 @@
 """Pages of the documentation as programs: their files are written, their commands run, their outputs compared.
 
-* A block of ``toml``, ``python`` or ``diff`` is a file: "Save as `NAME`:" before it writes it, "Add to `NAME`:" appends,
+* A block of ``toml``, ``python``, ``yaml`` or ``diff`` is a file: "Save as `NAME`:" before it writes it, "Add to `NAME`:" appends,
   and a diff is applied to a copy of the program.
 * A block of ``console`` has commands behind ``$``, and below each what must come of it: these lines, in this order,
   where ``...`` stands for anything. Other lines may come in between.
@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -22,6 +23,7 @@ from tests.support import ROOT
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVE = re.compile(r"(Save as|Add to) `([\w./-]+)`:\s*\Z")
+PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # as where the environment is activated
 IN_CLONE = ".venv/bin/raidstorm"
 PACKAGES = ("chaos", "workers", "experiments")
 
@@ -55,7 +57,8 @@ class Page:
             f"nothing says what becomes of this {kind or 'plain'} block:\n{body}"
         )
         path = self.folder / asked[2]
-        assert path.suffix == {"python": ".py", "toml": ".toml"}[kind]
+        assert path.suffix == {"python": ".py", "toml": ".toml", "yaml": ".yml"}[kind]
+        path.parent.mkdir(parents=True, exist_ok=True)
         if asked[1] == "Save as":
             assert not path.exists(), f"{path.name} is saved twice"
             path.write_text(body)
@@ -94,8 +97,7 @@ class Page:
         if words[0] == "raidstorm":
             # Without a new interpreter each time; it calls itself by this name where it is the one on the path.
             script = str(Path(sys.executable).with_name("raidstorm"))
-            path = f"{Path(script).parent}:/usr/bin:/bin"
-            with patch.object(sys, "argv", [script]), patch.dict("os.environ", {"PATH": path}):
+            with patch.object(sys, "argv", [script]), patch.dict("os.environ", {"PATH": PATH}):
                 done = inside(*words[1:], cwd=self.folder)
             self._code = done.returncode
             return done.stdout + (f"raidstorm: {done.stderr}" if done.stderr else "")
@@ -103,7 +105,14 @@ class Page:
             words = [sys.executable, str(self.folder / "clone" / "raidstorm.py"), *words[1:]]
         else:
             words = ["/bin/sh", "-c", f"(exit {self._code}); {command}"]
-        ended = subprocess.run(words, capture_output=True, text=True, cwd=self.folder, check=False)
+        ended = subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env={**os.environ, "PATH": PATH},
+            check=False,
+        )
         self._code = ended.returncode
         return ended.stdout + ended.stderr
 

@@ -1,12 +1,25 @@
 """What the documentation says of commands and files is so: its pages are run."""
 
+import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 
+from chaos.cli import program
+from chaos.cli.parameters import Catalog
+from chaos.suite import Facet, Suite
+from experiments.catalog import EXPERIMENTS
 from tests.documentation import Page, compare
-from tests.inside import inside
+from tests.inside import CATALOG, inside
 
+FACETS = tuple(Facet(experiment=name, seeds=1) for name in ("baseline", "grow", "bad-blocks"))
+# Suites of the usual names, with the least in them.
+SMALL = Catalog(
+    EXPERIMENTS, {name: Suite(name=name, facets=FACETS) for name in ("smoke", "nightly")}
+)
 REFUSES = """
 from workers.raid import array
 class Refuses(array.RaidChannel):
@@ -52,6 +65,53 @@ def test_suites_are_as_their_page_says(tmp_path):
     page = Page("suites.md", tmp_path)
     page.play()
     assert sum("raidstorm suite" in one for one in page.commands) >= 4
+
+
+def test_ci_page_can_be_followed(tmp_path):
+    page = Page("ci.md", tmp_path)
+    page.play()
+    assert sum("pytest" in one for one in page.commands) >= 3
+    assert any("raidstorm adopt" in one for one in page.commands)
+
+
+def test_workflow_of_the_ci_page_runs_and_keeps_what_failed(tmp_path):
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", Page("ci.md", tmp_path).text, re.M | re.S)
+    workflow = yaml.safe_load(text)
+    assert set(workflow[True]) == {"pull_request", "schedule"}  # "on" is a truth value in YAML
+    seen = []
+    for job in workflow["jobs"].values():
+        steps = job["steps"]
+        assert all(("run" in step) != ("uses" in step) for step in steps)
+        kept = steps[-1]
+        assert kept["if"] == "failure()"
+        assert kept["with"]["path"].splitlines() == ["runs/", "./*.xml", "!runs/**/latest*"]
+        commands = "\n".join(step.get("run", "") for step in steps)
+        for line in re.sub(r"\$\{\{ [\w.]+ \}\}", "1", commands).splitlines():
+            words = shlex.split(line)
+            if words[:1] == ["raidstorm"]:
+                seen.append(words[1])
+                parses(words)
+            if words[:2] == ["raidstorm", "suite"]:
+                done = inside(*words[1:], cwd=tmp_path, catalog=SMALL)
+                assert done.returncode == 0, done
+    assert seen == ["regress", "suite", "suite", "run"]
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "smoke.xml", "nightly.xml"}
+
+
+def parses(words: list[str]) -> None:
+    """Would the command line take it? Raises click's exception where not."""
+    command = program.commands[words[1]]
+    context = command.make_context(words[1], words[2:], obj=CATALOG)
+    for name in (context.params.get("name"), *context.params.get("names", ())):
+        assert name is None or name in {**CATALOG.suites, **CATALOG.experiments}
+
+
+def test_command_that_isn_t_there_is_noticed():
+    for line in ("suite smoke --junits x", "suite smoke --subset 4/3", "run swarm --seeds many"):
+        with pytest.raises(click.UsageError):
+            parses(["raidstorm", *line.split()])
+    with pytest.raises(KeyError):
+        parses(["raidstorm", "sweet", "smoke"])
 
 
 def unnamed(page: Page, folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ from chaos.capsule import CapsuleError
 from chaos.checkers import Verdict
 from chaos.cli.adopt import adopt_command, regress_command
 from chaos.cli.check import check_command
+from chaos.cli.completion import completion_command
 from chaos.cli.explain import explain_command
 from chaos.cli.export import export_command
 from chaos.cli.look import doctor_command, list_command
@@ -88,6 +89,7 @@ COMMANDS = (
     crash_points_command,
     superblock_group,
     doctor_command,
+    completion_command,
 )
 for command in COMMANDS:
     program.add_command(command)

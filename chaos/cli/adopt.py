@@ -13,6 +13,7 @@ import msgspec
 from chaos.capsule import Capsule, CapsuleError, read_capsule, write_capsule
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES, worst
+from chaos.cli.completion import complete_files
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.code import load_embedded_check
@@ -32,7 +33,7 @@ WHERE = "[tests/regressions where there is one, else ./regressions]"
 
 
 @click.command("adopt")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.argument("name", metavar="NAME")
 @click.option("--to", "folder", metavar="DIR", help=f"Where it goes. {WHERE}")
 @click.option("--force", is_flag=True, help="Overwrite a regression of this name.")
@@ -162,7 +163,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 @click.command("regress")
-@click.argument("targets", nargs=-1, metavar="[DIR|CAPSULE.json]...")
+@click.argument("targets", nargs=-1, metavar="[DIR|CAPSULE.json]...", shell_complete=complete_files)
 @click.option("--allow-code", is_flag=True, help="Run code that the capsules carry.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 def regress_command(targets: tuple[str, ...], allow_code: bool, output: str) -> int:

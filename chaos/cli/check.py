@@ -10,6 +10,7 @@ import msgspec
 
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM, NAMES, SEVERITY, worst
+from chaos.cli.completion import complete_checks, complete_files
 from chaos.code import load_check, load_embedded_check
 from chaos.judge import judge, verdict_of
 from chaos.labels import make_labels
@@ -37,12 +38,15 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 @click.command("check")
-@click.argument("targets", nargs=-1, required=True, metavar="RUN_DIR...")
+@click.argument(
+    "targets", nargs=-1, required=True, metavar="RUN_DIR...", shell_complete=complete_files
+)
 @click.option(
     "--check",
     "names",
     multiple=True,
     metavar="NAME|module:NAME",
+    shell_complete=complete_checks,
     help="Ask only this check; repeatable. A dotted path is imported, as it is today.",
 )
 @click.option("--allow-code", is_flag=True, help="Run checks that a capsule carries, or a path.")

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from chaos.capsule import Capsule, CapsuleError, read_capsule
+from chaos.cli.completion import complete_files
 from chaos.cli.minimizing import (
     SECONDS_DEFAULT,
     Bar,
@@ -32,7 +33,7 @@ CONTINUATIONS_MAX = 10_000
 
 
 @click.command("explain")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option(
     "--budget",
     type=Duration(),

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from chaos.capsule import Capsule, CapsuleError, read_capsule
+from chaos.cli.completion import complete_files
 from chaos.export.for_test import failure_text, replay_for_test
 from chaos.export.perfetto import perfetto_trace
 from chaos.export.pytest_file import pytest_file
@@ -27,7 +28,7 @@ HINTS = {
 
 
 @click.command("export")
-@click.argument("run_dir", metavar="RUN_DIR")
+@click.argument("run_dir", metavar="RUN_DIR", shell_complete=complete_files)
 @click.option("--to", "form", type=click.Choice(FORMS), required=True)
 @click.option("--out", metavar="FILE", help="'-' for standard output. [named after the run, here]")
 @click.option("--allow-code", is_flag=True, help="Run code that the capsule carries (pytest only).")

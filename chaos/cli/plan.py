@@ -10,6 +10,7 @@ import msgspec
 
 from chaos.capsule import Capsule
 from chaos.catalog import find_experiment
+from chaos.cli.completion import complete_experiments
 from chaos.cli.parameters import Catalog, Seed
 from chaos.cli.targets import capsule_of
 from chaos.labels import make_labels
@@ -20,7 +21,11 @@ from chaos.run import tool_version
 
 
 @click.command("plan")
-@click.argument("target", metavar="EXPERIMENT|RUN_DIR|CAPSULE.json")
+@click.argument(
+    "target",
+    metavar="EXPERIMENT|RUN_DIR|CAPSULE.json",
+    shell_complete=complete_experiments,
+)
 @click.option("--seed", type=Seed(), help="Of which seed; a run or a capsule has its own.  [0]")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 @click.pass_obj

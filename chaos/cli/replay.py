@@ -10,6 +10,7 @@ import msgspec
 
 from chaos.capsule import Capsule, CapsuleError
 from chaos.checkers.finding import NAMES
+from chaos.cli.completion import complete_defects, complete_files
 from chaos.cli.parameters import Catalog
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.code import sha256
@@ -21,7 +22,7 @@ from workers.protocol import DefectSource
 
 
 @click.command("replay")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option(
     "--driver",
     type=click.Choice(list(DRIVERS)),
@@ -32,6 +33,7 @@ from workers.protocol import DefectSource
     "defects",
     multiple=True,
     metavar="ID|FILE.py|none",
+    shell_complete=complete_defects,
     help="Instead of the recorded defects; 'none' for the reference engine.",
 )
 @click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")

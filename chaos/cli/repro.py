@@ -11,6 +11,7 @@ import msgspec
 
 from chaos.capsule import Capsule, CapsuleError, DriverName, write_capsule
 from chaos.checkers.finding import NAMES
+from chaos.cli.completion import complete_defects, complete_files
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.estimates import Share
@@ -24,7 +25,7 @@ RUNS_MAX = 1_000_000
 
 
 @click.command("repro")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option("--runs", type=click.IntRange(1, RUNS_MAX), default=RUNS_DEFAULT, show_default=True)
 @click.option("--driver", type=click.Choice(list(DRIVERS)), help="[the recorded one]")
 @click.option(
@@ -32,6 +33,7 @@ RUNS_MAX = 1_000_000
     "defects",
     multiple=True,
     metavar="ID|FILE.py|none",
+    shell_complete=complete_defects,
     help="Instead of the recorded defects; 'none' for the reference engine.",
 )
 @click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")

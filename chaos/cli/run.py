@@ -17,6 +17,7 @@ from chaos.catalog import find_either
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
+from chaos.cli.completion import complete_defects, complete_runnable
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.interrupt import Interrupt
 from chaos.report import Screen
@@ -29,12 +30,23 @@ DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 
 
 @click.command("run")
-@click.argument("names", nargs=-1, required=True, metavar="NAME|module:NAME|FILE.py|FILE.toml ...")
+@click.argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="NAME|module:NAME|FILE.py|FILE.toml ...",
+    shell_complete=complete_runnable,
+)
 @click.option("--seeds", type=click.IntRange(min=1), help="How many seeds to run.")
 @click.option("--seed", type=Seed(), help="The first seed [0]; alone, the only one.")
 @click.option("--driver", type=click.Choice(list(DRIVERS)), default="sim", show_default=True)
 @click.option(
-    "--defect", "defects", multiple=True, metavar="ID|FILE.py", help="Turn a defect on; repeatable."
+    "--defect",
+    "defects",
+    multiple=True,
+    metavar="ID|FILE.py",
+    shell_complete=complete_defects,
+    help="Turn a defect on; repeatable.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option("--for", "seconds", type=Duration(), help="Run new seeds for a time: 20s, 5m, 8h.")

@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from chaos.catalog import find_experiment
+from chaos.cli.completion import complete_defect_list, complete_experiments, complete_strategies
 from chaos.cli.parameters import Catalog, Duration, command_name
 from chaos.code import load_check
 from chaos.commit import commit_of_code
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True):
     "defect_lists",
     multiple=True,
     metavar="ID|FILE.py,...|all",
+    shell_complete=complete_defect_list,
     help="Which defects [all built-in ones].",
 )
 @click.option(
@@ -65,11 +67,19 @@ class Settings(msgspec.Struct, frozen=True):
     "strategies",
     multiple=True,
     metavar="NAME[+NAME...]|all|all-NAME|each|without",
+    shell_complete=complete_strategies,
     help="Draw from these search strategies only; repeatable, a block of columns for each. 'all' draws "
     "from all, 'all-NAME' from all but one; 'each' scores one by one, 'without' all and all but each in turn "
     "[as the experiment says].",
 )
-@click.option("--experiment", "name", default="swarm", show_default=True, metavar="NAME|FILE")
+@click.option(
+    "--experiment",
+    "name",
+    default="swarm",
+    show_default=True,
+    metavar="NAME|FILE",
+    shell_complete=complete_experiments,
+)
 @click.option("--ranges", type=click.IntRange(1, RANGES_MAX), default=10, show_default=True)
 @click.option(
     "--seeds", type=click.IntRange(1, RANGE_SEEDS), help="Schedules of one search, at most."

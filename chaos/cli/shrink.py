@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from chaos.checkers.finding import NAMES
+from chaos.cli.completion import complete_files
 from chaos.cli.minimizing import (
     SECONDS_DEFAULT,
     Shrunk,
@@ -23,7 +24,7 @@ from chaos.report import Screen
 
 
 @click.command("shrink")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option(
     "--budget", type=Duration(), default=SECONDS_DEFAULT, help="At most so long [60s]; 5m, 1h."
 )

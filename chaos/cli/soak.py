@@ -18,6 +18,7 @@ from chaos.capsule import DriverName
 from chaos.catalog import find_suite
 from chaos.checkers.finding import NAMES
 from chaos.cli.campaigns import looked_up
+from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import INTERRUPTED, Catalog, Duration, command_name
 from chaos.interrupt import Interrupt
 from chaos.report import Screen
@@ -65,7 +66,12 @@ class Size(click.ParamType[int]):
 
 
 @click.command("soak")
-@click.argument("name", required=False, metavar="SUITE|module:NAME|FILE.py|FILE.toml")
+@click.argument(
+    "name",
+    required=False,
+    metavar="SUITE|module:NAME|FILE.py|FILE.toml",
+    shell_complete=complete_suites,
+)
 @click.option("--for", "seconds", type=Duration(), help="How long: 20s, 5m, 8h.  [8h]")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Job processes.  [1]")
 @click.option(

@@ -7,6 +7,7 @@ import sys
 import click
 import msgspec
 
+from chaos.cli.completion import complete_files
 from chaos.cli.parameters import Catalog
 from chaos.cli.targets import TARGET, recorded
 from chaos.controller import Controller, DivergenceError
@@ -22,7 +23,7 @@ SHOWN_MAX = 10
 
 
 @click.command("state")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option("--at", "step", type=click.IntRange(min=0), help="After this step. [the last one]")
 @click.option("--allow-code", is_flag=True, help="Run defects that the capsule carries.")
 @click.pass_obj
@@ -48,7 +49,7 @@ def state_command(catalog: Catalog, target: str, step: int | None, allow_code: b
 
 
 @click.command("crash-points")
-@click.argument("target", metavar=TARGET)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option("--allow-code", is_flag=True, help="Run defects that the capsule carries.")
 @click.pass_obj
 def crash_points_command(catalog: Catalog, target: str, allow_code: bool) -> int:

@@ -18,6 +18,7 @@ from chaos.campaign import Report
 from chaos.catalog import find_suite
 from chaos.checkers.finding import NAMES
 from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
+from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import Catalog, command_name
 from chaos.interrupt import Interrupt
 from chaos.junit import write_junit
@@ -56,7 +57,9 @@ class Subset(click.ParamType[tuple[int, int]]):
 
 
 @click.command("suite")
-@click.argument("name", metavar="NAME|module:NAME|FILE.py|FILE.toml")
+@click.argument(
+    "name", metavar="NAME|module:NAME|FILE.py|FILE.toml", shell_complete=complete_suites
+)
 @click.option(
     "--subset",
     "part",

@@ -1,9 +1,12 @@
 """Experiments: bounds, TOML, resolution."""
 
+import sys
+
 import msgspec
 import pytest
 
 from chaos.catalog import find_experiment
+from chaos.code import load_check
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.experiment import (
@@ -121,3 +124,16 @@ def test_largest_experiment_that_may_be_asked_for_fits_the_engine_s_tables(super
     assert execution.crash is None
     assert execution.settled
     assert judge(execution) == []
+
+
+def test_file_brings_its_own_checks(tmp_path, monkeypatch):
+    """From wherever it is named: capsules carry checks by module and function."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    path = tmp_path / "brings_checks.py"
+    path.write_text(
+        "from chaos.experiment import Experiment\n"
+        "def quiet(execution):\n    return []\n"
+        'MINE = Experiment(name="mine", checks=("brings_checks:quiet",))\n'
+    )
+    (check,) = find_experiment(str(path), {}).checks
+    assert load_check(check)(None) == []

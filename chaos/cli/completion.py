@@ -1,0 +1,119 @@
+"""``raidstorm completion``, and what a shell may complete where click doesn't know: names of what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from chaos.checkers import CHECKS
+from chaos.cli.parameters import Catalog
+from chaos.strategies import STRATEGIES
+from workers.defects.loader import known_defects, summary
+from workers.protocol import DefectSource
+
+SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_RAIDSTORM_COMPLETE"  # click's own name for it
+HOW_TO_LOAD = """\b
+bash   eval "$(raidstorm completion bash)"      in ~/.bashrc
+zsh    eval "$(raidstorm completion zsh)"       in ~/.zshrc
+fish   raidstorm completion fish | source       in ~/.config/fish/config.fish"""
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+@click.command("completion", epilog=HOW_TO_LOAD)
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion_command(context: click.Context, shell: str) -> None:
+    """Print the script with which a shell completes commands, options, and names of experiments, suites, defects,
+    drivers and strategies.
+    """
+    completion = get_completion_class(shell)
+    assert completion is not None, "click knows these shells"
+    root = context.find_root().command
+    click.echo(completion(root, {}, "raidstorm", VARIABLE).source())
+
+
+def _catalog(context: click.Context) -> Catalog:
+    return context.find_object(Catalog) or Catalog({}, {})
+
+
+def _matching(names: Mapping[str, str], incomplete: str, before: str = "") -> list[CompletionItem]:
+    """Names that begin so; where there are none, it will be a file."""
+    found = [
+        CompletionItem(before + name, help=what)
+        for name, what in names.items()
+        if name.startswith(incomplete)
+    ]
+    return found or [CompletionItem(before + incomplete, type="file")]
+
+
+def _experiments(context: click.Context) -> dict[str, str]:
+    return {name: one.description for name, one in _catalog(context).experiments.items()}
+
+
+def _suites(context: click.Context) -> dict[str, str]:
+    return {name: suite.description for name, suite in _catalog(context).suites.items()}
+
+
+def _defects() -> dict[str, str]:
+    return {name: summary(DefectSource(name)) for name in known_defects()}
+
+
+def complete_experiments(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Experiments and files."""
+    return _matching(_experiments(context), incomplete)
+
+
+def complete_suites(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Suites and files."""
+    return _matching(_suites(context), incomplete)
+
+
+def complete_runnable(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Experiments, suites and files."""
+    return _matching(_experiments(context) | _suites(context), incomplete)
+
+
+def complete_defects(
+    _: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Defects and files; 'none' where the option takes it."""
+    none = {"none": "the reference engine"} if "none" in str(parameter.metavar) else {}
+    return _matching(none | _defects(), incomplete)
+
+
+def complete_defect_list(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The last of several defects with commas between them."""
+    before, comma, last = incomplete.rpartition(",")
+    return _matching({"all": "all built-in ones"} | _defects(), last, before + comma)
+
+
+def complete_strategies(
+    _: click.Context, __: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The last of several strategies with plus signs between them."""
+    before, plus, last = incomplete.rpartition("+")
+    words = dict.fromkeys(("all", "each", "without"), "") if not plus else {}
+    strategies = {name: strategy.what for name, strategy in STRATEGIES.items()}
+    return _matching(words | strategies, last, before + plus)
+
+
+def complete_checks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Built-in checks, and files for what else there is."""
+    return _matching({name: what for name, (_, what) in CHECKS.items()}, incomplete)
+
+
+def complete_files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files and directories: run directories, capsules."""
+    return [CompletionItem(incomplete, type="file")]
