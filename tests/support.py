@@ -19,7 +19,7 @@ from experiments.suites import SUITES
 ROOT = Path(__file__).parent.parent
 PROGRAM = [sys.executable, str(ROOT / "raidstorm.py")]
 SEED_DEFECT = "new-channel-null-module-ctx"
-SECONDS_MAX = 120
+SECONDS_MAX = 300
 
 
 def raidstorm(*args: str, cwd: Path | None = None, **environment: str):

@@ -67,6 +67,15 @@ def test_suites_are_as_their_page_says(tmp_path):
     assert sum("raidstorm suite" in one for one in page.commands) >= 4
 
 
+def test_soak_is_as_its_page_says(tmp_path):
+    page = Page("soak.md", tmp_path)
+    page.play()
+    (folder,) = {path.resolve() for path in (tmp_path / "runs" / "soak").iterdir()}
+    assert unnamed(page, folder) == []
+    # Beside what is looked at, what it did not come to this time.
+    assert {path.name for path in folder.iterdir()} >= {"soak.html", "soak.json", "chunks.jsonl"}
+
+
 def test_ci_page_can_be_followed(tmp_path):
     page = Page("ci.md", tmp_path)
     page.play()
