@@ -19,8 +19,10 @@ from chaos.catalog import find_experiment
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.canary import show_canary
+from chaos.cli.cluster import cluster_option, open_cluster
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.code import load_check
+from chaos.crew import Pool
 from chaos.fidelity import Fidelity
 from chaos.interrupt import Interrupt
 from chaos.reach import add_reach
@@ -41,6 +43,7 @@ DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
     "--defect", "defects", multiple=True, metavar="ID|FILE.py", help="Turn a defect on; repeatable."
 )
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
+@cluster_option
 @click.option("--for", "seconds", type=Duration(), help="Run new seeds for a time: 20s, 5m, 8h.")
 @click.option("-x", "stop_on_first", is_flag=True, help="Stop at the first failure.")
 @click.option("--out", default="runs", show_default=True, help="Where failing runs are kept.")
@@ -54,6 +57,7 @@ def run_command(
     driver: DriverName,
     defects: tuple[str, ...],
     jobs: int,
+    cluster: str | None,
     seconds: float | None,
     stop_on_first: bool,
     out: str,
@@ -68,6 +72,11 @@ def run_command(
         raise click.UsageError("--out needs the name of a directory")
     if (seed or 0) + (seeds or 1) - 1 > SEED_MAX:
         raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
+    if (
+        cluster
+        and click.get_current_context().get_parameter_source("jobs") is ParameterSource.COMMANDLINE
+    ):
+        raise click.UsageError("--jobs is for this machine; with --cluster, every worker is one")
     _refuse_options_of_suites(catalog, names)
     parts = _parts(
         catalog,
@@ -89,13 +98,15 @@ def run_command(
     Store(Path(out))
     reports = []
     canaries = []
-    for facet, request in zip(parts, requests, strict=True):
-        report = _run_part(screen, request, interrupt, facet.expect_code)
-        reports.append(report)
-        if facet.expect_code and report.exit_code == facet.expect_code:
-            canaries.append(report)
-        if interrupt.requested:
-            break
+    with open_cluster(cluster, (facet.driver for facet in parts)) as workers:
+        for facet, request in zip(parts, requests, strict=True):
+            pool = workers.pool() if workers else None
+            report = _run_part(screen, request, interrupt, facet.expect_code, pool)
+            reports.append(report)
+            if facet.expect_code and report.exit_code == facet.expect_code:
+                canaries.append(report)
+            if interrupt.requested:
+                break
     codes = [
         _code_of_part(report, facet.expect_code)
         for report, facet in zip(reports, parts, strict=False)
@@ -189,12 +200,16 @@ def _request(catalog: Catalog, facet: Facet, first_seed: int, jobs: int, out: st
     )
 
 
-def _run_part(screen: Screen, request: Request, interrupt: Interrupt, expect_code: int) -> Report:
+def _run_part(
+    screen: Screen, request: Request, interrupt: Interrupt, expect_code: int, pool: Pool | None
+) -> Report:
     spec = request.spec
     last = "..." if request.seeds is None else f"..{request.first_seed + request.seeds - 1}"
     heading = f"{spec.experiment.name}: driver {spec.driver}, seeds {request.first_seed}{last}"
     if request.seconds is not None:
         heading += f", for {request.seconds:g} s"
+    if pool is not None:
+        heading += f", over {pool.width} workers"
     if spec.defects:
         heading += ", with defect " + ", ".join(defect.id for defect in spec.defects)
     screen.say()
@@ -208,7 +223,7 @@ def _run_part(screen: Screen, request: Request, interrupt: Interrupt, expect_cod
             failed += bool(result.findings)
             progress.update(task, advance=1, state=state_of(result, failed))
 
-        report = run_campaign(request, interrupt, show)
+        report = run_campaign(request, interrupt, show, pool)
     screen.report(report, expect_code)
     return report
 
