@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.synchronize import Event
 from typing import Any, NamedTuple, Protocol
 
 from chaos.interrupt import Interrupt, shielded
@@ -23,6 +22,17 @@ WAIT_SECONDS = 0.2
 INTERRUPT_SECONDS_MAX = 3.0
 LOST_MAX = 2
 LOST = "a job process was killed from outside, twice"
+
+
+class TaskLostError(Exception):
+    """One task's process is gone for good; the pool and its other tasks go on."""
+
+
+class Stop(Protocol):
+    """A wish to end early, of threads or of processes."""
+
+    def is_set(self) -> bool:
+        """Is it there?"""
 
 
 class Pool(Protocol):
@@ -94,6 +104,9 @@ class Crew:
             except BrokenProcessPool:
                 self._broken = True
                 continue
+            except TaskLostError:
+                ended.append(Ended(self.running.pop(future), None, is_lost=True))
+                continue
             ended.append(Ended(self.running.pop(future), result, is_lost=False))
         if self._broken:
             # With one process all are gone, and with them what they had at hand.
@@ -152,9 +165,9 @@ def run_all(
         crew.close()
 
 
-# Processes of this machine.
+# In a process that runs tasks.
 
-_stop: Event | None = None  # a pool's process has no other place to keep things between tasks
+_stop: Stop | None = None  # it has no other place to keep things between tasks
 
 
 def is_stopped() -> bool:
@@ -162,13 +175,18 @@ def is_stopped() -> bool:
     return _stop is not None and _stop.is_set()
 
 
-def _start(parent_pid: int, stop: Event) -> None:
+def obey(stop: Stop) -> None:
+    """From now on, this is how this process's tasks are asked to end early."""
     global _stop
+    _stop = stop
+
+
+def _start(parent_pid: int, stop: Stop) -> None:
     die_with_parent(parent_pid)
     # Ctrl-C reaches the whole process group; the owner decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _stop = stop
+    obey(stop)
 
 
 class LocalPool:
@@ -214,3 +232,33 @@ class LocalPool:
                 if child.pid in self.pids:
                     child.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+class ExecutorPool:
+    """Any executor whose processes see the same files as this one. Of threads it may have one: they share a runner.
+
+    It remains its owner's, who ends it.
+    """
+
+    def __init__(self, executor: Executor, width: int) -> None:
+        self.width = width
+        self._executor = executor
+        self._futures: list[Future[Any]] = []
+
+    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+        """Hand over a task."""
+        future = self._executor.submit(function, argument)
+        self._futures = [known for known in self._futures if not known.done()]
+        self._futures.append(future)
+        return future
+
+    def stop(self) -> None:
+        """Not every executor can be told; its tasks end by themselves."""
+
+    def reopen(self) -> None:
+        """What is broken stays so: the owner has opened it."""
+
+    def close(self, *, now: bool) -> None:
+        """Give up what has not begun."""
+        for future in self._futures:
+            future.cancel()

@@ -22,9 +22,13 @@ class Job(msgspec.Struct, frozen=True):
 
 def run_job(job: Job) -> list[RunResult]:
     """The runs, in the order of their seeds; fewer when it was asked to end early."""
-    runner = runner_of(job.spec)
+    return run_seeds(runner_of(job.spec), job.seeds)
+
+
+def run_seeds(runner: Runner, seeds: tuple[int, ...]) -> list[RunResult]:
+    """As ``run_job``, with a runner of one's own."""
     results: list[RunResult] = []
-    for seed in job.seeds:
+    for seed in seeds:
         if is_stopped():
             break
         try:

@@ -226,7 +226,8 @@ class Runner:
         if findings:
             labels = make_labels(head.plan, head.seed)
             story = Storyteller(execution, labels).tell(findings[0])
-            words = [self.spec.program, "replay", shlex.quote(str(path))]
+            shown = str(self.store.shown(path))
+            words = [self.spec.program, "replay", shlex.quote(shown)]
             replay = " ".join([*words, "--allow-code"] if head.carries_code else words)
             expected = Expected(
                 int(verdict), findings[0].signature, execution.fingerprint, execution.steps
@@ -256,9 +257,9 @@ class Runner:
                 free_findings=judged.free_findings,
             )
             if self.store.keep(path, capsule, execution, labels, result):
-                run_dir = str(path)
+                run_dir = shown
             else:
-                replay = self.replay_by_seed(head.seed)
+                replay = replay_by_seed(self.spec, head.seed)
         else:
             self.store.discard(path)
         line = IndexLine(
@@ -288,15 +289,15 @@ class Runner:
             parted=judged.parted,
         )
 
-    def replay_by_seed(self, seed: int) -> str:
-        """The line that runs a seed again without its directory."""
-        spec = self.spec
-        words = [spec.program, "replay", shlex.quote(f"{spec.experiment_argument}:{seed}")]
-        if spec.driver != "sim":
-            words += ["--driver", spec.driver]
-        for defect in spec.defect_arguments:
-            words += ["--defect", shlex.quote(defect)]
-        return " ".join(words)
+
+def replay_by_seed(spec: RunSpec, seed: int) -> str:
+    """The line that runs a seed again without its directory."""
+    words = [spec.program, "replay", shlex.quote(f"{spec.experiment_argument}:{seed}")]
+    if spec.driver != "sim":
+        words += ["--driver", spec.driver]
+    for defect in spec.defect_arguments:
+        words += ["--defect", shlex.quote(defect)]
+    return " ".join(words)
 
 
 def first_difference(first: Execution, second: Execution) -> int:

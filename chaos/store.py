@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -74,13 +74,21 @@ class IndexLine(msgspec.Struct, frozen=True):
 class Store:
     """Writes below one directory, ``runs`` unless the user says otherwise.
 
-    ``kept_max`` failing runs of a signature; without an index where somebody else keeps one.
+    ``kept_max`` failing runs of a signature; without an index where somebody else keeps one. With ``home``, what it
+    keeps is to be brought there, and says so; of signatures in ``full`` nothing is kept.
     """
 
     def __init__(
-        self, root: Path, *, kept_max: int = KEPT_PER_SIGNATURE_MAX, indexed: bool = True
+        self,
+        root: Path,
+        home: Path | None = None,
+        full: Iterable[str] = (),
+        *,
+        kept_max: int = KEPT_PER_SIGNATURE_MAX,
+        indexed: bool = True,
     ) -> None:
         self.root = root
+        self.home = home or root
         self.kept_max = kept_max
         self.indexed = indexed
         try:
@@ -91,7 +99,7 @@ class Store:
             ) from None
         if not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
             raise StoreError(f"{root} can't be written to; choose another directory with --out")
-        self._kept: dict[str, int] = {}
+        self._kept: dict[str, int] = dict.fromkeys(full, kept_max)
 
     def begin(self, capsule: Capsule) -> Path:
         """A directory for one run, with the capsule's head in it: a killed run is replayable too."""
@@ -112,6 +120,10 @@ class Store:
             return path
         raise StoreError(f"{parent} has too many runs named {base}")
 
+    def shown(self, path: Path) -> Path:
+        """Where somebody will find what is at this path."""
+        return self.home / path.relative_to(self.root)
+
     def discard(self, path: Path) -> None:
         """A passing run keeps only its index line."""
         shutil.rmtree(path, ignore_errors=True)
@@ -130,16 +142,40 @@ class Store:
         result: StoredResult,
     ) -> bool:
         """Write all files of a failing run; False when its signature has enough of them already."""
-        signature = result.findings[0].signature if result.findings else ""
-        self._kept[signature] = self._kept.get(signature, 0) + 1
-        if self._kept[signature] > self.kept_max:
+        if not self._has_room(result.findings[0].signature if result.findings else ""):
             self.discard(path)
             return False
         with self._writing(path):
             self._write_all(path, capsule, execution, labels, result)
+        self._point_to(path)
+        return True
+
+    def bring(self, path: Path, signature: str, files: dict[str, bytes]) -> bool:
+        """Write the files of a failing run that another store has kept; False when there are enough of them.
+
+        A namesake, another campaign's run of the seed in the same second, is left alone: False too.
+        """
+        if path.exists() or not self._has_room(signature):
+            return False
+        with self._writing(path):
+            for name, content in files.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_bytes(content)
+        self._point_to(path)
+        return True
+
+    @property
+    def full(self) -> tuple[str, ...]:
+        """The signatures of which it has kept enough runs."""
+        return tuple(name for name, kept in self._kept.items() if kept >= self.kept_max)
+
+    def _has_room(self, signature: str) -> bool:
+        self._kept[signature] = self._kept.get(signature, 0) + 1
+        return self._kept[signature] <= self.kept_max
+
+    def _point_to(self, path: Path) -> None:
         self.point("latest", path)
         self.point("latest-failure", path)
-        return True
 
     @contextlib.contextmanager
     def _writing(self, path: Path) -> Iterator[None]:

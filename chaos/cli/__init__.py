@@ -30,6 +30,7 @@ from chaos.cli.validate import validate_command
 from chaos.code import CodeError
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
+from chaos.errand import ClusterError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
 from chaos.scorecard import ScoreError
@@ -44,6 +45,7 @@ from workers.segments import SegmentError
 USAGE = 2
 USER_ERRORS = (
     CapsuleError,
+    ClusterError,
     CodeError,
     DefectError,
     ExperimentError,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from chaos.campaign import Report, Request, run_campaign
 from chaos.cli.canary import show_canary
 from chaos.cli.parameters import Catalog, command_name
+from chaos.crew import Pool
 from chaos.interrupt import Interrupt
 from chaos.report import Screen, state_of
 from chaos.run import RunResult
@@ -24,8 +25,10 @@ def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) ->
     ]
 
 
-def campaigns_on(screen: Screen, interrupt: Interrupt) -> Callable[[Request, int], Report]:
-    """Runs a campaign with its heading, progress and report on the screen."""
+def campaigns_on(
+    screen: Screen, interrupt: Interrupt, open_pool: Callable[[], Pool] | None = None
+) -> Callable[[Request, int], Report]:
+    """Runs a campaign with its heading, progress and report on the screen; over a pool, if somebody opens one."""
 
     def run(request: Request, expect_code: int) -> Report:
         name = request.spec.experiment.name
@@ -40,7 +43,7 @@ def campaigns_on(screen: Screen, interrupt: Interrupt) -> Callable[[Request, int
                 failed += bool(result.findings)
                 progress.update(task, advance=1, state=state_of(result, failed))
 
-            report = run_campaign(request, interrupt, show)
+            report = run_campaign(request, interrupt, show, open_pool and open_pool())
         screen.report(report, expect_code)
         return report
 

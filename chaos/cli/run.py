@@ -17,6 +17,7 @@ from chaos.catalog import find_either
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
+from chaos.cli.cluster import cluster_option, open_cluster
 from chaos.cli.completion import complete_defects, complete_runnable
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.interrupt import Interrupt
@@ -49,6 +50,7 @@ DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
     help="Turn a defect on; repeatable.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
+@cluster_option
 @click.option("--for", "seconds", type=Duration(), help="Run new seeds for a time: 20s, 5m, 8h.")
 @click.option("-x", "stop_on_first", is_flag=True, help="Stop at the first failure.")
 @click.option("--out", default="runs", show_default=True, help="Where failing runs are kept.")
@@ -62,6 +64,7 @@ def run_command(
     driver: DriverName,
     defects: tuple[str, ...],
     jobs: int,
+    cluster: str | None,
     seconds: float | None,
     stop_on_first: bool,
     out: str,
@@ -76,6 +79,11 @@ def run_command(
         raise click.UsageError("--out needs the name of a directory")
     if (seed or 0) + (seeds or 1) - 1 > SEED_MAX:
         raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
+    if (
+        cluster
+        and click.get_current_context().get_parameter_source("jobs") is ParameterSource.COMMANDLINE
+    ):
+        raise click.UsageError("--jobs is for this machine; with --cluster, every worker is one")
     template = Facet(
         driver=driver,
         first_seed=seed or 0,
@@ -92,13 +100,15 @@ def run_command(
     Store(Path(out))
     reports: list[Report] = []
     outcomes: list[Outcome] = []
-    for _, report, outcome in run_parts(parts, interrupt, campaigns_on(screen, interrupt)):
-        assert report is not None, "only a suite that is run again has parts that aren't run"
-        if outcome.code not in (0, report.exit_code):
-            screen.say(f"  {outcome.why}", "red")
-        report.missing = outcome.missing  # with the facet's own gates
-        reports.append(report)
-        outcomes.append(outcome)
+    with open_cluster(cluster, (part.facet.driver for part in parts)) as workers:
+        run = campaigns_on(screen, interrupt, workers.pool if workers else None)
+        for _, report, outcome in run_parts(parts, interrupt, run):
+            assert report is not None, "only a suite that is run again has parts that aren't run"
+            if outcome.code not in (0, report.exit_code):
+                screen.say(f"  {outcome.why}", "red")
+            report.missing = outcome.missing  # with the facet's own gates
+            reports.append(report)
+            outcomes.append(outcome)
     codes = [outcome.code for outcome in outcomes]
     missing = [] if interrupt.requested else _missing_of_suites(groups, outcomes)
     if missing:

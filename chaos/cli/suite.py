@@ -18,6 +18,7 @@ from chaos.campaign import Report
 from chaos.catalog import find_suite
 from chaos.checkers.finding import NAMES
 from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
+from chaos.cli.cluster import cluster_option, open_cluster
 from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import Catalog, command_name
 from chaos.interrupt import Interrupt
@@ -76,6 +77,7 @@ class Subset(click.ParamType[tuple[int, int]]):
     "(at most 20) are run first; if one fails still, the facet ends there; if none does, the whole facet is run.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
+@cluster_option
 @click.option(
     "--out", metavar="DIR", help="Where its summary and failing runs are kept.  [runs/NAME/<time>]"
 )
@@ -90,6 +92,7 @@ def suite_command(
     part: tuple[int, int] | None,
     rerun: str | None,
     jobs: int,
+    cluster: str | None,
     out: str | None,
     junit: str | None,
     output: str,
@@ -128,14 +131,16 @@ def suite_command(
     ended: list[tuple[Outcome, Report]] = []
     broken = True
     try:
-        run = campaigns_on(screen, interrupt)
-        for one, report, outcome in run_parts(parts, interrupt, run, before):
-            running.end(outcome)
-            if report is None:
-                screen.say()
-                screen.say(f"{one.facet.name}: as it must be, in {outcome.taken_over_from}", "dim")
-            else:
-                ended.append((outcome, report))
+        with open_cluster(cluster, (one.facet.driver for one in parts)) as workers:
+            run = campaigns_on(screen, interrupt, workers.pool if workers else None)
+            for one, report, outcome in run_parts(parts, interrupt, run, before):
+                running.end(outcome)
+                if report is None:
+                    screen.say()
+                    where = outcome.taken_over_from
+                    screen.say(f"{one.facet.name}: as it must be, in {where}", "dim")
+                else:
+                    ended.append((outcome, report))
         broken = False
     except KeyboardInterrupt:
         # Between two campaigns; whatever has run is reported.
