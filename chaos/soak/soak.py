@@ -17,7 +17,7 @@ from chaos.doctor import clean
 from chaos.interrupt import Interrupt
 from chaos.reach import add_reach
 from chaos.resources import held_now
-from chaos.run import RunResult
+from chaos.run import RunResult, replay_by_seed
 from chaos.soak.agenda import Agenda
 from chaos.soak.alarm import Alarm
 from chaos.soak.keeper import Keeper
@@ -291,7 +291,7 @@ class Soak:
     def _was_at(self, mark: Mark) -> None:
         """It was at this seed: it has hung, or, when that happens again, could not be decided."""
         lane = self.state.lanes[mark.lane]
-        replay = _by_seed(self.state, mark)
+        replay = replay_by_seed(lane.spec, mark.seed)
         seconds = self._timed_out.pop((mark.lane, mark.seed), None)
         if seconds is not None:
             result = not_ended(
@@ -341,15 +341,6 @@ class Soak:
         )
         if len(state.drift) > DRIFT_MAX:
             state.drift = state.drift[::2]
-
-
-def _by_seed(state: State, mark: Mark) -> str:
-    spec = state.lanes[mark.lane].spec
-    words = [spec.program, "replay", f"{spec.experiment_argument}:{mark.seed}"]
-    words += ["--driver", spec.driver] if spec.driver != "sim" else []
-    for defect in spec.defect_arguments:
-        words += ["--defect", defect]
-    return " ".join(words)
 
 
 def _is_alive(pid: int) -> bool:

@@ -22,7 +22,7 @@ from chaos.drivers.processes import InterruptedRunError
 from chaos.jobs import runner_of
 from chaos.minimal import minimize
 from chaos.minimal_files import MINIMAL, write_minimal
-from chaos.run import RunResult, RunSpec, replay_capsule
+from chaos.run import RunResult, RunSpec, replay_by_seed, replay_capsule
 from chaos.shrink import ShrinkError
 from chaos.store import Store
 
@@ -125,14 +125,14 @@ def run_seeds(task: SeedsTask) -> Ran:
                 break
             except MemoryError:
                 runner.close()
-                replay = runner.replay_by_seed(seed)
+                replay = replay_by_seed(task.spec, seed)
                 results.append(
                     not_ended(seed, "memory", "out of memory", "memory", Verdict.UNKNOWN, replay)
                 )
             except (CodeError, DriverError) as error:
                 # One seed that can't be run or judged must not be the end of a night.
                 runner.close()
-                replay = runner.replay_by_seed(seed)
+                replay = replay_by_seed(task.spec, seed)
                 shape = type(error).__name__
                 results.append(
                     not_ended(seed, "raidstorm", str(error), shape, Verdict.BROKEN, replay)
