@@ -29,6 +29,7 @@ class Minimal(msgspec.Struct, frozen=True):
     finding: Finding
     outside_before: int
     outside: int  # steps that are not the engine's own, without the end that every run has
+    set_up: int  # of these, the first ones, which only set the target up
     choices: int  # off the default order
     executions: int
 
@@ -76,6 +77,7 @@ def minimize(
         findings[0],
         sum(1 for step in schedule if hasattr(step, "op")),
         case.outside,
+        case.set_up,
         case.choices,
         shrinker.executions,
     )

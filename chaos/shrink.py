@@ -17,11 +17,17 @@ from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.plan import Plan
 from chaos.recorder import Execution
-from chaos.schedule import ENGINE_STEPS, ORDER, Item, Late, Rest, Step
+from chaos.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
 from chaos.script import LEFT_OUT, STEPS_MAX, Played, Player
 from workers.protocol import DefectSource
 
 EXECUTIONS_MAX = 20_000
+SET_UP = (
+    "framework_start_init",
+    "bdev_raid_create",
+    "nvmf_create_poll_group",
+    "nvmf_subsystem_add_ns",
+)
 LISTS = ("liveness", "references")  # whose shape lists what is stuck or left
 
 
@@ -56,6 +62,16 @@ class Case(msgspec.Struct, frozen=True):
     def outside(self) -> int:
         """Steps that are not the engine's own."""
         return sum(map(is_outside, self.script))
+
+    @property
+    def set_up(self) -> int:
+        """How many of them come first and only set the target up: nothing has been done to it by then."""
+        count = 0
+        for item in filter(is_outside, self.script):
+            if not (isinstance(item, Operate) and item.method in SET_UP):
+                break
+            count += 1
+        return count
 
     @property
     def choices(self) -> int:

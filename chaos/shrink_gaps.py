@@ -12,6 +12,9 @@ from chaos.shrink import Case, Shrinker, is_outside
 DRAWS = 200
 DRAWN_STEPS = 24
 BUSY_PERCENT = (0, 15, 30, 60)  # of the gaps that are drawn
+MANY = 4  # choices
+STRETCH_MAX = 6  # steps from outside
+STRETCH_DRAWS = 300  # without a smaller one
 ENOUGH = 2  # choices
 TIMES_MAX = 40  # of steps in default order that are tried in a gap
 
@@ -77,6 +80,35 @@ def default_times(shrinker: Shrinker, case: Case) -> Case:
                 case = found
                 break
     return case
+
+
+def redraw_stretches(shrinker: Shrinker, case: Case) -> Case:
+    """Other gaps for some steps from outside in a row, all else as it is; until many draws have found nothing."""
+    stream = Stream(0, "stretches")
+    missed = 0
+    while case.choices > MANY and missed < STRETCH_DRAWS:
+        gaps = gaps_of(case)
+        first = stream.below(len(gaps))
+        stretch = range(first, min(len(gaps), first + stream.between(1, STRETCH_MAX)))
+        drawn = {number: _drawn_gap(stream) for number in stretch}
+        outside = [item for item in case.script if is_outside(item)]
+        script: list[Item] = []
+        for number, (gap, item) in enumerate(zip(gaps, outside, strict=True)):
+            script += [*drawn.get(number, gap), item]
+        script += case.script[len(case.script) - _after_last(case) :]
+        found = shrinker.improve(case, msgspec.structs.replace(case, script=tuple(script)))
+        if found is None:
+            missed += 1
+        else:
+            case, missed = found.case, 0
+    return case
+
+
+def _drawn_gap(stream: Stream) -> list[Item]:
+    if stream.chance(1, 2):
+        return [Rest()]
+    steps = stream.below(DRAWN_STEPS)
+    return [Rest(steps)] if steps else []
 
 
 def gaps_of(case: Case) -> list[list[Item]]:

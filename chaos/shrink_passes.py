@@ -15,10 +15,19 @@ from chaos.plan import Plan
 from chaos.schedule import ENGINE_STEPS, Item, Late, Mark, Rest, Step
 from chaos.script import STEPS_MAX
 from chaos.shrink import Case, Outcome, OutOfBudgetError, Shrinker, is_outside
-from chaos.shrink_gaps import add_rests, default_runs, default_times, redraw, rest_between
+from chaos.shrink_gaps import (
+    add_rests,
+    default_runs,
+    default_times,
+    redraw,
+    redraw_stretches,
+    rest_between,
+)
 from chaos.simplify import fewer_settle_steps, simpler_plans, simpler_steps
 
 ROUNDS_MAX = 20
+LONG = 40  # steps from outside
+STRETCHES = 16  # a long recording is cut into at most so many
 Pass = Callable[[Shrinker, Case], Case]
 
 
@@ -26,15 +35,18 @@ def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
     """From a recording that was played to the smallest case; what there is when the budget ends."""
     try:
         case = sooner(shrinker, outcome.case)
+        case = delete_stretches(shrinker, case)
         case = delete_outside(shrinker, case, patience=0)
         case = rest_between(shrinker, case, patience=0)
         case = loosen(shrinker, case)
+        case = shorten(shrinker, case)
         for _ in range(ROUNDS_MAX):
             before = case
             for one in PASSES:
                 case = one(shrinker, case)
-            if case == before:
+            if _measure(case) >= _measure(before):
                 break
+        case = _minimal(shrinker, case)
         last = shrinker.play(case, shrinker.defects)
         if last is not None:
             return last
@@ -42,6 +54,19 @@ def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
         pass
     assert shrinker.best is not None, "what was played first is the best so far"
     return shrinker.best
+
+
+def _measure(case: Case) -> tuple[tuple[int, int, int, int], int]:
+    return (case.size, len(case.script))
+
+
+def _minimal(shrinker: Shrinker, case: Case) -> Case:
+    """Until nothing can be left out: a round that made nothing smaller may have changed what can."""
+    before = None
+    while case != before:
+        before = case
+        case = delete_choices(shrinker, delete_outside(shrinker, case))
+    return case
 
 
 def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Outcome | None:
@@ -133,6 +158,37 @@ def _normal(shrinker: Shrinker, case: Case, patience: int) -> Case:
 def sooner(shrinker: Shrinker, case: Case) -> Case:
     """What never ends is given up after fewer steps."""
     return _simplify(shrinker, case, fewer_settle_steps, patience=0)
+
+
+def delete_stretches(shrinker: Shrinker, case: Case) -> Case:
+    """Of a long recording, whole stretches with all that happens in them, as long as they are no small part of it."""
+    whole = len(case.script)
+    size = whole // 2
+    while case.outside > LONG and size >= whole // STRETCHES:
+        end = len(case.script)
+        while end > 0:
+            begin = max(0, end - size)
+            script = (*case.script[:begin], *case.script[end:])
+            less = msgspec.structs.replace(case, script=script)
+            found = shrinker.improve(case, less, patience=0)
+            case = found.case if found is not None else case
+            end = begin
+        size //= 2
+    return case
+
+
+def shorten(shrinker: Shrinker, case: Case) -> Case:
+    """Of what is still long, steps from outside first: the order of so many others is looked at when they are gone.
+
+    The fewer choices there are, the less depends on what is left out, so the passes help each other.
+    """
+    while case.outside > LONG:
+        before = case.outside
+        for one in (default_runs, delete_outside, rest_between, delete_outside):
+            case = one(shrinker, case)
+        if case.outside == before:
+            break
+    return case
 
 
 def delete_outside(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> Case:
@@ -230,5 +286,6 @@ PASSES: tuple[Pass, ...] = (
     default_times,
     as_late,
     redraw,
+    redraw_stretches,
     simplify_steps,
 )

@@ -55,6 +55,7 @@ def shrink_command(
             "signature": minimal.finding.signature,
             "outside_before": minimal.outside_before,
             "outside": minimal.outside,
+            "set_up": minimal.set_up,
             "choices": minimal.choices,
             "steps": told.steps,
             "executions": minimal.executions,
@@ -73,7 +74,7 @@ def _show(shrunk: Shrunk) -> None:
     screen = Screen(quiet=False)
     screen.say(
         f"{NAMES[shrunk.told.code]}: {minimal.finding.signature}; from {minimal.outside_before} to {minimal.outside} steps of "
-        f"hosts, operator and faults, {minimal.choices} scheduling choices off the default order; "
+        f"hosts, operator and faults ({minimal.set_up} of them set the target up), {minimal.choices} scheduling choices off the default order; "
         f"{minimal.executions} executions in {shrunk.seconds:.1f} s",
         "red",
     )
