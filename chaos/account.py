@@ -6,6 +6,8 @@ what the script says of the order. What only prepares the ground is summed up in
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from chaos.array_told import ArrayTold
@@ -43,7 +45,9 @@ from chaos.wording import Words, place, status_of
 SENTENCES_MAX = 15
 HELD_BACK_MIN = 3  # steps that come first, before anybody would say so
 FRAMES_SHOWN = 3
+ALSO_MAX = 4  # other findings
 HEALING_TOLD_MAX = 40  # clauses of what comes when all faults are healed, which may go on for long
+_THREAD = re.compile(r"\bthread (\d+)\b")
 _ON_MEMBERS = {
     "bdev_raid_add_base_bdev": "the operator adds {} to the array",
     "bdev_raid_remove_base_bdev": "the operator removes {} from the array",
@@ -74,6 +78,7 @@ class Story(msgspec.Struct, frozen=True):
     contradiction: list[Sentence]
     promise: str
     steps: list[str]  # each step in words, and what came of it
+    also: list[Sentence] = []  # what other checks have found, or the same one elsewhere
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -112,13 +117,25 @@ class Script(msgspec.Struct, frozen=True):
         return found
 
 
-def tell(plan: Plan, look: CloseLook, finding: Finding, script: Script) -> Story:
-    """The story of a run up to its failure."""
+def tell(
+    plan: Plan,
+    look: CloseLook,
+    finding: Finding,
+    script: Script,
+    others: list[Finding] | None = None,
+) -> Story:
+    """The story of a run up to its failure; ``others``: what else was found in it."""
     teller = _Teller(plan, look, finding, script)
     clauses = teller.clauses()
     told = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
     steps = _steps(look, clauses, Words(plan))
-    return Story(told, _contradiction(finding), should_have_been(finding), steps)
+    return Story(
+        told,
+        _contradiction(finding),
+        should_have_been(finding),
+        steps,
+        _also(finding, others or []),
+    )
 
 
 def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
@@ -141,12 +158,28 @@ def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
 
 def _contradiction(finding: Finding) -> list[Sentence]:
     shown = [
-        Sentence(event.step, event.step, event.says)
+        Sentence(event.step, event.step, _named(event.says))
         for event in finding.events
         if event.step != finding.step
     ]
     waits = [Sentence(finding.step, finding.step, line) for line in finding.waits]
-    return [*shown, Sentence(finding.step, finding.step, finding.summary), *waits]
+    return [*shown, Sentence(finding.step, finding.step, _named(finding.summary)), *waits]
+
+
+def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
+    """In the order of the run: what came before the failure is often its cause in other words."""
+    texts = {
+        (other.step, _named(other.summary)): f"{other.check}: {_named(other.summary)}"
+        for other in others
+        if other is not finding and other.step > 0
+    }
+    told = [Sentence(step, step, text) for (step, _), text in texts.items()]
+    return sorted(told, key=lambda sentence: sentence.first)[:ALSO_MAX]
+
+
+def _named(text: str) -> str:
+    """A finding's text with threads as the story calls them."""
+    return _THREAD.sub(lambda match: place(int(match[1])), text)
 
 
 class _Teller:

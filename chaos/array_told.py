@@ -158,9 +158,7 @@ class ArrayTold:
         if not in_rebuild or own < 0:
             text += ", without knowing of the rebuild"
         elif own < self._offset:
-            text += (
-                f": it begins at the rebuild offset {own}, while the others are told {self._offset}"
-            )
+            text += f": it begins at the rebuild offset {own}, though the rebuild is at block {self._offset} by now"
         else:
             text += f"; its rebuild offset is {own}"
         return [Clause(number, f"channel {event.thread}", text, DECISIVE)]
@@ -243,7 +241,7 @@ class ArrayTold:
         if not was_written and not status:
             of = f" that tells of the removal of {disks(self.leaving[:1])}" if self.leaving else ""
             still = self._called_configured()
-            text = f"the superblock{of} is written to nobody"
+            text = f"the superblock{of} is written to no disk"
             text += f" (on disk it still calls {disks(still)} CONFIGURED)" if still else ""
             return [Clause(number, "array", text, DECISIVE)]
         if status:

@@ -75,9 +75,9 @@ def explain(
 ) -> Explanation:
     """Explain a shrunk capsule; raises ShrinkError when it doesn't fail (any more)."""
     on_progress("looking closely")
-    look, finding = _failure(capsule, checks)
+    look, finding, others = _failure(capsule, checks)
     case, numbers = _script_of(capsule)
-    story = tell(capsule.plan, look, finding, Script(list(case.script), numbers))
+    story = tell(capsule.plan, look, finding, Script(list(case.script), numbers), others)
     shrinker = Shrinker(finding, capsule.defect_sources(), checks, is_over)
     on_progress("leaving out each step")
     needed = needs(shrinker, case, numbers, look.moments, is_over)
@@ -109,8 +109,10 @@ def explain(
     )
 
 
-def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[CloseLook, Finding]:
-    """The run, looked at, and what was found."""
+def _failure(
+    capsule: Capsule, checks: tuple[Check, ...]
+) -> tuple[CloseLook, Finding, list[Finding]]:
+    """The run, looked at, what was found, and what else."""
     assert capsule.schedule is not None, "a shrunk capsule has its schedule"
     try:
         look = look_closely(
@@ -123,7 +125,8 @@ def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[CloseLook, Fi
         raise ShrinkError("this run doesn't fail any more, so there is nothing to explain")
     wanted = capsule.expected.signature if capsule.expected is not None else ""
     same = [finding for finding in findings if finding.signature == wanted]
-    return look, (same or findings)[0]
+    finding = (same or findings)[0]
+    return look, finding, [other for other in findings if other is not finding]
 
 
 def _script_of(capsule: Capsule) -> tuple[Case, list[int]]:

@@ -9,16 +9,17 @@ from chaos.checkers.finding import NAMES
 from chaos.clauses import Sentence
 from chaos.explain import Explanation
 from chaos.likelihood import LIKELY, Point
-from chaos.necessity import Need
+from chaos.necessity import IMPOSSIBLE, Need
 
 WIDTH = 110
 BAR_WIDTH = 20
 WHAT_WIDTH_MAX = 62
+RISE_MIN = 0.3  # less is within what twenty continuations of each can be off
 BAND = 10  # percent: neighbouring points within one are shown as one
 
 
-def lines_of(explanation: Explanation) -> list[str]:
-    """All of it."""
+def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
+    """All of it: first what belongs into an issue, then what else is known; ``replay`` is the line to type."""
     return [
         *_head(explanation),
         "",
@@ -29,7 +30,11 @@ def lines_of(explanation: Explanation) -> list[str]:
         "",
         "What contradicts it",
         *_contradiction(explanation.story.contradiction),
+        *(["", "Also found in this run"] if explanation.story.also else []),
+        *_contradiction(explanation.story.also),
+        *(["", f"To see it again: {replay}"] if replay else []),
         "",
+        "-" * WIDTH,
         "Why each step is needed: what happens without it",
         *_needs(explanation.needs, explanation.untried),
         "",
@@ -64,12 +69,17 @@ def _contradiction(told: list[Sentence]) -> Iterator[str]:
 
 
 def _needs(needs: list[Need], untried: int) -> Iterator[str]:
-    rows = [(need, _shortened(need.what)) for need in needs]
+    ground = [need for need in needs if IMPOSSIBLE in need.without]
+    rows = [(need, _shortened(need.what)) for need in needs if need not in ground]
     width = max((len(what) for _, what in rows), default=0)
     for need, what in rows:
         where = str(need.step) if need.step > 0 else "-"
         mark = "" if need.is_needed else " (not needed)"
-        yield f"  step {where:>5}  {what:<{width}}  {need.without}{mark}"
+        head = f"  step {where:>5}  {what:<{width}}  "
+        yield from _wrapped(head, f"{need.without}{mark}")
+    if ground:
+        steps = ", ".join(f"{need.step} ({need.what})" for need in ground)
+        yield from _wrapped("  ", f"Without these, others can't be done any more: steps {steps}.")
     if untried:
         yield f"  {untried} more have not been tried: the run is too long"
 
@@ -121,13 +131,18 @@ def _likely(explanation: Explanation) -> str:
             "in whatever order the target takes its steps."
         )
     rise = likely.rise
+    if rise.after - rise.before < RISE_MIN:
+        return (
+            "No single step made the failure likely: the share rises little by little, and one step's part of it can't "
+            f"be told from chance in so few continuations (it passes a half at step {rise.last})."
+        )
     where = f"step {rise.last}" if rise.first == rise.last else f"steps {rise.first}-{rise.last}"
     shares = f"{rise.before:.0%} before, {rise.after:.0%} after"
     return f"The failure became likely at {where} ({shares}): {likely.what}"
 
 
 def _wrapped(head: str, text: str) -> Iterator[str]:
-    lines = wrap(text, max(40, WIDTH - len(head))) or [""]
+    lines = wrap(text, max(40, WIDTH - len(head)), break_long_words=False) or [""]
     yield f"{head}{lines[0]}"
-    indent = " " * len(head)
+    indent = " " * min(len(head), WIDTH - 40)
     yield from (f"{indent}{line}" for line in lines[1:])

@@ -21,6 +21,7 @@ TRIES_MIN = 20  # whatever they take; more of them only where runs are short
 STEPS_MAX = 3_000_000
 IS_VALID = "the run is valid"
 FAILS_ALIKE = "it fails all the same"
+IMPOSSIBLE = "can't be done any more"
 IS_UNFAIR = "the reference engine fails, too: that would be nobody's defect"
 
 
@@ -139,4 +140,4 @@ def _without(shrinker: Shrinker, case: Case, change: Change) -> str:
 def _impossible(items: list[OutsideStep], case: Case) -> str:
     first = Words(case.plan).step(items[0])
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
-    return f'"{first}"{more} can\'t be done any more'
+    return f'"{first}"{more} {IMPOSSIBLE}'

@@ -155,7 +155,7 @@ class RequestsTold:
         if step.io_type != IoType.WRITE or first < 0 or moment.note:
             return []
         where = blocks(first, step.count)
-        text = f"the target writes {where} of disk{step.disk} anew, with {data_of(moment.after)}"
+        text = f"the target corrects the read error: it writes {where} of disk{step.disk} with {data_of(moment.after)}"
         pairs = list(zip(moment.before, moment.after, strict=True))
         older = [one for one, other in pairs if one > other]
         if older:

@@ -65,7 +65,7 @@ _FAULTS = {
     "bit_rot": "a block of {disk} changes silently",
     "misdirected_write": "a write to {disk} is made to land elsewhere",
     "disk_grow": "{disk} becomes larger",
-    "disk_heal": "{disk} is well again",
+    "disk_heal": "what was injected on {disk} is taken away",
     "disk_return": "{disk} is plugged in again",
     "disk_return_blank": "{disk} is replaced by a blank disk",
     "disk_return_stale": "{disk} is plugged in again with older content",

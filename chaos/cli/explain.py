@@ -17,6 +17,7 @@ from chaos.cli.minimizing import (
     folder_of,
     make_ready,
     make_small,
+    replay_line,
 )
 from chaos.cli.parameters import INTERRUPTED, Catalog, Duration
 from chaos.cli.targets import TARGET
@@ -78,13 +79,15 @@ def explain_command(
         minimal = shrunk.minimal.capsule
     with Bar("looking closely", quiet=quiet) as bar:
         explanation = explain(minimal, ready.checks, continuations, interrupt, bar.show)
-    _write(folder, explanation)
+    is_itself = ready.is_recording and minimal is ready.capsule
+    replay = replay_line(Path(target) if is_itself else folder / MINIMAL, minimal)
+    _write(folder, explanation, replay)
     if quiet:
         sys.stdout.buffer.write(msgspec.json.encode(explanation) + b"\n")
         sys.stdout.flush()
     else:
         screen = Screen(quiet=False)
-        for line in lines_of(explanation):
+        for line in lines_of(explanation, replay):
             screen.say(line)
     return explanation.exit_code if explanation.is_whole else INTERRUPTED
 
@@ -110,8 +113,8 @@ def _minimal(ready: Ready, target: str, folder: Path, *, quiet: bool) -> Capsule
     return None
 
 
-def _write(folder: Path, explanation: Explanation) -> None:
-    text = "\n".join(lines_of(explanation)) + "\n"
+def _write(folder: Path, explanation: Explanation, replay: str) -> None:
+    text = "\n".join(lines_of(explanation, replay)) + "\n"
     data = msgspec.json.format(msgspec.json.encode(explanation), indent=1)
     try:
         (folder / TEXT_NAME).write_text(text)

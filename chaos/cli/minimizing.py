@@ -76,14 +76,14 @@ def make_small(
             bar.show_case,
         )
     seconds = time.monotonic() - begun
-    replay = replay_line(folder, minimal.capsule)
+    replay = replay_line(folder / MINIMAL, minimal.capsule)
     told = write_minimal(folder, minimal.capsule, ready.checks, replay)
     return Shrunk(minimal, told, replay, seconds)
 
 
-def replay_line(folder: Path, capsule: Capsule) -> str:
+def replay_line(path: Path, capsule: Capsule) -> str:
     """What to type to replay the minimal capsule."""
-    words = [command_name(), "replay", shlex.quote(str(folder / MINIMAL))]
+    words = [command_name(), "replay", shlex.quote(str(path))]
     return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 

@@ -49,7 +49,7 @@ STORIES = {
         2,
         (
             "The operator removes",
-            "is written to nobody",
+            "is written to no disk",
             "is out of the array",
             "it is acknowledged",
             "The target is killed and started again",
@@ -61,7 +61,7 @@ STORIES = {
         (
             "it reaches disk0",
             "it fails on disk0",
-            "the target writes block",
+            "it writes block",
             "which is newer",
             "it is acknowledged",
             "it gets the data of op",
