@@ -34,6 +34,9 @@ SIM_SEEDS = 30
 LOCKSTEP_SEEDS = 6
 PING_PONGS = 4_000
 REALTIME_SECONDS = 8.0
+JOBS_ROUNDS = 3
+JOBS_SEEDS = 480
+JOBS_WARM_UP = 64
 
 
 def steps_per_second(driver: SimDriver | LockstepDriver, seeds: range) -> float:
@@ -114,6 +117,38 @@ def seeds_per_second() -> dict[str, float]:
     return figures
 
 
+def jobs_figures() -> dict[str, float]:
+    """Seeds per second of two jobs as a ratio to one, measured in turn; the pool's start is not counted."""
+    pairs = []
+    for number in range(JOBS_ROUNDS):
+        one, two = (campaign_speed(number * JOBS_SEEDS, jobs) for jobs in (1, 2))
+        pairs.append((one, two))
+    return {
+        "one_job_seeds_per_second": round(statistics.median(one for one, _ in pairs), 1),
+        "two_jobs_seeds_per_second": round(statistics.median(two for _, two in pairs), 1),
+        "two_jobs_to_one": round(statistics.median(two / one for one, two in pairs), 3),
+    }
+
+
+def campaign_speed(first_seed: int, jobs: int) -> float:
+    """From the first result on: a campaign of hours doesn't notice how long its processes took to start."""
+    with tempfile.TemporaryDirectory() as out:
+        request = Request(
+            spec=RunSpec(EXPERIMENT, "sim", (), (), EXPERIMENT.name, "raidstorm", out),
+            first_seed=first_seed,
+            seeds=JOBS_SEEDS,
+            seconds=None,
+            jobs=jobs,
+            stop_on_first=False,
+        )
+        moments: list[float] = []
+        report = run_campaign(request, Interrupt(), lambda _: moments.append(time.perf_counter()))
+        assert report.exit_code == 0, report.failures
+    # Both sizes come in chunks over a pool; what was ready together with the first result isn't counted either.
+    begun = moments[JOBS_WARM_UP - 1]
+    return (len(moments) - JOBS_WARM_UP) / (moments[-1] - begun)
+
+
 def history_figures() -> dict[str, float]:
     """Bytes of history.jsonl for each step."""
     driver = SimDriver()
@@ -151,6 +186,7 @@ def main() -> None:
         sim_figures,
         lockstep_figures,
         seeds_per_second,
+        jobs_figures,
         history_figures,
         crash_point_figures,
         register_figures,

@@ -95,16 +95,23 @@ class Cluster:
     def _look_at_workers(self) -> None:
         try:
             self.client.wait_for_workers(1, timeout=CONNECT_SECONDS_MAX)
+            threads = self.threads()
+            abouts = self.client.run(_about, on_error="return")
         except TimeoutError:
             raise ClusterError(
                 f"the scheduler at {self.address} has no workers; start some with "
                 f"'{START_WORKERS.format(address=self.address)}'"
             ) from None
-        for address, threads in self.threads().items():
-            if threads > 1:
-                raise ClusterError(_too_many_threads(address, threads))
-        abouts = self.client.run(_about, on_error="return")
+        except OSError as error:
+            raise ClusterError(
+                f"the scheduler at {self.address} went away at once ({type(error).__name__})"
+            ) from None
+        for address, number in threads.items():
+            if number > 1:
+                raise ClusterError(_too_many_threads(address, number))
         for address, about in abouts.items():
+            if isinstance(about, OSError):
+                continue  # it ends; the scheduler gives it no work
             if not isinstance(about, CodeVersion):
                 raise ClusterError(
                     f"the worker {address} can't run raidstorm ({about}); install raidstorm[cluster] where it runs"
