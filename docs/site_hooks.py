@@ -30,7 +30,7 @@ SECTIONS = {
         "reading-a-failure.md": "Reading a failure",
         "suites.md": "Suites",
         "soak.md": "Overnight",
-        "executors.md": "More than one machine",
+        "cluster.md": "More than one machine",
         "ci.md": "Continuous integration",
     },
     "Commands": {"commands/index.md": "All commands"},
