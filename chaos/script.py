@@ -144,14 +144,17 @@ class Player:
         return True
 
     def _take(self, step: EngineStep) -> None:
-        for delay in self._delays.get(twin(step), ()):
-            delay.skip -= 1  # below 0 it has come
+        if self._delays:
+            for delay in self._delays.get(twin(step), ()):
+                delay.skip -= 1  # below 0 it has come
         self.controller.take(step)
 
     def _take_engine(self, wanted: EngineStep, patience: int) -> bool:
         key = identity(wanted)
         if key is not None:
             self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
         for _ in range(patience + 1):
             found = self._find(wanted, key)
             if found is not None:
@@ -225,9 +228,10 @@ class Player:
         return True
 
     def _is_held(self, step: EngineStep) -> bool:
-        key = identity(step)
-        if self._held[key] > 0:
+        if self._held and identity(step) in self._held:
             return True
+        if not self._delays:
+            return False
         for delay in self._delays.get(twin(step), ()):
             if delay.skip == 0:
                 if delay.since < 0:

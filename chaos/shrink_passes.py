@@ -37,7 +37,6 @@ def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
         case = sooner(shrinker, outcome.case)
         case = delete_stretches(shrinker, case)
         case = delete_outside(shrinker, case, patience=0)
-        case = rest_between(shrinker, case, patience=0)
         case = loosen(shrinker, case)
         case = shorten(shrinker, case)
         for _ in range(ROUNDS_MAX):
@@ -184,8 +183,10 @@ def shorten(shrinker: Shrinker, case: Case) -> Case:
     """
     while case.outside > LONG:
         before = case.outside
-        for one in (default_runs, delete_outside, rest_between, delete_outside):
-            case = one(shrinker, case)
+        case = delete_outside(shrinker, rest_between(shrinker, case))
+        if case.outside < before:
+            continue
+        case = delete_outside(shrinker, default_runs(shrinker, case))
         if case.outside == before:
             break
     return case

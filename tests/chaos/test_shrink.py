@@ -10,9 +10,9 @@ from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.plan import resolve
-from chaos.schedule import ENGINE_STEPS, Mark, Rest
+from chaos.schedule import ENGINE_STEPS, Mark, Operate, Rest
 from chaos.script import LEFT_OUT, Player
-from chaos.shrink import Shrinker
+from chaos.shrink import Case, Shrinker
 from chaos.shrink_passes import first_case, shrink
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm
@@ -58,6 +58,17 @@ def test_shrunk_failure_is_the_same_small_and_minimal(defect):
             assert less is None, f"{item} is not needed"
     # The reference engine passes what fails with the defect.
     assert again.play(case, ()) is None
+
+
+def test_steps_that_only_set_the_target_up_are_counted_up_to_the_first_that_does_more():
+    plan, execution, _ = failing_run(SEED_DEFECT, "connect-during-rebuild")
+    outside = [step for step in execution.schedule if not isinstance(step, (Mark, *ENGINE_STEPS))]
+    first = next(n for n, step in enumerate(outside) if not isinstance(step, Operate))
+    script = (*outside[:first], Rest(), *outside[first:], outside[0])
+    assert 0 < first < len(outside)
+    assert Case(plan, script, False).set_up == first
+    removal = Operate(1, "bdev_raid_remove_base_bdev", (0,))
+    assert Case(plan, (removal, *script), False).set_up == 0
 
 
 def test_same_failure_shrinks_to_the_same_script():
