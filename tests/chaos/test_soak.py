@@ -100,7 +100,7 @@ def test_soak_killed_in_the_middle_goes_on_and_loses_no_seed(night, soak_seconds
     second = start(night, "--resume", "runs/soak/latest")
     output, errors = second.communicate(timeout=5 * soak_seconds + 120)
     assert second.returncode == 5, output + errors
-    assert not processes(second.pid)
+    wait_for(lambda: not processes(second.pid), "its processes to end")
     assert not any(leftovers(pid) for pid in {*made, second.pid})
 
     folder = only_soak(night)
@@ -234,7 +234,7 @@ def test_hang_a_killed_process_no_memory_and_a_broken_check_cost_only_their_seed
     assert state.lost == 3  # one that hung, one that was killed, and again
     assert sorted(seeds_of(folder)[0]) == list(range(state.lanes[0].next_seed))
     assert state.lanes[0].runs == state.lanes[0].next_seed > 10
-    assert not processes(process.pid)
+    wait_for(lambda: not processes(process.pid), "its processes to end")
 
 
 def test_interrupted_soak_says_how_to_go_on_and_serves_metrics_until_then(tmp_path):
@@ -257,7 +257,7 @@ def test_interrupted_soak_says_how_to_go_on_and_serves_metrics_until_then(tmp_pa
     assert "soak --resume runs/soak/plain-" in output
     assert read_state(begun).state == "interrupted"
     assert "0 of" in (begun / "soak.html").read_text()
-    assert not processes(process.pid)
+    wait_for(lambda: not processes(process.pid), "its processes to end")
 
 
 @pytest.mark.parametrize(
