@@ -5,16 +5,17 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 import msgspec
 import pytest
 
-from chaos import cluster
+from chaos import cluster, crew
 from chaos.campaign import Request, run_campaign
 from chaos.crew import ExecutorPool
-from chaos.errand import ClusterBrokenError, CodeVersion, Errand, code_version, run_errand
+from chaos.errand import ClusterBrokenError, CodeVersion, Errand, code_version, run_errand, stop_of
 from chaos.interrupt import Interrupt
 from chaos.jobs import Job
 from chaos.run import RunSpec
@@ -242,3 +243,48 @@ def test_any_executor_is_a_pool(tmp_path):
         assert executor.submit(abs, -1).result() == 1  # it is still its owner's
     assert report.runs == report.valid == 20
     assert [line["seed"] for line in index(tmp_path)] == list(range(3, 23))
+
+
+def test_campaign_that_was_stopped_runs_no_more_seeds_on_a_worker(monkeypatch, tmp_path):
+    monkeypatch.setattr(crew, "_stop", None)
+    errands = [
+        Errand(Job(spec_of(tmp_path), (0, 1)), campaign, code_version(), ())
+        for campaign in ("stopped", "another")
+    ]
+    stop_of("stopped").set()
+    assert [len(run_errand(errand, "here").results) for errand in errands] == [0, 2]
+
+
+class Forgetful:
+    """A pool that gives tasks up, as Dask does with one whose workers have died: so many, then no more."""
+
+    def __init__(self, losses):
+        self.width, self.losses, self.asked = 1, losses, []
+
+    def submit(self, function, argument):
+        self.asked.append(argument)
+        future = Future()
+        if argument == 1 and self.losses:
+            self.losses -= 1
+            future.set_exception(crew.TaskLostError("its workers have died"))
+        else:
+            future.set_result(function(argument))
+        return future
+
+    def stop(self): ...
+
+    def close(self, *, now): ...
+
+
+def outcomes(pool):
+    tasks = iter([crew.Task(abs, number) for number in range(4)])
+    done = crew.run_all(pool, lambda: next(tasks, None), Interrupt())
+    return sorted(ended.result for ended in done)
+
+
+def test_task_that_is_given_up_is_done_again_once_and_the_others_are_not():
+    pool = Forgetful(losses=1)
+    assert outcomes(pool) == [0, 1, 2, 3]
+    assert sorted(pool.asked) == [0, 1, 1, 2, 3]
+    with pytest.raises(BrokenProcessPool, match="twice"):
+        outcomes(Forgetful(losses=2))
