@@ -96,25 +96,27 @@ class Crew:
 
         What a task raised is raised here.
         """
-        done, _ = wait(self.running, seconds, FIRST_COMPLETED)
-        ended = []
-        for future in [future for future in self.running if future in done]:
-            try:
-                result = future.result()
-            except BrokenProcessPool:
-                self._broken = True
-                continue
-            except TaskLostError:
-                ended.append(Ended(self.running.pop(future), None, is_lost=True))
-                continue
-            ended.append(Ended(self.running.pop(future), result, is_lost=False))
+        wait(self.running, seconds, FIRST_COMPLETED)
+        ended = self._collected()
         if self._broken:
-            # With one process all are gone, and with them what they had at hand.
+            # With one process all are gone, and with them what they had at hand; not what had ended before.
             wait(self.running)
-            ended += [Ended(task, None, is_lost=True) for task in self.running.values()]
-            self.running.clear()
+            ended += self._collected()
             self.pool.reopen()
             self._broken = False
+        return ended
+
+    def _collected(self) -> list[Ended]:
+        ended = []
+        for future in [future for future in self.running if future.done()]:
+            task = self.running.pop(future)
+            try:
+                ended.append(Ended(task, future.result(), is_lost=False))
+            except BrokenProcessPool:
+                self._broken = True
+                ended.append(Ended(task, None, is_lost=True))
+            except TaskLostError:
+                ended.append(Ended(task, None, is_lost=True))
         return ended
 
     def close(self) -> None:
