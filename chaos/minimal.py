@@ -106,7 +106,7 @@ def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[list[Step], F
     if capsule.driver == "realtime" and not capsule.rebuilt:
         raise ShrinkError(
             "this run ran free and its steps could not be rebuilt in sim, so nothing can be left out of them; "
-            "replay its plan"
+            "'raidstorm shrink' makes its plan smaller, by vote"
         )
     controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
     try:

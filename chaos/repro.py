@@ -74,10 +74,13 @@ class Repetition(msgspec.Struct):
         return int(worst([*verdicts, Verdict.BROKEN] if self.error else verdicts))
 
 
-class _Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True):
+    """One run: what was found, and, of a free one, whether it was taken again step by step."""
+
     execution: Execution
     findings: list[Finding]
     is_rebuilt: bool = False
+    judged: list[Finding] = []  # of these, what shows in the steps as they are taken again
 
 
 def goal_of(capsule: Capsule) -> Finding | None:
@@ -135,7 +138,7 @@ def repeat(
 
 def _runs(
     capsule: Capsule, checks: tuple[Check, ...], runs: int, interrupted: Callable[[], bool]
-) -> Iterator[_Run]:
+) -> Iterator[Run]:
     """Run after run."""
     driver = make_driver(capsule.driver, capsule.experiment, interrupted)
     stream = Stream(capsule.seed, "scheduling seeds")
@@ -145,30 +148,33 @@ def _runs(
                 return
             scheduling_seed = stream.between(0, SCHEDULING_SEED_MAX)
             try:
-                run = _run(driver, capsule, checks, scheduling_seed)
+                run = run_once(driver, capsule, checks, scheduling_seed)
             except WorkerLostError:
                 # Killed from outside: with new processes, once more.
                 driver.close()
                 driver = make_driver(capsule.driver, capsule.experiment, interrupted)
-                run = _run(driver, capsule, checks, scheduling_seed)
+                run = run_once(driver, capsule, checks, scheduling_seed)
             yield run
     finally:
         driver.close()
 
 
-def _run(driver: Driver, capsule: Capsule, checks: tuple[Check, ...], scheduling_seed: int) -> _Run:
+def run_once(
+    driver: Driver, capsule: Capsule, checks: tuple[Check, ...], scheduling_seed: int
+) -> Run:
+    """Run a plan once, free or under the schedule of this seed."""
     defects = capsule.defect_sources()
     if isinstance(driver, RealtimeDriver):
         execution, recording = driver.run(capsule.plan, capsule.seed, defects, None)
         found = rejudge(execution, recording, judge(execution, checks), defects, checks)
         findings = [*found.findings, *found.free_findings]
-        return _Run(found.execution, findings, found.is_rebuilt)
+        return Run(found.execution, findings, found.is_rebuilt, found.findings)
     execution = Controller(capsule.plan, driver, defects).explore(capsule.seed, scheduling_seed)
-    return _Run(execution, judge(execution, checks))
+    return Run(execution, judge(execution, checks))
 
 
-def _count(whole: Repetition, goal: Finding | None, capsule: Capsule, run: _Run) -> None:
-    first = next((one for one in run.findings if goal is None or _is(goal, one)), None)
+def _count(whole: Repetition, goal: Finding | None, capsule: Capsule, run: Run) -> None:
+    first = next((one for one in run.findings if goal is None or is_goal(goal, one)), None)
     shown = first or run.findings[0]
     for seen in whole.seen:
         if seen.signature == shown.signature:
@@ -180,11 +186,12 @@ def _count(whole: Repetition, goal: Finding | None, capsule: Capsule, run: _Run)
     )
 
 
-def _is(goal: Finding, found: Finding) -> bool:
+def is_goal(goal: Finding, found: Finding) -> bool:
+    """Is it the failure that is looked for?"""
     return goal.signature == found.signature or same_failure(goal, found)
 
 
-def _capsule(capsule: Capsule, run: _Run) -> Capsule:
+def _capsule(capsule: Capsule, run: Run) -> Capsule:
     """The run as one to replay."""
     execution, first = run.execution, run.findings[0]
     return msgspec.structs.replace(

@@ -16,7 +16,7 @@ settings.load_profile("no clock")
 # They start reactors, stop and kill them, and look at what is left: never two of these modules at once.
 WITH_PROCESSES = (
     *("test_processes", "test_realtime", "test_soak", "test_crash", "test_drivers"),
-    *("test_own_defects", "test_cluster"),
+    *("test_own_defects", "test_cluster", "test_vote"),
 )
 # Long, and each test for itself: they go to whoever is free.
 SPREAD = "test_checks_bite", "test_corpus", "test_mutants", "test_score_command", "test_shrink"

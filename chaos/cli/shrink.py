@@ -18,9 +18,11 @@ from chaos.cli.minimizing import (
 )
 from chaos.cli.parameters import Catalog, Duration
 from chaos.cli.targets import TARGET
+from chaos.cli.voting import by_vote, show_voted
 from chaos.interrupt import Interrupt
 from chaos.minimal_files import MINIMAL
 from chaos.report import Screen
+from chaos.vote import is_for_vote
 
 
 @click.command("shrink")
@@ -40,6 +42,9 @@ def shrink_command(
     """Make the smallest run that still fails in the same way: fewer hosts, disks, blocks, operations and
     faults, and every scheduling choice in default order that need not be another one.
 
+    A free run whose steps could not be taken again in sim is run free again: when one of the runs can, that one is
+    shrunk; else the plan is made smaller, as long as two of five runs fail in the same way.
+
     Writes minimal.json, a capsule for 'replay', minimal.log, its trace, and minimal.html, its timeline.
     Ctrl-C keeps what there is by then. Exits with the failure's own code.
     """
@@ -47,6 +52,11 @@ def shrink_command(
     interrupt.install()
     ready = make_ready(catalog, target, allow_code=allow_code)
     folder = folder_of(target, out)
+    if is_for_vote(ready.capsule):
+        voted = by_vote(ready, budget, interrupt, quiet=output == "json")
+        if voted.rebuilt is None:
+            return show_voted(folder, voted, as_json=output == "json")
+        ready = msgspec.structs.replace(ready, capsule=voted.rebuilt)
     shrunk = make_small(ready, folder, budget, interrupt, quiet=output == "json")
     minimal, told = shrunk.minimal, shrunk.told
     if output == "json":

@@ -1,0 +1,67 @@
+"""``raidstorm shrink`` of a free run that can't be taken again: by vote."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from chaos.capsule import CapsuleError, write_capsule
+from chaos.cli.minimizing import Bar, Ready
+from chaos.cli.parameters import command_name
+from chaos.interrupt import Interrupt
+from chaos.minimal_files import MINIMAL
+from chaos.report import Screen
+from chaos.vote import RUNS_MAX, Voted, shrink_by_vote
+
+
+def by_vote(ready: Ready, budget: float, interrupt: Interrupt, *, quiet: bool) -> Voted:
+    """Shrink within a budget (seconds)."""
+    begun = time.monotonic()
+    with Bar("running it free again", quiet=quiet) as bar:
+        return shrink_by_vote(
+            ready.capsule,
+            ready.checks,
+            lambda: interrupt() or time.monotonic() - begun > budget,
+            bar.show,
+        )
+
+
+def show_voted(folder: Path, voted: Voted, *, as_json: bool) -> int:
+    """Write the capsule of the plan, say what it is, and give the failure's own code."""
+    path = folder / MINIMAL
+    try:
+        write_capsule(path, voted.capsule)
+    except OSError as error:
+        raise CapsuleError(f"{path} can't be written: {error.strerror}") from None
+    expected = voted.capsule.expected
+    assert expected is not None, "a capsule of a vote has its failure"
+    if as_json:
+        summary = {
+            "exit_code": expected.verdict,
+            "signature": expected.signature,
+            "by_vote": True,
+            "planned_before": voted.planned_before,
+            "planned": voted.planned,
+            "failed": voted.failed,
+            "runs": voted.runs,
+            "executions": voted.executions,
+            "minimal": str(path),
+        }
+        sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
+        sys.stdout.flush()
+        return expected.verdict
+    allow = " --allow-code" if voted.capsule.carries_code else ""
+    screen = Screen(quiet=False)
+    screen.say(
+        f"{expected.signature}: from {voted.planned_before} to {voted.planned} planned faults and operations, by vote: "
+        f"{voted.failed} of {voted.runs} free runs failed in the same way (at most {RUNS_MAX} were asked); "
+        f"{voted.executions} runs in all",
+        "red",
+    )
+    screen.say("  its steps can't be taken again in sim, so there is a plan to run and no schedule")
+    screen.say(f"  how often: {command_name()} repro {shlex.quote(str(path))}{allow}")
+    return expected.verdict
