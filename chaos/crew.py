@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, Protocol
 
 from chaos.interrupt import Interrupt, shielded
@@ -196,9 +197,7 @@ class LocalPool:
 
     def __init__(self, jobs: int) -> None:
         self.width = jobs
-        self.pids: set[int] = (
-            set()
-        )  # of all it has had; what the killed ones left is to be tidied up
+        self._children: dict[int, BaseProcess] = {}  # all it has had
         self._context = multiprocessing.get_context("spawn")
         self._stop = self._context.Event()
         self._executor = self._open()
@@ -214,8 +213,25 @@ class LocalPool:
     def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
         """Hand over a task; raises BrokenProcessPool when a process has been killed."""
         future = self._executor.submit(function, argument)
-        self.pids.update(child.pid or 0 for child in multiprocessing.active_children())
+        for child in multiprocessing.active_children():
+            self._children[child.pid or 0] = child
         return future
+
+    @property
+    def pids(self) -> set[int]:
+        """Of all the processes it has had: what the killed ones left is to be tidied up."""
+        return set(self._children)
+
+    def culprits(self) -> set[int]:
+        """The processes that ended by themselves or were killed from outside.
+
+        With one of them all others are ended too, by SIGTERM.
+        """
+        return {
+            pid
+            for pid, child in self._children.items()
+            if child.exitcode not in (None, 0, -signal.SIGTERM)
+        }
 
     def stop(self) -> None:
         """Ask the tasks under way to end early; they ask with ``is_stopped``."""
@@ -231,7 +247,7 @@ class LocalPool:
         if now:
             # Stuck, or not waited for: with a job process its reactors end.
             for child in multiprocessing.active_children():
-                if child.pid in self.pids:
+                if child.pid in self._children:
                     child.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
 

@@ -76,7 +76,8 @@ class Soak:
         self.keeper = Keeper(folder, state)
         self.alarm = Alarm(folder, state.arguments.on_failure)
         self.marks = folder / MARKS
-        self.crew = Crew(LocalPool(state.arguments.jobs))
+        self._pool = LocalPool(state.arguments.jobs)
+        self.crew = Crew(self._pool)
         self._begun = time.monotonic()
         self._before = state.seconds
         self._timed_out: dict[tuple[int, int], float] = {}
@@ -159,9 +160,7 @@ class Soak:
             write_whole(self.folder / PAGE, page_of(state).encode())
 
     def _pids(self) -> set[int]:
-        pool = self.crew.pool
-        assert isinstance(pool, LocalPool), "a soak runs on its own machine"
-        return {os.getpid(), *pool.pids}
+        return {os.getpid(), *self._pool.pids}
 
     def _hand_out(self, *, only_finish: bool) -> None:
         while self.crew.has_room:
@@ -282,9 +281,11 @@ class Soak:
         """A job process has gone, and with it, as the pool is made, what all others had at hand."""
         state = self.state
         state.lost += 1
+        culprits = self._pool.culprits()
         for pid, mark in read_marks(self.marks).items():
             (self.marks / str(pid)).unlink(missing_ok=True)
-            self._was_at(mark)
+            if pid in culprits:  # the others were at a seed too, which has nothing to do with it
+                self._was_at(mark)
         for task in tasks:
             self.agenda.lost(task)
 

@@ -2,10 +2,12 @@
 
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from os import getpid, kill
+from signal import SIGKILL
 from threading import Thread
 from time import sleep
 
-from chaos.crew import Crew, Task
+from chaos.crew import Crew, LocalPool, Task
 
 
 class Pool:
@@ -58,3 +60,33 @@ def test_result_that_was_there_before_the_pool_broke_is_not_lost():
     assert pool.reopened == 1
     assert crew.has_room
     assert not crew.running
+
+
+def end_or_wait(seconds: float) -> int:
+    """A task that kills its process, or takes its time."""
+    if not seconds:
+        kill(getpid(), SIGKILL)
+    sleep(seconds)
+    return getpid()
+
+
+def test_process_that_was_killed_is_told_from_those_that_are_ended_with_it():
+    pool = LocalPool(2)
+    crew = Crew(pool)
+    try:
+        crew.submit(Task(end_or_wait, 0.01))
+        crew.submit(Task(end_or_wait, 0.01))
+        living = set()
+        while crew.running:
+            living |= {one.result for one in crew.ended()}
+        assert living <= pool.pids
+        assert pool.culprits() == set()
+        for seconds in (60.0, 0.0):
+            crew.submit(Task(end_or_wait, seconds))
+        lost = []
+        while crew.running:
+            lost += crew.ended()
+        assert [one.is_lost for one in lost] == [True, True]
+        assert len(pool.culprits()) == 1
+    finally:
+        crew.close()
