@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,12 @@ from chaos.trace import lines_of
 MINIMAL = "minimal.json"
 MINIMAL_LOG = "minimal.log"
 MINIMAL_PAGE = "minimal.html"
+
+
+def replay_line(program: str, path: Path, capsule: Capsule) -> str:
+    """What to type to replay a capsule in this place."""
+    words = [program, "replay", shlex.quote(str(path))]
+    return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 
 class ToldMinimal(msgspec.Struct, frozen=True):

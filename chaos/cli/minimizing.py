@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from chaos import minimal_files
 from chaos.capsule import Capsule, CapsuleError
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
@@ -83,8 +83,7 @@ def make_small(
 
 def replay_line(path: Path, capsule: Capsule) -> str:
     """What to type to replay the minimal capsule."""
-    words = [command_name(), "replay", shlex.quote(str(path))]
-    return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
+    return minimal_files.replay_line(command_name(), path, capsule)
 
 
 class Bar:

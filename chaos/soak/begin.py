@@ -9,7 +9,6 @@ import msgspec
 
 from chaos.capsule import DriverName
 from chaos.run import RunSpec
-from chaos.soak.keeper import FAILURES
 from chaos.soak.state import Canary, Lane, SoakError, State, Stored, read_state
 from chaos.suite_run import Part
 
@@ -74,8 +73,6 @@ def _is_same(one: RunSpec, other: RunSpec) -> bool:
 def _earlier(folder: Path) -> list[State]:
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not (path / FAILURES).parent.is_dir():
-            continue
         try:
             found.append(read_state(path))
         except SoakError:

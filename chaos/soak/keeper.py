@@ -90,7 +90,7 @@ class Keeper:
         group.minimal_signature = outcome.signature
         group.minimal_steps = outcome.steps
         group.story = outcome.story
-        group.replay = f"{self.state.arguments.program} replay {group.minimal}"
+        group.replay = outcome.replay
         for other in self.state.groups.values():
             same = other.minimal_signature == outcome.signature and not other.same_as
             if other is not group and same and other.minimal:

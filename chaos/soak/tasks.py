@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import Capsule, read_capsule
+from chaos.capsule import read_capsule
 from chaos.checkers import Finding, Verdict
 from chaos.code import CodeError, load_embedded_check
 from chaos.crew import is_stopped
@@ -21,7 +21,7 @@ from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.jobs import runner_of
 from chaos.minimal import minimize
-from chaos.minimal_files import MINIMAL, write_minimal
+from chaos.minimal_files import MINIMAL, replay_line, write_minimal
 from chaos.run import RunResult, RunSpec, replay_by_seed, replay_capsule
 from chaos.shrink import ShrinkError
 from chaos.store import Store
@@ -91,6 +91,7 @@ class Shrunk(msgspec.Struct, frozen=True):
     story: list[str]
     steps: tuple[int, int]
     seconds: float
+    replay: str = ""  # the line to type
 
 
 class AgainTask(msgspec.Struct, frozen=True):
@@ -191,12 +192,8 @@ def shrink_run(task: ShrinkTask) -> Shrunk:
         told.story,
         (minimal.outside_before, minimal.outside),
         time.monotonic() - begun,
+        replay,
     )
-
-
-def replay_line(program: str, path: Path, capsule: Capsule) -> str:
-    """What to type."""
-    return f"{program} replay {path}{' --allow-code' if capsule.carries_code else ''}"
 
 
 def run_again(task: AgainTask) -> Again:

@@ -161,7 +161,8 @@ def test_new_signature_is_shrunk_and_again_only_when_a_run_is_half_as_long(tmp_p
     assert isinstance(task, ShrinkTask)
     assert task.run_dir.endswith("/1")
     assert keeper.next_shrink() is None  # one at a time
-    keeper.shrunk(task.signature, Shrunk("", task.signature, ["small"], (9, 4), 1.0))
+    told = Shrunk("", task.signature, ["small"], (9, 4), 1.0, "raidstorm replay x --allow-code")
+    keeper.shrunk(task.signature, told)
     keeper.add(0, failing(tmp_path, 2, 151))
     assert keeper.next_shrink() is None
     keeper.add(0, failing(tmp_path, 3, 150))
@@ -171,6 +172,7 @@ def test_new_signature_is_shrunk_and_again_only_when_a_run_is_half_as_long(tmp_p
     keeper.shrunk(again.signature, Shrunk("the budget was over", "", [], (0, 0), 1.0))
     (group,) = state.groups.values()
     assert group.story == ["small"]
+    assert group.replay == "raidstorm replay x --allow-code"
     assert group.not_shrunk == "the budget was over"
 
 
