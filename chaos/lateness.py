@@ -50,33 +50,53 @@ class _Passed:
         return Late(self.step, self.skip, self.steps)
 
 
-def as_late(shrinker: Shrinker, case: Case) -> Case:
-    """The case's own run written so; the case itself where that is no gain."""
+def as_late(shrinker: Shrinker, case: Case, timers_early: tuple[bool, ...] = (True, False)) -> Case:
+    """The case's own run written so, in one of these ways; the case itself where none is a gain."""
     best = shrinker.best
     if best is None or best.case != case:
         best = shrinker.play(case, shrinker.defects)
     assert best is not None, "the case fails"
-    found = shrinker.attempt(msgspec.structs.replace(case, script=_written(shrinker, best)))
-    return found.case if found is not None and found.case.size < case.size else case
+    for is_early in timers_early:
+        script = _as_script(shrinker, best, timers_early=is_early)
+        found = shrinker.attempt(msgspec.structs.replace(case, script=script))
+        if found is not None and found.case.size < case.size:
+            case = found.case
+    return case
 
 
-def _written(shrinker: Shrinker, outcome: Outcome) -> tuple[Item, ...]:
+def _as_script(shrinker: Shrinker, outcome: Outcome, *, timers_early: bool) -> tuple[Item, ...]:
     case = outcome.case
     end = len(outcome.schedule)
     if case.to_the_end:
         end = max((number for number in outcome.numbers if number != LEFT_OUT), default=0)
     controller = Controller(case.plan, SimDriver(), shrinker.defects)
-    writer = _Writer(controller)
-    for step in outcome.schedule[:end]:
+    return written(
+        controller,
+        outcome.schedule[:end],
+        to_the_end=case.to_the_end,
+        timers_early=timers_early,
+    )
+
+
+def written(
+    controller: Controller, steps: list[Step], *, to_the_end: bool, timers_early: bool = False
+) -> tuple[Item, ...]:
+    """These steps, from a start on, as a script that is the same run when it is played.
+
+    A timer that fires while others are possible is early, or else these are late.
+    """
+    writer = _Writer(controller, timers_early)
+    for step in steps:
         writer.take(step)
         controller.take_recorded(step)
-    return writer.script(to_the_end=case.to_the_end)
+    return writer.script(to_the_end=to_the_end)
 
 
 class _Writer:
     """Writes down what each step is to the default order; asked before it is taken."""
 
-    def __init__(self, controller: Controller) -> None:
+    def __init__(self, controller: Controller, timers_early: bool) -> None:
+        self._timers_early = timers_early
         self._agenda = controller.agenda
         self._recorder = controller.recorder
         self._items: list[Item | _Passed] = []
@@ -102,11 +122,7 @@ class _Writer:
         return tuple(item.item if isinstance(item, _Passed) else item for item in items)
 
     def _outside(self, step: OutsideStep) -> None:
-        is_at_rest = not self._timers and all(
-            other.__class__ is FireTimer or twin(other) in self._passed
-            for other in self._agenda.by_age()
-        )
-        if is_at_rest:
+        if not self._timers and self._is_time_all():
             self._body.append(Rest())
         elif self._steps:
             self._body.append(Rest(self._steps))
@@ -118,14 +134,32 @@ class _Writer:
             self._passed.clear()
 
     def _time_passes(self, step: FireTimer) -> None:
-        if all(other.__class__ is FireTimer for other in self._agenda.by_age()):
+        if not self._timers_early:
+            self._pass_all_before(None)
+        if self._is_time_all():
             self._steps += 1
             self._timers += 1
             return
         self._body += [Rest(self._steps), step] if self._steps else [step]
         self._steps = self._timers = 0
 
+    def _is_time_all(self) -> bool:
+        """Is nothing possible but what is late, or that time passes?"""
+        return all(
+            other.__class__ is FireTimer or twin(other) in self._passed
+            for other in self._agenda.by_age()
+        )
+
     def _engine(self, step: EngineStep) -> None:
+        self._pass_all_before(step)
+        key = twin(step)
+        if key in self._passed:
+            self._passed.pop(key).came(self._recorder.steps + 1)
+        self._taken[key] += 1
+        self._steps += 1
+
+    def _pass_all_before(self, step: EngineStep | None) -> None:
+        """What is older than this step, or all that is possible but that time passes."""
         for other in self._agenda.by_age():
             if other == step:
                 break
@@ -133,8 +167,3 @@ class _Writer:
             if other.__class__ is not FireTimer and key not in self._passed:
                 self._passed[key] = _Passed(other, self._taken[key], self._recorder.steps)
                 self._late.append(self._passed[key])
-        key = twin(step)
-        if key in self._passed:
-            self._passed.pop(key).came(self._recorder.steps + 1)
-        self._taken[key] += 1
-        self._steps += 1

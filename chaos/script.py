@@ -77,6 +77,11 @@ def twin(step: EngineStep) -> Hashable:
     return (identity(step), step.tag_number) if isinstance(step, FinishIo) else identity(step)
 
 
+def _is_later(timer: FireTimer, recorded: EngineStep) -> bool:
+    """In a recording a timer that is gone takes the time along that had passed for it."""
+    return timer.deadline_us > recorded.deadline_us  # type: ignore[union-attr]
+
+
 class _Delay:
     """A step that is late: ``since`` is the number of steps when it would have come."""
 
@@ -157,6 +162,8 @@ class Player:
                 del self._held[key]
         for _ in range(patience + 1):
             found = self._find(wanted, key)
+            if not patience and isinstance(found, FireTimer) and _is_later(found, wanted):
+                return False
             if found is not None:
                 self._take(found)
                 return True
@@ -203,33 +210,42 @@ class Player:
             self._take(step)
 
     def _step_by_default(self) -> bool:
-        """One step in default order; what is held back comes when only far deadlines are left."""
+        """One step in default order; what is held back comes when only far deadlines are left.
+
+        What is late lets time pass too.
+        """
         timer: EngineStep | None = None
         held: EngineStep | None = None
+        late: EngineStep | None = None
         for step in self.agenda.by_age():
             if step.__class__ is FireTimer:
                 timer = step
-            elif not self._is_held(step):
+            elif self._is_late(step):
+                late = step if late is None else late
+            elif self._is_named(step):
+                held = step if held is None else held
+            else:
                 self._timers = 0
                 self._take(step)
                 return True
-            elif held is None:
-                held = step
         is_near = (
-            timer is not None
-            and timer.deadline_us - self.recorder.model.clock_us < NEAR_US  # type: ignore[union-attr]
-            and self._timers < TIMERS_MAX
+            timer is not None and timer.deadline_us - self.recorder.model.clock_us < NEAR_US  # type: ignore[union-attr]
         )
-        chosen = timer if is_near or held is None else held
-        if chosen is None or (chosen is timer and self._timers >= TIMERS_MAX):
+        has_time = timer is not None and self._timers < TIMERS_MAX
+        chosen = timer if has_time and (is_near or held is None) else held or late
+        if chosen is None:
             return False
         self._timers = self._timers + 1 if chosen is timer else 0
         self._take(chosen)
         return True
 
     def _is_held(self, step: EngineStep) -> bool:
-        if self._held and identity(step) in self._held:
-            return True
+        return self._is_named(step) or self._is_late(step)
+
+    def _is_named(self, step: EngineStep) -> bool:
+        return bool(self._held) and identity(step) in self._held
+
+    def _is_late(self, step: EngineStep) -> bool:
         if not self._delays:
             return False
         for delay in self._delays.get(twin(step), ()):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from chaos.prng import Stream
-from chaos.schedule import Item, Rest
+from chaos.schedule import Item, Late, Rest
 from chaos.script import LEFT_OUT, STEPS_MAX
 from chaos.shrink import Case, Shrinker, is_outside
 
 DRAWS = 200
 DRAWN_STEPS = 24
+DRAWN_LATE = 40  # steps
 BUSY_PERCENT = (0, 15, 30, 60)  # of the gaps that are drawn
 MANY = 4  # choices
 STRETCH_MAX = 6  # steps from outside
@@ -33,6 +34,18 @@ def rest_between(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> C
         if not size and patience and gaps_of(case)[at] not in ([], [Rest()]):
             case = _with_gaps(shrinker, case, range(at, at + 1), []) or case
         at += size or 1
+    return _rest_after_last(shrinker, case) if patience else case
+
+
+def _rest_after_last(shrinker: Shrinker, case: Case) -> Case:
+    """The same for what stands after the last step from outside."""
+    end = len(case.script) - _after_last(case)
+    for instead in ((), (Rest(),)):
+        if len(case.script) == end or case.script[end:] == instead:
+            break
+        found = _accepted(shrinker, case, [*case.script[:end], *instead], STEPS_MAX)
+        if found is not None:
+            return found
     return case
 
 
@@ -90,7 +103,8 @@ def redraw_stretches(shrinker: Shrinker, case: Case) -> Case:
         gaps = gaps_of(case)
         first = stream.below(len(gaps))
         stretch = range(first, min(len(gaps), first + stream.between(1, STRETCH_MAX)))
-        drawn = {number: _drawn_gap(stream) for number in stretch}
+        lates = [item for item in case.script if isinstance(item, Late)]
+        drawn = {number: _drawn_gap(stream, lates) for number in stretch}
         outside = [item for item in case.script if is_outside(item)]
         script: list[Item] = []
         for number, (gap, item) in enumerate(zip(gaps, outside, strict=True)):
@@ -104,11 +118,16 @@ def redraw_stretches(shrinker: Shrinker, case: Case) -> Case:
     return case
 
 
-def _drawn_gap(stream: Stream) -> list[Item]:
+def _drawn_gap(stream: Stream, lates: list[Late]) -> list[Item]:
+    """A rest, or some steps in default order; with one of the steps that are late elsewhere, or here, late for some."""
     if stream.chance(1, 2):
         return [Rest()]
+    gap: list[Item] = []
+    if lates and stream.chance(1, 2):
+        late = lates[stream.below(len(lates))]
+        gap.append(Late(late.step, stream.below(late.skip + 1), stream.between(1, DRAWN_LATE)))
     steps = stream.below(DRAWN_STEPS)
-    return [Rest(steps)] if steps else []
+    return [*gap, Rest(steps)] if steps else gap
 
 
 def gaps_of(case: Case) -> list[list[Item]]:
@@ -176,7 +195,7 @@ def _steps_in(shrinker: Shrinker, case: Case, first: int, end: int) -> int:
     last = numbers[end] - 1 if end < len(numbers) else len(best.schedule)
     if LEFT_OUT in (before, last + 1) or (first and isinstance(case.script[first - 1], Rest)):
         return 0
-    return last - before
+    return max(0, last - before)
 
 
 def redraw(shrinker: Shrinker, case: Case) -> Case:

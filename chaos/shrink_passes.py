@@ -12,7 +12,7 @@ import msgspec
 
 from chaos.lateness import as_late
 from chaos.plan import Plan
-from chaos.schedule import ENGINE_STEPS, Item, Late, Mark, Rest, Step
+from chaos.schedule import ENGINE_STEPS, Connect, Item, Late, Mark, Rest, Step
 from chaos.script import STEPS_MAX
 from chaos.shrink import Case, Outcome, OutOfBudgetError, Shrinker, is_outside
 from chaos.shrink_gaps import (
@@ -23,6 +23,7 @@ from chaos.shrink_gaps import (
     redraw_stretches,
     rest_between,
 )
+from chaos.shrink_partings import hang_up
 from chaos.simplify import fewer_settle_steps, simpler_plans, simpler_steps
 
 ROUNDS_MAX = 20
@@ -35,9 +36,11 @@ def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
     """From a recording that was played to the smallest case; what there is when the budget ends."""
     try:
         case = sooner(shrinker, outcome.case)
+        case = without_keep_alives(shrinker, case)
         case = delete_stretches(shrinker, case)
         case = delete_outside(shrinker, case, patience=0)
         case = loosen(shrinker, case)
+        case = simplify_plan(shrinker, case)
         case = shorten(shrinker, case)
         for _ in range(ROUNDS_MAX):
             before = case
@@ -159,6 +162,22 @@ def sooner(shrinker: Shrinker, case: Case) -> Case:
     return _simplify(shrinker, case, fewer_settle_steps, patience=0)
 
 
+def without_keep_alives(shrinker: Shrinker, case: Case) -> Case:
+    """No controller ends for lack of them, so none has to be sent: all at once, or else one after the other."""
+    timed = [item.op for item in case.script if isinstance(item, Connect) and item.keep_alive_ms]
+    for ops in (timed, *([op] for op in timed)):
+        script = tuple(
+            msgspec.structs.replace(item, keep_alive_ms=0)
+            if isinstance(item, Connect) and item.op in ops
+            else item
+            for item in case.script
+        )
+        if script != case.script:
+            found = shrinker.attempt(msgspec.structs.replace(case, script=script), patience=0)
+            case = found.case if found is not None else case
+    return case
+
+
 def delete_stretches(shrinker: Shrinker, case: Case) -> Case:
     """Of a long recording, whole stretches with all that happens in them, as long as they are no small part of it."""
     whole = len(case.script)
@@ -183,6 +202,7 @@ def shorten(shrinker: Shrinker, case: Case) -> Case:
     """
     while case.outside > LONG:
         before = case.outside
+        case = delete_choices(shrinker, case, (Late,))
         case = delete_outside(shrinker, rest_between(shrinker, case))
         if case.outside < before:
             continue
@@ -229,9 +249,13 @@ def _by(case: Case, key: Callable[[Item], Hashable]) -> list[list[int]]:
     return list(groups.values())
 
 
-def delete_choices(shrinker: Shrinker, case: Case) -> Case:
+def delete_choices(
+    shrinker: Shrinker,
+    case: Case,
+    kinds: tuple[type | tuple[type, ...], ...] = (ENGINE_STEPS, Late, Rest),
+) -> Case:
     """Engine steps whose place doesn't matter, and rests that do nothing."""
-    for kind in (ENGINE_STEPS, Late, Rest):
+    for kind in kinds:
         found = [[index] for index, item in enumerate(case.script) if isinstance(item, kind)]
         case = delete(shrinker, case, found)
     return case
@@ -239,7 +263,7 @@ def delete_choices(shrinker: Shrinker, case: Case) -> Case:
 
 def loosen(shrinker: Shrinker, case: Case) -> Case:
     """From a recording of every step to a script: the default order takes over where it can."""
-    plain = as_late(shrinker, case)
+    plain = as_late(shrinker, case, timers_early=(True,))
     if plain != case:
         return plain
     outcome = shrinker.attempt(case)
@@ -279,6 +303,7 @@ def _simplify(
 
 PASSES: tuple[Pass, ...] = (
     simplify_plan,
+    hang_up,
     delete_outside,
     rest_between,
     delete_choices,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -20,11 +20,13 @@ from chaos.schedule import (
     Write,
 )
 from chaos.shrink import Case
+from chaos.simplify_disks import with_fewer_disks, with_nothing_on_disks
 
 replace = msgspec.structs.replace
 BLOCKS = (8, 12, 16, 24, 32, 48)
 WINDOWS = (4, 8, 16, 1_000_000)
 UNBOUNDED = 64
+OF_BLOCKS = ("bad_blocks", "read_errors", "write_errors", "unmap_errors")
 SETTLE_STEPS = (1_000, 4_000, 16_000)
 
 
@@ -37,8 +39,7 @@ def simpler_plans(case: Case) -> Iterator[Case]:
     hosts = [item.host for item in case.script if hasattr(item, "host")]
     yield from _fewer_hosts(case, hosts)
     yield from _fewer_reactors(case)
-    if layout.stacks:
-        yield _with_layout(case, stacks=())
+    yield from with_nothing_on_disks(case)
     if layout.array_passthru:
         yield _with_layout(case, array_passthru=False)
     if layout.rebuild_blocks_per_ms:
@@ -50,7 +51,7 @@ def simpler_plans(case: Case) -> Iterator[Case]:
             yield _with_layout(case, **{field: UNBOUNDED})
     if plan.io_queues > 1:
         yield replace(case, plan=replace(plan, io_queues=1))
-    yield from _fewer_disks(case)
+    yield from with_fewer_disks(case)
     yield from _fewer_blocks(case)
     if layout.capacity_blocks:
         yield _with_layout(case, capacity_blocks=0)
@@ -110,28 +111,6 @@ def _fewer_reactors(case: Case) -> Iterator[Case]:
         yield replace(case, plan=smaller, script=script)
 
 
-def _fewer_disks(case: Case) -> Iterator[Case]:
-    """Without the last disk, when it is a spare."""
-    plan, layout = case.plan, case.plan.layout
-    last = layout.disks - 1
-    if layout.disks > plan.members and not layout.stacks:
-        script = tuple(
-            _without_disk(item, last) for item in case.script if getattr(item, "disk", -1) != last
-        )
-        yield replace(case, plan=replace(plan, layout=replace(layout, disks=last)), script=script)
-
-
-def _without_disk(item: Item, disk: int) -> Item:
-    match item:
-        case Operate(method="framework_start_init"):
-            return replace(item, args=tuple(one for one in item.args if one != disk))
-        case Kill() | PowerLoss():
-            item = replace(item, clones=tuple(one for one in item.clones if one != disk))
-            return replace(item, lost=item.lost[:disk]) if isinstance(item, PowerLoss) else item
-        case _:
-            return item
-
-
 def _fewer_blocks(case: Case) -> Iterator[Case]:
     plan, layout = case.plan, case.plan.layout
     highest = max(
@@ -160,7 +139,9 @@ def _fewer_blocks(case: Case) -> Iterator[Case]:
 
 
 def simpler_steps(case: Case) -> Iterator[Case]:
-    """One plainer step each; or one error fewer, and without one of the reads that it has failed."""
+    """One plainer step each; a disk that is there at the start; or one error fewer, and without a read that it failed."""
+    yield from _with_disks_at_start(case)
+    yield from _on_fewer_blocks(case)
     for index, item in enumerate(case.script):
         if isinstance(item, Inject) and len(item.args) == 3 and item.args[-1] > 1:
             fewer = replace(item, args=(*item.args[:-1], item.args[-1] - 1))
@@ -173,6 +154,75 @@ def simpler_steps(case: Case) -> Iterator[Case]:
         for plainer in _plainer(item):
             script = (*case.script[:index], plainer, *case.script[index + 1 :])
             yield replace(case, script=script)
+
+
+def _with_disks_at_start(case: Case) -> Iterator[Case]:
+    """Disks that come late are there when the target starts: all of them, or one."""
+    start = None
+    arrivals: list[tuple[int, int]] = []  # of the start, and of a disk that comes after it
+    for index, item in enumerate(case.script):
+        if isinstance(item, Operate) and item.method == "framework_start_init":
+            start = index
+        elif isinstance(item, Inject) and item.fault == "disk_arrive" and start is not None:
+            arrivals.append((start, index))
+    for which in (arrivals, *([one] for one in arrivals if len(arrivals) > 1)):
+        script: list[Item] = list(case.script)
+        for begin, index in which:
+            begun, arrival = script[begin], case.script[index]
+            assert isinstance(begun, Operate)
+            assert isinstance(arrival, Inject)
+            script[begin] = replace(begun, args=tuple(sorted({*begun.args, arrival.disk})))
+        gone = {index for _, index in which}
+        if gone:
+            kept = tuple(item for index, item in enumerate(script) if index not in gone)
+            yield replace(case, script=kept)
+
+
+def _on_fewer_blocks(case: Case) -> Iterator[Case]:
+    """All that is done to several blocks: to one of those that the last I/O is for; and all of it further in front."""
+    ios = [item for item in case.script if isinstance(item, IO) and not isinstance(item, Flush)]
+    if not ios:
+        return
+    offset = case.plan.data_offset
+    for block in range(ios[-1].slba, ios[-1].slba + ios[-1].blocks):
+        spans = [
+            (block, block + 1) if isinstance(item, Inject) or span[0] <= block < span[1] else span
+            for item, span in _spans(case.script, offset)
+        ]
+        if spans != [span for _, span in _spans(case.script, offset)]:
+            yield _with_spans(case, spans)
+    front = min(first for _, (first, _) in _spans(case.script, offset))
+    if front:
+        spans = [(first - front, end - front) for _, (first, end) in _spans(case.script, offset)]
+        yield _with_spans(case, spans)
+
+
+def _spans(script: Iterable[Item], offset: int) -> Iterator[tuple[Item, tuple[int, int]]]:
+    """Items that are for some blocks: the first and the end."""
+    for item in script:
+        if isinstance(item, IO) and not isinstance(item, Flush):
+            yield item, (item.slba, item.slba + item.blocks)
+        elif isinstance(item, Inject) and item.fault in OF_BLOCKS and item.args[0] >= offset:
+            yield item, (item.args[0] - offset, item.args[1] - offset)
+
+
+def _with_spans(case: Case, spans: list[tuple[int, int]]) -> Case:
+    """The case with other blocks for these items, in their order."""
+    offset = case.plan.data_offset
+    script: list[Item] = []
+    left = iter(spans)
+    for item in case.script:
+        for one, _ in _spans([item], offset):
+            first, end = next(left)
+            if isinstance(one, Inject):
+                args = (first + offset, end + offset, *one.args[2:])
+                script.append(replace(one, args=args))
+            elif isinstance(one, IO) and not isinstance(one, Flush):
+                script.append(replace(one, slba=first, blocks=end - first))
+            break
+        else:
+            script.append(item)
+    return replace(case, script=tuple(script))
 
 
 def _plainer(item: Item) -> Iterator[Item]:

@@ -9,14 +9,27 @@ from chaos.capsule import read_capsule
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
+from chaos.lateness import written
 from chaos.plan import resolve
-from chaos.schedule import ENGINE_STEPS, Mark, Operate, Rest
+from chaos.schedule import (
+    ENGINE_STEPS,
+    Admin,
+    Connect,
+    Deliver,
+    FireTimer,
+    Late,
+    Mark,
+    Open,
+    Operate,
+    Rest,
+)
 from chaos.script import LEFT_OUT, Player
 from chaos.shrink import Case, Shrinker
 from chaos.shrink_passes import first_case, shrink
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm
-from workers.protocol import DefectSource
+from workers.nvmf.status import AdminOpcode
+from workers.protocol import FIRST_CONNECTION, DefectSource
 
 # Where it fails, and at most so many steps from outside and choices are left.
 FAILURES = {
@@ -93,6 +106,52 @@ def test_what_a_run_did_is_allowed_by_the_rules_and_played_alike():
         assert played.execution.fingerprint == execution.fingerprint, seed
         steps += len(execution.schedule)
     assert steps > 40_000
+
+
+@pytest.mark.parametrize("timers_early", [False, True])
+def test_run_written_as_what_comes_late_is_that_run_when_it_is_played(timers_early):
+    driver, timers, named = SimDriver(), 0, 0
+    for seed in range(20):
+        plan = resolve(EXPERIMENTS["swarm"], seed)
+        schedule = Controller(plan, driver, ()).explore(seed).schedule
+        heal = schedule.index(Mark("heal"))
+        steps = [step for step in schedule[:heal] if not isinstance(step, Mark)]
+        controller = Controller(plan, driver, ())
+        script = written(controller, steps, to_the_end=True, timers_early=timers_early)
+        played = Player(plan, driver, ()).play(list(script), to_the_end=False)
+        assert played.execution.schedule[: len(steps)] == steps, seed
+        timers += sum(isinstance(step, FireTimer) for step in steps)
+        named += sum(isinstance(item, FireTimer) for item in script)
+    assert timers > 0
+    assert timers_early == (named > 0)
+
+
+def test_time_passes_while_a_step_is_late():
+    plan = resolve(EXPERIMENTS["swarm"], 0)
+    command = Deliver(0, FIRST_CONNECTION, 1)
+    script = [
+        Operate(2, "framework_start_init", (0, 1, 2)),
+        Rest(),
+        Operate(3, "bdev_raid_create", (0, 1, 0, 1)),
+        Rest(),
+        Operate(4, "nvmf_create_poll_group", (0,)),
+        Rest(),
+        Open(5, 0, FIRST_CONNECTION),
+        Rest(),
+        Connect(6, 0, FIRST_CONNECTION, 1, 0, 0, 7285),
+        Rest(),
+        Late(command, 0, 3),
+        Admin(7, 0, FIRST_CONNECTION, 1, AdminOpcode.IDENTIFY, 0, 0),
+        Rest(5),
+    ]
+    played = Player(plan, SimDriver(), ()).play(script, to_the_end=False)
+    steps = played.execution.schedule
+    sent = next(number for number, step in enumerate(steps) if isinstance(step, Admin))
+    came = steps.index(command, sent)
+    assert [type(step) for step in steps[sent + 1 : came]] == [FireTimer] * 3
+    # Nor does the script of a recording name any of them.
+    script = written(Controller(plan, SimDriver(), ()), steps, to_the_end=False)
+    assert not any(isinstance(item, FireTimer) for item in script)
 
 
 def test_rules_forbid_what_would_make_a_failure_nobody_s_fault():
