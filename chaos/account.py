@@ -16,7 +16,7 @@ from chaos.clauses import DECISIVE, FINDING, IMPORTANT, MINOR, USUAL, Clause, Se
 from chaos.close_look import CloseLook, Moment
 from chaos.history import Completed, Crashed, Happened
 from chaos.plan import Plan
-from chaos.promises import should_have_been
+from chaos.promises import comes_of_it, should_have_been
 from chaos.requests_told import RequestsTold
 from chaos.schedule import (
     ENGINE_STEPS,
@@ -72,11 +72,13 @@ _OF_SESSIONS = {
 
 
 class Story(msgspec.Struct, frozen=True):
-    """What happened, what contradicts what, and what should have been."""
+    """What happened, what contradicts what, what should have been, and what comes of it."""
 
+    summary: str
     sentences: list[Sentence]
     contradiction: list[Sentence]
     promise: str
+    harm: str  # may be nothing
     steps: list[str]  # each step in words, and what came of it
     also: list[Sentence] = []  # what other checks have found, or the same one elsewhere
 
@@ -130,9 +132,11 @@ def tell(
     told = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
     steps = _steps(look, clauses, Words(plan))
     return Story(
+        _named(finding.summary),
         told,
         _contradiction(finding),
-        should_have_been(finding),
+        " ".join(filter(None, (should_have_been(finding), teller.unanswered))),
+        comes_of_it(finding),
         steps,
         _also(finding, others or []),
     )
@@ -197,6 +201,7 @@ class _Teller:
         self.setup = SetupTold(plan)
         self.is_about_sessions = self._is_about_sessions()
         self._queues: dict[int, int] = {}  # connection -> the queue it is for
+        self.unanswered = ""  # what a crash has cut short
         self._asked: dict[int, str] = {}  # op of an RPC -> how it was told
         self._is_healing = False
         self._healing_told = 0
@@ -263,10 +268,12 @@ class _Teller:
                 key = f"rpc {step.method}"
                 self._asked[step.op] = key
                 if step.method in _ON_MEMBERS:
-                    text = _ON_MEMBERS[step.method]
+                    text = f"{_ON_MEMBERS[step.method]} ({step.method})"
                     disk = self.words.bdev(step.args[0])
                     return [self._said(moment, key, text, DECISIVE, disk)]
-                return [self._said(moment, key, self.words.step(step), DECISIVE)]
+                text = self.words.step(step)
+                name = "" if step.method in text else f" ({step.method})"
+                return [self._said(moment, key, f"{text}{name}", DECISIVE)]
             case Connect():
                 self._queues[step.connection] = step.qid
                 if not self.is_about_sessions:
@@ -326,11 +333,13 @@ class _Teller:
             ]
             if moment.note == "nvmf.io" and handled:
                 key = handled[0].key
+                self.unanswered = f"Op {handled[0].step.op} should have been answered."  # type: ignore[union-attr]
                 text = f"handling it, {text}"
             elif len(waiting) == 1 and crash.where.startswith(("raid/", "bdev/")):
                 # It was queued, and is the only one that can have gone on.
                 request = waiting[0]
                 key = request.key
+                self.unanswered = f"Op {request.step.op} should have been answered."  # type: ignore[union-attr]
                 asked = request.step
                 side = ""
                 if not isinstance(asked, Flush):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.checkers.members import Members
 from chaos.clauses import DECISIVE, IMPORTANT, MINOR, USUAL, Clause
 from chaos.close_look import Moment
 from chaos.history import Happened, Invoked, Written
 from chaos.plan import Plan
 from chaos.schedule import FinishIo, Kill, PowerLoss
-from chaos.story import blocks
 from chaos.wording import Words, disks, listed, place
 from workers.bdev.io import IoType
 from workers.protocol import Event
@@ -29,9 +29,11 @@ class ArrayTold:
         self._superblocks: dict[int, Written] = {}
         self._found: dict[int, Written] = {}  # as they were when they were written anew last
         self._writing = False
+        self._is_known = False  # a superblock has been written
         self._window: tuple[int, int] | None = None
         self._target = NO_REBUILD  # the disk being rebuilt
         self._offset = NO_REBUILD  # the newest offset of the rebuild that was told
+        self._copied_to = 0  # the first block that wasn't copied yet
         self._offsets: dict[int, int] = {}  # thread -> the offset that its channel goes by
         self._written: list[int] = []  # disks that got a superblock since it was begun
 
@@ -75,7 +77,7 @@ class ArrayTold:
         if self._target == NO_REBUILD or offset < 0:
             return ""
         if first + count <= offset:
-            return f"it lies below the rebuild offset of its channel ({offset})"
+            return f"it lies below the rebuild offset of its channel ({offset}), in the part that is copied"
         if first >= offset:
             return f"it lies above the rebuild offset of its channel ({offset})"
         return ""
@@ -97,7 +99,9 @@ class ArrayTold:
             return [Clause(moment.number, "rebuild", text, IMPORTANT)]
         if step.io_type != IoType.WRITE or self._window is None:
             return []
-        text = f"{blocks(first, step.count)} are copied onto disk{step.disk}"
+        self._copied_to = first + step.count
+        be = "is" if step.count == 1 else "are"
+        text = f"{blocks(first, step.count)} {be} copied onto disk{step.disk}"
         return [Clause(moment.number, "rebuild", text, USUAL, topic="copied")]
 
     def _happened(self, number: int, event: Event, born: list[Event]) -> list[Clause]:
@@ -119,7 +123,7 @@ class ArrayTold:
         args = event.args
         match what:
             case "started":
-                self._target, self._offset = args[1], 0
+                self._target, self._offset, self._copied_to = args[1], 0, 0
                 text = f"the rebuild onto disk{args[1]} (slot {args[0]}) starts"
                 return [Clause(number, "rebuild", text, DECISIVE)]
             case "window_locked":
@@ -129,7 +133,9 @@ class ArrayTold:
                 self._window = None
                 self._offset = args[0]
                 text = f"the window that ends at {args[0]} (of {args[1]}) is unlocked"
-                return [Clause(number, "rebuild", text, USUAL, topic="done")]
+                untold = self._untold(args[0])
+                weight = DECISIVE if untold else USUAL
+                return [Clause(number, "rebuild", f"{text}{untold}", weight, topic="done")]
             case "finished":
                 self._target = self._offset = NO_REBUILD
                 self._window = None
@@ -139,6 +145,17 @@ class ArrayTold:
                 return [Clause(number, "rebuild", text, DECISIVE)]
             case _:
                 return []
+
+    def _untold(self, offset: int) -> str:
+        """Whose channels are not at this offset, though an iteration has told the channels of it."""
+        others: dict[int, list[str]] = {}
+        for thread, own in self._offsets.items():
+            if own not in (offset, NO_REBUILD):
+                others.setdefault(own, []).append(place(thread))
+        texts = [f"{listed(names)} still at block {own}" for own, names in others.items()]
+        if not texts:
+            return ""
+        return f", with the channels of {listed(texts)}: the iteration that told the others didn't come to them"
 
     def _channel(self, number: int, event: Event, born: Event | None) -> list[Clause]:
         """A poll group has got its channel."""
@@ -157,8 +174,10 @@ class ArrayTold:
         own = self._offsets.get(event.thread, NO_REBUILD)
         if not in_rebuild or own < 0:
             text += ", without knowing of the rebuild"
-        elif own < self._offset:
-            text += f": it begins at the rebuild offset {own}, though the rebuild is at block {self._offset} by now"
+        elif own < max(self._offset, self._copied_to):
+            count = max(self._offset, self._copied_to) - own
+            be = "is" if count == 1 else "are"
+            text += f": it begins at the rebuild offset {own}, though {blocks(own, count)} {be} copied by now"
         else:
             text += f"; its rebuild offset is {own}"
         return [Clause(number, f"channel {event.thread}", text, DECISIVE)]
@@ -227,12 +246,14 @@ class ArrayTold:
 
     def _offset_told(self, number: int, event: Event, *, is_new: bool) -> list[Clause]:
         offset = event.args[1]
+        own = self._offsets.get(event.thread, NO_REBUILD)
         self._offsets[event.thread] = offset
-        if self._target == NO_REBUILD or offset <= self._offset or is_new:
+        if self._target == NO_REBUILD or is_new or offset <= max(own, 0):
             return []
-        self._offset = offset
-        text = f"the channels that are there are told that the rebuild is at block {offset}"
-        return [Clause(number, "rebuild", text, USUAL, topic="told")]
+        self._offset = max(self._offset, offset)
+        text = f"the rebuild offset {offset} reaches the channel of {{}}"
+        where = place(event.thread)
+        return [Clause(number, "rebuild", text, USUAL, item=where, topic="told")]
 
     def _superblock(self, number: int, status: int) -> list[Clause]:
         """The end of a round of writing; one that was never begun has told nobody."""
@@ -248,6 +269,9 @@ class ArrayTold:
             return [
                 Clause(number, "array", "the superblocks can't be written", IMPORTANT),
             ]
+        if not self._is_known:
+            self._is_known = True
+            return []  # the array is created, and the setup says it
         text = f"the superblock is written to {disks(written)}"
         return [Clause(number, "array", text, MINOR)]
 

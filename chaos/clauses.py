@@ -16,7 +16,7 @@ class Clause(msgspec.Struct, frozen=True):
     """One thing that happened in a step. Neighbours with the same ``key`` become one sentence.
 
     ``text`` may have a place {} for the ``item``: neighbours that differ in it only are said at once. Of clauses with
-    the same ``topic`` a sentence has the last. ``subject`` stands for a first "it".
+    the same ``topic`` a sentence has the last, and those with its text. ``subject`` stands for a first "it".
     """
 
     step: int
@@ -55,7 +55,7 @@ def _grouped(clauses: list[Clause]) -> list[list[Clause]]:
 
 def _sentence(group: list[Clause]) -> Sentence:
     newest = {clause.topic: clause for clause in group}
-    said = [one for one in group if not one.topic or newest[one.topic] is one]
+    said = [one for one in group if not one.topic or newest[one.topic].text == one.text]
     texts: list[str] = []
     for (text, has_items), alike in groupby(said, key=lambda one: (one.text, bool(one.item))):
         items = list(dict.fromkeys(one.item for one in alike))

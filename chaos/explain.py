@@ -15,6 +15,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
 from chaos.necessity import Need, changes, needs
+from chaos.plan_text import target_of
 from chaos.script import Player
 from chaos.shrink import Case, Shrinker, ShrinkError
 
@@ -34,6 +35,7 @@ class Explanation(msgspec.Struct, frozen=True):
     defects: list[str]
     exit_code: int
     signature: str
+    target: str  # what it ran on
     steps: int
     outside: int
     choices: int
@@ -97,6 +99,7 @@ def explain(
         defects=[defect.id for defect in capsule.defects],
         exit_code=int(finding.verdict),
         signature=finding.signature,
+        target=target_of(capsule.plan),
         steps=len(look.execution.schedule),
         outside=case.outside,
         choices=case.choices,

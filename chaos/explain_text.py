@@ -20,6 +20,7 @@ BAND = 10  # percent: neighbouring points within one are shown as one
 
 def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
     """All of it: first what belongs into an issue, then what else is known; ``replay`` is the line to type."""
+    story = explanation.story
     return [
         *_head(explanation),
         "",
@@ -27,6 +28,7 @@ def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
         *_story(explanation.story.sentences),
         "",
         *_wrapped("It should have been: ", explanation.story.promise),
+        *(_wrapped("What comes of it:    ", story.harm) if story.harm else []),
         "",
         "What contradicts it",
         *_contradiction(explanation.story.contradiction),
@@ -46,10 +48,12 @@ def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
 def _head(explanation: Explanation) -> Iterator[str]:
     defects = ", ".join(explanation.defects) or "none"
     yield f"{NAMES[explanation.exit_code]}: {explanation.signature}"
+    yield from _wrapped("", f"{explanation.story.summary}.")
     yield (
         f"{explanation.experiment}, seed {explanation.seed}, defects: {defects}; made small: {explanation.outside} "
         f"steps from outside, {explanation.choices} scheduling choices, {explanation.steps} steps in all"
     )
+    yield explanation.target
 
 
 def _story(told: list[Sentence]) -> Iterator[str]:

@@ -33,6 +33,17 @@ def lines_of(experiment: Experiment, seed: int, plan: Plan, labels: Labels) -> I
     yield from _section(f"planned ({len(planned)})", planned or [("nothing", "")])
 
 
+def target_of(plan: Plan) -> str:
+    """The sizes that matter, in a line."""
+    spares = plan.layout.disks - plan.members
+    disks = f"{plan.members} members of {_count(plan.blocks, 'block')}"
+    return (
+        f"{disks}{f' and {spares} more disks' if spares else ''}, {'' if plan.superblock else 'no '}superblocks, "
+        f"rebuild windows of {_count(plan.layout.window_blocks, 'block')}, "
+        f"{_count(plan.layout.reactors, 'reactor')}, {_count(plan.hosts, 'host')}"
+    )
+
+
 def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[str]:
     yield title
     width = max(len(name) for name, _ in rows)

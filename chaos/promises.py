@@ -1,4 +1,4 @@
-"""What should have been: each check's promise in a sentence, for the story of a failure that breaks it."""
+"""What should have been, and what comes of it that it wasn't: a sentence each, for the story of a failure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,44 @@ PROMISES = {
     "liveness": "Everything that was begun finishes once all faults are healed.",
     "references": "When all is over, channels, descriptors, claims and threads are back to where they began.",
 }
+# By the check, or by the check and the shape of what it found, which goes first.
+HARM = {
+    "crash": "All connections to the target break, and no I/O under way is answered, until it is started again.",
+    "mirrors": "What a read returns depends on the member that serves it.",
+    "recovery": "Reads that this member serves return older data than was acknowledged.",
+    "copies": "A read that is served from there returns older data than was acknowledged.",
+    "superblock/configured": "After a restart the array is put together with it, and reads that it serves return older "
+    "data than was acknowledged.",
+    "channels/birth": "Through this channel a member is left out that must get each write, or one is read that lacks "
+    "some.",
+    "channels/member kept": "I/O through this channel goes on to a disk that the array has let go.",
+    "channels/member lacks": "Writes through this channel don't reach that member, whom others read: they get older data.",
+    "channels/no twin": "Writes through this channel don't go to the rebuild target: what is acknowledged is missing "
+    "there, and is read from there once the rebuild has ended.",
+    "channels/offset": "This channel and the array don't agree which blocks are copied: a write to those between the two "
+    "offsets is acknowledged without the rebuild target, or a read is served by it too early, and old data is read "
+    "once the rebuild has ended.",
+    "channels/rebuild left": "I/O through this channel goes on by a rebuild that is over.",
+    "channels/target kept": "Reads through this channel may be served by a disk that was never rebuilt.",
+    "channels/twin": "Writes through this channel to blocks that are copied don't go to the rebuild target, which serves "
+    "the old data once the rebuild has ended.",
+    "quiesce": "Whoever has quiesced these blocks, to copy them or to change the members, goes by their not being used.",
+    "availability/removal": "The array has less redundancy than its disks could give, without anybody having asked.",
+    "availability/error": "An application gets an I/O error for data that is there.",
+    "liveness": "Whoever waits for it waits until the target is killed.",
+    "references": "What is left can keep disks, threads or the array from being used or closed.",
+}
 _DATA = (
     "lost",
     "stale",
     "resurrected",
 )  # of these the first op named is the one that should be there
+
+
+def comes_of_it(finding: Finding) -> str:
+    """What a user has to fear, where what was found isn't that already; else nothing."""
+    names = (f"{finding.check}/{finding.shape}", f"{finding.check}/{finding.kind}", finding.check)
+    return next((HARM[name] for name in names if name in HARM), "")
 
 
 def should_have_been(finding: Finding) -> str:

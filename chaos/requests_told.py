@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.array_told import ArrayTold
+from chaos.block_words import blocks
 from chaos.checkers import Finding
 from chaos.clauses import DECISIVE, MINOR, USUAL, Clause
 from chaos.close_look import Moment
@@ -23,7 +24,6 @@ from chaos.schedule import (
     Unmap,
     WriteZeroes,
 )
-from chaos.story import blocks
 from chaos.wording import Words, data_of, disks, place, status_of
 from workers.bdev.io import IoType
 from workers.reactor import FIRST_DYNAMIC_THREAD

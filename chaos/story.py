@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.checkers.finding import Finding
 from chaos.controller import describe
 from chaos.faults import FAULTS
@@ -332,11 +333,6 @@ class Storyteller:
         """The host a connection belongs to."""
         host = self.owners.get(connection)
         return f"connection {connection - FIRST_CONNECTION}" if host is None else self.host(host)
-
-
-def blocks(first: int, count: int) -> str:
-    """A range of blocks in words."""
-    return f"block {first}" if count == 1 else f"blocks {first}-{first + count - 1}"
 
 
 def _in_order(told: list[tuple[int, str]]) -> list[str]:

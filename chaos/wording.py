@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.payload import NEVER_WRITTEN
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -30,7 +31,6 @@ from chaos.schedule import (
     Write,
     WriteZeroes,
 )
-from chaos.story import blocks
 from workers.bdev.io import IoType
 from workers.bdev.stack import disk_of, raid_bdev_id, raid_passthru_id
 from workers.nvmf.status import AdminOpcode, NvmeStatus
@@ -44,7 +44,7 @@ _RPCS = {
     "bdev_raid_remove_base_bdev": "the operator removes {bdev} from the array",
     "bdev_raid_start_degraded": "the operator starts the array without its missing members",
     "bdev_reset": "the operator resets {bdev}",
-    "bdev_examine": "the operator has {bdev} examined",
+    "bdev_examine": "the operator has {bdev} examined for a superblock",
     "nvmf_subsystem_add_ns": "the operator attaches the array as namespace 1",
     "nvmf_subsystem_remove_ns": "the operator detaches namespace 1",
     "nvmf_create_poll_group": "a poll group is created on reactor {number}",
@@ -57,7 +57,7 @@ _FAULTS = {
     "write_errors": "writes to {disk} are made to fail in {range}, {times}",
     "unmap_errors": "unmaps of {disk} are made to fail in {range}, {times}",
     "flush_errors": "flushes of {disk} are made to fail",
-    "bad_blocks": "{range} of {disk} become unreadable until they are written",
+    "bad_blocks": "{range} of {disk} can't be read any more, until written anew",
     "disk_slow": "{disk} becomes slow",
     "disk_hang": "{disk} hangs",
     "superblock_errors": "writes of the superblock on {disk} are made to fail",

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from chaos.block_words import blocks
 from chaos.checkers.finding import Evidence, Finding, Verdict
 from chaos.checkers.registers import Registers
 from chaos.history import Completed, History, Invoked
@@ -168,7 +169,7 @@ def _finding(
 ) -> Finding:
     wrong = wrongs[0]
     how = "read" if isinstance(wrong.look, Read) else "compare-and-write"
-    where = blocks_in_words(wrong.lba, len(wrongs))
+    where = blocks(wrong.lba, len(wrongs))
     read = f"{how} op {wrong.look.op} of host {wrong.look.host}"
     what = f"{read} got {_got(wrongs)} in {where}"
     if wrong.kind == "short":
@@ -227,12 +228,7 @@ def _in_words(value: int) -> str:
 
 
 def _where(step: Look | Changing) -> str:
-    return blocks_in_words(step.slba, step.blocks)
-
-
-def blocks_in_words(first: int, count: int) -> str:
-    """A range of blocks."""
-    return f"block {first}" if count == 1 else f"blocks {first}-{first + count - 1}"
+    return blocks(step.slba, step.blocks)
 
 
 def _span(step: Look | Changing) -> range:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
@@ -92,7 +93,7 @@ def check_copies(execution: Execution) -> list[Finding]:
 
 def _finding(step: Changing, entry: Completed, lacking: list[int], target: int) -> Finding:
     what = type(step).__name__.lower()
-    blocks = f"blocks {step.slba}-{step.slba + step.blocks - 1}"
+    where = blocks(step.slba, step.blocks)
     if not entry.copies:
         kind, shown = "nowhere", "no disk holds it"
     elif lacking == [target]:
@@ -104,7 +105,7 @@ def _finding(step: Changing, entry: Completed, lacking: list[int], target: int) 
         check="copies",
         kind=kind,
         shape=what,
-        summary=f"{what} op {step.op} of host {step.host} ({blocks}) was acknowledged, but {shown}",
+        summary=f"{what} op {step.op} of host {step.host} ({where}) was acknowledged, but {shown}",
         step=entry.number,
         verdict=Verdict.INVALID,
         ops=[step.op],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.wanted import Wanted
@@ -115,5 +116,5 @@ def _name(step: HostStep | Operate) -> str:
         return f"{step.method} (op {step.op})"
     where = ""
     if isinstance(step, (Read, *CHANGING)):
-        where = f", blocks {step.slba}-{step.slba + step.blocks - 1}"
+        where = f", {blocks(step.slba, step.blocks)}"
     return f"{type(step).__name__.lower()} of host {step.host} (op {step.op}{where})"

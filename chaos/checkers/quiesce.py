@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
 from chaos.history import Happened, Invoked, was_observed
@@ -88,8 +89,8 @@ def _finding(step: FinishIo, number: int, first: int, end: int) -> Finding:
         shape=what,
         summary=(
             f"a {what} of thread {step.thread} was in flight on disk {step.disk} "
-            f"(blocks {step.offset}-{step.offset + step.count - 1} there) while blocks "
-            f"{first}-{end - 1} of the array were quiesced"
+            f"({blocks(step.offset, step.count)} there) while "
+            f"{blocks(first, end - first)} of the array were quiesced"
         ),
         step=number,
         verdict=Verdict.INVALID,

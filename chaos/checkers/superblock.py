@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaos.block_words import blocks
 from chaos.checkers.copies import Holders
 from chaos.checkers.finding import Finding, Verdict
 from chaos.faults import REPLACEMENTS
@@ -95,7 +96,7 @@ def _lacking(step: Changing, entry: Completed, newest: Written, disk: int) -> Fi
     what = type(step).__name__.lower()
     return _finding(
         "configured",
-        f"{what} op {step.op} of host {step.host} (blocks {step.slba}-{step.slba + step.blocks - 1}) "
+        f"{what} op {step.op} of host {step.host} ({blocks(step.slba, step.blocks)}) "
         f"was acknowledged without disk {disk}, which the newest superblock (sequence "
         f"{newest.sequence}, on disk {newest.disk}) calls CONFIGURED: a restart would read it there",
         entry.number,

@@ -1,6 +1,7 @@
 """Explaining: the story of a failure says what its defect needs, each step is needed, and the curve ends at one."""
 
 import json
+import re
 from itertools import pairwise
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 
 from chaos.account import Script, tell
 from chaos.capsule import Capsule, capsule_defect, read_capsule, write_capsule
-from chaos.checkers import CHECKS
+from chaos.checkers import CHECKS, Finding, Verdict
 from chaos.clauses import Clause, sentences
 from chaos.close_look import look_closely
 from chaos.controller import Controller
@@ -21,7 +22,7 @@ from chaos.likelihood import LIKELY, Curve, Point
 from chaos.minimal import minimize
 from chaos.necessity import FAILS_ALIKE
 from chaos.plan import resolve
-from chaos.promises import PROMISES
+from chaos.promises import HARM, PROMISES, comes_of_it
 from chaos.run import tool_version
 from chaos.schedule import Flush, Inject, Operate, Rest
 from chaos.script import Player
@@ -138,10 +139,46 @@ def test_story_of_the_first_defect_tells_its_trigger(explained):
     )
     assert_in_order(text, parts)
     assert "no request, fault or order of steps" in explained.story.promise
+    assert re.search(r" Op \d+ should have been answered\.$", explained.story.promise)
+    lines = lines_of(explained)
+    assert "module_channel != NULL" in lines[1]
+    assert any(line.startswith("2 members of 48 blocks") for line in lines[:6])
+    assert any(line.startswith("What comes of it: ") for line in lines)
+
+
+def test_story_of_channels_that_disagree_says_who_was_not_told_and_what_comes_of_it():
+    story = story_of(small("offset-gap-channel-lags-window", SWARM, 20_000_000))
+    text = "\n".join(sentence.text for sentence in story.sentences)
+    parts = (
+        "(bdev_raid_remove_base_bdev)",
+        "it begins at the rebuild offset 0, though blocks 0-7 are copied by now",
+        "still at block 0: the iteration that told the others didn't come to them",
+    )
+    assert_in_order(text, parts)
+    assert story.summary.startswith("channels of the array disagree with it: poll group")
+    assert "acknowledged without the rebuild target" in story.harm
 
 
 def test_every_check_has_a_promise():
     assert list(PROMISES) == list(CHECKS)
+
+
+def test_what_comes_of_a_failure_is_said_of_checks_and_shapes_there_are():
+    for name in HARM:
+        check, _, shape = name.partition("/")
+        assert check in CHECKS
+        source = (ROOT / "chaos" / "checkers" / f"{check}.py").read_text()
+        assert not shape or f'"{shape}"' in source, name
+    for check, kind, shape, name in (
+        ("crash", "AssertionError", "raid/raid1.py:read", "crash"),
+        ("channels", "disagreement", "birth", "channels/birth"),
+        ("availability", "error", "flush", "availability/error"),
+        ("register", "lost", "read", ""),
+    ):
+        finding = Finding(
+            check=check, kind=kind, shape=shape, summary="", step=1, verdict=Verdict.INVALID
+        )
+        assert comes_of_it(finding) == HARM.get(name, "")
 
 
 def test_nothing_that_explains_knows_a_defect():

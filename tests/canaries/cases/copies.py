@@ -50,7 +50,7 @@ CASES = [
         "on one",
         online(0, 1).send_write(1).answer(1, copies=1).execution(),
         "INVALID copies/member/write, ops 1",
-        "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+        "3: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "on the other, of two blocks",
@@ -62,7 +62,7 @@ CASES = [
         "on one of three",
         online(0, 1, 2).send_write(1).answer(1, copies=2).execution(),
         "INVALID copies/member/write, ops 1",
-        "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read; disk 2 lacks it and may be read",
+        "3: write op 1 of host 0 (block 0) was acknowledged, but disk 0 lacks it and may be read; disk 2 lacks it and may be read",
     ),
     case(
         "on one, of a target that has no member yet",
@@ -72,19 +72,19 @@ CASES = [
         "on one, sent after another step",
         online(0, 1).send_flush(2).send_write(1).answer(1, copies=1).execution(),
         "INVALID copies/member/write, ops 1",
-        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+        "4: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "on none",
         online(0, 1).send_write(1).answer(1, copies=0).execution(),
         "INVALID copies/nowhere/write, ops 1",
-        "3: write op 1 of host 0 (blocks 0-0) was acknowledged, but no disk holds it",
+        "3: write op 1 of host 0 (block 0) was acknowledged, but no disk holds it",
     ),
     case(
         "on none, and no member",
         Story().send_write(1).answer(1, copies=0).execution(),
         "INVALID copies/nowhere/write, ops 1",
-        "2: write op 1 of host 0 (blocks 0-0) was acknowledged, but no disk holds it",
+        "2: write op 1 of host 0 (block 0) was acknowledged, but no disk holds it",
     ),
     case(
         "nobody looked",
@@ -99,7 +99,7 @@ CASES = [
         .answer(2, copies=2)
         .execution(),
         "INVALID copies/member/write, ops 2",
-        "5: write op 2 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read",
+        "5: write op 2 of host 0 (block 0) was acknowledged, but disk 0 lacks it and may be read",
     ),
     case(
         "before the rebuild has come there",
@@ -113,7 +113,7 @@ CASES = [
         "where the rebuild has been",
         rebuilt_to(2).send_write(1, 1).answer(1, copies=1).execution(),
         "INVALID copies/rebuild target/write, ops 1",
-        "5: write op 1 of host 0 (blocks 1-1) was acknowledged, but disk 1 lacks it, where the rebuild has passed",
+        "5: write op 1 of host 0 (block 1) was acknowledged, but disk 1 lacks it, where the rebuild has passed",
     ),
     case(
         "where the rebuild has been, and on both",
@@ -128,7 +128,7 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "5: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 2 lacks it and may be read; disk 1 lacks it and may be read",
+        "5: write op 1 of host 0 (block 0) was acknowledged, but disk 2 lacks it and may be read; disk 1 lacks it and may be read",
     ),
     case(
         "a target that is disk 0",
@@ -139,7 +139,7 @@ CASES = [
         .answer(1, copies=2)
         .execution(),
         "INVALID copies/rebuild target/write, ops 1",
-        "5: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it, where the rebuild has passed",
+        "5: write op 1 of host 0 (block 0) was acknowledged, but disk 0 lacks it, where the rebuild has passed",
     ),
     case(
         "no target any more",
@@ -157,7 +157,7 @@ CASES = [
         "another was pulled",
         pulled(online(0, 1), 1).send_write(1).answer(1, copies=2).execution(),
         "INVALID copies/member/write, ops 1",
-        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 0 lacks it and may be read",
+        "4: write op 1 of host 0 (block 0) was acknowledged, but disk 0 lacks it and may be read",
     ),
     case(
         "another fault",
@@ -167,7 +167,7 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+        "4: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "a target that was pulled",
@@ -184,7 +184,7 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "6: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+        "6: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "still out, and a new array",
@@ -199,7 +199,7 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "7: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+        "7: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
     ),
     case(
         "rot",
@@ -237,7 +237,7 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+        "4: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "misdirected from here",
@@ -263,13 +263,13 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "4: write op 1 of host 0 (blocks 3-3) was acknowledged, but disk 1 lacks it and may be read",
+        "4: write op 1 of host 0 (block 3) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "another event",
         online(0, 1).happen("disk.fault", 0, 0, 4, 2).send_write(1).answer(1, copies=1).execution(),
         "INVALID copies/member/write, ops 1",
-        "4: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read",
+        "4: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read",
     ),
     case(
         "pulled, returned and rebuilt in another slot",
@@ -280,7 +280,7 @@ CASES = [
         .answer(1, copies=1)
         .execution(),
         "INVALID copies/member/write, ops 1",
-        "7: write op 1 of host 0 (blocks 0-0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+        "7: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
     ),
     away(
         "who is away",

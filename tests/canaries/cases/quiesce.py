@@ -58,13 +58,13 @@ CASES = [
         "at its begin",
         told(quiesced(), 2),
         "INVALID quiesce/overlap/write, ops none",
-        "3: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "3: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "at its end",
         told(quiesced(), 3),
         "INVALID quiesce/overlap/write, ops none",
-        "3: a write of thread 1 was in flight on disk 0 (blocks 3-3 there) while blocks 2-3 of the array were quiesced",
+        "3: a write of thread 1 was in flight on disk 0 (block 3 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "behind",
@@ -84,7 +84,7 @@ CASES = [
         "a read",
         told(quiesced(), 2, io_type=IoType.READ),
         "INVALID quiesce/overlap/read, ops none",
-        "3: a read of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "3: a read of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "a flush",
@@ -94,7 +94,7 @@ CASES = [
         "of the other member",
         told(quiesced(), 2, disk=1),
         "INVALID quiesce/overlap/write, ops none",
-        "3: a write of thread 1 was in flight on disk 1 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "3: a write of thread 1 was in flight on disk 1 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of no member",
@@ -104,7 +104,7 @@ CASES = [
         "of the target",
         told(quiesced().happen("rebuild.started", 1, 2), 2, disk=2),
         "INVALID quiesce/overlap/write, ops none",
-        "4: a write of thread 1 was in flight on disk 2 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "4: a write of thread 1 was in flight on disk 2 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of the app thread",
@@ -114,13 +114,13 @@ CASES = [
         "of the first poll group",
         told(quiesced(), 2, thread=FIRST),
         "INVALID quiesce/overlap/write, ops none",
-        "3: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "3: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of the last poll group",
         told(quiesced(), 2, thread=LAST),
         "INVALID quiesce/overlap/write, ops none",
-        "3: a write of thread 15 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "3: a write of thread 15 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of a rebuild",
@@ -134,7 +134,7 @@ CASES = [
         "behind a superblock",
         told(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 10),
         "INVALID quiesce/overlap/write, ops none",
-        "3: a write of thread 1 was in flight on disk 0 (blocks 10-10 there) while blocks 2-3 of the array were quiesced",
+        "3: a write of thread 1 was in flight on disk 0 (block 10 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "behind a superblock, and elsewhere",
@@ -156,19 +156,19 @@ CASES = [
         "another one over",
         told(quiesced().happen("bdev.unquiesced", ARRAY, 8), 2),
         "INVALID quiesce/overlap/write, ops none",
-        "4: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "4: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "over of another bdev",
         told(quiesced().happen("bdev.unquiesced", ARRAY - 1, 9), 2),
         "INVALID quiesce/overlap/write, ops none",
-        "4: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "4: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "two, and in the second",
         told(quiesced(4, 6, lock=8, story=quiesced()), 5),
         "INVALID quiesce/overlap/write, ops none",
-        "4: a write of thread 1 was in flight on disk 0 (blocks 5-5 there) while blocks 4-5 of the array were quiesced",
+        "4: a write of thread 1 was in flight on disk 0 (block 5 there) while blocks 4-5 of the array were quiesced",
     ),
     case(
         "killed",
@@ -186,13 +186,13 @@ CASES = [
         "something else came to an end",
         told(quiesced().happen("rebuild.window_done", ARRAY, 9), 2),
         "INVALID quiesce/overlap/write, ops none",
-        "4: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "4: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "a write isn't a kill",
         told(quiesced().write(1), 2),
         "INVALID quiesce/overlap/write, ops none",
-        "5: a write of thread 1 was in flight on disk 0 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "5: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "before it was quiesced",
@@ -211,7 +211,7 @@ CASES = [
         .happen("raid.reset")
         .execution(),
         "INVALID quiesce/overlap/read, ops none",
-        "4: a read of thread 1 was in flight on disk 1 (blocks 2-2 there) while blocks 2-3 of the array were quiesced",
+        "4: a read of thread 1 was in flight on disk 1 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "long before, and nothing since",
