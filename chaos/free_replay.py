@@ -1,7 +1,8 @@
 """From a free run to a plain schedule: its steps are taken again in ``sim``, and compared as they are taken.
 
 Tickets give one order of all steps. A timer is known by its reactor and number, since its deadline follows another
-clock. A step that SIGKILL cut short counts as done when the disks say so, and as not done otherwise.
+clock. A step that SIGKILL cut short has done all that it does to a disk, or nothing (``Disk.undo_step``): it counts as done
+when the disks say so, and as not done otherwise.
 """
 
 from __future__ import annotations

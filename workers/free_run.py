@@ -112,7 +112,13 @@ class FreeRun:
         shared.step_under_way = ticket = self.process.block.take_ticket()
         self.log.begin(self._steps, ticket, step, cause)
         shared.clock_us = self._clock_us()
-        outcome = self.process.worker.perform(step)
+        worker = self.process.worker
+        disk = worker.disks[step.disk] if step.__class__ is FinishIo else None
+        if disk is not None:
+            disk.begin_step()
+        outcome = worker.perform(step)
+        if disk is not None:
+            disk.end_step()
         self.log.done(outcome)
         if outcome.crash is None:
             shared.step_under_way = 0

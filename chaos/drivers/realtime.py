@@ -276,6 +276,8 @@ class RealtimeRun:
         begun = trio.current_time()
         self._stalls.end()
         self.processes.kill_workers()
+        for disk in self.processes.disks:
+            disk.undo_step()
         self._read_logs()
         self._recording.lives[-1].ended_by = step
         self.recorder.took_outside(step)

@@ -81,12 +81,16 @@ class Disk:
         self.data = view[first : first + size]
         self._medium = view[first + size : first + 2 * size]  # of dirty blocks only
         self._image = view[first + 2 * size : first + 3 * size]
-        self._dirty = view[first + 3 * size : first + 3 * size + capacity_blocks]
+        end = first + 3 * size + capacity_blocks
+        self._dirty = view[first + 3 * size : end]
+        # What a step may change, as it was before the step; and whether one is under way.
+        self._before = view[end : end + first + size + capacity_blocks]
+        self._is_stepping = view[end + first + size + capacity_blocks :][:1]
 
     @staticmethod
     def segment_size(capacity_blocks: int) -> int:
         """Bytes of shared memory for a disk of up to so many blocks."""
-        return 8 * DiskHeader.SIZE + capacity_blocks * (3 * BLOCK_SIZE + 1)
+        return 2 * 8 * DiskHeader.SIZE + capacity_blocks * (4 * BLOCK_SIZE + 2) + 1
 
     @property
     def num_blocks(self) -> int:
@@ -107,6 +111,7 @@ class Disk:
         self.data[:] = bytes(len(self.data))
         self._dirty[:] = bytes(self.capacity_blocks)
         self._image[:] = self.data
+        self.end_step()
         header.present, header.num_blocks, header.identity = 1, num_blocks, identity
         header.plugs = plugs
 
@@ -123,6 +128,35 @@ class Disk:
             if is_dirty:
                 whole.update(self._medium[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE])
         return whole.hexdigest()
+
+    # A step that SIGKILL may cut short: a disk does an I/O, or it doesn't.
+
+    def begin_step(self) -> None:
+        """Keep what the next step may change."""
+        at = 0
+        for part in self._changing():
+            self._before[at : at + len(part)] = part
+            at += len(part)
+        self._is_stepping[0] = 1
+
+    def end_step(self) -> None:
+        """The step has done what it does."""
+        self._is_stepping[0] = 0
+
+    def undo_step(self) -> bool:
+        """Nothing of a step that never ended has been done; False: there is none."""
+        if not self._is_stepping[0]:
+            return False
+        at = 0
+        for part in self._changing():
+            part[:] = self._before[at : at + len(part)]
+            at += len(part)
+        self._is_stepping[0] = 0
+        return True
+
+    def _changing(self) -> tuple[memoryview, memoryview, memoryview]:
+        # The medium counts where a block is dirty, and is written there before it is.
+        return self.header.words.cast("B"), self.data, self._dirty
 
     # What an I/O does.
 

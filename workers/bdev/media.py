@@ -32,19 +32,20 @@ class DiskIo:
 
     def finish(self) -> bool:
         """The I/O takes effect and completes; False: with an error, or not yet."""
+        completion = self._take_effect()
+        # A SIGKILL that cuts the step short from here on finds it done: the disk has all of it.
+        self.disk.end_step()
+        if completion is None:
+            return False
+        self.future.resolve(completion)
+        return completion.status is IoStatus.SUCCESS
+
+    def _take_effect(self) -> Completion | None:
         disk = self.disk
         header = disk.header
         if not header.present or header.plugs != self.channel.plug:
-            completion = FAILED
-        elif header.fault_count:
-            found = self._hit()
-            if found is None:
-                return False
-            completion = found
-        else:
-            completion = disk.transfer(self.io)
-        self.future.resolve(completion)
-        return completion.status is IoStatus.SUCCESS
+            return FAILED
+        return self._hit() if header.fault_count else disk.transfer(self.io)
 
     def _hit(self) -> Completion | None:
         """What faults make of it; None: it stays under way."""
