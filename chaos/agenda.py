@@ -106,6 +106,10 @@ class Agenda:
     def __contains__(self, step: EngineStep) -> bool:
         return step in self._position
 
+    def is_armed(self, timer: FireTimer) -> bool:
+        """Could a recording have taken it? Of these timers, only the next one is a choice."""
+        return (timer.deadline_us, timer.reactor, timer.number, timer) in self._timers
+
     def __len__(self) -> int:
         return len(self.choices)
 

@@ -136,7 +136,7 @@ class _Writer:
     def _time_passes(self, step: FireTimer) -> None:
         if not self._timers_early:
             self._pass_all_before(None)
-        if self._is_time_all():
+        if self._is_time_all() and step in self._agenda:
             self._steps += 1
             self._timers += 1
             return

@@ -175,6 +175,8 @@ class Player:
         agenda = self.agenda
         if wanted in agenda and key is not None:
             return wanted
+        if isinstance(wanted, FireTimer) and agenda.is_armed(wanted):
+            return wanted  # a free run's timers fire in another order than that of their deadlines
         for step in agenda.by_age():
             if identity(step) == key and step.__class__ is wanted.__class__:
                 return step

@@ -8,8 +8,10 @@ import pytest
 from chaos.capsule import Capsule, capsule_defect
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
+from chaos.free_replay import WatchedDriver
 from chaos.history import Completed
 from chaos.judge import judge
+from chaos.lateness import written
 from chaos.minimal import minimize
 from chaos.plan import resolve
 from chaos.run import tool_version
@@ -170,6 +172,37 @@ def test_timer_of_a_recording_takes_no_more_time_than_had_passed():
     assert isinstance(timer, FireTimer)
     assert played(timer.deadline_us).numbers[-1] == len(run)
     assert played(timer.deadline_us - 1).numbers[-1] == LEFT_OUT
+
+
+def test_timers_of_a_free_run_may_fire_in_another_order_than_their_deadlines():
+    plan = resolve(SWARM, 0)
+    other = FIRST_CONNECTION + 1
+    script = [
+        *SET_UP,
+        Rest(),
+        Open(7, 1, other),
+        Rest(),
+        Connect(8, 1, other, 1, 0, 0, 3000),
+        Rest(),
+    ]
+    steps = Player(plan, SimDriver(), ()).play(script, to_the_end=False).execution.schedule
+    driver = WatchedDriver()
+    controller = Controller(plan, driver, ())
+    armed = []
+    for step in steps:
+        controller.take(step)
+        armed += driver.outcome.armed if isinstance(step, ENGINE_STEPS) else []
+    first, last = sorted(armed, key=lambda timer: timer.deadline_us)[0], armed[0]
+    assert first != last
+    for timer in (last, first):
+        controller.take(timer)
+    recorded = controller.execution_so_far().schedule
+    played = Player(plan, SimDriver(), ()).play(list(recorded), to_the_end=False, patience=0)
+    assert played.execution.schedule == recorded
+    again = written(Controller(plan, SimDriver(), ()), recorded, to_the_end=True)
+    assert last in again
+    played = Player(plan, SimDriver(), ()).play(list(again), to_the_end=False)
+    assert played.execution.schedule[: len(recorded)] == recorded
 
 
 def test_disks_that_come_late_are_there_at_the_start():
