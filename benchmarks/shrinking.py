@@ -18,9 +18,9 @@ import msgspec
 from chaos.capsule import Capsule, capsule_defect
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.minimal import minimize
 from chaos.plan import resolve
 from chaos.run import tool_version
+from chaos.shrinking.minimal import minimize
 from experiments.catalog import EXPERIMENTS
 from workers.defects.loader import compose
 from workers.protocol import DefectSource

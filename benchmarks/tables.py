@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from chaos.checkers import CHECKS
-from chaos.score_markdown import table
-from chaos.scorecard import DefectScore, Score, read_score
+from chaos.scoring.markdown import table
+from chaos.scoring.scorecard import DefectScore, Score, read_score
 from workers.defects.loader import known_defects, summary
 from workers.protocol import DefectSource
 

@@ -61,7 +61,7 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     expected: Expected | None = None
     schedule: list[Step] | None = None
     rebuilt: bool = False  # of a free run: the schedule is that of its replay in sim
-    # Of a shrunk one: what matters of the schedule (chaos/script.py), and whether it ends with the failure.
+    # Of a shrunk one: what matters of the schedule (chaos/shrinking/script.py), and whether it ends with the failure.
     script: list[Item] | None = None
     cut: bool = False
 

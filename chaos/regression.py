@@ -17,7 +17,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
 from chaos.run import replay_capsule
 from chaos.schedule import ORDER
-from chaos.script import LEFT_OUT, Player
+from chaos.shrinking.script import LEFT_OUT, Player
 
 STORY_SUFFIX = ".txt"
 

@@ -24,7 +24,7 @@ from chaos.prng import Stream
 from chaos.recorder import Execution
 from chaos.rejudge import rejudge
 from chaos.run import Driver, make_driver, tool_version
-from chaos.shrink import same_failure
+from chaos.shrinking.shrinker import same_failure
 
 INTERRUPTED = 130
 SCHEDULING_SEED_MAX = 2**53 - 1

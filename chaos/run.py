@@ -30,11 +30,11 @@ from chaos.reach import count_reach
 from chaos.recorder import Execution
 from chaos.recording import Recording
 from chaos.rejudge import Rejudged, rejudge
-from chaos.script import Player
+from chaos.showing.trace import trace_lines
+from chaos.shrinking.script import Player
 from chaos.store import IndexLine, Store
 from chaos.stored import StoredResult, write_history
 from chaos.story import Storyteller
-from chaos.trace import trace_lines
 from workers.protocol import DefectSource
 from workers.raid.metadata import DATA_OFFSET
 from workers.step_log import LOG_BYTES

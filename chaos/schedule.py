@@ -180,7 +180,7 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
 
 
 class Rest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="rest"):
-    """In a script (see ``chaos/script.py``): the target comes to rest, or takes so many steps, before what follows."""
+    """In a script (see ``chaos/shrinking/script.py``): the target comes to rest, or takes so many steps, before what follows."""
 
     steps: int = 0  # 0: until it is at rest
 

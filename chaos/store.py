@@ -17,13 +17,13 @@ import msgspec
 
 from chaos.capsule import Capsule, write_capsule
 from chaos.labels import Labels
-from chaos.lanes import lanes_of
-from chaos.narrative import narrate
 from chaos.recorder import Execution
+from chaos.showing.lanes import lanes_of
+from chaos.showing.narrative import narrate
+from chaos.showing.timeline import about, page, timeline_from
+from chaos.showing.trace import lines_of
 from chaos.stored import TIMELINE, StoredResult, write_execution
 from chaos.story import Storyteller
-from chaos.timeline import about, page, timeline_from
-from chaos.trace import lines_of
 
 KEPT_PER_SIGNATURE_MAX = 20
 README = """This directory is one failing run of raidstorm.

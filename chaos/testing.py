@@ -37,7 +37,7 @@ from chaos.labels import make_labels
 from chaos.plan import resolve
 from chaos.run import DRIVERS, Replayed, RunSpec, replay_capsule, tool_version
 from chaos.schedule import Item, Late, Mark, Rest
-from chaos.script import LEFT_OUT, Player
+from chaos.shrinking.script import LEFT_OUT, Player
 from chaos.steps_check import what_is_wrong
 from chaos.store import Store, StoreError
 from chaos.story import Storyteller

@@ -13,8 +13,8 @@ from chaos.campaign import Failure, Report
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import NAMES
 from chaos.run import Replayed
-from chaos.shrink import ShrinkError
-from chaos.small_run import make_small
+from chaos.shrinking.shrinker import ShrinkError
+from chaos.shrinking.small_run import make_small
 from workers.protocol import DefectSource
 
 

@@ -23,7 +23,7 @@ from chaos.schedule import (
     Write,
     WriteZeroes,
 )
-from chaos.sessions import ADMIN_QID
+from chaos.shrinking.sessions import ADMIN_QID
 from chaos.strategies import place_of
 from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 

@@ -71,7 +71,7 @@ def test_wheel_has_the_packages_whole_and_nothing_else():
     assert mine == {
         name for name in repository() if name.partition("/")[0] in PACKAGES or name in MODULES
     }
-    assert {"chaos/timeline.html", "workers/defects/new_channel_null_module_ctx.py"} <= mine
+    assert {"chaos/showing/timeline.html", "workers/defects/new_channel_null_module_ctx.py"} <= mine
     info = {name.partition(".dist-info/")[2] for name in names - mine}
     assert info == {
         "METADATA",

@@ -33,8 +33,8 @@ from chaos.drivers.processes import InterruptedRunError
 from chaos.errand import ClusterError
 from chaos.experiment import Experiment, ExperimentError
 from chaos.run import tool_version
-from chaos.scorecard import ScoreError
-from chaos.shrink import ShrinkError
+from chaos.scoring.scorecard import ScoreError
+from chaos.shrinking.shrinker import ShrinkError
 from chaos.soak.state import SoakError
 from chaos.store import StoreError
 from chaos.stored import StoredError

@@ -18,12 +18,12 @@ from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.code import load_embedded_check
 from chaos.interrupt import Interrupt
-from chaos.minimal import minimize
-from chaos.minimal_files import MINIMAL, write_minimal
 from chaos.regression import STORY_SUFFIX, Held, capsules_in, check_capsule, check_file
 from chaos.report import Screen
 from chaos.run import Replayed, replay_capsule
-from chaos.shrink import Case
+from chaos.shrinking.files import MINIMAL, write_minimal
+from chaos.shrinking.minimal import minimize
+from chaos.shrinking.shrinker import Case
 from workers.defects.loader import compose
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")

@@ -10,8 +10,8 @@ from pathlib import Path
 from chaos.campaign import Report
 from chaos.interrupt import Interrupt
 from chaos.report import Screen
-from chaos.shrink import ShrinkError
-from chaos.small_run import make_small
+from chaos.shrinking.shrinker import ShrinkError
+from chaos.shrinking.small_run import make_small
 
 
 def show_canary(screen: Screen, report: Report, program: str, interrupt: Interrupt) -> None:

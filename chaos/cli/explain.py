@@ -21,12 +21,12 @@ from chaos.cli.minimizing import (
 )
 from chaos.cli.parameters import INTERRUPTED, Catalog, Duration
 from chaos.cli.targets import TARGET
-from chaos.explain import Explanation, belongs, explain
-from chaos.explain_text import lines_of
+from chaos.explaining.explain import Explanation, belongs, explain
+from chaos.explaining.likelihood import CONTINUATIONS
+from chaos.explaining.text import lines_of
 from chaos.interrupt import Interrupt
-from chaos.likelihood import CONTINUATIONS
-from chaos.minimal_files import MINIMAL
 from chaos.report import Screen
+from chaos.shrinking.files import MINIMAL
 
 TEXT_NAME = "explain.txt"
 JSON_NAME = "explain.json"

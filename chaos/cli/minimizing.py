@@ -9,16 +9,16 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from chaos import minimal_files
 from chaos.capsule import Capsule, CapsuleError
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import capsule_of
 from chaos.code import load_check, load_embedded_check
 from chaos.interrupt import Interrupt
-from chaos.minimal import Minimal, minimize
-from chaos.minimal_files import MINIMAL, ToldMinimal, write_minimal
-from chaos.shrink import Case
+from chaos.shrinking import files
+from chaos.shrinking.files import MINIMAL, ToldMinimal, write_minimal
+from chaos.shrinking.minimal import Minimal, minimize
+from chaos.shrinking.shrinker import Case
 from workers.defects.loader import compose
 
 SECONDS_DEFAULT = 60.0
@@ -83,7 +83,7 @@ def make_small(
 
 def replay_line(path: Path, capsule: Capsule) -> str:
     """What to type to replay the minimal capsule."""
-    return minimal_files.replay_line(command_name(), path, capsule)
+    return files.replay_line(command_name(), path, capsule)
 
 
 class Bar:

@@ -20,11 +20,10 @@ from chaos.experiment import Experiment, validate
 from chaos.interrupt import Interrupt
 from chaos.report import Screen
 from chaos.run import Runner, RunSpec, tool_version
-from chaos.score import RANGE_SEEDS, Arm, Find, Request, Searched, run_score
-from chaos.score_compare import compare
-from chaos.score_markdown import markdown_lines
-from chaos.score_table import table_lines
-from chaos.scorecard import (
+from chaos.scoring.compare import compare
+from chaos.scoring.markdown import markdown_lines
+from chaos.scoring.score import RANGE_SEEDS, Arm, Find, Request, Searched, run_score
+from chaos.scoring.scorecard import (
     Score,
     ScoreError,
     as_red,
@@ -33,6 +32,7 @@ from chaos.scorecard import (
     summarize,
     write_score,
 )
+from chaos.scoring.table import table_lines
 from chaos.store import Store
 from chaos.strategy_names import STRATEGY_NAMES
 from workers.defects.loader import known_defects, read_defect

@@ -20,9 +20,9 @@ from chaos.cli.parameters import Catalog, Duration
 from chaos.cli.targets import TARGET
 from chaos.cli.voting import by_vote, show_voted
 from chaos.interrupt import Interrupt
-from chaos.minimal_files import MINIMAL
 from chaos.report import Screen
-from chaos.vote import is_for_vote
+from chaos.shrinking.files import MINIMAL
+from chaos.shrinking.vote import is_for_vote
 
 
 @click.command("shrink")

@@ -13,9 +13,9 @@ from chaos.capsule import CapsuleError, write_capsule
 from chaos.cli.minimizing import Bar, Ready
 from chaos.cli.parameters import command_name
 from chaos.interrupt import Interrupt
-from chaos.minimal_files import MINIMAL
 from chaos.report import Screen
-from chaos.vote import RUNS_MAX, Voted, shrink_by_vote
+from chaos.shrinking.files import MINIMAL
+from chaos.shrinking.vote import RUNS_MAX, Voted, shrink_by_vote
 
 
 def by_vote(ready: Ready, budget: float, interrupt: Interrupt, *, quiet: bool) -> Voted:

@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 
-from chaos.bands import Band, bands_of
 from chaos.checkers import Finding
 from chaos.history import Completed
-from chaos.landmarks import landmarks
-from chaos.lanes import IS_ANSWERED, Lane, lanes_of
 from chaos.messages import message_of
-from chaos.narrative import Told, narrate
-from chaos.rebuild_curve import rebuild_curves
 from chaos.recorder import Execution
 from chaos.schedule import Deliver, FinishIo, FireTimer, Kill, PowerLoss, Step
+from chaos.showing.bands import Band, bands_of
+from chaos.showing.landmarks import landmarks
+from chaos.showing.lanes import IS_ANSWERED, Lane, lanes_of
+from chaos.showing.narrative import Told, narrate
+from chaos.showing.rebuild_curve import rebuild_curves
 from chaos.story import Storyteller
 from workers.bdev.io import IoType
 

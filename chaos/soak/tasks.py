@@ -20,10 +20,10 @@ from chaos.crew import is_stopped
 from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
 from chaos.jobs import runner_of
-from chaos.minimal import minimize
-from chaos.minimal_files import MINIMAL, replay_line, write_minimal
 from chaos.run import RunResult, RunSpec, replay_by_seed, replay_capsule
-from chaos.shrink import ShrinkError
+from chaos.shrinking.files import MINIMAL, replay_line, write_minimal
+from chaos.shrinking.minimal import minimize
+from chaos.shrinking.shrinker import ShrinkError
 from chaos.store import Store
 
 MARK_BYTES = 96

@@ -5,17 +5,26 @@ from pathlib import Path
 
 import msgspec
 
-import chaos.score
+import chaos.scoring.score
 from benchmarks.tables import alone, caught_by
 from chaos.checkers import Finding, Verdict
 from chaos.commit import commit_of_code
 from chaos.interrupt import Interrupt
 from chaos.run import Runner, RunSpec
-from chaos.score import RANGE_SEEDS, Arm, Find, Request, Search, Searched, run_score, run_search
-from chaos.score_compare import compare
-from chaos.score_markdown import markdown_lines
-from chaos.score_table import table_lines
-from chaos.scorecard import exit_code, read_score, summarize, write_score
+from chaos.scoring.compare import compare
+from chaos.scoring.markdown import markdown_lines
+from chaos.scoring.score import (
+    RANGE_SEEDS,
+    Arm,
+    Find,
+    Request,
+    Search,
+    Searched,
+    run_score,
+    run_search,
+)
+from chaos.scoring.scorecard import exit_code, read_score, summarize, write_score
+from chaos.scoring.table import table_lines
 from chaos.store import Store
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
@@ -134,14 +143,14 @@ def test_search_without_decision_is_no_find():
 
 
 def test_search_goes_on_where_the_tester_itself_breaks(monkeypatch):
-    resolve, broken = chaos.score.resolve, RANGE_SEEDS + 1
+    resolve, broken = chaos.scoring.score.resolve, RANGE_SEEDS + 1
 
     def break_once(experiment, seed):
         if seed == broken:
             raise RuntimeError("a tester's own\nmore")
         return resolve(experiment, seed)
 
-    monkeypatch.setattr(chaos.score, "resolve", break_once)
+    monkeypatch.setattr(chaos.scoring.score, "resolve", break_once)
     searched = run_search(search_of(None, 3), lambda: False)
     assert (searched.schedules, searched.red, searched.undecided) == (3, 0, 0)
     (run,) = searched.broken

@@ -9,7 +9,6 @@ from chaos.capsule import read_capsule
 from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
 from chaos.judge import judge
-from chaos.lateness import written
 from chaos.plan import resolve
 from chaos.schedule import (
     ENGINE_STEPS,
@@ -23,9 +22,10 @@ from chaos.schedule import (
     Operate,
     Rest,
 )
-from chaos.script import LEFT_OUT, Player
-from chaos.shrink import Case, Shrinker
-from chaos.shrink_passes import first_case, shrink
+from chaos.shrinking.lateness import written
+from chaos.shrinking.passes import first_case, shrink
+from chaos.shrinking.script import LEFT_OUT, Player
+from chaos.shrinking.shrinker import Case, Shrinker
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm
 from workers.nvmf.status import AdminOpcode

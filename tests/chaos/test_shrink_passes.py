@@ -11,8 +11,6 @@ from chaos.drivers.sim import SimDriver
 from chaos.free_replay import WatchedDriver
 from chaos.history import Completed
 from chaos.judge import judge
-from chaos.lateness import written
-from chaos.minimal import minimize
 from chaos.plan import resolve
 from chaos.run import tool_version
 from chaos.schedule import (
@@ -31,13 +29,15 @@ from chaos.schedule import (
     Read,
     Rest,
 )
-from chaos.script import LEFT_OUT, Player
-from chaos.shrink import Case, Outcome, Shrinker
-from chaos.shrink_gaps import rest_between
-from chaos.shrink_partings import hang_up
-from chaos.shrink_passes import first_case
-from chaos.simplify import simpler_steps
-from chaos.simplify_disks import with_fewer_disks, with_nothing_on_disks
+from chaos.shrinking.gaps import rest_between
+from chaos.shrinking.lateness import written
+from chaos.shrinking.minimal import minimize
+from chaos.shrinking.partings import hang_up
+from chaos.shrinking.passes import first_case
+from chaos.shrinking.script import LEFT_OUT, Player
+from chaos.shrinking.shrinker import Case, Outcome, Shrinker
+from chaos.shrinking.simplify import simpler_steps
+from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.stack import disk_of
 from workers.nvmf.status import AdminOpcode

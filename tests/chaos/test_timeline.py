@@ -8,11 +8,10 @@ import pytest
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import Evidence
 from chaos.labels import make_labels
-from chaos.landmarks import landmarks
-from chaos.narrative import narrate
 from chaos.schedule import Inject, Mark
-from chaos.story import Storyteller
-from chaos.timeline import (
+from chaos.showing.landmarks import landmarks
+from chaos.showing.narrative import narrate
+from chaos.showing.timeline import (
     STEPS_BEFORE_FINDING,
     STEPS_MAX,
     TEMPLATE,
@@ -21,6 +20,7 @@ from chaos.timeline import (
     page,
     timeline_of,
 )
+from chaos.story import Storyteller
 from tests.red_run import read_run, run_directory
 from tests.stories import PLAN, Story
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chaos.timeline import About, page, timeline_of
+from chaos.showing.timeline import About, page, timeline_of
 from tests.chromium import PROGRAM, REASON, load
 from tests.red_run import read_run, run_directory, teller_of
 from tests.stories import Story

@@ -5,7 +5,6 @@ import json
 import msgspec
 import pytest
 
-from chaos import vote
 from chaos.capsule import Capsule, Expected, read_capsule, write_capsule
 from chaos.checkers import Finding, Verdict
 from chaos.controller import Controller
@@ -13,8 +12,9 @@ from chaos.drivers.sim import SimDriver
 from chaos.experiment import Experiment, Fault
 from chaos.plan import resolve
 from chaos.repro import Run
-from chaos.shrink import ShrinkError
-from chaos.vote import shrink_by_vote, smaller_plans
+from chaos.shrinking import vote
+from chaos.shrinking.shrinker import ShrinkError
+from chaos.shrinking.vote import shrink_by_vote, smaller_plans
 from tests.inside import inside
 
 EXPERIMENT = Experiment(

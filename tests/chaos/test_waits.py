@@ -17,8 +17,8 @@ from chaos.judge import judge
 from chaos.labels import make_labels
 from chaos.plan import resolve
 from chaos.recorder import Execution
+from chaos.showing.trace import trace_lines
 from chaos.story import Storyteller
-from chaos.trace import trace_lines
 from experiments.catalog import EXPERIMENTS
 from tests.canaries.test_checks_bite import NEVER_UNQUIESCES_AFTER_A_REMOVAL
 from tests.conformance.test_drivers import FORGETS_TO_UNLOCK

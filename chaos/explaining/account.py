@@ -1,0 +1,379 @@
+"""The story of a small failing run, told as an engineer would write it into an issue.
+
+It knows nothing of defects: it goes by steps, by what the engine told of itself, by which disk did what when, and by
+what the script says of the order. What only prepares the ground is summed up in one sentence a target's life.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from chaos.checkers import Finding
+from chaos.explaining.array_told import ArrayTold
+from chaos.explaining.clauses import (
+    DECISIVE,
+    FINDING,
+    IMPORTANT,
+    MINOR,
+    USUAL,
+    Clause,
+    Sentence,
+    sentences,
+)
+from chaos.explaining.close_look import CloseLook, Moment
+from chaos.explaining.promises import comes_of_it, should_have_been
+from chaos.explaining.requests_told import RequestsTold
+from chaos.explaining.setup_told import SetupTold
+from chaos.history import Completed, Crashed, Happened
+from chaos.plan import Plan
+from chaos.schedule import (
+    ENGINE_STEPS,
+    IO,
+    ORDER,
+    Connect,
+    Deliver,
+    Disconnect,
+    Flush,
+    Impair,
+    Inject,
+    Item,
+    Kill,
+    Late,
+    Mark,
+    Open,
+    Operate,
+    PowerLoss,
+    Rest,
+    Stall,
+)
+from chaos.shrinking.script import twin
+from chaos.wording import Words, place, status_of
+
+SENTENCES_MAX = 15
+HELD_BACK_MIN = 3  # steps that come first, before anybody would say so
+FRAMES_SHOWN = 3
+ALSO_MAX = 4  # other findings
+HEALING_TOLD_MAX = 40  # clauses of what comes when all faults are healed, which may go on for long
+_THREAD = re.compile(r"\bthread (\d+)\b")
+_ON_MEMBERS = {
+    "bdev_raid_add_base_bdev": "the operator adds {} to the array",
+    "bdev_raid_remove_base_bdev": "the operator removes {} from the array",
+}
+_SETUP_RPCS = (
+    "framework_start_init",
+    "bdev_raid_create",
+    "nvmf_create_poll_group",
+    "nvmf_subsystem_add_ns",
+)
+
+
+_OF_SESSIONS = {
+    "nvmf.command_queued": "the command waits on {} for the subsystem to resume",
+    "nvmf.duplicate_qid": "the queue is still taken, so the Connect is tried again on {}",
+    "nvmf.keep_alive_expired": "{} ends a controller for lack of a keep-alive",
+    "nvmf.pausing": "the subsystem begins to pause",
+    "nvmf.qpair_connected": "{} has connected the queue",
+    "nvmf.qpair_destroyed": "{} has ended the connection",
+    "nvmf.resumed": "the subsystem has resumed",
+}
+
+
+class Story(msgspec.Struct, frozen=True):
+    """What happened, what contradicts what, what should have been, and what comes of it."""
+
+    summary: str
+    sentences: list[Sentence]
+    contradiction: list[Sentence]
+    promise: str
+    harm: str  # may be nothing
+    steps: list[str]  # each step in words, and what came of it
+    also: list[Sentence] = []  # what other checks have found, or the same one elsewhere
+
+
+class Script(msgspec.Struct, frozen=True):
+    """What a script says of a run: the items, and the number of each one's step."""
+
+    items: list[Item]
+    numbers: list[int]
+
+    def held(self, moments: list[Moment]) -> set[int]:
+        """Engine steps whose place the script names, or that come late."""
+        found = set()
+        for item, number in zip(self.items, self.numbers, strict=True):
+            if isinstance(item, ENGINE_STEPS):
+                found.add(number)
+            elif isinstance(item, Late):
+                key = twin(item.step)
+                like = [
+                    moment.number
+                    for moment in moments[max(0, number - 1) :]
+                    if isinstance(moment.step, ENGINE_STEPS) and twin(moment.step) == key
+                ]
+                found.update(like[item.skip : item.skip + 1])
+        return found
+
+    def early(self) -> set[int]:
+        """Steps from outside that don't wait until the target is at rest."""
+        found = set()
+        before: Item = Rest()
+        for item, number in zip(self.items, self.numbers, strict=True):
+            if isinstance(item, Late):
+                continue
+            is_rest = isinstance(before, Rest) and not before.steps
+            if not isinstance(item, ORDER) and not is_rest:
+                found.add(number)
+            before = item
+        return found
+
+
+def tell(
+    plan: Plan,
+    look: CloseLook,
+    finding: Finding,
+    script: Script,
+    others: list[Finding] | None = None,
+) -> Story:
+    """The story of a run up to its failure; ``others``: what else was found in it."""
+    teller = _Teller(plan, look, finding, script)
+    clauses = teller.clauses()
+    told = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
+    steps = _steps(look, clauses, Words(plan))
+    return Story(
+        _named(finding.summary),
+        told,
+        _contradiction(finding),
+        " ".join(filter(None, (should_have_been(finding), teller.unanswered))),
+        comes_of_it(finding),
+        steps,
+        _also(finding, others or []),
+    )
+
+
+def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
+    """Each step: what is told of it in the story, where anything is, and else what it is."""
+    said: dict[int, list[Clause]] = {}
+    for clause in clauses:
+        said.setdefault(clause.step, []).append(clause)
+    texts = []
+    for moment in look.moments:
+        step = moment.step
+        if isinstance(step, ENGINE_STEPS):
+            text = words.engine(step, moment.note)
+        else:
+            text = words.step(step)
+        told = sentences(said.get(moment.number, []), SENTENCES_MAX)
+        shown = " ".join(sentence.text for sentence in told)
+        texts.append(shown or f"{text[0].upper()}{text[1:]}.")
+    return texts
+
+
+def _contradiction(finding: Finding) -> list[Sentence]:
+    shown = [
+        Sentence(event.step, event.step, _named(event.says))
+        for event in finding.events
+        if event.step != finding.step
+    ]
+    waits = [Sentence(finding.step, finding.step, line) for line in finding.waits]
+    return [*shown, Sentence(finding.step, finding.step, _named(finding.summary)), *waits]
+
+
+def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
+    """In the order of the run: what came before the failure is often its cause in other words."""
+    texts = {
+        (other.step, _named(other.summary)): f"{other.check}: {_named(other.summary)}"
+        for other in others
+        if other is not finding and other.step > 0
+    }
+    told = [Sentence(step, step, text) for (step, _), text in texts.items()]
+    return sorted(told, key=lambda sentence: sentence.first)[:ALSO_MAX]
+
+
+def _named(text: str) -> str:
+    """A finding's text with threads as the story calls them."""
+    return _THREAD.sub(lambda match: place(int(match[1])), text)
+
+
+class _Teller:
+    """Goes through the moments once."""
+
+    def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: Script) -> None:
+        self.plan = plan
+        self.look = look
+        self.finding = finding
+        self.words = Words(plan)
+        self.held = script.held(look.moments)
+        self.early = script.early()
+        self.array = ArrayTold(plan)
+        self.requests = RequestsTold(plan, finding, self.array, self.early)
+        self.setup = SetupTold(plan)
+        self.is_about_sessions = self._is_about_sessions()
+        self._queues: dict[int, int] = {}  # connection -> the queue it is for
+        self.unanswered = ""  # what a crash has cut short
+        self._asked: dict[int, str] = {}  # op of an RPC -> how it was told
+        self._is_healing = False
+        self._healing_told = 0
+
+    def _is_about_sessions(self) -> bool:
+        """Is it the coming and going of hosts that fails? Then their connections are told one by one."""
+        ops = dict.fromkeys(self.finding.ops)
+        steps = [moment.step for moment in self.look.moments]
+        mine = [step for step in steps if getattr(step, "op", 0) in ops]
+        no_io = not any(isinstance(step, IO) for step in steps)
+        of_target = self.finding.shape.startswith("nvmf/")
+        return of_target or no_io or any(isinstance(step, (Open, Connect)) for step in mine)
+
+    def clauses(self) -> list[Clause]:
+        """All that could be told of the steps, in order; what only prepares them is ``setup``."""
+        told: list[Clause] = []
+        for moment in self.look.moments:
+            if moment.number > self.finding.step:
+                break
+            told += self._moment(moment)
+        return told
+
+    def _moment(self, moment: Moment) -> list[Clause]:
+        step = moment.step
+        if isinstance(step, Mark):
+            self._is_healing = self._is_healing or step.phase == "heal"
+            if step.phase != "heal":
+                return []
+            text = "from here on all faults are healed, and what is under way must finish"
+            return [Clause(moment.number, "heal", text, DECISIVE)]
+        told = self._outside(moment)
+        was_quiet = self.array.is_quiet
+        told += self.array.take(moment)
+        told += self.requests.take(moment)
+        told += self._answers(moment)
+        self.setup.take(moment, is_quiet=was_quiet)
+        told += self._crash(moment)
+        if moment.number in self.held and moment.passed >= HELD_BACK_MIN:
+            told = self._with_delay(moment, told)
+        if self._is_healing:
+            # The end that every run has; what fails in it is the finding.
+            told = [clause for clause in told if clause.weight >= IMPORTANT]
+            told = told[: max(0, HEALING_TOLD_MAX - self._healing_told)]
+            self._healing_told += len(told)
+        return told
+
+    # Steps from outside, but for I/O.
+
+    def _outside(self, moment: Moment) -> list[Clause]:
+        step = moment.step
+        text = ""
+        match step:
+            case Kill() | PowerLoss():
+                return [Clause(moment.number, "restart", self.words.step(step), DECISIVE)]
+            case Inject(fault="disk_arrive"):
+                disk = f"disk{step.disk}"
+                return [Clause(moment.number, "arrival", "the target finds {}", USUAL, item=disk)]
+            case Inject() | Impair() | Stall():
+                text = self.words.step(step)
+                return [self._said(moment, f"fault {step.op}", text, DECISIVE)]
+            case Operate() if step.method in _SETUP_RPCS and self.array.is_quiet:
+                return []
+            case Operate():
+                key = f"rpc {step.method}"
+                self._asked[step.op] = key
+                if step.method in _ON_MEMBERS:
+                    text = f"{_ON_MEMBERS[step.method]} ({step.method})"
+                    disk = self.words.bdev(step.args[0])
+                    return [self._said(moment, key, text, DECISIVE, disk)]
+                text = self.words.step(step)
+                name = "" if step.method in text else f" ({step.method})"
+                return [self._said(moment, key, f"{text}{name}", DECISIVE)]
+            case Connect():
+                self._queues[step.connection] = step.qid
+                if not self.is_about_sessions:
+                    return []
+                text = f"{self.words.step(step)} on {place(step.thread)} (op {step.op})"
+                return [self._said(moment, f"host {step.host}", text, USUAL)]
+            case Disconnect():
+                qid = self._queues.get(step.connection, -1)
+                of = {-1: "", 0: " of its admin queue"}.get(qid, f" of I/O queue {qid}")
+                text = f"{self.words.step(step)}{of}"
+                return [self._said(moment, f"host {step.host}", text, IMPORTANT)]
+            case Open() if self.is_about_sessions:
+                return [self._said(moment, f"host {step.host}", self.words.step(step), MINOR)]
+            case _:
+                return []
+
+    def _said(self, moment: Moment, key: str, text: str, weight: int, item: str = "") -> Clause:
+        if moment.number in self.early and moment.busy:
+            text = f"meanwhile {text}"
+        return Clause(moment.number, key, text, weight, item=item)
+
+    def _answers(self, moment: Moment) -> list[Clause]:
+        """RPCs that were refused, and what became of connections."""
+        told = []
+        for entry in moment.entries:
+            if isinstance(entry, Happened) and self.is_about_sessions:
+                words = _OF_SESSIONS.get(entry.event.name, "")
+                if words:
+                    text = words.format(place(entry.event.thread))
+                    told.append(Clause(moment.number, "target", text, USUAL))
+            if isinstance(entry, Completed) and entry.op in self._asked:
+                key = self._asked.pop(entry.op)
+                if entry.status:
+                    text = f"it is refused ({status_of(entry.status)})"
+                    method = f"the call of {key.removeprefix('rpc ')}"
+                    told.append(Clause(moment.number, key, text, IMPORTANT, subject=method))
+        return told
+
+    def _crash(self, moment: Moment) -> list[Clause]:
+        crash = next((one.crash for one in moment.entries if isinstance(one, Crashed)), None)
+        if crash is None:
+            return []
+        frames = [line.split(" ")[-1] for line in crash.traceback.splitlines()[-FRAMES_SHOWN:]]
+        text = f"{place(crash.thread)} crashes in {' > '.join(frames)}: {crash.message}"
+        step = moment.step
+        key = "crash"
+        if isinstance(step, Deliver):
+            handled = [
+                request
+                for request in self.requests.out.values()
+                if request.step.connection == step.sender  # type: ignore[union-attr]
+            ]
+            waiting = [
+                request
+                for request in self.requests.out.values()
+                if request.step.thread == crash.thread  # type: ignore[union-attr]
+            ]
+            if moment.note == "nvmf.io" and handled:
+                key = handled[0].key
+                self.unanswered = f"Op {handled[0].step.op} should have been answered."  # type: ignore[union-attr]
+                text = f"handling it, {text}"
+            elif len(waiting) == 1 and crash.where.startswith(("raid/", "bdev/")):
+                # It was queued, and is the only one that can have gone on.
+                request = waiting[0]
+                key = request.key
+                self.unanswered = f"Op {request.step.op} should have been answered."  # type: ignore[union-attr]
+                asked = request.step
+                side = ""
+                if not isinstance(asked, Flush):
+                    side = self.array.side_of(asked.thread, asked.slba, asked.blocks)  # type: ignore[union-attr]
+                goes_on = request.clause(moment.number, f"it goes on{_after(side)}")
+                return [goes_on, Clause(moment.number, key, f"handling it, {text}", FINDING)]
+            else:
+                text = f"handling {moment.note}, {text}"
+        return [Clause(moment.number, key, text, FINDING)]
+
+    # The order of steps.
+
+    def _with_delay(self, moment: Moment, told: list[Clause]) -> list[Clause]:
+        """A step that was held back says so."""
+        since = f"only now, though it could have come after step {moment.since}"
+        if told:
+            first = told[0]
+            text = f"{first.text} ({since})"
+            return [msgspec.structs.replace(first, text=text), *told[1:]]
+        step = moment.step
+        if not isinstance(step, Deliver) or moment.note == "io_device.destroy_channel":
+            return []
+        text = f"{self.words.engine(step, moment.note)} {since}"
+        return [Clause(moment.number, "order", text, USUAL)]
+
+
+def _after(side: str) -> str:
+    return f": {side}" if side else ""

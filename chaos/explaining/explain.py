@@ -1,0 +1,146 @@
+"""A small failure explained: its story, what contradicts what, why each step is needed, and when it became likely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from chaos.capsule import Capsule
+from chaos.checkers import Check, Finding
+from chaos.controller import DivergenceError
+from chaos.drivers.sim import SimDriver
+from chaos.explaining.account import Script, Story, tell
+from chaos.explaining.close_look import CloseLook, look_closely
+from chaos.explaining.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
+from chaos.explaining.necessity import Need, changes, needs
+from chaos.judge import judge
+from chaos.plan_text import target_of
+from chaos.shrinking.script import Player
+from chaos.shrinking.shrinker import Case, Shrinker, ShrinkError
+
+
+class Likely(msgspec.Struct, frozen=True):
+    """The step from which on the failure was likely, in words too, and the shares before and after it."""
+
+    rise: Rise
+    what: str
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """All that is to be said of a failure; ``is_whole``: nobody has cut it short."""
+
+    experiment: str
+    seed: int
+    defects: list[str]
+    exit_code: int
+    signature: str
+    target: str  # what it ran on
+    steps: int
+    outside: int
+    choices: int
+    story: Story
+    needs: list[Need]
+    untried: int  # things that could be left out, and were not
+    curve: Curve
+    likely: Likely | None  # None: from the beginning, or not known
+    is_whole: bool
+
+
+def belongs(minimal: Capsule, capsule: Capsule) -> bool:
+    """Is it this run's failure that was made small there?"""
+    if minimal.script is None or minimal.schedule is None:
+        return False
+    ours, theirs = capsule.expected, minimal.expected
+    if ours is None or theirs is None:
+        return False
+    same_run = (minimal.seed, minimal.experiment.name, minimal.defects, minimal.checks) == (
+        capsule.seed,
+        capsule.experiment.name,
+        capsule.defects,
+        capsule.checks,
+    )
+    # What a hang or a leak consists of may have become less: check and kind are the same.
+    return same_run and _kind(ours.signature) == _kind(theirs.signature)
+
+
+def _kind(signature: str) -> list[str]:
+    return signature.split("/")[:2]
+
+
+def explain(
+    capsule: Capsule,
+    checks: tuple[Check, ...],
+    continuations: int = CONTINUATIONS,
+    is_over: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> Explanation:
+    """Explain a shrunk capsule; raises ShrinkError when it doesn't fail (any more)."""
+    on_progress("looking closely")
+    look, finding, others = _failure(capsule, checks)
+    case, numbers = _script_of(capsule)
+    story = tell(capsule.plan, look, finding, Script(list(case.script), numbers), others)
+    shrinker = Shrinker(finding, capsule.defect_sources(), checks, is_over)
+    on_progress("leaving out each step")
+    needed = needs(shrinker, case, numbers, look.moments, is_over)
+    subject = Subject(
+        case, look.execution.schedule, numbers, finding, capsule.defect_sources(), checks
+    )
+    found = curve(
+        subject,
+        continuations,
+        is_over,
+        lambda count: on_progress(f"{count} prefixes, {continuations} continuations each"),
+    )
+    rise = found.rise
+    return Explanation(
+        experiment=capsule.experiment.name,
+        seed=capsule.seed,
+        defects=[defect.id for defect in capsule.defects],
+        exit_code=int(finding.verdict),
+        signature=finding.signature,
+        target=target_of(capsule.plan),
+        steps=len(look.execution.schedule),
+        outside=case.outside,
+        choices=case.choices,
+        story=story,
+        needs=needed,
+        untried=sum(1 for _ in changes(case, numbers, look.moments)) - len(needed),
+        curve=found,
+        likely=None if rise is None else Likely(rise, story.steps[rise.last - 1]),
+        is_whole=not is_over(),
+    )
+
+
+def _failure(
+    capsule: Capsule, checks: tuple[Check, ...]
+) -> tuple[CloseLook, Finding, list[Finding]]:
+    """The run, looked at, what was found, and what else."""
+    assert capsule.schedule is not None, "a shrunk capsule has its schedule"
+    try:
+        look = look_closely(
+            capsule.plan, capsule.schedule, capsule.defect_sources(), cut=capsule.cut
+        )
+    except DivergenceError as error:
+        raise ShrinkError(f"the schedule no longer applies: {error}") from None
+    findings = judge(look.execution, checks)
+    if not findings:
+        raise ShrinkError("this run doesn't fail any more, so there is nothing to explain")
+    wanted = capsule.expected.signature if capsule.expected is not None else ""
+    same = [finding for finding in findings if finding.signature == wanted]
+    finding = (same or findings)[0]
+    return look, finding, [other for other in findings if other is not finding]
+
+
+def _script_of(capsule: Capsule) -> tuple[Case, list[int]]:
+    """The script as a case, and where each of its items stands in the schedule."""
+    assert capsule.script is not None, "a shrunk capsule has its script"
+    case = Case(capsule.plan, tuple(capsule.script), not capsule.cut)
+    player = Player(capsule.plan, SimDriver(), capsule.defect_sources())
+    played = player.play(list(case.script), to_the_end=case.to_the_end)
+    schedule = capsule.schedule or []
+    if played.execution.schedule[: len(schedule)] != schedule:
+        raise ShrinkError(
+            "its script plays to another run than its schedule is, so an older raidstorm has made it; shrink the run anew"
+        )
+    return case, played.numbers

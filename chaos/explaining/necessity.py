@@ -1,0 +1,143 @@
+"""Why each step of a script is needed: it is played without the step, and what happens then is said in a phrase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import msgspec
+
+from chaos.drivers.sim import SimDriver
+from chaos.explaining.close_look import Moment
+from chaos.judge import judge
+from chaos.schedule import ENGINE_STEPS, ORDER, EngineStep, Item, Late, OutsideStep, Rest
+from chaos.shrinking.lateness import NEVER
+from chaos.shrinking.script import LEFT_OUT, Player
+from chaos.shrinking.shrinker import Case, Shrinker
+from chaos.wording import Words
+
+NeedKind = Literal["step", "choice"]
+TRIES_MIN = 20  # whatever they take; more of them only where runs are short
+STEPS_MAX = 3_000_000
+IS_VALID = "the run is valid"
+FAILS_ALIKE = "it fails all the same"
+IMPOSSIBLE = "can't be done any more"
+IS_UNFAIR = "the reference engine fails, too: that would be nobody's defect"
+
+
+class Need(msgspec.Struct, frozen=True):
+    """A step from outside, or a scheduling choice, and what happens without it.
+
+    ``item`` is its place in the script, from 0; ``step`` the number of its step.
+    """
+
+    item: int
+    step: int
+    kind: NeedKind
+    what: str
+    without: str
+
+    @property
+    def is_needed(self) -> bool:
+        """Does the failure go with it?"""
+        return self.without != FAILS_ALIKE
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing less: the script without it, and how that is called."""
+
+    item: int
+    kind: NeedKind
+    what: str
+    script: tuple[Item, ...]
+    gone: bool  # the item is left out; else only its place has changed
+
+
+def needs(
+    shrinker: Shrinker,
+    case: Case,
+    numbers: list[int],
+    moments: list[Moment],
+    is_over: Callable[[], bool] = lambda: False,
+) -> list[Need]:
+    """A row for each step from outside and each choice; ``numbers`` are those of their steps.
+
+    What is over before its end, or would take too long, has fewer rows.
+    """
+    found: list[Need] = []
+    tries_max = max(TRIES_MIN, STEPS_MAX // max(1, len(moments)))
+    for change in changes(case, numbers, moments):
+        if is_over() or len(found) >= tries_max:
+            break
+        without = _without(shrinker, case, change)
+        found.append(Need(change.item, numbers[change.item], change.kind, change.what, without))
+    return found
+
+
+def changes(case: Case, numbers: list[int], moments: list[Moment]) -> Iterator[Change]:
+    """Every single thing that can be left out."""
+    words = Words(case.plan)
+    script = case.script
+    before: Item = Rest()
+    for index, item in enumerate(script):
+        less = (*script[:index], *script[index + 1 :])
+        if isinstance(item, Rest):
+            if item.steps:
+                what = f"what follows comes after {_steps(item.steps)}, not when all is at rest"
+                at_rest = (*script[:index], Rest(), *script[index + 1 :])
+                yield Change(index, "choice", what, at_rest, False)
+        elif isinstance(item, Late):
+            yield Change(index, "choice", _late(item, words), less, True)
+            continue
+        elif isinstance(item, ENGINE_STEPS):
+            yield Change(index, "choice", _choice(item, numbers[index], words, moments), less, True)
+        else:
+            yield Change(index, "step", words.step(item), less, True)
+            if isinstance(before, ENGINE_STEPS) or not isinstance(before, Rest):
+                what = f"it comes before the target is at rest: {words.step(item)}"
+                at_rest = (*script[:index], Rest(), *script[index:])
+                yield Change(index, "choice", what, at_rest, False)
+        before = item
+
+
+def _choice(item: EngineStep, number: int, words: Words, moments: list[Moment]) -> str:
+    if number != LEFT_OUT:
+        return f"just then {words.engine(item, moments[number - 1].note)}"
+    return f"held back to the end: {words.engine(item)}"
+
+
+def _late(item: Late, words: Words) -> str:
+    long = "to the end" if item.steps >= NEVER else f"for {_steps(item.steps)}"
+    return f"held back {long}: {words.engine(item.step)}"
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
+
+
+def _without(shrinker: Shrinker, case: Case, change: Change) -> str:
+    """What happens then, in a phrase."""
+    less = msgspec.structs.replace(case, script=change.script)
+    if shrinker.play(less, shrinker.defects) is not None:
+        is_unfair = bool(shrinker.defects) and shrinker.play(less, ()) is not None
+        return IS_UNFAIR if is_unfair else FAILS_ALIKE
+    player = Player(case.plan, SimDriver(), shrinker.defects)
+    played = player.play(list(less.script), to_the_end=case.to_the_end)
+    findings = judge(played.execution, shrinker.checks)
+    outcome = f"it fails otherwise: {findings[0].signature}" if findings else IS_VALID
+    if findings and played.execution.crash is not None:
+        return outcome  # nothing more could be done, whatever it was
+    impossible = [
+        item
+        for item, number in zip(less.script, played.numbers, strict=True)
+        if number == LEFT_OUT and not isinstance(item, ORDER)
+    ]
+    if not impossible:
+        return outcome
+    return f"{_impossible(impossible, case)}; {outcome}"
+
+
+def _impossible(items: list[OutsideStep], case: Case) -> str:
+    first = Words(case.plan).step(items[0])
+    more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+    return f'"{first}"{more} {IMPOSSIBLE}'

@@ -1,0 +1,152 @@
+"""An explanation as lines of text: explain.txt, and what the terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from chaos.checkers.finding import NAMES
+from chaos.explaining.clauses import Sentence
+from chaos.explaining.explain import Explanation
+from chaos.explaining.likelihood import LIKELY, Point
+from chaos.explaining.necessity import IMPOSSIBLE, Need
+
+WIDTH = 110
+BAR_WIDTH = 20
+WHAT_WIDTH_MAX = 62
+RISE_MIN = 0.3  # less is within what twenty continuations of each can be off
+BAND = 10  # percent: neighbouring points within one are shown as one
+
+
+def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
+    """All of it: first what belongs into an issue, then what else is known; ``replay`` is the line to type."""
+    story = explanation.story
+    return [
+        *_head(explanation),
+        "",
+        "What happened",
+        *_story(explanation.story.sentences),
+        "",
+        *_wrapped("It should have been: ", explanation.story.promise),
+        *(_wrapped("What comes of it:    ", story.harm) if story.harm else []),
+        "",
+        "What contradicts it",
+        *_contradiction(explanation.story.contradiction),
+        *(["", "Also found in this run"] if explanation.story.also else []),
+        *_contradiction(explanation.story.also),
+        *(["", f"To see it again: {replay}"] if replay else []),
+        "",
+        "-" * WIDTH,
+        "Why each step is needed: what happens without it",
+        *_needs(explanation.needs, explanation.untried),
+        "",
+        *_curve(explanation),
+        *([] if explanation.is_whole else ["", "Interrupted: some of it is missing."]),
+    ]
+
+
+def _head(explanation: Explanation) -> Iterator[str]:
+    defects = ", ".join(explanation.defects) or "none"
+    yield f"{NAMES[explanation.exit_code]}: {explanation.signature}"
+    yield from _wrapped("", f"{explanation.story.summary}.")
+    yield (
+        f"{explanation.experiment}, seed {explanation.seed}, defects: {defects}; made small: {explanation.outside} "
+        f"steps from outside, {explanation.choices} scheduling choices, {explanation.steps} steps in all"
+    )
+    yield explanation.target
+
+
+def _story(told: list[Sentence]) -> Iterator[str]:
+    for number, sentence in enumerate(told, 1):
+        yield from _wrapped(f"{number:>4}. {_range(sentence):<9}  ", sentence.text)
+
+
+def _range(sentence: Sentence) -> str:
+    if sentence.first == sentence.last:
+        return str(sentence.first)
+    return f"{sentence.first}-{sentence.last}"
+
+
+def _contradiction(told: list[Sentence]) -> Iterator[str]:
+    for sentence in told:
+        yield from _wrapped(f"  step {sentence.first:>5}  ", sentence.text)
+
+
+def _needs(needs: list[Need], untried: int) -> Iterator[str]:
+    ground = [need for need in needs if IMPOSSIBLE in need.without]
+    rows = [(need, _shortened(need.what)) for need in needs if need not in ground]
+    width = max((len(what) for _, what in rows), default=0)
+    for need, what in rows:
+        where = str(need.step) if need.step > 0 else "-"
+        mark = "" if need.is_needed else " (not needed)"
+        head = f"  step {where:>5}  {what:<{width}}  "
+        yield from _wrapped(head, f"{need.without}{mark}")
+    if ground:
+        steps = ", ".join(f"{need.step} ({need.what})" for need in ground)
+        yield from _wrapped("  ", f"Without these, others can't be done any more: steps {steps}.")
+    if untried:
+        yield f"  {untried} more have not been tried: the run is too long"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= WHAT_WIDTH_MAX else f"{text[: WHAT_WIDTH_MAX - 3]}..."
+
+
+def _curve(explanation: Explanation) -> Iterator[str]:
+    points = explanation.curve.points
+    if not points:
+        return
+    runs = max(point.runs for point in points)
+    yield f"Probability of failing from here on ({len(points)} prefixes, {runs} random continuations of each)"
+    for group in _banded(points):
+        first, last = group[0].after, group[-1].after
+        where = str(first) if first == last else f"{first}-{last}"
+        share = sum(point.share for point in group) / len(group)
+        bar = "#" * round(share * BAR_WIDTH)
+        words = explanation.story.steps[first - 1] if first else "The beginning."
+        yield f"  after {where:>9}  |{bar:<{BAR_WIDTH}}| {share:>4.0%}  {_shortened(words)}"
+    yield ""
+    yield from _wrapped("", _likely(explanation))
+
+
+def _banded(points: list[Point]) -> list[list[Point]]:
+    groups: list[list[Point]] = []
+    for point in points:
+        band = _band(point)
+        if groups and _band(groups[-1][-1]) == band:
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+    return groups
+
+
+def _band(point: Point) -> tuple[int, bool]:
+    return round(point.share * 100 / BAND), point.share >= LIKELY
+
+
+def _likely(explanation: Explanation) -> str:
+    likely = explanation.likely
+    if likely is None:
+        if not explanation.is_whole:
+            return "Where the failure became likely is not known."
+        first = explanation.curve.points[0]
+        return (
+            f"The failure was likely from the beginning ({first.share:.0%}): what is done from outside brings it about, "
+            "in whatever order the target takes its steps."
+        )
+    rise = likely.rise
+    if rise.after - rise.before < RISE_MIN:
+        return (
+            "No single step made the failure likely: the share rises little by little, and one step's part of it can't "
+            f"be told from chance in so few continuations (it passes a half at step {rise.last})."
+        )
+    where = f"step {rise.last}" if rise.first == rise.last else f"steps {rise.first}-{rise.last}"
+    shares = f"{rise.before:.0%} before, {rise.after:.0%} after"
+    return f"The failure became likely at {where} ({shares}): {likely.what}"
+
+
+def _wrapped(head: str, text: str) -> Iterator[str]:
+    lines = wrap(text, max(40, WIDTH - len(head)), break_long_words=False) or [""]
+    yield f"{head}{lines[0]}"
+    indent = " " * min(len(head), WIDTH - 40)
+    yield from (f"{indent}{line}" for line in lines[1:])

@@ -1,0 +1,1 @@
+"""How fast known defects are found, and whether the reference engine is let alone."""

@@ -1,0 +1,275 @@
+"""The work of a score: searches for each defect over disjoint ranges of seeds, and the clean engine on the same seeds.
+
+A search is the unit of work. It runs one seed after the other in ``sim`` until the first find, or until it has used its
+schedules or its seconds. What the searches add up to is chaos/scoring/scorecard.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures.process import BrokenProcessPool
+
+import msgspec
+
+from chaos.checkers import Finding, Verdict
+from chaos.code import load_check
+from chaos.controller import Controller
+from chaos.crew import LocalPool, Task, is_stopped, run_all
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import Experiment
+from chaos.interrupt import Interrupt
+from chaos.judge import judge
+from chaos.plan import resolve
+from chaos.recorder import Execution
+from workers.errors import ANYTHING_RAISED
+from workers.protocol import DefectSource
+
+CLEAN = "clean engine"
+RANGE_SEEDS = 10_000_000  # far more than a search can run, so ranges never meet
+REDS_KEPT_MAX = 10
+
+# Of this thread alone: neither other programs of the machine nor our own progress bar are in it.
+cpu_clock = time.thread_time
+
+
+def named(what: str, strategy: str | None) -> str:
+    """A defect, with the strategy where one was named."""
+    return what if strategy is None else f"{what} ({strategy})"
+
+
+class Arm(msgspec.Struct, frozen=True):
+    """One way of searching: the experiment, and the strategy it was narrowed to (None: as it draws itself)."""
+
+    strategy: str | None
+    experiment: Experiment
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What to score, with which bounds for one search; None is no bound."""
+
+    arms: tuple[Arm, ...]
+    defects: tuple[DefectSource, ...]
+    ranges: int
+    seeds: int | None
+    seconds: float | None
+    clean_seeds: int | None  # a range; None: as many as the longest search of a defect used there
+    jobs: int
+
+    def first_seeds(self) -> list[int]:
+        """Where each range begins; not at 0, where people look while they write a defect or a strategy."""
+        return [RANGE_SEEDS * number for number in range(1, self.ranges + 1)]
+
+
+class Search(msgspec.Struct, frozen=True):
+    """One unit of work. Without a defect it is the clean engine's, which doesn't stop at a red run."""
+
+    arm: Arm
+    defect: DefectSource | None
+    first_seed: int
+    seeds_max: int
+    seconds_max: float | None
+
+    @property
+    def name(self) -> str:
+        """Whose search it is."""
+        return named(self.defect.id if self.defect is not None else CLEAN, self.arm.strategy)
+
+
+class Find(msgspec.Struct, frozen=True):
+    """A red run, by its first finding."""
+
+    seed: int
+    verdict: str
+    check: str
+    signature: str
+    summary: str
+    fingerprint: str
+    strategies: tuple[str, ...] = ()  # of those the experiment draws from, what this seed drew
+    checks: tuple[str, ...] = ()  # all that had a finding
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """A run in which the tester itself broke: neither find nor pass, and a fault to be mended."""
+
+    search: str
+    seed: int
+    error: str
+
+
+class Searched(msgspec.Struct, frozen=True):
+    """What a search used, up to its end, and what it found."""
+
+    strategy: str | None
+    defect: str | None
+    first_seed: int
+    schedules: int
+    steps: int
+    seconds: float  # of a processor, not of the wall
+    red: int
+    finds: list[Find]
+    undecided: int  # no find and no pass
+    broken: list[Broken] = []
+    interrupted: bool = False
+
+
+def run_score(
+    request: Request, interrupt: Interrupt, on_searched: Callable[[Searched], None]
+) -> str:
+    """Run all searches; returns why it could not (empty: all is well). What was cut short is not handed on."""
+    agenda = Agenda(request)
+    run_all = _in_processes if request.jobs > 1 else _in_this_process
+    try:
+        with contextlib.closing(run_all(agenda, interrupt)) as running:
+            for searched in running:
+                if not searched.interrupted:
+                    on_searched(searched)
+    except KeyboardInterrupt:
+        # The second wish to stop; what has been searched is reported all the same.
+        interrupt.requested = True
+    except BrokenProcessPool as error:
+        return str(error)
+    return ""
+
+
+class Agenda:
+    """Which searches are to come. Range by range, so that a score cut short has treated all defects alike."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.todo = deque(
+            self._search(arm, defect, first_seed, request.seeds or RANGE_SEEDS)
+            for first_seed in request.first_seeds()
+            for arm in request.arms
+            for defect in request.defects
+        )
+        self._done: dict[tuple[str | None, int], list[int]] = {}
+
+    def finished(self, search: Search, searched: Searched) -> None:
+        """With the last defect of a range, the clean engine's turn on the same seeds comes."""
+        if search.defect is None:
+            return
+        used = self._done.setdefault((searched.strategy, search.first_seed), [])
+        used.append(searched.schedules)
+        if len(used) < len(self.request.defects):
+            return
+        wanted = self.request.clean_seeds
+        seeds = max(used) if wanted is None else wanted
+        if seeds:
+            self.todo.appendleft(self._search(search.arm, None, search.first_seed, seeds))
+
+    def _search(self, arm: Arm, defect: DefectSource | None, first_seed: int, seeds: int) -> Search:
+        return Search(arm, defect, first_seed, seeds, self.request.seconds)
+
+
+def run_search(
+    search: Search, interrupted: Callable[[], bool], clock: Callable[[], float] = cpu_clock
+) -> Searched:
+    """Seed after seed, until the first find or a bound."""
+    experiment = search.arm.experiment
+    checks = tuple(load_check(path) for path in experiment.checks)
+    defects = (search.defect,) if search.defect is not None else ()
+    driver = SimDriver()
+    schedules = steps = red = undecided = 0
+    finds: list[Find] = []
+    broken: list[Broken] = []
+    cut_short = False
+    begun = clock()
+    seconds = 0.0
+    while schedules < search.seeds_max and not (red and search.defect is not None):
+        if search.seconds_max is not None and seconds >= search.seconds_max:
+            break
+        cut_short = interrupted()
+        if cut_short:
+            break
+        seed = search.first_seed + schedules
+        schedules += 1
+        try:
+            execution = Controller(resolve(experiment, seed), driver, defects).explore(seed)
+        except (
+            ANYTHING_RAISED
+        ) as error:  # the edge: one broken run must not lose all other searches
+            sentence = str(error).partition("\n")[0]
+            broken.append(Broken(search.name, seed, f"{type(error).__name__}: {sentence}"))
+            driver = SimDriver()
+            seconds = clock() - begun
+            continue
+        findings = judge(execution, checks)
+        steps += execution.steps
+        seconds = clock() - begun
+        if not findings:
+            continue
+        if not is_find(findings[0].verdict):
+            undecided += 1
+            continue
+        red += 1
+        if len(finds) < REDS_KEPT_MAX:
+            finds.append(_find(seed, findings, execution))
+    return Searched(
+        strategy=search.arm.strategy,
+        defect=search.defect.id if search.defect is not None else None,
+        first_seed=search.first_seed,
+        schedules=schedules,
+        steps=steps,
+        seconds=seconds,
+        red=red,
+        finds=finds,
+        undecided=undecided,
+        broken=broken,
+        interrupted=cut_short,
+    )
+
+
+def is_find(verdict: Verdict) -> bool:
+    """Does this verdict say that something is wrong? What could not be decided finds nothing."""
+    match verdict:
+        case Verdict.INVALID | Verdict.LIVENESS | Verdict.CRASHED:
+            return True
+        case (
+            Verdict.VALID
+            | Verdict.UNKNOWN
+            | Verdict.NONDETERMINISM
+            | Verdict.NOT_EXERCISED
+            | Verdict.BROKEN
+        ):
+            return False
+
+
+def _find(seed: int, findings: list[Finding], execution: Execution) -> Find:
+    finding = findings[0]
+    return Find(
+        seed=seed,
+        verdict=finding.verdict.name.lower(),
+        check=finding.check,
+        signature=finding.signature,
+        summary=finding.summary,
+        fingerprint=execution.fingerprint,
+        strategies=execution.plan.strategies,
+        checks=tuple(dict.fromkeys(finding.check for finding in findings)),
+    )
+
+
+def _in_this_process(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
+    while agenda.todo and not interrupt.requested:
+        search = agenda.todo.popleft()
+        searched = run_search(search, interrupt)
+        agenda.finished(search, searched)
+        yield searched
+
+
+def _search_in_job(search: Search) -> Searched:
+    return run_search(search, is_stopped)
+
+
+def _in_processes(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
+    """Over several processes; a search's seconds are its own process's in either way."""
+
+    def take() -> Task | None:
+        return Task(_search_in_job, agenda.todo.popleft()) if agenda.todo else None
+
+    with contextlib.closing(run_all(LocalPool(agenda.request.jobs), take, interrupt)) as running:
+        for ended in running:
+            agenda.finished(ended.task.argument, ended.result)
+            yield ended.result

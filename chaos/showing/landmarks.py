@@ -1,0 +1,88 @@
+"""The moments of a run that somebody looks for first: phases, faults, heals, rebuilds, crashes, findings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from chaos.checkers import Finding
+from chaos.faults import FAULTS, HOST_HEALS
+from chaos.history import Crashed, Happened, Invoked
+from chaos.recorder import Execution
+from chaos.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
+from chaos.showing.lanes import FAULT_RPCS
+from chaos.showing.narrative import step_of
+from chaos.story import Storyteller
+
+LandmarkKind = Literal[
+    "phase", "fault", "heal", "restart", "array", "rebuild", "evidence", "crash", "finding"
+]
+ARRAY_EVENTS = (
+    "raid.created",
+    "raid.assembled",
+    "raid.deleted",
+    "raid.grown",
+    "raid.member_failed",
+    "raid.member_removed",
+    "raid.superblock_failed",
+)
+REBUILD_EVENTS = ("rebuild.started", "rebuild.finished")
+
+
+class Landmark(msgspec.Struct, frozen=True, array_like=True):
+    """A moment, what kind of one it is, and what it is in words."""
+
+    step: int
+    kind: LandmarkKind
+    words: str
+
+
+def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[Landmark]:
+    """All of a run, by step."""
+    found: list[Landmark] = []
+    for entry in execution.history:
+        match entry:
+            case Invoked():
+                kind = _kind_of(entry.step)
+                if kind is not None:
+                    step = entry.step
+                    words = step.phase if isinstance(step, Mark) else teller.step(step)
+                    found.append(Landmark(entry.number, kind, words))
+            case Happened() if entry.event.name in ARRAY_EVENTS:
+                found.append(Landmark(entry.number, "array", teller.event(entry.event)))
+            case Happened() if entry.event.name in REBUILD_EVENTS:
+                found.append(Landmark(entry.number, "rebuild", teller.event(entry.event)))
+            case Crashed():
+                words = f"reactor {entry.crash.reactor} crashed: {entry.crash.message}"
+                found.append(Landmark(entry.number, "crash", words))
+            case _:
+                pass
+    steps = len(execution.schedule)
+    for finding in findings:
+        at = step_of(finding, execution)
+        found += [
+            Landmark(event.step, "evidence", event.says)
+            for event in finding.events
+            if event.step != at and 1 <= event.step <= steps
+        ]
+        found.append(Landmark(at, "finding", f"{finding.check}: {finding.summary}"))
+    return sorted(found, key=lambda landmark: landmark.step)
+
+
+def _kind_of(step: Step) -> LandmarkKind | None:
+    match step:
+        case Mark():
+            return "phase"
+        case Kill() | PowerLoss():
+            return "restart"
+        case Stall():
+            return "fault"
+        case Impair():
+            return "heal" if step.fault in HOST_HEALS.values() else "fault"
+        case Inject():
+            return "fault" if step.fault in FAULTS else "heal"
+        case Operate() if step.method in FAULT_RPCS:
+            return "fault" if step.args[1] else "heal"
+        case _:
+            return None

@@ -1,0 +1,34 @@
+"""trace.log: a line per step, a column per actor, for reading and for grep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chaos.checkers import Finding
+from chaos.recorder import Execution
+from chaos.showing.lanes import LEGEND, NOTHING, Lane, lanes_of
+from chaos.showing.narrative import Told, narrate
+from chaos.story import Storyteller
+
+
+def trace_lines(
+    execution: Execution, teller: Storyteller, findings: list[Finding]
+) -> Iterator[str]:
+    """The lines; indented under a step stands what it showed, and what a check found there."""
+    lanes = lanes_of(execution.plan, teller.labels)
+    return lines_of(lanes, narrate(execution, teller, findings))
+
+
+def lines_of(lanes: list[Lane], told: list[Told]) -> Iterator[str]:
+    """The lines of a run that is told already."""
+    keys = [lane.key for lane in lanes]
+    yield LEGEND
+    head = " ".join(keys)
+    yield f"{'step':>6}  {head}  what"
+    indent = " " * (6 + 2 + len(head) + 2 + 2)
+    widths = [(key, len(key)) for key in keys]
+    for one in told:
+        marks = " ".join(f"{one.marks.get(key, NOTHING):>{width}}" for key, width in widths)
+        yield f"{one.number:>6}  {marks}  {one.words}"
+        for text in one.shown:
+            yield indent + text

@@ -1,0 +1,143 @@
+"""From a failing capsule to its minimal one: the same failure, with as little as possible around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from chaos.capsule import Capsule, Expected
+from chaos.checkers import Check, Finding
+from chaos.controller import Controller, DivergenceError
+from chaos.drivers.sim import SimDriver
+from chaos.experiment import Experiment
+from chaos.judge import judge, verdict_of
+from chaos.labels import make_labels
+from chaos.plan import Plan
+from chaos.recorder import Execution
+from chaos.schedule import Mark, Step
+from chaos.shrinking.passes import first_case, shrink
+from chaos.shrinking.shrinker import Case, Outcome, OutOfBudgetError, Shrinker, ShrinkError
+
+replace = msgspec.structs.replace
+
+
+class Minimal(msgspec.Struct, frozen=True):
+    """A shrunk capsule, and what it took."""
+
+    capsule: Capsule
+    finding: Finding
+    outside_before: int
+    outside: int  # steps that are not the engine's own, without the end that every run has
+    set_up: int  # of these, the first ones, which only set the target up
+    choices: int  # off the default order
+    executions: int
+
+
+def minimize(
+    capsule: Capsule,
+    checks: tuple[Check, ...],
+    is_over: Callable[[], bool],
+    on_progress: Callable[[Case, int], None] | None = None,
+) -> Minimal:
+    """The smallest capsule found within the budget; raises ShrinkError where there is nothing to shrink."""
+    defects = capsule.defect_sources()
+    schedule, goal = _failure(capsule, checks)
+    shrinker = Shrinker(goal, defects, checks, is_over, on_progress)
+    try:
+        first = first_case(shrinker, capsule.plan, schedule)
+    except OutOfBudgetError:
+        raise ShrinkError(
+            "the budget was over before the failure had been seen once; give it more with --budget"
+        ) from None
+    if first is None:
+        raise ShrinkError(
+            "the failure doesn't show when its steps are taken one by one within the rules of hosts and faults, "
+            "so there is nothing to begin with; replay it whole"
+        )
+    outcome = shrink(shrinker, first)
+    case = outcome.case
+    small = replace(
+        capsule,
+        experiment=_narrowed(capsule.experiment, case.plan),
+        plan=case.plan,
+        labels=make_labels(case.plan, capsule.seed),
+        schedule=outcome.schedule,
+        script=list(case.script),
+        cut=not case.to_the_end,
+        driver="sim",
+        rebuilt=False,
+    )
+    small, again, findings = _up_to_the_finding(small, outcome, shrinker)
+    expected = Expected(
+        int(verdict_of(findings)), findings[0].signature, again.fingerprint, again.steps
+    )
+    return Minimal(
+        replace(small, expected=expected),
+        findings[0],
+        sum(1 for step in schedule if hasattr(step, "op")),
+        case.outside,
+        case.set_up,
+        case.choices,
+        shrinker.executions,
+    )
+
+
+def _up_to_the_finding(
+    small: Capsule, outcome: Outcome, shrinker: Shrinker
+) -> tuple[Capsule, Execution, list[Finding]]:
+    """With as many steps as it takes to find the failure again: some checks judge a step by what comes after it."""
+    steps = outcome.execution.schedule
+    first = len(outcome.schedule)
+    more = [0, *(2**power for power in range(16) if first + 2**power < len(steps)), len(steps)]
+    for count in more:
+        schedule = steps[: first + count]
+        again = Controller(small.plan, SimDriver(), shrinker.defects).replay(
+            schedule, cut=small.cut
+        )
+        findings = judge(again, shrinker.checks)
+        if findings and findings[0].signature == outcome.finding.signature:
+            return replace(small, schedule=schedule), again, findings
+    raise AssertionError("what was shrunk fails when its steps are taken again")
+
+
+def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[list[Step], Finding]:
+    """The steps of the failing run, and what was found."""
+    if capsule.driver == "realtime" and not capsule.rebuilt:
+        raise ShrinkError(
+            "this run ran free and its steps could not be rebuilt in sim, so nothing can be left out of them; "
+            "'raidstorm shrink' makes its plan smaller, by vote"
+        )
+    controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
+    try:
+        if capsule.schedule is None:
+            execution = controller.explore(capsule.seed)
+        else:
+            execution = controller.replay(capsule.schedule, cut=capsule.cut)
+    except DivergenceError as error:
+        raise ShrinkError(f"the schedule no longer applies: {error}") from None
+    findings = judge(execution, checks)
+    if not findings:
+        raise ShrinkError("this run doesn't fail, so there is nothing to shrink")
+    return [step for step in execution.schedule if not _is_end(step)], findings[0]
+
+
+def _is_end(step: Step) -> bool:
+    return isinstance(step, Mark) and step.phase == "stuck"
+
+
+def _narrowed(experiment: Experiment, plan: Plan) -> Experiment:
+    """The experiment that has just this plan's sizes."""
+    layout = plan.layout
+    return replace(
+        experiment,
+        reactors=layout.reactors,
+        members=plan.members,
+        spares=layout.disks - plan.members,
+        blocks=plan.blocks,
+        window_blocks=layout.window_blocks,
+        hosts=plan.hosts,
+        io_queues=plan.io_queues,
+        blocks_per_io=plan.blocks_per_io_max,
+        grow_blocks=max(0, layout.capacity - layout.disk_blocks),
+    )

@@ -1,0 +1,263 @@
+"""Shrinking: the smallest script that still shows the same failure.
+
+A candidate is played in ``sim`` and judged. Named passes (``passes.py``) propose smaller ones, in a fixed order,
+until none of them gets further; so the same failure shrinks to the same script, however fast the machine is, unless the
+budget ends it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from chaos.checkers import Check, Finding
+from chaos.drivers.sim import SimDriver
+from chaos.judge import judge
+from chaos.plan import Plan
+from chaos.recorder import Execution
+from chaos.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
+from chaos.shrinking.script import LEFT_OUT, STEPS_MAX, Played, Player
+from workers.protocol import DefectSource
+
+EXECUTIONS_MAX = 20_000
+SET_UP = (
+    "framework_start_init",
+    "bdev_raid_create",
+    "nvmf_create_poll_group",
+    "nvmf_subsystem_add_ns",
+)
+LISTS = ("liveness", "references")  # whose shape lists what is stuck or left
+
+
+class ShrinkError(Exception):
+    """A failure can't be shrunk, in one sentence."""
+
+
+class OutOfBudgetError(Exception):
+    """No more candidates: what there is is what stays."""
+
+
+def is_outside(item: Item) -> bool:
+    """A step of hosts, operator or nemesis."""
+    return not isinstance(item, ORDER)
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A script and what it is played on; ``to_the_end``: healed and audited, else it ends with the failure."""
+
+    plan: Plan
+    script: tuple[Item, ...]
+    to_the_end: bool
+
+    @property
+    def size(self) -> tuple[int, int, int, int]:
+        """What is to become small, the most important first."""
+        layout = self.plan.layout
+        parts = layout.reactors + layout.disks + self.plan.hosts
+        return (self.outside, self.choices, parts, self.plan.blocks)
+
+    @property
+    def outside(self) -> int:
+        """Steps that are not the engine's own."""
+        return sum(map(is_outside, self.script))
+
+    @property
+    def set_up(self) -> int:
+        """How many of them come first and only set the target up: nothing has been done to it by then."""
+        count = 0
+        for item in filter(is_outside, self.script):
+            if not (isinstance(item, Operate) and item.method in SET_UP):
+                break
+            count += 1
+        return count
+
+    @property
+    def choices(self) -> int:
+        """Scheduling choices off the default order.
+
+        These are: an engine step whose place the script names, or that comes late, and a step from outside that
+        comes before the target is at rest: right after another one, or after so many steps.
+        """
+        count = 0
+        before: Item = Rest()
+        for item in self.script:
+            if isinstance(item, Late):
+                count += 1
+                continue
+            if isinstance(item, Rest):
+                count += item.steps > 0
+            elif isinstance(item, ENGINE_STEPS) or is_outside(before):
+                count += 1
+            before = item
+        return count
+
+
+class Outcome(msgspec.Struct):
+    """A candidate that fails as it should, and its run up to the failure."""
+
+    case: Case
+    execution: Execution
+    finding: Finding
+    schedule: list[Step]
+    numbers: list[int]  # per item of the case, the number of its step, or LEFT_OUT
+
+    def bare(self, *, with_holds: bool) -> Case:
+        """The case without what was left out; with holds: engine steps at its end stay, as they are held back."""
+        script = self.case.script
+        end = len(script)
+        while (
+            with_holds
+            and end
+            and self.numbers[end - 1] == LEFT_OUT
+            and not is_outside(script[end - 1])
+        ):
+            end -= 1
+        kept = [
+            item
+            for item, number in zip(script[:end], self.numbers[:end], strict=True)
+            if number != LEFT_OUT
+        ]
+        return msgspec.structs.replace(self.case, script=(*_merged(kept), *script[end:]))
+
+
+def _merged(items: list[Item]) -> list[Item]:
+    """So many steps in default order and then so many are one item."""
+    merged: list[Item] = []
+    for item in items:
+        before = merged[-1] if merged else None
+        if isinstance(item, Rest) and isinstance(before, Rest) and item.steps and before.steps:
+            merged[-1] = Rest(before.steps + item.steps)
+        else:
+            merged.append(item)
+    return merged
+
+
+def same_failure(goal: Finding, found: Finding) -> bool:
+    """Is it the same failure? What a hang or a leak consists of may become less, all else is the signature."""
+    if (goal.check, goal.kind) != (found.check, found.kind):
+        return False
+    if goal.check in LISTS:
+        return set(found.shape.split("+")) <= set(goal.shape.split("+"))
+    return goal.shape == found.shape
+
+
+def _overlap(goal: Finding, found: Finding) -> bool:
+    is_list = goal.check in LISTS and (goal.check, goal.kind) == (found.check, found.kind)
+    return is_list and bool(set(found.shape.split("+")) & set(goal.shape.split("+")))
+
+
+def _digest(case: Case, patience: int) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode((case, patience)), digest_size=16).digest()
+
+
+class Shrinker:
+    """Tries candidates for one failure."""
+
+    def __init__(
+        self,
+        goal: Finding,
+        defects: tuple[DefectSource, ...],
+        checks: tuple[Check, ...],
+        is_over: Callable[[], bool],
+        on_progress: Callable[[Case, int], None] | None = None,
+    ) -> None:
+        self.goal = goal
+        self.defects = defects
+        self.checks = checks
+        self.executions = 0
+        self._is_over = is_over
+        self._on_progress = on_progress
+        self._driver = SimDriver()
+        self._refused: set[bytes] = set()  # only asked whether something is in it
+        self.best: Outcome | None = None
+
+    def attempt(self, case: Case, patience: int = STEPS_MAX) -> Outcome | None:
+        """The candidate's outcome when it fails as it should, which makes it the best; else None."""
+        digest = _digest(case, patience)
+        if digest in self._refused:
+            return None
+        if self._is_over() or self.executions >= EXECUTIONS_MAX:
+            raise OutOfBudgetError
+        outcome = self._play_bare(case, patience)
+        if outcome is None or self._is_no_defects_fault(outcome.case, patience):
+            self._refused.add(digest)
+            return None
+        if self.best is None or outcome.case.size <= self.best.case.size:
+            self.best = outcome
+        if self._on_progress is not None:
+            self._on_progress(outcome.case, self.executions)
+        return outcome
+
+    def take_for_goal(self, case: Case) -> bool:
+        """A hang or a leak that comes out with another list of what is stuck, but for a part: that is the goal then."""
+        played = self._played(case, self.defects, 0)
+        found = next(
+            (one for one in judge(played.execution, self.checks) if _overlap(self.goal, one)), None
+        )
+        if found is None:
+            return False
+        self.goal = found
+        self._refused.clear()
+        return True
+
+    def improve(self, case: Case, smaller: Case, patience: int = STEPS_MAX) -> Outcome | None:
+        """The outcome of what should be smaller, when it fails as it should and is."""
+        outcome = self.attempt(smaller, patience)
+        if outcome is not None:
+            now = outcome.case
+            if (now.size, len(now.script)) < (case.size, len(case.script)):
+                return outcome
+            # Nor is it for any smaller case.
+            self._refused.add(_digest(smaller, patience))
+        return None
+
+    def _play_bare(self, case: Case, patience: int) -> Outcome | None:
+        """Play a candidate, and again without what was left out, as long as that fails too.
+
+        An engine step that was not reached was held back all the same, so without it the run may be another one.
+        """
+        outcome = self.play(case, self.defects, patience)
+        while outcome is not None:
+            bare = outcome.bare(with_holds=patience > 0)
+            if bare == outcome.case:
+                break
+            barer = self.play(bare, self.defects, patience)
+            if barer is None:
+                break
+            outcome = barer
+        return outcome
+
+    def play(
+        self, case: Case, defects: tuple[DefectSource, ...], patience: int = STEPS_MAX
+    ) -> Outcome | None:
+        """Play a candidate; None when the failure doesn't show."""
+        played = self._played(case, defects, patience)
+        execution = played.execution
+        findings = judge(execution, self.checks)
+        found = next((one for one in findings if same_failure(self.goal, one)), None)
+        if found is None:
+            return None
+        if not case.to_the_end:
+            # The run ends with the failure; what was found later doesn't come before it.
+            findings = [one for one in findings if one.step <= found.step]
+        if findings[0] is not found:
+            return None
+        last = len(execution.schedule) if case.to_the_end else found.step
+        numbers = [number if number <= last else LEFT_OUT for number in played.numbers]
+        return Outcome(case, execution, found, execution.schedule[:last], numbers)
+
+    def _played(self, case: Case, defects: tuple[DefectSource, ...], patience: int) -> Played:
+        self.executions += 1
+        player = Player(case.plan, self._driver, defects)
+        return player.play(list(case.script), to_the_end=case.to_the_end, patience=patience)
+
+    def _is_no_defects_fault(self, case: Case, patience: int) -> bool:
+        """Does the reference engine fail alike? Then what was left out has made the script unfair.
+
+        A recording of every step is of no use to another engine, but that it must not hang: who is given too few
+        steps to finish does.
+        """
+        is_asked = bool(self.defects) and (patience > 0 or case.to_the_end)
+        return is_asked and self.play(case, (), patience) is not None

@@ -1,0 +1,125 @@
+"""A case with fewer disks, or with nothing standing on them: all that names a disk or a bdev is said anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from chaos.plan import Plan
+from chaos.schedule import FinishIo, Inject, Item, Kill, Late, Operate, PowerLoss
+from chaos.shrinking.rules import MEMBERS_MIN
+from chaos.shrinking.shrinker import Case
+from workers.bdev.stack import disk_of, member_bdev_id, raid_bdev_id, raid_passthru_id
+from workers.protocol import Layout
+
+replace = msgspec.structs.replace
+GONE = -1
+OF_A_BDEV = (
+    "bdev_examine",
+    "bdev_reset",
+    "bdev_error_inject_error",
+    "bdev_delay_update_latency",
+    "bdev_raid_add_base_bdev",
+    "bdev_raid_remove_base_bdev",
+    "bdev_raid_start_degraded",
+)
+OF_A_STACK = ("bdev_error_inject_error", "bdev_delay_update_latency")
+
+
+def with_nothing_on_disks(case: Case) -> Iterator[Case]:
+    """Without the error, delay and passthru bdevs."""
+    if case.plan.layout.stacks:
+        yield _with_disks(case, list(range(case.plan.layout.disks)), is_bare=True)
+
+
+def with_fewer_disks(case: Case) -> Iterator[Case]:
+    """Without one of the members, where there are more than two, or one of the spares."""
+    plan = case.plan
+    disks = list(range(plan.layout.disks))
+    for gone in disks:
+        if gone >= plan.members or plan.members > MEMBERS_MIN:
+            yield _with_disks(case, [disk for disk in disks if disk != gone], is_bare=False)
+
+
+def _with_disks(case: Case, kept: list[int], *, is_bare: bool) -> Case:
+    plan = case.plan
+    old = plan.layout
+    stacks = () if is_bare or not old.stacks else tuple(old.stacks[disk] for disk in kept)
+    new = replace(old, disks=len(kept), stacks=stacks)
+    renamed = _Renamed(old, new, {disk: number for number, disk in enumerate(kept)})
+    items = (renamed.item(item) for item in case.script)
+    return replace(
+        case,
+        plan=_smaller(plan, new, kept),
+        script=tuple(item for item in items if item is not None),
+    )
+
+
+def _smaller(plan: Plan, layout: Layout, kept: list[int]) -> Plan:
+    return replace(plan, layout=layout, members=sum(disk < plan.members for disk in kept))
+
+
+class _Renamed:
+    """The disks that are kept, and what they are called then."""
+
+    def __init__(self, old: Layout, new: Layout, numbers: dict[int, int]) -> None:
+        self.old = old
+        self.new = new
+        self.numbers = numbers
+
+    def item(self, item: Item) -> Item | None:
+        """An item; None where it is of a disk or a bdev that is gone."""
+        match item:
+            case FinishIo() | Inject():
+                number = self.numbers.get(item.disk, GONE)
+                return None if number == GONE else replace(item, disk=number)
+            case Late():
+                step = self.item(item.step)
+                return None if step is None else replace(item, step=step)
+            case Kill() | PowerLoss():
+                item = replace(item, clones=self._disks(item.clones))
+                if isinstance(item, PowerLoss):
+                    lost = tuple(item.lost[disk] for disk in self.numbers if disk < len(item.lost))
+                    item = replace(item, lost=lost)
+                return item
+            case Operate():
+                return self._operate(item)
+            case _:
+                return item
+
+    def _operate(self, item: Operate) -> Operate | None:
+        match item.method:
+            case "framework_start_init":
+                return replace(item, args=self._disks(item.args))
+            case "bdev_raid_create":
+                bdevs = [self._bdev(bdev) for bdev in item.args[2:]]
+                members = (bdev for bdev in bdevs if bdev != GONE)
+                return replace(item, args=(*item.args[:2], *members))
+            case method if method in OF_A_STACK and self.old.stacks and not self.new.stacks:
+                return None
+            case method if method in OF_A_BDEV:
+                bdev = self._bdev(item.args[0])
+                return None if bdev == GONE else replace(item, args=(bdev, *item.args[1:]))
+            case _:
+                return item
+
+    def _disks(self, disks: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(self.numbers[disk] for disk in disks if disk in self.numbers)
+
+    def _bdev(self, bdev: int) -> int:
+        old, new = self.old, self.new
+        if bdev == raid_bdev_id(old):
+            return raid_bdev_id(new)
+        if bdev == raid_passthru_id(old):
+            return raid_passthru_id(new)
+        if bdev > raid_passthru_id(old):
+            return bdev  # there is none
+        disk = disk_of(old, bdev)
+        number = self.numbers.get(disk, GONE)
+        if number == GONE or bdev < old.disks:
+            return number
+        if bdev == member_bdev_id(old, disk):
+            return member_bdev_id(new, number)
+        place = (bdev - 1) // old.disks
+        return 1 + new.disks * place + number if new.stacks else GONE

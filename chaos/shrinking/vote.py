@@ -1,0 +1,199 @@
+"""A failure that doesn't come every time, made small by vote: a free run whose steps could not be taken again in ``sim``.
+
+There are no steps to leave out, so the plan becomes smaller: fewer planned things, fewer hosts, less I/O, less time. A
+smaller plan is taken when so many of a few free runs of it fail in the same way. Which are asked, and in which order, is
+fixed; how they vote is up to the processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from chaos.capsule import Capsule, Expected
+from chaos.checkers import Check
+from chaos.drivers.processes import WorkerLostError
+from chaos.plan import Plan
+from chaos.repro import Run, goal_of, is_goal, run_once
+from chaos.run import Driver, make_driver
+from chaos.shrinking.shrinker import ShrinkError
+
+RUNS_MAX = 5
+NEEDED = 2
+MILLISECONDS_MIN = 100
+replace = msgspec.structs.replace
+
+
+class Voted(msgspec.Struct, frozen=True):
+    """The smallest plan that was voted for, as a capsule; or, in ``rebuilt``, a run that can be taken again step by step."""
+
+    capsule: Capsule
+    rebuilt: Capsule | None
+    planned_before: int
+    planned: int
+    failed: int  # of the last plan's runs
+    runs: int
+    executions: int
+
+
+class Ballot(msgspec.Struct):
+    """How the free runs of one plan went."""
+
+    failed: int = 0
+    runs: int = 0
+    first: Run | None = None  # that failed in the same way
+
+    @property
+    def is_taken(self) -> bool:
+        """Enough of them failed in the same way."""
+        return self.failed >= NEEDED
+
+
+def is_for_vote(capsule: Capsule) -> bool:
+    """A free run whose steps could not be rebuilt."""
+    return capsule.driver == "realtime" and not capsule.rebuilt
+
+
+def shrink_by_vote(
+    capsule: Capsule,
+    checks: tuple[Check, ...],
+    is_over: Callable[[], bool],
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> Voted:
+    """The smallest plan found within the budget; raises ShrinkError when the failure doesn't come often enough."""
+    booth = _Booth(capsule, checks, is_over, on_progress)
+    try:
+        return booth.shrink()
+    finally:
+        booth.close()
+
+
+class _Booth:
+    """Asks free runs."""
+
+    def __init__(
+        self,
+        capsule: Capsule,
+        checks: tuple[Check, ...],
+        is_over: Callable[[], bool],
+        on_progress: Callable[[str], None],
+    ) -> None:
+        goal = goal_of(capsule)
+        if goal is None:
+            raise ShrinkError("no failure is recorded with this run, so there is nothing to shrink")
+        self.capsule, self.checks, self.goal = capsule, checks, goal
+        self.is_over, self.on_progress = is_over, on_progress
+        self.executions = 0
+        self.driver: Driver | None = None
+
+    def close(self) -> None:
+        if self.driver is not None:
+            self.driver.close()
+            self.driver = None
+
+    def shrink(self) -> Voted:
+        best = self.capsule.plan
+        ballot = self.ask(best)
+        if not ballot.is_taken and (ballot.first is None or not ballot.first.is_rebuilt):
+            raise ShrinkError(
+                f"the failure came in {ballot.failed} of {ballot.runs} free runs, and {NEEDED} are needed to shrink by "
+                "vote; 'raidstorm repro' says how often it comes"
+            )
+        improved = True
+        refused: set[Plan] = set()  # nobody votes twice
+        while improved and not self._rebuilt(ballot):
+            improved = False
+            for plan in smaller_plans(best):
+                if self.is_over():
+                    break
+                if plan in refused:
+                    continue
+                asked = self.ask(plan)
+                if asked.is_taken:
+                    best, ballot, improved = plan, asked, True
+                    break
+                refused.add(plan)
+        return Voted(
+            capsule=self._as_capsule(best, ballot),
+            rebuilt=self._rebuilt(ballot),
+            planned_before=len(self.capsule.plan.planned),
+            planned=len(best.planned),
+            failed=ballot.failed,
+            runs=ballot.runs,
+            executions=self.executions,
+        )
+
+    def ask(self, plan: Plan) -> Ballot:
+        """Free runs of a plan, until it is clear how the vote ends."""
+        ballot = Ballot()
+        while (
+            not ballot.is_taken
+            and ballot.failed + RUNS_MAX - ballot.runs >= NEEDED
+            and not (ballot.runs and self.is_over())
+        ):
+            run = self._run(plan)
+            ballot.runs += 1
+            if any(is_goal(self.goal, finding) for finding in run.findings):
+                ballot.failed += 1
+                if ballot.first is None or (run.is_rebuilt and not ballot.first.is_rebuilt):
+                    ballot.first = run
+            what = (
+                "1 planned thing"
+                if len(plan.planned) == 1
+                else f"{len(plan.planned)} planned things"
+            )
+            self.on_progress(f"{what}, {plan.hosts} hosts: {ballot.failed} of {ballot.runs} fail")
+        return ballot
+
+    def _run(self, plan: Plan) -> Run:
+        capsule = replace(self.capsule, plan=plan)
+        self.executions += 1
+        for attempt in (1, 2):
+            self.driver = self.driver or make_driver("realtime", capsule.experiment)
+            try:
+                return run_once(self.driver, capsule, self.checks, capsule.seed)
+            except WorkerLostError:
+                self.close()
+                if attempt == 2:
+                    raise
+        raise AssertionError("the second attempt returns or raises")
+
+    def _rebuilt(self, ballot: Ballot) -> Capsule | None:
+        """One of the runs, step by step: everything else is better at making that small."""
+        run = ballot.first
+        if run is None or not run.is_rebuilt:
+            return None
+        if not any(is_goal(self.goal, finding) for finding in run.judged):
+            return None
+        return replace(
+            self.capsule, plan=run.execution.plan, schedule=run.execution.schedule, rebuilt=True
+        )
+
+    def _as_capsule(self, plan: Plan, ballot: Ballot) -> Capsule:
+        run = ballot.first
+        assert run is not None, "what was voted for has failed"
+        expected = Expected(
+            int(self.goal.verdict),
+            self.goal.signature,
+            run.execution.fingerprint,
+            run.execution.steps,
+        )
+        return replace(self.capsule, plan=plan, schedule=None, script=None, expected=expected)
+
+
+def smaller_plans(plan: Plan) -> Iterator[Plan]:
+    """Plans with less in them, the much smaller ones first."""
+    planned = plan.planned
+    size = len(planned)
+    while size:
+        for first in range(0, len(planned), size):
+            yield replace(plan, planned=(*planned[:first], *planned[first + size :]))
+        size //= 2
+    if plan.hosts > 1:
+        yield replace(plan, hosts=plan.hosts - 1)
+    few, many = plan.ios_per_connection
+    if many > 1:
+        yield replace(plan, ios_per_connection=(max(1, few // 2), max(1, many // 2)))
+    if plan.milliseconds > MILLISECONDS_MIN:
+        yield replace(plan, milliseconds=max(MILLISECONDS_MIN, plan.milliseconds // 2))
