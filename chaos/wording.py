@@ -44,6 +44,7 @@ _RPCS = {
     "bdev_raid_remove_base_bdev": "the operator removes {bdev} from the array",
     "bdev_raid_start_degraded": "the operator starts the array without its missing members",
     "bdev_reset": "the operator resets {bdev}",
+    "bdev_delay_update_latency": "the operator has I/O of {bdev} delayed by {second} us",
     "bdev_examine": "the operator has {bdev} examined for a superblock",
     "nvmf_subsystem_add_ns": "the operator attaches the array as namespace 1",
     "nvmf_subsystem_remove_ns": "the operator detaches namespace 1",
@@ -206,7 +207,8 @@ class Words:
         if words is None or (not step.args and "{" in words):
             return f"the operator calls {step.method}({', '.join(map(str, step.args))})"
         number = step.args[0] if step.args else 0
-        return words.format(bdev=self.bdev(number), number=number)
+        second = step.args[1] if len(step.args) > 1 else 0
+        return words.format(bdev=self.bdev(number), number=number, second=second)
 
     def bdev(self, number: int) -> str:
         """A bdev by what it is or stands on."""

@@ -25,7 +25,7 @@ from chaos.explaining.clauses import (
 from chaos.explaining.close_look import CloseLook, Moment
 from chaos.explaining.promises import comes_of_it, should_have_been
 from chaos.explaining.requests_told import RequestsTold
-from chaos.explaining.setup_told import SetupTold
+from chaos.explaining.setup_told import SETUP_RPCS, SetupTold
 from chaos.history import Completed, Crashed, Happened
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -61,14 +61,6 @@ _ON_MEMBERS = {
     "bdev_raid_add_base_bdev": "the operator adds {} to the array",
     "bdev_raid_remove_base_bdev": "the operator removes {} from the array",
 }
-_SETUP_RPCS = (
-    "framework_start_init",
-    "bdev_raid_create",
-    "nvmf_create_poll_group",
-    "nvmf_subsystem_add_ns",
-)
-
-
 _OF_SESSIONS = {
     "nvmf.command_queued": "the command waits on {} for the subsystem to resume",
     "nvmf.duplicate_qid": "the queue is still taken, so the Connect is tried again on {}",
@@ -271,7 +263,7 @@ class _Teller:
             case Inject() | Impair() | Stall():
                 text = self.words.step(step)
                 return [self._said(moment, f"fault {step.op}", text, DECISIVE)]
-            case Operate() if step.method in _SETUP_RPCS and self.array.is_quiet:
+            case Operate() if step.method in SETUP_RPCS and not self.setup.is_over:
                 return []
             case Operate():
                 key = f"rpc {step.method}"

@@ -102,6 +102,8 @@ class ArrayTold:
         self._copied_to = first + step.count
         be = "is" if step.count == 1 else "are"
         text = f"{blocks(first, step.count)} {be} copied onto disk{step.disk}"
+        if self._copied_to == self._window[1]:
+            text += ", and an iteration begins that takes the new offset to the channels there are"
         return [Clause(moment.number, "rebuild", text, USUAL, topic="copied")]
 
     def _happened(self, number: int, event: Event, born: list[Event]) -> list[Clause]:
@@ -132,7 +134,8 @@ class ArrayTold:
             case "window_done":
                 self._window = None
                 self._offset = args[0]
-                text = f"the window that ends at {args[0]} (of {args[1]}) is unlocked"
+                left = ", though the rebuild has not ended yet" if args[0] == args[1] else ""
+                text = f"the window that ends at {args[0]} (of {args[1]}) is unlocked{left}"
                 untold = self._untold(args[0])
                 weight = DECISIVE if untold else USUAL
                 return [Clause(number, "rebuild", f"{text}{untold}", weight, topic="done")]
@@ -263,6 +266,8 @@ class ArrayTold:
             of = f" that tells of the removal of {disks(self.leaving[:1])}" if self.leaving else ""
             still = self._called_configured()
             text = f"the superblock{of} is written to no disk"
+            if self.members.disks and set(self.members.disks) <= set(self.leaving):
+                text += ", as all its members are being removed, and that counts as success"
             text += f" (on disk it still calls {disks(still)} CONFIGURED)" if still else ""
             return [Clause(number, "array", text, DECISIVE)]
         if status:

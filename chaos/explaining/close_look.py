@@ -20,7 +20,13 @@ from chaos.schedule import ENGINE_STEPS, FinishIo, FireTimer, Step
 from workers.bdev.io import IoType
 from workers.protocol import DefectSource, EngineStep
 
-CHANGING_IO = (IoType.WRITE, IoType.UNMAP, IoType.WRITE_ZEROES, IoType.COMPARE_AND_WRITE)
+OF_DATA = (
+    IoType.READ,
+    IoType.WRITE,
+    IoType.UNMAP,
+    IoType.WRITE_ZEROES,
+    IoType.COMPARE_AND_WRITE,
+)
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -32,7 +38,7 @@ class Moment(msgspec.Struct, frozen=True):
     entries: list[Entry]  # what it showed
     since: int  # of the engine's steps: the number of the step after which it was possible
     busy: int  # engine steps that were possible before it, timers left out
-    first: int  # of a write of a disk: its first block there ...
+    first: int  # of an I/O of a disk: its first block there ...
     before: list[int]  # ... and what its blocks held before and after, as ops
     after: list[int]
 
@@ -84,8 +90,8 @@ class _Looker:
             }
 
     def _held(self, step: Step) -> list[int]:
-        """What the blocks that a write is for hold now."""
-        if not isinstance(step, FinishIo) or step.io_type not in CHANGING_IO:
+        """What the blocks that an I/O is for hold now."""
+        if not isinstance(step, FinishIo) or step.io_type not in OF_DATA:
             return []
         if step.offset < self._data_offset:
             return []

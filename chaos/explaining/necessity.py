@@ -83,7 +83,7 @@ def changes(case: Case, numbers: list[int], moments: list[Moment]) -> Iterator[C
         less = (*script[:index], *script[index + 1 :])
         if isinstance(item, Rest):
             if item.steps:
-                what = f"what follows comes after {_steps(item.steps)}, not when all is at rest"
+                what = f"the next step from outside comes {_steps(item.steps)} later, before all is at rest"
                 at_rest = (*script[:index], Rest(), *script[index + 1 :])
                 yield Change(index, "choice", what, at_rest, False)
         elif isinstance(item, Late):

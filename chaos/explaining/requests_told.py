@@ -40,6 +40,7 @@ class Request:
         self.weight = weight
         self.handled = False
         self.served: list[int] = []  # disks that have done it
+        self.has_failed = False  # on a disk
 
     def clause(self, number: int, text: str, item: str = "") -> Clause:
         """Something about it; where it begins a sentence, "it" is named."""
@@ -115,8 +116,12 @@ class RequestsTold:
             return self._by_itself(moment, step, first)
         disk = f"disk{step.disk}"
         if moment.note:
+            request.has_failed = True
             return [request.clause(moment.number, f"it fails on {disk}")]
         request.served.append(step.disk)
+        if isinstance(request.step, Read) and request.has_failed:
+            text = f"it is read from {disk} instead, which holds {data_of(moment.before)}"
+            return [request.clause(moment.number, text)]
         if isinstance(request.step, (Flush, Read)):
             return []  # its answer says it
         text = "it is compared on {}" if step.io_type in _READS else "it reaches {}"
@@ -193,7 +198,8 @@ class RequestsTold:
         if entry.status:
             text = f"it fails with {status_of(entry.status)}"
         elif isinstance(step, Read):
-            where = f" from disk{request.served[0]}" if len(request.served) == 1 else ""
+            is_one = len(request.served) == 1 and not request.has_failed
+            where = f" from disk{request.served[0]}" if is_one else ""
             text = f"it gets {data_of(entry.values)}{where}"
         else:
             text = "it is acknowledged"

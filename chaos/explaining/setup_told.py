@@ -8,9 +8,16 @@ from chaos.explaining.clauses import FINDING, MINOR, Clause
 from chaos.explaining.close_look import Moment
 from chaos.history import Completed, Happened
 from chaos.plan import Plan
-from chaos.schedule import Connect, Kill, Open, Operate, PowerLoss
+from chaos.schedule import IO, Connect, Inject, Kill, Open, Operate, PowerLoss, Step
 from chaos.wording import disks, listed
 from workers.bdev.stack import disk_of
+
+SETUP_RPCS = (
+    "framework_start_init",
+    "bdev_raid_create",
+    "nvmf_create_poll_group",
+    "nvmf_subsystem_add_ns",
+)
 
 
 class Life(msgspec.Struct):
@@ -23,6 +30,18 @@ class Life(msgspec.Struct):
     poll_groups: list[int] = []  # reactors
     namespace: bool = False
     hosts: list[int] = []
+    is_over: bool = False  # something has been done to the array
+
+
+def _does_more(step: Step) -> bool:
+    """Does it more than to set the target up?"""
+    match step:
+        case Operate():
+            return step.method not in SETUP_RPCS
+        case Inject():
+            return step.fault != "disk_arrive"
+        case _:
+            return isinstance(step, IO)
 
 
 class SetupTold:
@@ -45,20 +64,26 @@ class SetupTold:
         if isinstance(step, Operate) and step.method == "bdev_raid_create" and not life.created:
             # The name and whether there is a superblock, then the members.
             life.created = [disk_of(self.plan.layout, bdev) for bdev in step.args[2:]]
-        if isinstance(step, (Open, Connect)) or (isinstance(step, Operate) and is_quiet):
-            life.last = max(life.last, moment.number) if life.first < moment.number else life.last
+        life.is_over = life.is_over or not is_quiet or _does_more(step)
+        if isinstance(step, (Open, Connect, Operate)) and not life.is_over:
+            life.last = max(life.last, moment.number)
         for entry in moment.entries:
             match entry:
                 case Completed(op=op, status=0) if op in self._connects:
                     connect = self._connects.pop(op)
                     if connect.qid and connect.host not in life.hosts:
                         life.hosts.append(connect.host)
-                case Happened(event=event) if event.name == "nvmf.poll_group_created" and is_quiet:
-                    life.poll_groups.append(event.thread - 1)
-                case Happened(event=event) if event.name == "nvmf.namespace_attached" and is_quiet:
-                    life.namespace = True
+                case Happened(event=event) if not life.is_over:
+                    if event.name == "nvmf.poll_group_created":
+                        life.poll_groups.append(event.thread - 1)
+                    life.namespace = life.namespace or event.name == "nvmf.namespace_attached"
                 case _:
                     pass
+
+    @property
+    def is_over(self) -> bool:
+        """Has something been done to the array since the target started?"""
+        return self.lives[-1].is_over
 
     def clauses(self) -> list[Clause]:
         """A clause a life, where there is anything to say."""

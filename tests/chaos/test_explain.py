@@ -50,7 +50,7 @@ STORIES = {
         2,
         (
             "The operator removes",
-            "is written to no disk",
+            "is written to no disk, as all its members are being removed",
             "is out of the array",
             "it is acknowledged",
             "The target is killed and started again",
@@ -62,6 +62,7 @@ STORIES = {
         (
             "it reaches disk0",
             "it fails on disk0",
+            "it is read from disk1 instead, which holds",
             "it writes block",
             "which is newer",
             "it is acknowledged",
@@ -123,6 +124,8 @@ def test_story_tells_the_trigger_of_a_defect(defect):
     story = story_of(small(defect, SWARM, first))
     assert_in_order("\n".join(sentence.text for sentence in story.sentences), parts)
     assert 5 <= len(story.sentences) <= 15
+    # What only prepares the ground is over when something is done to it.
+    assert story.sentences[0].last < story.sentences[1].first
     assert story.contradiction
 
 
@@ -151,6 +154,7 @@ def test_story_of_channels_that_disagree_says_who_was_not_told_and_what_comes_of
     text = "\n".join(sentence.text for sentence in story.sentences)
     parts = (
         "(bdev_raid_remove_base_bdev)",
+        "an iteration begins that takes the new offset to the channels there are",
         "it begins at the rebuild offset 0, though blocks 0-7 are copied by now",
         "still at block 0: the iteration that told the others didn't come to them",
     )
