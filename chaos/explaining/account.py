@@ -25,7 +25,7 @@ from chaos.explaining.clauses import (
 from chaos.explaining.close_look import CloseLook, Moment
 from chaos.explaining.promises import comes_of_it, should_have_been
 from chaos.explaining.requests_told import RequestsTold
-from chaos.explaining.setup_told import SETUP_RPCS, SetupTold
+from chaos.explaining.setup_told import SetupTold
 from chaos.history import Completed, Crashed, Happened
 from chaos.plan import Plan
 from chaos.schedule import (
@@ -49,6 +49,7 @@ from chaos.schedule import (
     Stall,
 )
 from chaos.shrinking.script import twin
+from chaos.shrinking.shrinker import SET_UP
 from chaos.wording import Words, place, status_of
 
 SENTENCES_MAX = 15
@@ -263,7 +264,7 @@ class _Teller:
             case Inject() | Impair() | Stall():
                 text = self.words.step(step)
                 return [self._said(moment, f"fault {step.op}", text, DECISIVE)]
-            case Operate() if step.method in SETUP_RPCS and not self.setup.is_over:
+            case Operate() if step.method in SET_UP and not self.setup.is_over:
                 return []
             case Operate():
                 key = f"rpc {step.method}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.block_words import blocks
+from chaos.block_words import blocks, blocks_are
 from chaos.checkers.members import Members
 from chaos.explaining.clauses import DECISIVE, IMPORTANT, MINOR, USUAL, Clause
 from chaos.explaining.close_look import Moment
@@ -100,8 +100,7 @@ class ArrayTold:
         if step.io_type != IoType.WRITE or self._window is None:
             return []
         self._copied_to = first + step.count
-        be = "is" if step.count == 1 else "are"
-        text = f"{blocks(first, step.count)} {be} copied onto disk{step.disk}"
+        text = f"{blocks_are(first, step.count)} copied onto disk{step.disk}"
         if self._copied_to == self._window[1]:
             text += ", and an iteration begins that takes the new offset to the channels there are"
         return [Clause(moment.number, "rebuild", text, USUAL, topic="copied")]
@@ -179,8 +178,7 @@ class ArrayTold:
             text += ", without knowing of the rebuild"
         elif own < max(self._offset, self._copied_to):
             count = max(self._offset, self._copied_to) - own
-            be = "is" if count == 1 else "are"
-            text += f": it begins at the rebuild offset {own}, though {blocks(own, count)} {be} copied by now"
+            text += f": it begins at the rebuild offset {own}, though {blocks_are(own, count)} copied by now"
         else:
             text += f"; its rebuild offset is {own}"
         return [Clause(number, f"channel {event.thread}", text, DECISIVE)]

@@ -9,15 +9,9 @@ from chaos.explaining.close_look import Moment
 from chaos.history import Completed, Happened
 from chaos.plan import Plan
 from chaos.schedule import IO, Connect, Inject, Kill, Open, Operate, PowerLoss, Step
+from chaos.shrinking.shrinker import SET_UP
 from chaos.wording import disks, listed
 from workers.bdev.stack import disk_of
-
-SETUP_RPCS = (
-    "framework_start_init",
-    "bdev_raid_create",
-    "nvmf_create_poll_group",
-    "nvmf_subsystem_add_ns",
-)
 
 
 class Life(msgspec.Struct):
@@ -37,7 +31,7 @@ def _does_more(step: Step) -> bool:
     """Does it more than to set the target up?"""
     match step:
         case Operate():
-            return step.method not in SETUP_RPCS
+            return step.method not in SET_UP
         case Inject():
             return step.fault != "disk_arrive"
         case _:

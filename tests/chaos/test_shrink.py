@@ -12,13 +12,8 @@ from chaos.judge import judge
 from chaos.plan import resolve
 from chaos.schedule import (
     ENGINE_STEPS,
-    Admin,
-    Connect,
-    Deliver,
     FireTimer,
-    Late,
     Mark,
-    Open,
     Operate,
     Rest,
 )
@@ -28,8 +23,7 @@ from chaos.shrinking.script import LEFT_OUT, Player
 from chaos.shrinking.shrinker import Case, Shrinker
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm
-from workers.nvmf.status import AdminOpcode
-from workers.protocol import FIRST_CONNECTION, DefectSource
+from workers.protocol import DefectSource
 
 # Where it fails, and at most so many steps from outside and choices are left.
 FAILURES = {
@@ -124,34 +118,6 @@ def test_run_written_as_what_comes_late_is_that_run_when_it_is_played(timers_ear
         named += sum(isinstance(item, FireTimer) for item in script)
     assert timers > 0
     assert timers_early == (named > 0)
-
-
-def test_time_passes_while_a_step_is_late():
-    plan = resolve(EXPERIMENTS["swarm"], 0)
-    command = Deliver(0, FIRST_CONNECTION, 1)
-    script = [
-        Operate(2, "framework_start_init", (0, 1, 2)),
-        Rest(),
-        Operate(3, "bdev_raid_create", (0, 1, 0, 1)),
-        Rest(),
-        Operate(4, "nvmf_create_poll_group", (0,)),
-        Rest(),
-        Open(5, 0, FIRST_CONNECTION),
-        Rest(),
-        Connect(6, 0, FIRST_CONNECTION, 1, 0, 0, 7285),
-        Rest(),
-        Late(command, 0, 3),
-        Admin(7, 0, FIRST_CONNECTION, 1, AdminOpcode.IDENTIFY, 0, 0),
-        Rest(5),
-    ]
-    played = Player(plan, SimDriver(), ()).play(script, to_the_end=False)
-    steps = played.execution.schedule
-    sent = next(number for number, step in enumerate(steps) if isinstance(step, Admin))
-    came = steps.index(command, sent)
-    assert [type(step) for step in steps[sent + 1 : came]] == [FireTimer] * 3
-    # Nor does the script of a recording name any of them.
-    script = written(Controller(plan, SimDriver(), ()), steps, to_the_end=False)
-    assert not any(isinstance(item, FireTimer) for item in script)
 
 
 def test_rules_forbid_what_would_make_a_failure_nobody_s_fault():

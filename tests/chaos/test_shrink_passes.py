@@ -17,6 +17,7 @@ from chaos.schedule import (
     ENGINE_STEPS,
     Admin,
     Connect,
+    Deliver,
     Disconnect,
     FireTimer,
     Flush,
@@ -159,6 +160,26 @@ def test_so_many_steps_and_then_so_many_are_one_item():
     outcome = Outcome(case, None, None, [], numbers)
     bare = outcome.bare(with_holds=False)
     assert bare.script == (Rest(5), Rest(), Rest(1), SET_UP[0], Rest(9))
+
+
+def test_time_passes_while_a_step_is_late():
+    plan = resolve(EXPERIMENTS["swarm"], 0)
+    command = Deliver(0, FIRST_CONNECTION, 1)
+    script = [
+        *SET_UP,
+        Rest(),
+        Late(command, 0, 3),
+        Admin(7, 0, FIRST_CONNECTION, 1, AdminOpcode.IDENTIFY, 0, 0),
+        Rest(5),
+    ]
+    played = Player(plan, SimDriver(), ()).play(script, to_the_end=False)
+    steps = played.execution.schedule
+    sent = next(number for number, step in enumerate(steps) if isinstance(step, Admin))
+    came = steps.index(command, sent)
+    assert [type(step) for step in steps[sent + 1 : came]] == [FireTimer] * 3
+    # Nor does the script of a recording name any of them.
+    script = written(Controller(plan, SimDriver(), ()), steps, to_the_end=False)
+    assert not any(isinstance(item, FireTimer) for item in script)
 
 
 def test_timer_of_a_recording_takes_no_more_time_than_had_passed():

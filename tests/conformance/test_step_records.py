@@ -12,6 +12,7 @@ from chaos.free_replay import rebuild
 from chaos.judge import judge
 from chaos.plan import resolve
 from chaos.schedule import Inject, Kill
+from workers.bdev.disk import Disk
 from workers.bdev.io import IoType
 from workers.protocol import OPERATOR, DefectSource, Deliver, FinishIo
 from workers.step_log import LOG_BYTES
@@ -64,6 +65,33 @@ class DiskChannel(media.DiskChannel):
             os.unlink({path!r})
             signal.pause()
         return completion
+'''
+
+STOPS_WITHIN_A_WRITE = '''
+"""Stops when a disk has marked a write's blocks as dirty, and has none of its data yet."""
+
+import os
+import signal
+
+from workers.bdev import media
+from workers.bdev.disk import Disk
+
+whole_write = Disk._write
+
+
+def write(self, first, end, data, *, fua):
+    if os.path.exists({path!r}):
+        os.unlink({path!r})
+        self._dirty[first:end] = b"\\1" * (end - first)
+        signal.pause()
+    whole_write(self, first, end, data, fua=fua)
+
+
+Disk._write = write
+
+
+class DiskChannel(media.DiskChannel):
+    """As it is: a defect has to replace something."""
 '''
 
 
@@ -186,3 +214,20 @@ def test_log_that_is_full_is_told_and_the_run_goes_on():
     assert recording.gap == "record log full: reactor 0, 1, 2"
     rebuilt = rebuild(recording, execution.plan, ())
     assert rebuilt.parted.what == recording.gap
+
+
+def test_step_that_a_sigkill_cuts_short_within_a_write_is_undone(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        Disk, "_write", Disk._write
+    )  # put back what the defect changes in this process
+    marker = tmp_path / "stop here"
+    marker.touch()
+    defects = (DefectSource("stops", STOPS_WITHIN_A_WRITE.format(path=str(marker))),)
+    execution, recording = run(KILLED, seed_without_other_faults(), defects)
+    assert not marker.exists()
+    killed, _ = recording.lives
+    assert isinstance(killed.torn.step, FinishIo)
+    rebuilt = rebuild(recording, execution.plan, defects)
+    assert rebuilt.parted is None
+    schedule = rebuilt.execution.schedule
+    assert schedule[schedule.index(killed.ended_by) - 1] != killed.torn.step
