@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 # Each package with a file that only ours has.
-PACKAGES = {"workers": "engine.py", "chaos": "campaign.py", "experiments": "suites.py"}
+PACKAGES = {"workers": "engine.py", "chaos": "suite.py", "experiments": "suites.py"}
 USAGE = 2
 INTERRUPTED = 130
 

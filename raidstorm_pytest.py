@@ -2,7 +2,7 @@
 
 It is imported in every pytest session of an environment that has raidstorm, so it imports nothing of the program until a
 test asks for the fixture, and lies outside the packages, whose names may be somebody else's there. What the fixture
-does is chaos/testing.py.
+does is chaos/pytesting/testing.py.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from chaos.campaign import Report
-    from chaos.capsule import Capsule, DriverName
+    from chaos.campaigns.campaign import Report
+    from chaos.campaigns.runner import Replayed
     from chaos.checkers import Check
-    from chaos.experiment import Experiment
-    from chaos.run import Replayed
-    from chaos.schedule import Item
-    from chaos.testing import Tester
+    from chaos.plan.experiment import Experiment
+    from chaos.pytesting.testing import Tester
+    from chaos.steps.schedule import Item
+    from chaos.store.capsule import Capsule, DriverName
 
 HOME = Path(__file__).resolve().parent
 PACKAGES = ("chaos", "workers", "experiments", "raidstorm")
@@ -119,8 +119,8 @@ def raidstorm(
     wrong = entry_point.what_is_wrong()
     if wrong:
         pytest.fail(f"raidstorm: {wrong}", pytrace=False)
-    from chaos.testing import Tester, command_name
-    from chaos.told_failure import Settings
+    from chaos.pytesting.test_failure import Settings
+    from chaos.pytesting.testing import Tester, command_name
     from experiments.catalog import EXPERIMENTS
     from experiments.suites import SUITES
 
@@ -193,7 +193,7 @@ class Raidstorm:
         expect: int = 0,
     ) -> Replayed:
         """Play a scenario in ``sim``: a list of steps of hosts, operator and faults, with a ``Rest()`` where the target
-        shall come to rest first (chaos/schedule.py). Then all is healed, and audited, as after every run.
+        shall come to rest first (chaos/steps/schedule.py). Then all is healed, and audited, as after every run.
 
         Sizes are those of the experiment's seed. A step that can't be taken fails the test.
         """
@@ -232,7 +232,7 @@ class Raidstorm:
 
     def _do(self, work: Callable[[], Result]) -> Result:
         __tracebackhide__ = True
-        from chaos.told_failure import FailedError
+        from chaos.pytesting.test_failure import FailedError
 
         try:
             return work()

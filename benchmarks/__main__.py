@@ -14,16 +14,16 @@ import msgspec
 from benchmarks.floor import floor_steps_per_second
 from benchmarks.pingpong import PingPong
 from benchmarks.registers import register_figures
-from chaos.campaign import Request, run_campaign
-from chaos.controller import Controller
-from chaos.crash_points import crash_points
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.campaign import Request, run_campaign
+from chaos.campaigns.runner import RunSpec, make_driver
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.sim import SimDriver
-from chaos.interrupt import Interrupt
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.reach import count_reach
-from chaos.run import RunSpec, make_driver
+from chaos.judging.crash_points import crash_points
+from chaos.judging.judge import judge
+from chaos.judging.reach.count import count_reach
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 
 EXPERIMENT = EXPERIMENTS["connect-during-rebuild"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 
+from chaos.base.prng import Stream
 from chaos.checkers.register import read_history
-from chaos.experiment import Experiment
-from chaos.history import Completed, Happened, History, Invoked
-from chaos.plan import resolve
-from chaos.prng import Stream
-from chaos.schedule import Changing, CompareAndWrite, Flush, Read, Unmap, Write
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
+from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.schedule import Changing, CompareAndWrite, Flush, Read, Unmap, Write
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import Event
 

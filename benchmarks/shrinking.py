@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
-from chaos.capsule import Capsule, capsule_defect
-from chaos.controller import Controller
+from chaos.campaigns.runner import tool_version
 from chaos.drivers.sim import SimDriver
-from chaos.plan import resolve
-from chaos.run import tool_version
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from chaos.shrinking.minimal import minimize
+from chaos.store.capsule import Capsule, capsule_defect
 from experiments.catalog import EXPERIMENTS
 from workers.defects.loader import compose
 from workers.protocol import DefectSource

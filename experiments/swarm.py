@@ -2,9 +2,14 @@
 
 from typing import get_args
 
-from chaos.experiment import Experiment, Fault, Operation, OperationKind
-from chaos.faults import FaultName
-from chaos.strategy_names import STRATEGY_NAMES
+from chaos.experiment import (
+    STRATEGY_NAMES,
+    Experiment,
+    Fault,
+    FaultName,
+    Operation,
+    OperationKind,
+)
 
 ONCE = ("target_kill", "power_loss", "disk_grow")
 IN_REBUILDS: tuple[FaultName, ...] = (

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.history import Completed, Entry, Happened, History, Invoked
-from chaos.payload import FOREIGN, MISDIRECTED, NEVER_WRITTEN, TORN
-from chaos.prng import Stream
-from chaos.schedule import (
+from chaos.base.prng import Stream
+from chaos.steps.history import Completed, Entry, Happened, History, Invoked
+from chaos.steps.payload import FOREIGN, MISDIRECTED, NEVER_WRITTEN, TORN
+from chaos.steps.schedule import (
     CHANGING,
     CompareAndWrite,
     Flush,

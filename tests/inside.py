@@ -11,9 +11,9 @@ from unittest.mock import patch
 import click
 from click.testing import CliRunner
 
+from chaos.base.interrupt import Interrupt
 from chaos.cli import USAGE, USER_ERRORS, program
 from chaos.cli.parameters import Catalog
-from chaos.interrupt import Interrupt
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.support import ROOT

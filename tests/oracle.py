@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaos.history import Completed, Happened, History, Invoked
-from chaos.payload import NEVER_WRITTEN, TORN
-from chaos.schedule import (
+from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.payload import NEVER_WRITTEN, TORN
+from chaos.steps.schedule import (
     CHANGING,
     CompareAndWrite,
     Flush,

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from chaos.run import Runner, RunSpec
-from chaos.store import Store
-from chaos.stored import StoredRun, read_run
-from chaos.story import Storyteller
+from chaos.campaigns.runner import Runner, RunSpec
+from chaos.showing.story import Storyteller
+from chaos.store.store import Store
+from chaos.store.stored import StoredRun, read_run
 from experiments.catalog import EXPERIMENTS
 from workers.defects.loader import read_defect
 

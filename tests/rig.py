@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chaos.base.prng import Stream
 from chaos.drivers.sim import SimDriver
-from chaos.prng import Stream
 from workers.bdev.io import BLOCK_SIZE
 from workers.bdev.stack import member_bdev_id
 from workers.nvmf.status import AdminOpcode, Opcode

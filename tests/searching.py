@@ -2,8 +2,8 @@
 
 import msgspec
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 
 SWARM = EXPERIMENTS["swarm"]

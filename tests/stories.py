@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from chaos.experiment import Experiment
-from chaos.history import NOT_LOOKED, Completed, Crashed, Entry, Happened, History, Invoked, Seen
-from chaos.plan import resolve
-from chaos.recorder import Execution
-from chaos.schedule import (
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
+from chaos.run.recorder import Execution
+from chaos.steps.history import (
+    NOT_LOOKED,
+    Completed,
+    Crashed,
+    Entry,
+    Happened,
+    History,
+    Invoked,
+    Seen,
+)
+from chaos.steps.schedule import (
     CompareAndWrite,
     Deliver,
     FinishIo,

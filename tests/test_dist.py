@@ -21,7 +21,7 @@ MADE = {"PKG-INFO", "setup.cfg"}  # by setuptools, in an sdist
 NOT_IN_SDIST = {".ci/run", ".gitignore"}
 OWN = """
 from chaos.checkers.finding import Finding
-from chaos.experiment import Experiment
+from chaos.plan.experiment import Experiment
 
 def quiet(execution):
     return []

@@ -8,9 +8,9 @@ import click
 import pytest
 import yaml
 
+from chaos.campaigns.suite import Facet, Suite
 from chaos.cli import program
 from chaos.cli.parameters import Catalog
-from chaos.suite import Facet, Suite
 from experiments.catalog import EXPERIMENTS
 from tests.documentation import Page, compare
 from tests.inside import CATALOG, inside

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.history import Happened, was_observed
-from chaos.recorder import Execution
-from chaos.schedule import Deliver, FinishIo, FireTimer
+from chaos.run.recorder import Execution
+from chaos.steps.history import Happened, was_observed
+from chaos.steps.schedule import Deliver, FinishIo, FireTimer
 
 ANY_THREAD = -1
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, NO_DISK, Members
-from chaos.faults import REPLACEMENTS
-from chaos.history import Completed, Happened, Invoked, was_observed
-from chaos.plan import Plan
-from chaos.recorder import Execution
-from chaos.schedule import (
+from chaos.plan.faults import REPLACEMENTS
+from chaos.plan.plan import Plan
+from chaos.run.recorder import Execution
+from chaos.steps.history import Completed, Happened, Invoked, was_observed
+from chaos.steps.schedule import (
     IO,
     Changing,
     CompareAndWrite,

@@ -5,8 +5,8 @@ The content of such a disk says nothing of the member that the array still has: 
 
 from __future__ import annotations
 
-from chaos.history import Entry, Happened, Invoked
-from chaos.schedule import Inject
+from chaos.steps.history import Entry, Happened, Invoked
+from chaos.steps.schedule import Inject
 from workers.protocol import Event
 
 ONLINE = ("raid.created", "raid.assembled")

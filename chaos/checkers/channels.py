@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.history import Happened, Invoked, Seen, SlotFlag, was_observed
-from chaos.recorder import Execution
-from chaos.schedule import Kill, PowerLoss
+from chaos.run.recorder import Execution
+from chaos.steps.history import Happened, Invoked, Seen, SlotFlag, was_observed
+from chaos.steps.schedule import Kill, PowerLoss
 from workers.protocol import Event
 from workers.shared import ProcessState
 

@@ -10,13 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from chaos.block_words import blocks
 from chaos.checkers.finding import Evidence, Finding, Verdict
 from chaos.checkers.registers import Registers
-from chaos.history import Completed, History, Invoked
-from chaos.payload import NEVER_WRITTEN
-from chaos.plan import Plan
-from chaos.schedule import (
+from chaos.plan.plan import Plan
+from chaos.steps.block_words import blocks
+from chaos.steps.history import Completed, History, Invoked
+from chaos.steps.payload import NEVER_WRITTEN
+from chaos.steps.schedule import (
     Changing,
     CompareAndWrite,
     FinishIo,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from chaos.block_words import blocks
 from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
-from chaos.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
-from chaos.plan import Plan
-from chaos.recorder import Execution
-from chaos.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
+from chaos.plan.plan import Plan
+from chaos.run.recorder import Execution
+from chaos.steps.block_words import blocks
+from chaos.steps.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
+from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
 
 TOLD = MOVES | {"disk.misdirected"}
 

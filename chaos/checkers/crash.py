@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.history import Crashed
-from chaos.recorder import Execution
+from chaos.run.recorder import Execution
+from chaos.steps.history import Crashed
 
 
 def check_crash(execution: Execution) -> list[Finding]:

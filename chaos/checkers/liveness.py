@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chaos.block_words import blocks
 from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.wanted import Wanted
-from chaos.history import Completed, Happened, History, Invoked
-from chaos.recorder import Execution
-from chaos.schedule import (
+from chaos.run.recorder import Execution
+from chaos.steps.block_words import blocks
+from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.schedule import (
     CHANGING,
     IO,
     Admin,

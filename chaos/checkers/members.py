@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.history import Entry, Happened, History, Invoked
-from chaos.schedule import Kill, PowerLoss
+from chaos.steps.history import Entry, Happened, History, Invoked
+from chaos.steps.schedule import Kill, PowerLoss
 
 NO_DISK = -1
 # What moves members and rebuilds. Nearly all events are others, so whoever sees each of them asks this first.

@@ -7,9 +7,9 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.register import reader_for
 from chaos.checkers.registers import Registers
-from chaos.history import Compared
-from chaos.payload import NEVER_WRITTEN
-from chaos.recorder import Execution
+from chaos.run.recorder import Execution
+from chaos.steps.history import Compared
+from chaos.steps.payload import NEVER_WRITTEN
 
 
 def check_mirrors(execution: Execution) -> list[Finding]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.history import Completed, Happened, Invoked, Unheard, was_observed
-from chaos.recorder import Execution
-from chaos.schedule import (
+from chaos.run.recorder import Execution
+from chaos.steps.history import Completed, Happened, Invoked, Unheard, was_observed
+from chaos.steps.schedule import (
     IO,
     Admin,
     CompareAndWrite,

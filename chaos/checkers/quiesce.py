@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chaos.block_words import blocks
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
-from chaos.history import Happened, Invoked, was_observed
-from chaos.recorder import Execution
-from chaos.schedule import FinishIo, Kill, PowerLoss
+from chaos.run.recorder import Execution
+from chaos.steps.block_words import blocks
+from chaos.steps.history import Happened, Invoked, was_observed
+from chaos.steps.schedule import FinishIo, Kill, PowerLoss
 from workers.bdev.io import IoType
 from workers.bdev.stack import raid_bdev_id
 from workers.protocol import Event

@@ -8,8 +8,8 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.mirrors import compare
 from chaos.checkers.register import reader_for
-from chaos.history import Compared, Entry
-from chaos.recorder import Execution
+from chaos.run.recorder import Execution
+from chaos.steps.history import Compared, Entry
 
 
 def check_recovery(execution: Execution) -> list[Finding]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.payload import NEVER_WRITTEN, TORN
-from chaos.schedule import Changing, Unmap, Write, WriteZeroes
+from chaos.steps.payload import NEVER_WRITTEN, TORN
+from chaos.steps.schedule import Changing, Unmap, Write, WriteZeroes
 
 BEFORE_ALL = -1
 ZEROING = (Unmap, WriteZeroes)  # the blocks read zero afterwards

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.history import Invoked, Seen, SlotFlag
-from chaos.recorder import Execution
-from chaos.schedule import Kill, PowerLoss
+from chaos.run.recorder import Execution
+from chaos.steps.history import Invoked, Seen, SlotFlag
+from chaos.steps.schedule import Kill, PowerLoss
 from workers.shared import ProcessState, RaidState
 
 # Plain numbers: an enum is slow to make of a number and to compare, and the record changes often.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chaos.block_words import blocks
 from chaos.checkers.copies import Holders
 from chaos.checkers.finding import Finding, Verdict
-from chaos.faults import REPLACEMENTS
-from chaos.history import NOT_LOOKED, Completed, Entry, Invoked, Written
-from chaos.recorder import Execution
-from chaos.schedule import Changing, Inject
+from chaos.plan.faults import REPLACEMENTS
+from chaos.run.recorder import Execution
+from chaos.steps.block_words import blocks
+from chaos.steps.history import NOT_LOOKED, Completed, Entry, Invoked, Written
+from chaos.steps.schedule import Changing, Inject
 
 
 class Superblocks:

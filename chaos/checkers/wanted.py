@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 
 from chaos.checkers.members import Members
-from chaos.history import Happened, History, Invoked
-from chaos.plan import Plan
-from chaos.schedule import Kill, Mark, Operate, PowerLoss
+from chaos.plan.plan import Plan
+from chaos.steps.history import Happened, History, Invoked
+from chaos.steps.schedule import Kill, Mark, Operate, PowerLoss
 
 Want = tuple[str, str]
 

@@ -1,4 +1,4 @@
-"""The command line: one module a command. What is printed is chaos/report.py; what is done is elsewhere."""
+"""The command line: one module a command. What is printed is chaos/cli/screen.py; what is done is elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import traceback
 
 import click
 
-from chaos.capsule import CapsuleError
+from chaos.campaigns.runner import tool_version
+from chaos.campaigns.suite import SuiteError
 from chaos.checkers import Verdict
 from chaos.cli.adopt import adopt_command, regress_command
 from chaos.cli.check import check_command
@@ -27,18 +28,17 @@ from chaos.cli.state import crash_points_command, state_command
 from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
 from chaos.cli.validate import validate_command
-from chaos.code import CodeError
-from chaos.drivers.base import DriverError
+from chaos.clustering.remote_job import ClusterError
 from chaos.drivers.processes import InterruptedRunError
-from chaos.errand import ClusterError
-from chaos.experiment import Experiment, ExperimentError
-from chaos.run import tool_version
+from chaos.judging.user_checks import CodeError
+from chaos.plan.experiment import Experiment, ExperimentError
+from chaos.run.driver import DriverError
 from chaos.scoring.scorecard import ScoreError
 from chaos.shrinking.shrinker import ShrinkError
 from chaos.soak.state import SoakError
-from chaos.store import StoreError
-from chaos.stored import StoredError
-from chaos.suite import SuiteError
+from chaos.store.capsule import CapsuleError
+from chaos.store.store import StoreError
+from chaos.store.stored import StoredError
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 

@@ -10,20 +10,20 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, read_capsule, write_capsule
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.runner import Replayed, replay_capsule
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.completion import complete_files
 from chaos.cli.parameters import Catalog, command_name
+from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
-from chaos.code import load_embedded_check
-from chaos.interrupt import Interrupt
-from chaos.regression import STORY_SUFFIX, Held, capsules_in, check_capsule, check_file
-from chaos.report import Screen
-from chaos.run import Replayed, replay_capsule
+from chaos.judging.user_checks import load_embedded_check
+from chaos.replaying.regression import STORY_SUFFIX, Held, capsules_in, check_capsule, check_file
 from chaos.shrinking.files import MINIMAL, write_minimal
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import Case
+from chaos.store.capsule import Capsule, CapsuleError, read_capsule, write_capsule
 from workers.defects.loader import compose
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from chaos.campaign import Report, Request, run_campaign
+from chaos.base.interrupt import Interrupt
+from chaos.base.process_pool import Pool
+from chaos.campaigns.campaign import Report, Request, run_campaign
+from chaos.campaigns.runner import RunResult
+from chaos.campaigns.suite import Facet
+from chaos.campaigns.suite_run import Outcome, Part, prepare
 from chaos.cli.canary import show_canary
 from chaos.cli.parameters import Catalog, command_name
-from chaos.crew import Pool
-from chaos.interrupt import Interrupt
-from chaos.report import Screen, state_of
-from chaos.run import RunResult
-from chaos.suite import Facet
-from chaos.suite_run import Outcome, Part, prepare
+from chaos.cli.screen import Screen, state_of
 
 
 def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) -> list[Part]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaos.campaign import Report
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.campaign import Report
+from chaos.cli.screen import Screen
+from chaos.shrinking.in_place import make_small
 from chaos.shrinking.shrinker import ShrinkError
-from chaos.shrinking.small_run import make_small
 
 
 def show_canary(screen: Screen, report: Report, program: str, interrupt: Interrupt) -> None:

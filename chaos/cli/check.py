@@ -11,12 +11,12 @@ import msgspec
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM, NAMES, SEVERITY, worst
 from chaos.cli.completion import complete_checks, complete_files
-from chaos.code import load_check, load_embedded_check
-from chaos.judge import judge, verdict_of
-from chaos.labels import make_labels
-from chaos.report import Screen
-from chaos.stored import StoredError, StoredRun, read_run
-from chaos.story import Storyteller
+from chaos.cli.screen import Screen
+from chaos.judging.judge import judge, verdict_of
+from chaos.judging.user_checks import load_check, load_embedded_check
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
+from chaos.store.stored import StoredError, StoredRun, read_run
 
 
 class Checked(msgspec.Struct, frozen=True):

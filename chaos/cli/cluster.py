@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chaos.errand import ClusterError
+from chaos.clustering.remote_job import ClusterError
 
 if TYPE_CHECKING:
-    from chaos.cluster import Cluster
+    from chaos.clustering.dask_cluster import Cluster
 
 cluster_option = click.option(
     "--cluster",
@@ -36,7 +36,7 @@ def open_cluster(
             "processes of this machine; run it without --cluster"
         )
     try:
-        from chaos.cluster import Cluster
+        from chaos.clustering.dask_cluster import Cluster
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
             raise

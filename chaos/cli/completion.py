@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 
 from chaos.checkers import CHECKS
 from chaos.cli.parameters import Catalog
-from chaos.strategies import STRATEGIES
+from chaos.plan.strategies import STRATEGIES
 from workers.defects.loader import known_defects, summary
 from workers.protocol import DefectSource
 
@@ -105,7 +105,7 @@ def complete_strategies(
     """The last of several strategies with plus signs between them."""
     before, plus, last = incomplete.rpartition("+")
     words = dict.fromkeys(("all", "each", "without"), "") if not plus else {}
-    strategies = {name: strategy.what for name, strategy in STRATEGIES.items()}
+    strategies = {name: strategy.text for name, strategy in STRATEGIES.items()}
     return _matching(words | strategies, last, before + plus)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, read_capsule
+from chaos.base.interrupt import Interrupt
 from chaos.cli.completion import complete_files
 from chaos.cli.minimizing import (
     SECONDS_DEFAULT,
@@ -20,13 +20,13 @@ from chaos.cli.minimizing import (
     replay_line,
 )
 from chaos.cli.parameters import INTERRUPTED, Catalog, Duration
+from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET
 from chaos.explaining.explain import Explanation, belongs, explain
 from chaos.explaining.likelihood import CONTINUATIONS
 from chaos.explaining.text import lines_of
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
 from chaos.shrinking.files import MINIMAL
+from chaos.store.capsule import Capsule, CapsuleError, read_capsule
 
 TEXT_NAME = "explain.txt"
 JSON_NAME = "explain.json"

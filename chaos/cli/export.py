@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from chaos.capsule import Capsule, CapsuleError, read_capsule
 from chaos.cli.completion import complete_files
+from chaos.cli.screen import Screen
 from chaos.export.for_test import failure_text, replay_for_test
 from chaos.export.perfetto import perfetto_trace
 from chaos.export.pytest_file import pytest_file
-from chaos.labels import make_labels
-from chaos.report import Screen
-from chaos.stored import StoredError, read_run
-from chaos.story import Storyteller
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
+from chaos.store.capsule import Capsule, CapsuleError, read_capsule
+from chaos.store.stored import StoredError, read_run
 
 NOT_EXERCISED = 7
 CAPSULES = ("minimal.json", "capsule.json")  # the first one that is there

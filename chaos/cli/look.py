@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+from chaos.base.doctor import clean, leftovers, machine_lines
+from chaos.campaigns.runner import DRIVERS
 from chaos.checkers import CHECKS, Verdict
 from chaos.cli.parameters import Catalog
-from chaos.doctor import clean, leftovers, machine_lines
-from chaos.faults import FAULTS
-from chaos.operations import OPERATIONS
-from chaos.reach_states import STATES
-from chaos.report import Screen
-from chaos.run import DRIVERS
-from chaos.strategies import STRATEGIES
+from chaos.cli.screen import Screen
+from chaos.plan.faults import FAULTS
+from chaos.plan.operations import OPERATIONS
+from chaos.plan.reach_vocabulary import STATES
+from chaos.plan.strategies import STRATEGIES
 from workers.defects.loader import known_defects, summary
 from workers.probes import PROBES
 from workers.protocol import DefectSource
@@ -44,7 +44,7 @@ def list_command(catalog: Catalog, topic: str | None) -> None:
         "probes": PROBES,
         "states": {name: state.what for name, state in STATES.items()},
         "drivers": DRIVERS,
-        "strategies": {name: strategy.what for name, strategy in STRATEGIES.items()},
+        "strategies": {name: strategy.text for name, strategy in STRATEGIES.items()},
     }
     titles = [topic] if topic else list(LIST_TOPICS)
     if "probes" in titles:

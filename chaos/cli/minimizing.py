@@ -9,16 +9,16 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from chaos.capsule import Capsule, CapsuleError
+from chaos.base.interrupt import Interrupt
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import capsule_of
-from chaos.code import load_check, load_embedded_check
-from chaos.interrupt import Interrupt
+from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.shrinking import files
 from chaos.shrinking.files import MINIMAL, ToldMinimal, write_minimal
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.shrinking.shrinker import Case
+from chaos.store.capsule import Capsule, CapsuleError
 from workers.defects.loader import compose
 
 SECONDS_DEFAULT = 60.0

@@ -12,8 +12,8 @@ from typing import Any
 import click
 import msgspec
 
-from chaos.experiment import Experiment
-from chaos.suite import Suite
+from chaos.campaigns.suite import Suite
+from chaos.plan.experiment import Experiment
 
 Suites = dict[str, Suite]
 SEED_MAX = 2**53 - 1  # JSON readers keep whole numbers up to here exact

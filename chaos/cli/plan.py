@@ -8,16 +8,16 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule
-from chaos.catalog import find_experiment
+from chaos.campaigns.catalog import find_experiment
+from chaos.campaigns.runner import tool_version
 from chaos.cli.completion import complete_experiments
 from chaos.cli.parameters import Catalog, Seed
+from chaos.cli.screen import Screen
 from chaos.cli.targets import capsule_of
-from chaos.labels import make_labels
-from chaos.plan import resolve
-from chaos.plan_text import lines_of
-from chaos.report import Screen
-from chaos.run import tool_version
+from chaos.plan.plan import resolve
+from chaos.showing.labels import make_labels
+from chaos.showing.plan_text import lines_of
+from chaos.store.capsule import Capsule
 
 
 @click.command("plan")

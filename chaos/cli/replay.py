@@ -8,15 +8,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.runner import DRIVERS, Replayed, replay_capsule, tool_version
 from chaos.checkers.finding import NAMES
 from chaos.cli.completion import complete_defects, complete_files
 from chaos.cli.parameters import Catalog
+from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
-from chaos.code import sha256
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
-from chaos.run import DRIVERS, Replayed, replay_capsule, tool_version
+from chaos.judging.user_checks import sha256
+from chaos.store.capsule import Capsule, CapsuleError
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 

@@ -11,21 +11,21 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from chaos.campaign import Report
-from chaos.capsule import DriverName
-from chaos.catalog import find_either
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.campaign import Report
+from chaos.campaigns.catalog import find_either
+from chaos.campaigns.runner import DRIVERS
+from chaos.campaigns.suite import Facet, Suite, facets_of
+from chaos.campaigns.suite_run import Outcome, joined, missing_of, reached_by, run_parts
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
 from chaos.cli.cluster import cluster_option, open_cluster
 from chaos.cli.completion import complete_defects, complete_runnable
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
-from chaos.run import DRIVERS
-from chaos.store import Store
-from chaos.suite import Facet, Suite, facets_of
-from chaos.suite_run import Outcome, joined, missing_of, reached_by, run_parts
+from chaos.cli.screen import Screen
+from chaos.store.capsule import DriverName
+from chaos.store.store import Store
 
 DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 

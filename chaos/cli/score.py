@@ -11,15 +11,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.catalog import find_experiment
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.catalog import find_experiment
+from chaos.campaigns.runner import Runner, RunSpec, tool_version
 from chaos.cli.completion import complete_defect_list, complete_experiments, complete_strategies
 from chaos.cli.parameters import Catalog, Duration, command_name
-from chaos.code import load_check
-from chaos.commit import commit_of_code
-from chaos.experiment import Experiment, validate
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
-from chaos.run import Runner, RunSpec, tool_version
+from chaos.cli.screen import Screen
+from chaos.judging.user_checks import load_check
+from chaos.plan.experiment import Experiment, validate
+from chaos.plan.strategies import STRATEGY_NAMES
 from chaos.scoring.compare import compare
 from chaos.scoring.markdown import markdown_lines
 from chaos.scoring.score import RANGE_SEEDS, Arm, Find, Request, Searched, run_score
@@ -33,8 +33,8 @@ from chaos.scoring.scorecard import (
     write_score,
 )
 from chaos.scoring.table import table_lines
-from chaos.store import Store
-from chaos.strategy_names import STRATEGY_NAMES
+from chaos.store.store import Store
+from chaos.store.version import commit_of_code
 from workers.defects.loader import known_defects, read_defect
 from workers.protocol import DefectSource
 

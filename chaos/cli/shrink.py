@@ -7,6 +7,7 @@ import sys
 import click
 import msgspec
 
+from chaos.base.interrupt import Interrupt
 from chaos.checkers.finding import NAMES
 from chaos.cli.completion import complete_files
 from chaos.cli.minimizing import (
@@ -17,10 +18,9 @@ from chaos.cli.minimizing import (
     make_small,
 )
 from chaos.cli.parameters import Catalog, Duration
+from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET
 from chaos.cli.voting import by_vote, show_voted
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.vote import is_for_vote
 

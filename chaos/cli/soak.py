@@ -14,23 +14,23 @@ import click
 import msgspec
 from rich.console import Console
 
-from chaos.capsule import DriverName
-from chaos.catalog import find_suite
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.catalog import find_suite
+from chaos.campaigns.runner import DRIVERS
+from chaos.campaigns.suite import facets_of
 from chaos.checkers.finding import NAMES
 from chaos.cli.campaigns import looked_up
 from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import INTERRUPTED, Catalog, Duration, command_name
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
-from chaos.run import DRIVERS
+from chaos.cli.screen import Screen
 from chaos.soak.begin import canaries_of, lanes_of, learn_from_earlier
 from chaos.soak.live import Display, line_of
 from chaos.soak.metrics import Metrics
 from chaos.soak.page import PAGE
 from chaos.soak.soak import Soak
 from chaos.soak.state import STATE, Arguments, SoakError, State, read_state, take_lock
-from chaos.store import Store, now_stamp
-from chaos.suite import facets_of
+from chaos.store.capsule import DriverName
+from chaos.store.store import Store, now_stamp
 
 RUNS = Path("runs/soak")
 SEED_SECONDS = 120.0

@@ -7,15 +7,15 @@ import sys
 import click
 import msgspec
 
+from chaos.base.interrupt import Interrupt
 from chaos.cli.completion import complete_files
 from chaos.cli.parameters import Catalog
+from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, recorded
-from chaos.controller import Controller, DivergenceError
-from chaos.crash_points import crash_points
 from chaos.drivers.sim import SimDriver
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
-from chaos.state import engine_state
+from chaos.judging.crash_points import crash_points
+from chaos.judging.state import engine_state
+from chaos.run.controller import Controller, DivergenceError
 
 NOT_EXERCISED = 7
 INVALID = 1

@@ -14,20 +14,13 @@ from typing import Any
 import click
 import msgspec
 
-from chaos.campaign import Report
-from chaos.catalog import find_suite
-from chaos.checkers.finding import NAMES
-from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
-from chaos.cli.cluster import cluster_option, open_cluster
-from chaos.cli.completion import complete_suites
-from chaos.cli.parameters import Catalog, command_name
-from chaos.interrupt import Interrupt
-from chaos.junit import write_junit
-from chaos.report import Screen
-from chaos.store import Store, StoreError, now_stamp
-from chaos.suite import Suite, SuiteError, facets_of, subset
-from chaos.suite_run import Outcome, Part, not_run, run_parts
-from chaos.summary import (
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.campaign import Report
+from chaos.campaigns.catalog import find_suite
+from chaos.campaigns.junit import write_junit
+from chaos.campaigns.suite import Suite, SuiteError, facets_of, subset
+from chaos.campaigns.suite_run import Outcome, Part, not_run, run_parts
+from chaos.campaigns.summary import (
     SUMMARY,
     Summary,
     earlier_outcomes,
@@ -36,6 +29,13 @@ from chaos.summary import (
     summed,
     write_summary,
 )
+from chaos.checkers.finding import NAMES
+from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
+from chaos.cli.cluster import cluster_option, open_cluster
+from chaos.cli.completion import complete_suites
+from chaos.cli.parameters import Catalog, command_name
+from chaos.cli.screen import Screen
+from chaos.store.store import Store, StoreError, now_stamp
 
 RUNS = Path("runs")
 LATEST = "latest-suite"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.report import Screen
+from chaos.cli.screen import Screen
 from workers.raid.metadata import SEQUENCE_MAX
 from workers.raid.superblock import (
     LENGTH_MAX,

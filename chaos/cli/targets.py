@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
-from chaos.catalog import find_experiment
+from chaos.campaigns.catalog import find_experiment
+from chaos.campaigns.runner import tool_version
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, Seed
-from chaos.code import load_check, load_embedded_check
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.plan import resolve
-from chaos.run import tool_version
+from chaos.judging.user_checks import load_check, load_embedded_check
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
 from workers.defects.loader import compose, read_defect
 
 TARGET = "RUN_DIR|CAPSULE.json|NAME:SEED"

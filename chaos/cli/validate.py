@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from chaos.cli.parameters import Catalog
-from chaos.report import Screen
-from chaos.validating import look_at
+from chaos.cli.screen import Screen
+from chaos.files.validating import look_at
 
 USAGE = 2
 

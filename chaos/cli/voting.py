@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import CapsuleError, write_capsule
+from chaos.base.interrupt import Interrupt
 from chaos.cli.minimizing import Bar, Ready
 from chaos.cli.parameters import command_name
-from chaos.interrupt import Interrupt
-from chaos.report import Screen
+from chaos.cli.screen import Screen
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.vote import RUNS_MAX, Voted, shrink_by_vote
+from chaos.store.capsule import CapsuleError, write_capsule
 
 
 def by_vote(ready: Ready, budget: float, interrupt: Interrupt, *, quiet: bool) -> Voted:

@@ -5,8 +5,8 @@ The controller chooses every step, as in ``sim``, and sees the same run: the fin
 
 from __future__ import annotations
 
-from chaos.drivers.base import Counts, DriverError
 from chaos.drivers.processes import CONTROLLER, Processes
+from chaos.run.driver import Counts, DriverError
 from workers.bdev.disk import Disk
 from workers.protocol import (
     DefectSource,

@@ -17,8 +17,8 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from chaos.drivers.base import Counts, DriverError
-from chaos.interrupt import shielded
+from chaos.base.interrupt import shielded
+from chaos.run.driver import Counts, DriverError
 from workers import segments
 from workers.bdev.disk import Disk
 from workers.main import (

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import trio
 
-from chaos.controller import end_target
-from chaos.drivers.base import Counts, DriverError
+from chaos.base.prng import Stream
 from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
 from chaos.drivers.stall import Stalls, step_lock
-from chaos.generator import Generator, Phase
-from chaos.messages import message_of, nemesis_message
-from chaos.plan import Plan
-from chaos.prng import Stream
-from chaos.recorder import Execution, Recorder
-from chaos.recording import Life, OutsideRecord, Recording
-from chaos.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
-from chaos.stored import write_recording
-from chaos.wire.bridge import Inbox
+from chaos.drivers.wire.bridge import Inbox
+from chaos.plan.plan import Plan
+from chaos.run.controller import end_target
+from chaos.run.driver import Counts, DriverError
+from chaos.run.generator import Generator, Phase
+from chaos.run.messages import message_of, nemesis_message
+from chaos.run.recorder import Execution, Recorder
+from chaos.steps.recording import Life, OutsideRecord, Recording
+from chaos.steps.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
+from chaos.store.stored import write_recording
 from workers.bdev.disk import Disk
 from workers.protocol import (
     Counted,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.drivers.base import Counts
+from chaos.run.driver import Counts
 from workers.bdev.disk import Disk
 from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome, WaitRow
 from workers.shared import ControlBlock

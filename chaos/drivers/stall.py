@@ -12,11 +12,11 @@ from pathlib import Path
 
 import trio
 
-from chaos.drivers.base import DriverError
 from chaos.drivers.processes import Processes
-from chaos.messages import message_of
-from chaos.recorder import Recorder
-from chaos.schedule import Stall
+from chaos.run.driver import DriverError
+from chaos.run.messages import message_of
+from chaos.run.recorder import Recorder
+from chaos.steps.schedule import Stall
 
 LOCK_RETRY_SECONDS = 0.000_05
 LOCK_SECONDS_MAX = 1.0

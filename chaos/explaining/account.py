@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.explaining.array_told import ArrayTold
+from chaos.explaining.array_narrator import ArrayTold
 from chaos.explaining.clauses import (
     DECISIVE,
     FINDING,
@@ -24,11 +24,14 @@ from chaos.explaining.clauses import (
 )
 from chaos.explaining.close_look import CloseLook, Moment
 from chaos.explaining.promises import comes_of_it, should_have_been
-from chaos.explaining.requests_told import RequestsTold
-from chaos.explaining.setup_told import SetupTold
-from chaos.history import Completed, Crashed, Happened
-from chaos.plan import Plan
-from chaos.schedule import (
+from chaos.explaining.request_narrator import RequestsTold
+from chaos.explaining.setup_narrator import SetupTold
+from chaos.plan.plan import Plan
+from chaos.scripts.player import twin
+from chaos.showing.wording import Words, place, status_of
+from chaos.shrinking.shrinker import SET_UP
+from chaos.steps.history import Completed, Crashed, Happened
+from chaos.steps.schedule import (
     ENGINE_STEPS,
     IO,
     ORDER,
@@ -48,9 +51,6 @@ from chaos.schedule import (
     Rest,
     Stall,
 )
-from chaos.shrinking.script import twin
-from chaos.shrinking.shrinker import SET_UP
-from chaos.wording import Words, place, status_of
 
 SENTENCES_MAX = 15
 HELD_BACK_MIN = 3  # steps that come first, before anybody would say so

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import msgspec
 
-from chaos.wording import listed
+from chaos.showing.wording import listed
 
 FINDING, DECISIVE, IMPORTANT, USUAL, MINOR = 10, 9, 7, 5, 3
 IT = "it "

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.history import Entry, Invoked
-from chaos.payload import decode
-from chaos.plan import Plan
-from chaos.recorder import Execution
-from chaos.schedule import ENGINE_STEPS, FinishIo, FireTimer, Step
+from chaos.plan.plan import Plan
+from chaos.run.controller import Controller
+from chaos.run.recorder import Execution
+from chaos.steps.history import Entry, Invoked
+from chaos.steps.payload import decode
+from chaos.steps.schedule import ENGINE_STEPS, FinishIo, FireTimer, Step
 from workers.bdev.io import IoType
 from workers.protocol import DefectSource, EngineStep
 

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import msgspec
 
-from chaos.capsule import Capsule
 from chaos.checkers import Check, Finding
-from chaos.controller import DivergenceError
 from chaos.drivers.sim import SimDriver
 from chaos.explaining.account import Script, Story, tell
 from chaos.explaining.close_look import CloseLook, look_closely
 from chaos.explaining.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
 from chaos.explaining.necessity import Need, changes, needs
-from chaos.judge import judge
-from chaos.plan_text import target_of
-from chaos.shrinking.script import Player
+from chaos.judging.judge import judge
+from chaos.run.controller import DivergenceError
+from chaos.scripts.player import Player
+from chaos.showing.plan_text import target_of
 from chaos.shrinking.shrinker import Case, Shrinker, ShrinkError
+from chaos.store.capsule import Capsule
 
 
 class Likely(msgspec.Struct, frozen=True):

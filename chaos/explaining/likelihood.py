@@ -13,17 +13,17 @@ from itertools import pairwise
 
 import msgspec
 
+from chaos.base.prng import Stream
 from chaos.checkers import CHECKS, Check, Finding
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge
-from chaos.prng import Stream
-from chaos.recorder import Execution
-from chaos.schedule import ENGINE_STEPS, ORDER, FireTimer, Mark, OutsideStep, Step
-from chaos.shrinking.rules import Rules
-from chaos.shrinking.script import NEAR_US
+from chaos.judging.judge import judge
+from chaos.run.controller import Controller
+from chaos.run.recorder import Execution
+from chaos.scripts.generator_after_script import take_over
+from chaos.scripts.player import NEAR_US
+from chaos.scripts.rules import Rules
 from chaos.shrinking.shrinker import Case, same_failure
-from chaos.shrinking.take_over import take_over
+from chaos.steps.schedule import ENGINE_STEPS, ORDER, FireTimer, Mark, OutsideStep, Step
 from workers.protocol import DefectSource, EngineStep
 
 PREFIXES_MAX = 50

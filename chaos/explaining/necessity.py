@@ -9,12 +9,12 @@ import msgspec
 
 from chaos.drivers.sim import SimDriver
 from chaos.explaining.close_look import Moment
-from chaos.judge import judge
-from chaos.schedule import ENGINE_STEPS, ORDER, EngineStep, Item, Late, OutsideStep, Rest
-from chaos.shrinking.lateness import NEVER
-from chaos.shrinking.script import LEFT_OUT, Player
+from chaos.judging.judge import judge
+from chaos.scripts.player import LEFT_OUT, Player
+from chaos.showing.wording import Words
+from chaos.shrinking.as_delays import NEVER
 from chaos.shrinking.shrinker import Case, Shrinker
-from chaos.wording import Words
+from chaos.steps.schedule import ENGINE_STEPS, ORDER, EngineStep, Item, Late, OutsideStep, Rest
 
 NeedKind = Literal["step", "choice"]
 TRIES_MIN = 20  # whatever they take; more of them only where runs are short

@@ -7,9 +7,9 @@ import textwrap
 import zlib
 from pathlib import Path
 
-from chaos.capsule import Capsule, parse_capsule
-from chaos.code import load_embedded_check
-from chaos.run import Replayed, replay_capsule
+from chaos.campaigns.runner import Replayed, replay_capsule
+from chaos.judging.user_checks import load_embedded_check
+from chaos.store.capsule import Capsule, parse_capsule
 from workers.defects.loader import read_defect
 
 WIDTH = 96

@@ -12,16 +12,16 @@ from typing import Any
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.history import Completed
-from chaos.messages import message_of
-from chaos.recorder import Execution
-from chaos.schedule import Deliver, FinishIo, FireTimer, Kill, PowerLoss, Step
+from chaos.run.messages import message_of
+from chaos.run.recorder import Execution
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import landmarks
 from chaos.showing.lanes import IS_ANSWERED, Lane, lanes_of
 from chaos.showing.narrative import Told, narrate
 from chaos.showing.rebuild_curve import rebuild_curves
-from chaos.story import Storyteller
+from chaos.showing.story import Storyteller
+from chaos.steps.history import Completed
+from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, PowerLoss, Step
 from workers.bdev.io import IoType
 
 STEP_US = 1_000

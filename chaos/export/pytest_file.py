@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.capsule import Capsule
+from chaos.campaigns.runner import Replayed
 from chaos.export.for_test import pack
-from chaos.run import Replayed
+from chaos.store.capsule import Capsule
 
 FILE = '''"""{head}
 

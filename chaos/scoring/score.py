@@ -14,16 +14,16 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
+from chaos.base.interrupt import Interrupt
+from chaos.base.process_pool import LocalPool, Task, is_stopped, run_all
 from chaos.checkers import Finding, Verdict
-from chaos.code import load_check
-from chaos.controller import Controller
-from chaos.crew import LocalPool, Task, is_stopped, run_all
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment
-from chaos.interrupt import Interrupt
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.recorder import Execution
+from chaos.judging.judge import judge
+from chaos.judging.user_checks import load_check
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.run.recorder import Execution
 from workers.errors import ANYTHING_RAISED
 from workers.protocol import DefectSource
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.base.estimates import NONE_SEEN_95, Quantile, quantile, share_of
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.estimates import NONE_SEEN_95, Quantile, quantile, share_of
 from chaos.scoring.score import Broken, Find, Request, Searched
 from workers.defects.loader import digest
 from workers.protocol import DefectSource

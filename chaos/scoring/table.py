@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.estimates import Quantile
+from chaos.base.estimates import Quantile
 from chaos.scoring.score import CLEAN, Broken, named
 from chaos.scoring.scorecard import Change, CleanScore, DefectScore, Score
 

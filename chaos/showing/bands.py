@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from chaos.faults import FAULTS, HOST_HEALS
-from chaos.history import Crashed, Happened, Invoked, was_observed
-from chaos.recorder import Execution
-from chaos.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
+from chaos.plan.faults import FAULTS, HOST_HEALS
+from chaos.run.recorder import Execution
+from chaos.steps.history import Crashed, Happened, Invoked, was_observed
+from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
 from workers.bdev.stack import disk_of
 from workers.protocol import Event
 

@@ -7,13 +7,13 @@ from typing import Literal
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.faults import FAULTS, HOST_HEALS
-from chaos.history import Crashed, Happened, Invoked
-from chaos.recorder import Execution
-from chaos.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
+from chaos.plan.faults import FAULTS, HOST_HEALS
+from chaos.run.recorder import Execution
 from chaos.showing.lanes import FAULT_RPCS
 from chaos.showing.narrative import step_of
-from chaos.story import Storyteller
+from chaos.showing.story import Storyteller
+from chaos.steps.history import Crashed, Happened, Invoked
+from chaos.steps.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
 
 LandmarkKind = Literal[
     "phase", "fault", "heal", "restart", "array", "rebuild", "evidence", "crash", "finding"

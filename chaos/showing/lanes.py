@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from chaos.history import Completed, Crashed, Entry, Happened
-from chaos.labels import Labels
-from chaos.plan import Plan
-from chaos.schedule import (
+from chaos.plan.plan import Plan
+from chaos.showing.labels import Labels
+from chaos.steps.history import Completed, Crashed, Entry, Happened
+from chaos.steps.schedule import (
     Deliver,
     FinishIo,
     FireTimer,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.block_words import blocks
 from chaos.checkers import Finding
-from chaos.history import Completed, Crashed, Entry, Happened, Invoked, Unheard
-from chaos.recorder import Execution
-from chaos.schedule import Deliver, FinishIo, FireTimer, Mark, Step
+from chaos.run.recorder import Execution
 from chaos.showing.lanes import RANK, asker_of, marks_of_entry, marks_of_step
-from chaos.story import Storyteller
+from chaos.showing.story import Storyteller
+from chaos.steps.block_words import blocks
+from chaos.steps.history import Completed, Crashed, Entry, Happened, Invoked, Unheard
+from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Mark, Step
 from workers.bdev.io import IoType
 from workers.protocol import NEMESIS, OPERATOR
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.history import Crashed, Happened, Invoked
-from chaos.recorder import Execution
-from chaos.schedule import Kill, PowerLoss
+from chaos.run.recorder import Execution
+from chaos.steps.history import Crashed, Happened, Invoked
+from chaos.steps.schedule import Kill, PowerLoss
 
 
 class Curve(msgspec.Struct, frozen=True):

@@ -13,14 +13,14 @@ import msgspec
 
 from chaos.checkers import Finding
 from chaos.checkers.finding import NAMES
-from chaos.recorder import Execution
+from chaos.run.recorder import Execution
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import Landmark, landmarks
 from chaos.showing.lanes import NOTHING, Lane, lanes_of
 from chaos.showing.narrative import Told, narrate, step_of
 from chaos.showing.rebuild_curve import RebuildCurves, rebuild_curves
-from chaos.stored import StoredResult
-from chaos.story import Storyteller
+from chaos.showing.story import Storyteller
+from chaos.store.stored import StoredResult
 
 TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaos.checkers import Finding
-from chaos.recorder import Execution
+from chaos.run.recorder import Execution
 from chaos.showing.lanes import LEGEND, NOTHING, Lane, lanes_of
 from chaos.showing.narrative import Told, narrate
-from chaos.story import Storyteller
+from chaos.showing.story import Storyteller
 
 
 def trace_lines(

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import Capsule, CapsuleError, write_capsule
 from chaos.checkers import Check, Finding
 from chaos.checkers.finding import NAMES
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge, verdict_of
-from chaos.labels import make_labels
+from chaos.judging.judge import judge, verdict_of
+from chaos.run.controller import Controller
+from chaos.showing.labels import make_labels
 from chaos.showing.lanes import lanes_of
 from chaos.showing.narrative import narrate
+from chaos.showing.story import Storyteller
 from chaos.showing.timeline import About, page, timeline_from
 from chaos.showing.trace import lines_of
-from chaos.story import Storyteller
+from chaos.store.capsule import Capsule, CapsuleError, write_capsule
 
 MINIMAL = "minimal.json"
 MINIMAL_LOG = "minimal.log"

@@ -6,18 +6,18 @@ from collections.abc import Callable
 
 import msgspec
 
-from chaos.capsule import Capsule, Expected
 from chaos.checkers import Check, Finding
-from chaos.controller import Controller, DivergenceError
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment
-from chaos.judge import judge, verdict_of
-from chaos.labels import make_labels
-from chaos.plan import Plan
-from chaos.recorder import Execution
-from chaos.schedule import Mark, Step
+from chaos.judging.judge import judge, verdict_of
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import Plan
+from chaos.run.controller import Controller, DivergenceError
+from chaos.run.recorder import Execution
+from chaos.showing.labels import make_labels
 from chaos.shrinking.passes import first_case, shrink
 from chaos.shrinking.shrinker import Case, Outcome, OutOfBudgetError, Shrinker, ShrinkError
+from chaos.steps.schedule import Mark, Step
+from chaos.store.capsule import Capsule, Expected
 
 replace = msgspec.structs.replace
 

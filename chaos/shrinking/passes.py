@@ -10,9 +10,10 @@ from collections.abc import Callable, Hashable, Iterable
 
 import msgspec
 
-from chaos.plan import Plan
-from chaos.schedule import ENGINE_STEPS, Connect, Item, Late, Mark, Rest, Step
-from chaos.shrinking.gaps import (
+from chaos.plan.plan import Plan
+from chaos.scripts.player import STEPS_MAX
+from chaos.shrinking.as_delays import as_late
+from chaos.shrinking.gap_passes import (
     add_rests,
     default_runs,
     default_times,
@@ -20,11 +21,10 @@ from chaos.shrinking.gaps import (
     redraw_stretches,
     rest_between,
 )
-from chaos.shrinking.lateness import as_late
-from chaos.shrinking.partings import hang_up
-from chaos.shrinking.script import STEPS_MAX
+from chaos.shrinking.hang_up import hang_up
 from chaos.shrinking.shrinker import Case, Outcome, OutOfBudgetError, Shrinker, is_outside
 from chaos.shrinking.simplify import fewer_settle_steps, simpler_plans, simpler_steps
+from chaos.steps.schedule import ENGINE_STEPS, Connect, Item, Late, Mark, Rest, Step
 
 ROUNDS_MAX = 20
 LONG = 40  # steps from outside

@@ -14,11 +14,11 @@ import msgspec
 
 from chaos.checkers import Check, Finding
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge
-from chaos.plan import Plan
-from chaos.recorder import Execution
-from chaos.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
-from chaos.shrinking.script import LEFT_OUT, STEPS_MAX, Played, Player
+from chaos.judging.judge import judge
+from chaos.plan.plan import Plan
+from chaos.run.recorder import Execution
+from chaos.scripts.player import LEFT_OUT, STEPS_MAX, Played, Player
+from chaos.steps.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
 from workers.protocol import DefectSource
 
 EXECUTIONS_MAX = 20_000

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from chaos.schedule import (
+from chaos.shrinking.shrinker import Case
+from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
+from chaos.steps.schedule import (
     IO,
     Connect,
     Flush,
@@ -19,8 +21,6 @@ from chaos.schedule import (
     Stall,
     Write,
 )
-from chaos.shrinking.shrinker import Case
-from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
 
 replace = msgspec.structs.replace
 BLOCKS = (8, 12, 16, 24, 32, 48)

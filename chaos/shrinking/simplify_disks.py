@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chaos.plan import Plan
-from chaos.schedule import FinishIo, Inject, Item, Kill, Late, Operate, PowerLoss
-from chaos.shrinking.rules import MEMBERS_MIN
+from chaos.plan.plan import Plan
+from chaos.scripts.rules import MEMBERS_MIN
 from chaos.shrinking.shrinker import Case
+from chaos.steps.schedule import FinishIo, Inject, Item, Kill, Late, Operate, PowerLoss
 from workers.bdev.stack import disk_of, member_bdev_id, raid_bdev_id, raid_passthru_id
 from workers.protocol import Layout
 

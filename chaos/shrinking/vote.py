@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from chaos.capsule import Capsule, Expected
+from chaos.campaigns.runner import Driver, make_driver
 from chaos.checkers import Check
 from chaos.drivers.processes import WorkerLostError
-from chaos.plan import Plan
-from chaos.repro import Run, goal_of, is_goal, run_once
-from chaos.run import Driver, make_driver
+from chaos.plan.plan import Plan
+from chaos.replaying.repro import Run, goal_of, is_goal, run_once
 from chaos.shrinking.shrinker import ShrinkError
+from chaos.store.capsule import Capsule, Expected
 
 RUNS_MAX = 5
 NEEDED = 2

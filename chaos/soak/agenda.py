@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from chaos.capsule import DriverName
-from chaos.crew import Task
+from chaos.base.process_pool import Task
 from chaos.soak.keeper import Keeper
 from chaos.soak.state import Chunk, State
 from chaos.soak.tasks import (
@@ -18,6 +17,7 @@ from chaos.soak.tasks import (
     run_seeds,
     shrink_run,
 )
+from chaos.store.capsule import DriverName
 
 CHUNK_SECONDS = 1.0
 CHUNK_SEEDS_MAX = 64

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import DriverName
-from chaos.run import RunSpec
+from chaos.campaigns.runner import RunSpec
+from chaos.campaigns.suite_run import Part
 from chaos.soak.state import Canary, Lane, SoakError, State, Stored, read_state
-from chaos.suite_run import Part
+from chaos.store.capsule import DriverName
 
 CANARY_SEEDS = 50
 

@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from chaos.run import RunResult
+from chaos.campaigns.runner import RunResult
 from chaos.soak.state import Group, Kept, State
 from chaos.soak.tasks import ShrinkTask, Shrunk
 

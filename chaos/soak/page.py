@@ -10,9 +10,8 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from chaos.checkers.finding import NAMES
-from chaos.faults import FAULTS
-from chaos.reach_names import REACH_NAMES
-from chaos.reach_states import STATES, TIMES
+from chaos.plan.faults import FAULTS
+from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, TIMES
 from chaos.soak.state import Drift, State, green_line
 
 PAGE = "soak.html"

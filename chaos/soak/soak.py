@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
+from chaos.base.doctor import clean
+from chaos.base.interrupt import Interrupt
+from chaos.base.process_pool import Crew, Ended, LocalPool, Task
+from chaos.base.resources import held_now
+from chaos.campaigns.runner import RunResult, replay_by_seed
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.crew import Crew, Ended, LocalPool, Task
-from chaos.doctor import clean
-from chaos.interrupt import Interrupt
-from chaos.reach import add_reach
-from chaos.resources import held_now
-from chaos.run import RunResult, replay_by_seed
+from chaos.judging.reach.count import add_reach
 from chaos.soak.agenda import Agenda
 from chaos.soak.alarm import Alarm
 from chaos.soak.keeper import Keeper

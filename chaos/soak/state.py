@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.estimates import NONE_SEEN_95
-from chaos.run import RunSpec
+from chaos.base.estimates import NONE_SEEN_95
+from chaos.campaigns.runner import RunSpec
 
 STATE = "soak.json"
 LOCK = "lock"

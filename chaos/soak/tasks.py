@@ -13,18 +13,18 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.capsule import read_capsule
+from chaos.base.process_pool import is_stopped
+from chaos.campaigns.jobs import runner_of
+from chaos.campaigns.runner import RunResult, RunSpec, replay_by_seed, replay_capsule
 from chaos.checkers import Finding, Verdict
-from chaos.code import CodeError, load_embedded_check
-from chaos.crew import is_stopped
-from chaos.drivers.base import DriverError
 from chaos.drivers.processes import InterruptedRunError
-from chaos.jobs import runner_of
-from chaos.run import RunResult, RunSpec, replay_by_seed, replay_capsule
+from chaos.judging.user_checks import CodeError, load_embedded_check
+from chaos.run.driver import DriverError
 from chaos.shrinking.files import MINIMAL, replay_line, write_minimal
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import ShrinkError
-from chaos.store import Store
+from chaos.store.capsule import read_capsule
+from chaos.store.store import Store
 
 MARK_BYTES = 96
 MEMORY_BYTES_MAX = 6 * 1024**3  # a job process's or a reactor's own

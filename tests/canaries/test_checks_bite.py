@@ -2,10 +2,10 @@
 
 import pytest
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge
-from chaos.plan import resolve
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from workers.protocol import DefectSource
 

@@ -7,10 +7,10 @@ that found it when the table was last made. When the tester has changed, more se
 import pytest
 
 from chaos.checkers import CHECKS
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge
-from chaos.plan import resolve
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from workers.defects.loader import known_defects, source_text
 from workers.protocol import DefectSource

@@ -8,11 +8,11 @@ import click
 import msgspec
 import pytest
 
-from chaos.capsule import CapsuleError, read_capsule, write_capsule
 from chaos.checkers import Finding, Verdict
 from chaos.cli.adopt import name_checked
-from chaos.regression import capsules_in, check_capsule, check_file
-from chaos.schedule import Deliver, Read
+from chaos.replaying.regression import capsules_in, check_capsule, check_file
+from chaos.steps.schedule import Deliver, Read
+from chaos.store.capsule import CapsuleError, read_capsule, write_capsule
 from tests.inside import inside
 from tests.red_run import run_directory
 from tests.support import ROOT, SEED_DEFECT

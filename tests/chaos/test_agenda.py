@@ -1,8 +1,8 @@
 """The agenda is what the reactors say is possible."""
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.plan import resolve
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from workers.protocol import FireTimer
 
@@ -27,7 +27,7 @@ def test_agenda_and_reactors_agree_at_every_step():
 
 
 def test_timers_come_in_deadline_order():
-    from chaos.agenda import Agenda
+    from chaos.steps.agenda import Agenda
     from workers.protocol import Outcome
 
     agenda = Agenda()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chaos.faults import FAULTS, INJECTIONS
-from chaos.schedule import Impair, Inject, Kill, Operate, PowerLoss, Stall
+from chaos.plan.faults import FAULTS, INJECTIONS
 from chaos.showing.bands import bands_of
 from chaos.showing.rebuild_curve import rebuild_curves
+from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Stall
 from tests.stories import PLAN, Story, observed
 from workers.bdev.stack import Stack, stacked_bdev_id
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos.capsule import read_capsule
+from chaos.campaigns.suite import Facet, Suite
 from chaos.cli.parameters import Catalog
-from chaos.suite import Facet, Suite
+from chaos.store.capsule import read_capsule
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.inside import inside

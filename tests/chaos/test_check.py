@@ -7,21 +7,21 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from chaos.capsule import Capsule, CapsuleError, capsule_defect
 from chaos.checkers import Verdict
 from chaos.cli import program
 from chaos.cli.parameters import Catalog
-from chaos.controller import Controller
 from chaos.drivers.processes import Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
-from chaos.history import Entry
-from chaos.judge import judge
-from chaos.labels import make_labels
-from chaos.plan import resolve
-from chaos.recorder import Execution
-from chaos.store import Store
-from chaos.stored import StoredError, StoredResult, read_run
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.run.recorder import Execution
+from chaos.showing.labels import make_labels
+from chaos.steps.history import Entry
+from chaos.store.capsule import Capsule, CapsuleError, capsule_defect
+from chaos.store.store import Store
+from chaos.store.stored import StoredError, StoredResult, read_run
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.protocol import DefectSource

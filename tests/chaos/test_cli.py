@@ -262,9 +262,9 @@ def test_state_that_was_not_reached_is_not_a_pass(tmp_path):
 
 
 def test_suite_with_an_uncaught_canary_fails():
-    from chaos.campaign import Report
-    from chaos.suite import Facet
-    from chaos.suite_run import judge_facet
+    from chaos.campaigns.campaign import Report
+    from chaos.campaigns.suite import Facet
+    from chaos.campaigns.suite_run import judge_facet
 
     canary, clean = Facet(expect_code=5), Facet()
     quiet = Report("x", "sim", 0, runs=1)
@@ -359,7 +359,7 @@ def test_crash_points_of_a_run_are_judged():
 
 
 def resolve_baseline(seed):
-    from chaos.plan import resolve
+    from chaos.plan.plan import resolve
     from experiments.catalog import EXPERIMENTS
 
     return resolve(EXPERIMENTS["baseline"], seed)

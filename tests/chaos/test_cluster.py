@@ -12,14 +12,22 @@ from multiprocessing import get_context
 import msgspec
 import pytest
 
-from chaos import cluster, crew
-from chaos.campaign import Request, run_campaign
-from chaos.crew import ExecutorPool
-from chaos.errand import ClusterBrokenError, CodeVersion, Errand, code_version, run_errand, stop_of
-from chaos.interrupt import Interrupt
-from chaos.jobs import Job
-from chaos.run import RunSpec
-from chaos.store import KEPT_PER_SIGNATURE_MAX
+from chaos.base import process_pool
+from chaos.base.interrupt import Interrupt
+from chaos.base.process_pool import ExecutorPool
+from chaos.campaigns.campaign import Request, run_campaign
+from chaos.campaigns.jobs import Job
+from chaos.campaigns.runner import RunSpec
+from chaos.clustering import dask_cluster
+from chaos.clustering.remote_job import (
+    ClusterBrokenError,
+    CodeVersion,
+    Errand,
+    code_version,
+    run_errand,
+    stop_of,
+)
+from chaos.store.store import KEPT_PER_SIGNATURE_MAX
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, leftovers, raidstorm, run_json, start, told_off, wait_for
 
@@ -188,8 +196,8 @@ def test_scheduler_that_goes_away_ends_the_run_with_seventy(dask, tmp_path):
 
 
 def test_scheduler_that_is_not_there_is_a_sentence(monkeypatch, tmp_path):
-    assert cluster.CONNECT_SECONDS_MAX == 10
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS_MAX", 1)
+    assert dask_cluster.CONNECT_SECONDS_MAX == 10
+    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS_MAX", 1)
     done = told_off("run", "baseline", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "there is no Dask scheduler at tcp://127.0.0.1:1" in done.stderr
@@ -215,7 +223,7 @@ def test_what_makes_no_sense_is_refused(options, sentence, tmp_path):
 
 
 def test_without_dask_the_option_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.delitem(sys.modules, "chaos.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "chaos.clustering.dask_cluster", raising=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
     done = told_off("run", "baseline", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path))
     assert done.returncode == 2
@@ -246,7 +254,7 @@ def test_any_executor_is_a_pool(tmp_path):
 
 
 def test_campaign_that_was_stopped_runs_no_more_seeds_on_a_worker(monkeypatch, tmp_path):
-    monkeypatch.setattr(crew, "_stop", None)
+    monkeypatch.setattr(process_pool, "_stop", None)
     errands = [
         Errand(Job(spec_of(tmp_path), (0, 1)), campaign, code_version(), ())
         for campaign in ("stopped", "another")
@@ -266,7 +274,7 @@ class Forgetful:
         future = Future()
         if argument == 1 and self.losses:
             self.losses -= 1
-            future.set_exception(crew.TaskLostError("its workers have died"))
+            future.set_exception(process_pool.TaskLostError("its workers have died"))
         else:
             future.set_result(function(argument))
         return future
@@ -277,8 +285,8 @@ class Forgetful:
 
 
 def outcomes(pool):
-    tasks = iter([crew.Task(abs, number) for number in range(4)])
-    done = crew.run_all(pool, lambda: next(tasks, None), Interrupt())
+    tasks = iter([process_pool.Task(abs, number) for number in range(4)])
+    done = process_pool.run_all(pool, lambda: next(tasks, None), Interrupt())
     return sorted(ended.result for ended in done)
 
 

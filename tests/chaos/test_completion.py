@@ -8,10 +8,10 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
+from chaos.campaigns.runner import DRIVERS
 from chaos.cli import program
 from chaos.cli.completion import SHELLS, VARIABLE
-from chaos.run import DRIVERS
-from chaos.strategies import STRATEGIES
+from chaos.plan.strategies import STRATEGIES
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.inside import CATALOG, inside

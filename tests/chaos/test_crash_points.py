@@ -2,10 +2,10 @@
 
 import pytest
 
-from chaos.controller import Controller
-from chaos.crash_points import SecondTarget, crash_points
 from chaos.drivers.sim import SimDriver
-from chaos.plan import resolve
+from chaos.judging.crash_points import SecondTarget, crash_points
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from workers.protocol import DefectSource
 

@@ -7,7 +7,7 @@ from signal import SIGKILL
 from threading import Thread
 from time import sleep
 
-from chaos.crew import Crew, LocalPool, Task
+from chaos.base.process_pool import Crew, LocalPool, Task
 
 
 class Pool:

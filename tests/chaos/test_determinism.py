@@ -2,9 +2,9 @@
 
 import json
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.plan import resolve
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from tests.support import raidstorm
 

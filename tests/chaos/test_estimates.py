@@ -3,8 +3,8 @@
 import itertools
 import math
 
-from chaos.estimates import gamma_quantile, quantile, share_of
-from chaos.prng import Stream
+from chaos.base.estimates import gamma_quantile, quantile, share_of
+from chaos.base.prng import Stream
 
 
 def test_quantile_is_the_value_at_its_rank():

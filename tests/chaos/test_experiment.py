@@ -5,19 +5,19 @@ import sys
 import msgspec
 import pytest
 
-from chaos.catalog import find_experiment
-from chaos.code import load_check
-from chaos.controller import Controller
+from chaos.campaigns.catalog import find_experiment
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import (
+from chaos.judging.judge import judge
+from chaos.judging.user_checks import load_check
+from chaos.plan.experiment import (
     SUPERBLOCK_SLOTS_MAX,
     Experiment,
     ExperimentError,
     Fault,
     validate,
 )
-from chaos.judge import judge
-from chaos.plan import resolve
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from workers.shared import REACTORS_MAX, SLOTS_MAX
 

@@ -7,11 +7,9 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from chaos.capsule import Capsule, capsule_defect, read_capsule, write_capsule
+from chaos.campaigns.runner import tool_version
 from chaos.checkers import CHECKS, Finding, Verdict
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment
 from chaos.explaining.account import Script, tell
 from chaos.explaining.clauses import Clause, sentences
 from chaos.explaining.close_look import look_closely
@@ -20,13 +18,15 @@ from chaos.explaining.likelihood import LIKELY, Curve, Point
 from chaos.explaining.necessity import FAILS_ALIKE
 from chaos.explaining.promises import HARM, PROMISES, comes_of_it
 from chaos.explaining.text import lines_of
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.run import tool_version
-from chaos.schedule import Flush, Inject, Operate, Rest
+from chaos.judging.judge import judge
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.scripts.player import Player
 from chaos.shrinking.minimal import minimize
-from chaos.shrinking.script import Player
 from chaos.shrinking.shrinker import ShrinkError
+from chaos.steps.schedule import Flush, Inject, Operate, Rest
+from chaos.store.capsule import Capsule, capsule_defect, read_capsule, write_capsule
 from experiments.catalog import EXPERIMENTS
 from tests.support import ROOT, raidstorm
 from workers.defects.loader import known_defects

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chaos.capsule import read_capsule, write_capsule
 from chaos.export import embedded_capsule, failure_text, replay_for_test
 from chaos.export.for_test import pack, unpack
 from chaos.export.perfetto import STEP_US, perfetto_trace
 from chaos.export.pytest_file import pytest_file
-from chaos.schedule import CHANGING, Read
+from chaos.steps.schedule import CHANGING, Read
+from chaos.store.capsule import read_capsule, write_capsule
 from tests.red_run import read_run, run_directory, teller_of
 from tests.support import ROOT, SEED_DEFECT, raidstorm
 

@@ -3,18 +3,18 @@
 import msgspec
 import pytest
 
-from chaos.campaign import Report
+from chaos.campaigns.campaign import Report
+from chaos.campaigns.fidelity import Fidelity
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Controller
+from chaos.cli.screen import Screen
+from chaos.drivers.free_replay import rebuild
 from chaos.drivers.sim import SimDriver
-from chaos.fidelity import Fidelity
-from chaos.free_replay import rebuild
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.recording import Life, OutsideRecord, Recording
-from chaos.rejudge import rejudge
-from chaos.report import Screen
-from chaos.schedule import Disconnect, Kill, Mark, PowerLoss
+from chaos.judging.judge import judge
+from chaos.judging.rejudge import rejudge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.steps.recording import Life, OutsideRecord, Recording
+from chaos.steps.schedule import Disconnect, Kill, Mark, PowerLoss
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
 from workers.bdev.io import IoType

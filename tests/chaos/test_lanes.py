@@ -2,12 +2,12 @@
 
 import pytest
 
-from chaos.labels import make_labels
-from chaos.schedule import FinishIo, Impair, Inject, Kill, Mark, Operate, Stall
+from chaos.showing.labels import make_labels
 from chaos.showing.lanes import LEGEND, lanes_of, marks_of_step
 from chaos.showing.narrative import narrate
+from chaos.showing.story import Storyteller
 from chaos.showing.trace import trace_lines
-from chaos.story import Storyteller
+from chaos.steps.schedule import FinishIo, Impair, Inject, Kill, Mark, Operate, Stall
 from tests.stories import PLAN, Story
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType

@@ -3,13 +3,13 @@
 import msgspec
 import pytest
 
-from chaos.controller import Controller
-from chaos.disk_view import DiskView, is_sound, may_be_older, trust
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge
-from chaos.model import Model
-from chaos.plan import resolve
-from chaos.schedule import Inject, Operate
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.run.disk_view import DiskView, is_sound, may_be_older, trust
+from chaos.run.model import Model
+from chaos.steps.schedule import Inject, Operate
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.stack import member_bdev_id
 from workers.protocol import Event

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
+from chaos.base.prng import Stream
 from chaos.checkers.register import judge_reads
-from chaos.experiment import Experiment
-from chaos.history import History
-from chaos.plan import Plan, resolve
-from chaos.prng import Stream
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import Plan, resolve
+from chaos.steps.history import History
 from tests.histories import Simulation, corrupt
 from tests.oracle import wrong_blocks
 

@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
-from chaos.experiment import RUN_PERMILLE
-from chaos.plan_text import in_order, what_comes
-from chaos.planned import Planned
+from chaos.plan.experiment import RUN_PERMILLE
+from chaos.plan.planned import Planned
+from chaos.showing.plan_text import in_order, what_comes
 from tests.inside import inside
 from tests.red_run import run_directory
 

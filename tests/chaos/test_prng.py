@@ -1,6 +1,6 @@
 """Streams are independent, named, and the same everywhere."""
 
-from chaos.prng import Stream
+from chaos.base.prng import Stream
 
 
 def test_stream_has_known_values():

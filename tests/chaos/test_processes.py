@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from chaos.resources import Watch
+from chaos.base.resources import Watch
 from tests.support import (
     PROGRAM,
     ROOT,

@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.history import Completed, Happened, Invoked, Unheard
-from chaos.plan import resolve
-from chaos.reach import count_reach
-from chaos.reach_names import REACH_NAMES
-from chaos.reach_states import count_states
-from chaos.schedule import (
+from chaos.judging.reach.count import count_reach
+from chaos.judging.reach.states import count_states
+from chaos.plan.plan import resolve
+from chaos.plan.reach_vocabulary import REACH_NAMES
+from chaos.run.controller import Controller
+from chaos.steps.history import Completed, Happened, Invoked, Unheard
+from chaos.steps.schedule import (
     Connect,
     Deliver,
     FinishIo,

@@ -7,13 +7,14 @@ from collections import Counter
 
 import pytest
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment, ExperimentError, validate
-from chaos.history import Happened, Invoked
-from chaos.plan import resolve
-from chaos.reach_states import CROSSINGS, STATES, count_states
-from chaos.schedule import Inject, Kill, Stall
+from chaos.judging.reach.states import count_states
+from chaos.plan.experiment import Experiment, ExperimentError, validate
+from chaos.plan.plan import resolve
+from chaos.plan.reach_vocabulary import CROSSINGS, STATES
+from chaos.run.controller import Controller
+from chaos.steps.history import Happened, Invoked
+from chaos.steps.schedule import Inject, Kill, Stall
 from experiments.swarm import SWARM
 from tests.support import PROGRAM, ROOT
 from workers.probes import PROBES

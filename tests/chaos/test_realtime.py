@@ -9,12 +9,12 @@ import pytest
 import trio
 
 from chaos.drivers import realtime
-from chaos.drivers.base import DriverError
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeRun
-from chaos.history import Happened
-from chaos.plan import resolve
-from chaos.schedule import Kill, Operate, Stall
+from chaos.plan.plan import resolve
+from chaos.run.driver import DriverError
+from chaos.steps.history import Happened
+from chaos.steps.schedule import Kill, Operate, Stall
 from experiments.catalog import EXPERIMENTS
 from workers.errors import OK
 from workers.protocol import OPERATOR, Outcome, Reply

@@ -2,17 +2,17 @@
 
 import pytest
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.foreign import foreign_superblock
-from chaos.history import Completed, Happened, Invoked
-from chaos.model import Model
-from chaos.plan import resolve
-from chaos.reach import add_reach, count_reach
-from chaos.reach_names import REACH_NAMES
-from chaos.refusals import count_refusals
-from chaos.schedule import Inject, Kill, Operate
-from chaos.wrong_requests import ADD, CREATE, REMOVE, UNKNOWN_BDEV, wrong_requests
+from chaos.judging.reach.count import add_reach, count_reach
+from chaos.judging.reach.refusals import count_refusals
+from chaos.plan.foreign import foreign_superblock
+from chaos.plan.plan import resolve
+from chaos.plan.reach_vocabulary import REACH_NAMES
+from chaos.run.controller import Controller
+from chaos.run.model import Model
+from chaos.run.wrong_requests import ADD, CREATE, REMOVE, UNKNOWN_BDEV, wrong_requests
+from chaos.steps.history import Completed, Happened, Invoked
+from chaos.steps.schedule import Inject, Kill, Operate
 from experiments.catalog import EXPERIMENTS
 from tests.rig import Rig
 from workers.bdev.stack import member_bdev_id

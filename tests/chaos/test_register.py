@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.checkers.register import check_register, judge_reads
-from chaos.labels import make_labels
-from chaos.payload import FOREIGN, MISDIRECTED, TORN, decode, payload
-from chaos.story import Storyteller
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
+from chaos.steps.payload import FOREIGN, MISDIRECTED, TORN, decode, payload
 from tests.stories import ERROR, MISCOMPARE, PLAN, Story
 from workers.bdev.io import BLOCK_SIZE
 

@@ -7,19 +7,19 @@ import shutil
 import msgspec
 import pytest
 
-from chaos.capsule import CapsuleError, read_capsule
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.history import Unheard
-from chaos.judge import judge
-from chaos.plan import resolve
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.steps.history import Unheard
+from chaos.store.capsule import CapsuleError, read_capsule
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.defects.loader import DefectError, compose, source_text
 from workers.protocol import DefectSource
 
 EXPERIMENT = """
-from chaos.experiment import Experiment, Operation
+from chaos.plan.experiment import Experiment, Operation
 MINE = Experiment(
     name="mine",
     namespace_at_start_share=0,

@@ -6,13 +6,13 @@ import math
 import msgspec
 import pytest
 
-from chaos.capsule import CapsuleError, Expected, read_capsule
+from chaos.base.estimates import NORMAL_95, Share, proportion
 from chaos.cli.repro import percent
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.estimates import NORMAL_95, Share, proportion
-from chaos.judge import judge
-from chaos.repro import Repetition, repeat
+from chaos.judging.judge import judge
+from chaos.replaying.repro import Repetition, repeat
+from chaos.run.controller import Controller
+from chaos.store.capsule import CapsuleError, Expected, read_capsule
 from tests.inside import inside
 from tests.red_run import run_directory
 from tests.support import ROOT, SEED_DEFECT

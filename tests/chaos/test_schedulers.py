@@ -1,24 +1,23 @@
 """Schedulers that search do what their line says."""
 
 from collections import Counter
-from dataclasses import replace
 
 import msgspec
 
-from chaos.agenda import Agenda
-from chaos.model import Model
-from chaos.plan import resolve
-from chaos.prng import Stream
-from chaos.strategies import STRATEGIES, hold, pct
-from chaos.strategies.hold import LENGTH_BITS, HoldScheduler
-from chaos.strategies.pct import PctScheduler, lane_of
+from chaos.base.prng import Stream
+from chaos.plan.plan import resolve
+from chaos.run.model import Model
+from chaos.run.schedulers import SCHEDULERS, hold, pct
+from chaos.run.schedulers.hold import LENGTH_BITS, HoldScheduler
+from chaos.run.schedulers.pct import PctScheduler, lane_of
+from chaos.steps.agenda import Agenda
 from tests.searching import SWARM, explore, searched_with
 from workers.protocol import Deliver, FinishIo, FireTimer, Outcome
 
 
 def watched(monkeypatch, name, scheduler):
     """The strategy's scheduler is this class of the test's."""
-    monkeypatch.setitem(STRATEGIES, name, replace(STRATEGIES[name], scheduler=scheduler))
+    monkeypatch.setitem(SCHEDULERS, name, scheduler)
 
 
 def test_what_is_held_takes_no_step_while_others_can(monkeypatch):

@@ -7,10 +7,9 @@ import msgspec
 
 import chaos.scoring.score
 from benchmarks.tables import alone, caught_by
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.runner import Runner, RunSpec
 from chaos.checkers import Finding, Verdict
-from chaos.commit import commit_of_code
-from chaos.interrupt import Interrupt
-from chaos.run import Runner, RunSpec
 from chaos.scoring.compare import compare
 from chaos.scoring.markdown import markdown_lines
 from chaos.scoring.score import (
@@ -25,7 +24,8 @@ from chaos.scoring.score import (
 )
 from chaos.scoring.scorecard import exit_code, read_score, summarize, write_score
 from chaos.scoring.table import table_lines
-from chaos.store import Store
+from chaos.store.store import Store
+from chaos.store.version import commit_of_code
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
 from workers.defects.loader import known_defects, read_defect

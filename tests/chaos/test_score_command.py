@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.strategy_names import STRATEGY_NAMES
+from chaos.plan.strategies import STRATEGY_NAMES
 from tests.chaos.test_score import CRASHES_AT_ONCE, HARMLESS, defect_file
 from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, told_off, wait_for
 from workers.defects.loader import known_defects

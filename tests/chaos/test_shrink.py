@@ -5,22 +5,22 @@ import json
 import msgspec
 import pytest
 
-from chaos.capsule import read_capsule
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.schedule import (
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.scripts.player import LEFT_OUT, Player
+from chaos.shrinking.as_delays import written
+from chaos.shrinking.passes import first_case, shrink
+from chaos.shrinking.shrinker import Case, Shrinker
+from chaos.steps.schedule import (
     ENGINE_STEPS,
     FireTimer,
     Mark,
     Operate,
     Rest,
 )
-from chaos.shrinking.lateness import written
-from chaos.shrinking.passes import first_case, shrink
-from chaos.shrinking.script import LEFT_OUT, Player
-from chaos.shrinking.shrinker import Case, Shrinker
+from chaos.store.capsule import read_capsule
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm
 from workers.protocol import DefectSource

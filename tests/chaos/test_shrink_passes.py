@@ -5,15 +5,23 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from chaos.capsule import Capsule, capsule_defect
-from chaos.controller import Controller
+from chaos.campaigns.runner import tool_version
+from chaos.drivers.free_replay import WatchedDriver
 from chaos.drivers.sim import SimDriver
-from chaos.free_replay import WatchedDriver
-from chaos.history import Completed
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.run import tool_version
-from chaos.schedule import (
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.scripts.player import LEFT_OUT, Player
+from chaos.shrinking.as_delays import written
+from chaos.shrinking.gap_passes import rest_between
+from chaos.shrinking.hang_up import hang_up
+from chaos.shrinking.minimal import minimize
+from chaos.shrinking.passes import first_case
+from chaos.shrinking.shrinker import Case, Outcome, Shrinker
+from chaos.shrinking.simplify import simpler_steps
+from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
+from chaos.steps.history import Completed
+from chaos.steps.schedule import (
     ENGINE_STEPS,
     Admin,
     Connect,
@@ -30,15 +38,7 @@ from chaos.schedule import (
     Read,
     Rest,
 )
-from chaos.shrinking.gaps import rest_between
-from chaos.shrinking.lateness import written
-from chaos.shrinking.minimal import minimize
-from chaos.shrinking.partings import hang_up
-from chaos.shrinking.passes import first_case
-from chaos.shrinking.script import LEFT_OUT, Player
-from chaos.shrinking.shrinker import Case, Outcome, Shrinker
-from chaos.shrinking.simplify import simpler_steps
-from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
+from chaos.store.capsule import Capsule, capsule_defect
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.stack import disk_of
 from workers.nvmf.status import AdminOpcode

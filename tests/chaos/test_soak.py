@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment
-from chaos.plan import resolve
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from chaos.soak.page import page_of
 from chaos.soak.state import read_state
 from tests import chromium
 from tests.support import PROGRAM, SEED_DEFECT, leftovers, processes, raidstorm, wait_for
 
 SUITE = f"""
-from chaos.suite import Facet, Suite
+from chaos.campaigns.suite import Facet, Suite
 
 DEFECT = ("{SEED_DEFECT}",)
 CANARY = Facet(experiment="connect-during-rebuild", seeds=50, defects=DEFECT, stop_on_first=True, expect_code=5)

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from chaos.campaigns.runner import RunResult, RunSpec
 from chaos.checkers import Finding, Verdict
-from chaos.run import RunResult, RunSpec
 from chaos.soak.agenda import Agenda
 from chaos.soak.alarm import LOG, Alarm
 from chaos.soak.begin import learn_from_earlier

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.state import NO_UUID, engine_state
+from chaos.judging.state import NO_UUID, engine_state
 from tests.rig import Rig
 from workers.bdev.stack import Stack
 from workers.raid.metadata import DATA_OFFSET

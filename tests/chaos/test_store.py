@@ -2,9 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from chaos.capsule import Capsule, read_capsule
-from chaos.plan import resolve
-from chaos.store import Store
+from chaos.plan.plan import resolve
+from chaos.store.capsule import Capsule, read_capsule
+from chaos.store.store import Store
 from experiments.catalog import EXPERIMENTS
 
 BASELINE = EXPERIMENTS["baseline"]

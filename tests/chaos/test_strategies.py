@@ -5,13 +5,14 @@ from collections import Counter
 import msgspec
 import pytest
 
-from chaos.experiment import Experiment, ExperimentError, Operation, validate
-from chaos.history import Happened, Invoked
-from chaos.plan import fits, resolve
-from chaos.planned import Planned
-from chaos.prng import Stream
-from chaos.schedule import CHANGING, IO, Inject, Kill, Mark, Read
-from chaos.strategies import STRATEGIES, anchored, draw_strategies, pairs
+from chaos.base.prng import Stream
+from chaos.plan.experiment import Experiment, ExperimentError, Operation, validate
+from chaos.plan.plan import fits, resolve
+from chaos.plan.planned import Planned
+from chaos.plan.shapes import anchored, pairs
+from chaos.plan.strategies import STRATEGIES, draw_strategies
+from chaos.steps.history import Happened, Invoked
+from chaos.steps.schedule import CHANGING, IO, Inject, Kill, Mark, Read
 from experiments.catalog import EXPERIMENTS
 from tests.searching import SWARM, explore, searched_with
 from tests.support import raidstorm
@@ -96,7 +97,7 @@ def test_strategies_are_listed():
     assert done.returncode == 0
     for name, strategy in STRATEGIES.items():
         assert f"{name} " in done.stdout
-        assert strategy.what in done.stdout
+        assert strategy.text in done.stdout
 
 
 # What is planned.

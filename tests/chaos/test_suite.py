@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from junitparser import JUnitXml
 
-from chaos.campaign import Failure
-from chaos.catalog import find_suite
-from chaos.experiment import Experiment, ExperimentError
-from chaos.junit import junit_of
-from chaos.suite import Facet, Suite, SuiteError, check_suite, facets_of, subset
-from chaos.suite_run import Outcome
-from chaos.summary import head_of, parse_summary, read_summary, summed
+from chaos.campaigns.campaign import Failure
+from chaos.campaigns.catalog import find_suite
+from chaos.campaigns.junit import junit_of
+from chaos.campaigns.suite import Facet, Suite, SuiteError, check_suite, facets_of, subset
+from chaos.campaigns.suite_run import Outcome
+from chaos.campaigns.summary import head_of, parse_summary, read_summary, summed
+from chaos.plan.experiment import Experiment, ExperimentError
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.inside import inside

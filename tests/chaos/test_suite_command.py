@@ -11,8 +11,8 @@ import pytest
 import xmlschema
 from junitparser import Error, Failure, JUnitXml, Skipped
 
+from chaos.campaigns.suite import Facet, Suite
 from chaos.cli.parameters import Catalog
-from chaos.suite import Facet, Suite
 from experiments.catalog import EXPERIMENTS
 from tests.inside import inside
 from tests.support import PROGRAM, ROOT, SEED_DEFECT, leftovers, processes, raidstorm, wait_for

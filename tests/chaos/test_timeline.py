@@ -7,10 +7,10 @@ import pytest
 
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import Evidence
-from chaos.labels import make_labels
-from chaos.schedule import Inject, Mark
+from chaos.showing.labels import make_labels
 from chaos.showing.landmarks import landmarks
 from chaos.showing.narrative import narrate
+from chaos.showing.story import Storyteller
 from chaos.showing.timeline import (
     STEPS_BEFORE_FINDING,
     STEPS_MAX,
@@ -20,7 +20,7 @@ from chaos.showing.timeline import (
     page,
     timeline_of,
 )
-from chaos.story import Storyteller
+from chaos.steps.schedule import Inject, Mark
 from tests.red_run import read_run, run_directory
 from tests.stories import PLAN, Story
 

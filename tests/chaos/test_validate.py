@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from chaos.places import line_of
+from chaos.files.line_finder import line_of
 from tests.inside import inside
 from tests.red_run import run_directory
 from tests.support import ROOT, SEED_DEFECT
@@ -50,7 +50,7 @@ class ReadsFromTheFirst(Raid1):
         return self.readable(paths)
 '''
 PYTHON = """from chaos.experiment import Experiment
-from chaos.suite import Facet, Suite
+from chaos.campaigns.suite import Facet, Suite
 from experiments.baseline import BASELINE
 
 A = Experiment(name="a")

@@ -5,16 +5,16 @@ import json
 import msgspec
 import pytest
 
-from chaos.capsule import Capsule, Expected, read_capsule, write_capsule
 from chaos.checkers import Finding, Verdict
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment, Fault
-from chaos.plan import resolve
-from chaos.repro import Run
+from chaos.plan.experiment import Experiment, Fault
+from chaos.plan.plan import resolve
+from chaos.replaying.repro import Run
+from chaos.run.controller import Controller
 from chaos.shrinking import vote
 from chaos.shrinking.shrinker import ShrinkError
 from chaos.shrinking.vote import shrink_by_vote, smaller_plans
+from chaos.store.capsule import Capsule, Expected, read_capsule, write_capsule
 from tests.inside import inside
 
 EXPERIMENT = Experiment(

@@ -6,19 +6,19 @@ import pytest
 
 from chaos.checkers.chains import CHAINS_MAX, Graph, chains
 from chaos.checkers.finding import Finding, Verdict
-from chaos.controller import Controller
 from chaos.drivers import realtime
+from chaos.drivers.free_replay import rebuild
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
-from chaos.free_replay import rebuild
-from chaos.judge import judge
-from chaos.labels import make_labels
-from chaos.plan import resolve
-from chaos.recorder import Execution
+from chaos.judging.judge import judge
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.run.recorder import Execution
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
 from chaos.showing.trace import trace_lines
-from chaos.story import Storyteller
 from experiments.catalog import EXPERIMENTS
 from tests.canaries.test_checks_bite import NEVER_UNQUIESCES_AFTER_A_REMOVAL
 from tests.conformance.test_drivers import FORGETS_TO_UNLOCK

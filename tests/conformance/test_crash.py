@@ -5,8 +5,8 @@ import trio
 
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeRun
-from chaos.experiment import Experiment
-from chaos.plan import resolve
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
 from workers.protocol import DefectSource
 from workers.step_log import LOG_BYTES
 

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from chaos.checkers import Verdict
-from chaos.controller import Controller
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.sim import SimDriver
-from chaos.judge import judge, verdict_of
-from chaos.plan import resolve
-from chaos.schedule import Kill, PowerLoss
+from chaos.judging.judge import judge, verdict_of
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.steps.schedule import Kill, PowerLoss
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.defects.loader import source_text

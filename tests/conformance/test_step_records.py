@@ -3,15 +3,15 @@
 import pytest
 import trio
 
-from chaos.controller import Controller
+from chaos.drivers.free_replay import rebuild
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeRun
 from chaos.drivers.sim import SimDriver
-from chaos.experiment import Experiment, Fault, Operation
-from chaos.free_replay import rebuild
-from chaos.judge import judge
-from chaos.plan import resolve
-from chaos.schedule import Inject, Kill
+from chaos.judging.judge import judge
+from chaos.plan.experiment import Experiment, Fault, Operation
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
+from chaos.steps.schedule import Inject, Kill
 from workers.bdev.disk import Disk
 from workers.bdev.io import IoType
 from workers.protocol import OPERATOR, DefectSource, Deliver, FinishIo

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.regression import capsules_in, check_file
+from chaos.replaying.regression import capsules_in, check_file
 
 CAPSULES = capsules_in(Path(__file__).parent)
 

@@ -1,8 +1,8 @@
 """The wire: what crosses it arrives equal, and the engine can't tell."""
 
-from chaos.controller import Controller
 from chaos.drivers.sim import SimDriver
-from chaos.plan import resolve
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller
 from experiments.catalog import EXPERIMENTS
 from workers.protocol import (
     Frame,

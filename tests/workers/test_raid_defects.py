@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.schedule import FinishIo
+from chaos.steps.schedule import FinishIo
 from tests.rig import HostRig, Rig
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import BLOCK_SIZE, IoType

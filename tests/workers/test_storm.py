@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.prng import Stream
+from chaos.base.prng import Stream
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType

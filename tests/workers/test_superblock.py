@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos.faults import apply_to_disk
-from chaos.schedule import Inject
+from chaos.plan.faults import apply_to_disk
+from chaos.steps.schedule import Inject
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.io import BLOCK_SIZE
 from workers.raid.metadata import DATA_OFFSET

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.history import Happened
-from chaos.recorder import Execution
-from chaos.schedule import Deliver, FinishIo, FireTimer, Kill, Step
+from chaos.run.recorder import Execution
+from chaos.steps.history import Happened
+from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, Step
 from tests.canaries.cases import Case, judged
 from tests.stories import Story, observed
 from workers.protocol import Event

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.schedule import Operate
+from chaos.steps.schedule import Operate
 from tests.canaries.cases import leaving, removals
 from tests.canaries.cases.removals import case, hurt, online
 from tests.stories import ERROR, MISCOMPARE, Story, observed

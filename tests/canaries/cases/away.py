@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chaos.schedule import Inject
+from chaos.steps.schedule import Inject
 from tests.canaries.cases import Case
 from tests.stories import Story
 

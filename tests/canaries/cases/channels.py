@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.history import Happened, Seen
+from chaos.steps.history import Happened, Seen
 from tests.canaries.cases import births
 from tests.canaries.cases.births import CONFIGURED, NONE, TARGET, array, born, case, channel, seen
 from tests.stories import Story

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.payload import FOREIGN, MISDIRECTED, TORN
-from chaos.schedule import Read, WriteZeroes
+from chaos.steps.payload import FOREIGN, MISDIRECTED, TORN
+from chaos.steps.schedule import Read, WriteZeroes
 from tests.canaries.cases import Case, judged
 from tests.stories import ERROR, MISCOMPARE, PLAN_WITH_SUPERBLOCK, Story
 from workers.bdev.io import IoType

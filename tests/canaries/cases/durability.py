@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.payload import FOREIGN, TORN
+from chaos.steps.payload import FOREIGN, TORN
 from tests.canaries.cases import Case, judged, tell_briefly
 from tests.stories import ERROR, MISCOMPARE, Story
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.recorder import Execution
-from chaos.schedule import Admin, Connect, Disconnect, Inject, Mark, Open, Operate
+from chaos.run.recorder import Execution
+from chaos.steps.schedule import Admin, Connect, Disconnect, Inject, Mark, Open, Operate
 from tests.canaries.cases import Case, judged
 from tests.stories import CRASH, PLAN, Story
 from workers.nvmf.status import AdminOpcode

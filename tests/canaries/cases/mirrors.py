@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaos.history import Compared
-from chaos.payload import FOREIGN
-from chaos.recorder import Execution
-from chaos.schedule import Inject
+from chaos.run.recorder import Execution
+from chaos.steps.history import Compared
+from chaos.steps.payload import FOREIGN
+from chaos.steps.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import CRASH, ERROR, PLAN_WITH_SUPERBLOCK, Story
 

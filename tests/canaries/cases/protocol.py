@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.history import Unheard
-from chaos.recorder import Execution
-from chaos.schedule import (
+from chaos.run.recorder import Execution
+from chaos.steps.history import Unheard
+from chaos.steps.schedule import (
     Admin,
     CompareAndWrite,
     Connect,

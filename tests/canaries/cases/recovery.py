@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.history import Compared
-from chaos.recorder import Execution
+from chaos.run.recorder import Execution
+from chaos.steps.history import Compared
 from tests.canaries.cases import Case, judged
 from tests.stories import Story
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chaos.payload import FOREIGN
-from chaos.schedule import Inject
+from chaos.steps.payload import FOREIGN
+from chaos.steps.schedule import Inject
 from tests.canaries.cases import Case, registers
 from tests.canaries.cases.registers import case
 from tests.stories import ERROR, MISCOMPARE, PLAN_WITH_SUPERBLOCK, Story

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chaos.schedule import WriteZeroes
+from chaos.steps.schedule import WriteZeroes
 from tests.canaries.cases import Case, durability, judged, tell_briefly
 from tests.stories import ERROR, MISCOMPARE, Story
 

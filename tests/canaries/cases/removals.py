@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chaos.recorder import Execution
-from chaos.schedule import Inject, Operate
+from chaos.run.recorder import Execution
+from chaos.steps.schedule import Inject, Operate
 from tests.canaries.cases import Case, judged
 from tests.stories import Story, observed
 

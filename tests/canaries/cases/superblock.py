@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.history import Written
-from chaos.recorder import Execution
-from chaos.schedule import Inject
+from chaos.run.recorder import Execution
+from chaos.steps.history import Written
+from chaos.steps.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import PLAN, PLAN_WITH_SUPERBLOCK, Story
 

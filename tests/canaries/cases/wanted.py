@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chaos.schedule import Mark, Operate
+from chaos.steps.schedule import Mark, Operate
 from tests.canaries.cases import Case
 from tests.stories import PLAN, Story
 

@@ -1,0 +1,1 @@
+"""Many runs: seeds as jobs, campaigns, suites, and their reports."""

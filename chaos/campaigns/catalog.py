@@ -1,0 +1,212 @@
+"""Finding experiments and suites: built-in names, ``module:NAME``, ``file.py``, ``file.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from chaos.campaigns.suite import Facet, Suite, SuiteError, check_suite
+from chaos.plan.experiment import KINDS, Experiment, ExperimentError, validate
+from workers.errors import ANYTHING_RAISED
+
+Value = Experiment | Suite
+EXPERIMENT, SUITE = (Experiment,), (Suite,)
+EITHER = (Experiment, Suite)
+WORDS = {EXPERIMENT: "experiment", SUITE: "suite", EITHER: "experiment or suite"}
+Kinds = tuple[type[Experiment]] | tuple[type[Suite]] | tuple[type[Experiment], type[Suite]]
+
+
+class Found(NamedTuple):
+    """A value, and what is needed to make sense of what it names."""
+
+    value: Value
+    where: str  # a file or module, for references to what else is in it
+    variables: dict[str, object]
+    folder: Path | None  # paths in a suite's file are seen from there
+
+
+def find_experiment(
+    argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite] | None = None
+) -> Experiment:
+    """The experiment a user names; raises ExperimentError."""
+    if argument in built_in:
+        return validate(built_in[argument])
+    found = _load(argument, EXPERIMENT, [*built_in, *(suites or ())]).value
+    assert isinstance(found, Experiment), "it was asked for"
+    return validate(found)
+
+
+def find_suite(
+    argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite]
+) -> Suite:
+    """The suite a user names; raises SuiteError or ExperimentError."""
+    if argument in suites:
+        return check_suite(suites[argument])
+    if argument in built_in:
+        raise SuiteError(f"{argument} is an experiment; 'raidstorm run {argument}' runs it")
+    return settled(_load(argument, SUITE, [*suites, *built_in]), built_in)
+
+
+def find_either(
+    argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite]
+) -> Value:
+    """The experiment or suite a user names; raises ExperimentError or SuiteError."""
+    if argument in suites:
+        return check_suite(suites[argument])
+    if argument in built_in:
+        return validate(built_in[argument])
+    found = _load(argument, EITHER, [*built_in, *suites])
+    if isinstance(found.value, Experiment):
+        return validate(found.value)
+    return settled(found, built_in)
+
+
+def settled(found: Found, built_in: Mapping[str, Experiment]) -> Suite:
+    """A suite from outside, checked, with everything it names as it is named from here.
+
+    An experiment that is a value becomes a reference: a line that replays a seed has to name it.
+    """
+    suite = found.value
+    assert isinstance(suite, Suite), "only suites refer to others"
+    check_suite(suite)
+
+    def path(name: str) -> str:
+        file, colon, variable = name.partition(":")
+        is_file = file.endswith((".py", ".toml"))
+        if not is_file or found.folder is None:
+            return name
+        return f"{found.folder / file}{colon}{variable}"
+
+    def refer(experiment: str | Experiment) -> str:
+        if isinstance(experiment, str):
+            return path(experiment)
+        if built_in.get(experiment.name) == experiment:
+            return experiment.name
+        for variable, value in found.variables.items():
+            if value is experiment:
+                return f"{found.where}:{variable}"
+        raise SuiteError(
+            f"suite {suite.name}: the experiment {experiment.name} has no name to call it by; make it a "
+            "variable of the same file, or a file of its own"
+        )
+
+    def settle(facet: Facet) -> Facet:
+        return msgspec.structs.replace(
+            facet,
+            experiment=refer(facet.experiment) if facet.experiment else "",
+            defects=tuple(path(defect) for defect in facet.defects),
+        )
+
+    return check_suite(
+        msgspec.structs.replace(
+            suite,
+            experiments=tuple(refer(experiment) for experiment in suite.experiments),
+            facets=tuple(settle(facet) for facet in suite.facets),
+        )
+    )
+
+
+def _load(argument: str, kinds: Kinds, names: list[str]) -> Found:
+    if argument.endswith(".toml"):
+        return from_toml(Path(argument), kinds)
+    if argument.endswith(".py") or ".py:" in argument:
+        file, _, name = argument.partition(":")
+        variables = from_python_file(Path(file))
+        return Found(_pick(file, variables, name, kinds), file, variables, Path(file).parent)
+    if ":" in argument:
+        module, _, name = argument.partition(":")
+        variables = _from_module(module)
+        return Found(_pick(module, variables, name, kinds), module, variables, None)
+    close = difflib.get_close_matches(argument, names, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "; 'raidstorm list' shows what there is"
+    if kinds == SUITE:
+        raise SuiteError(f"there is no suite {argument!r}{hint}")
+    raise ExperimentError(f"there is no experiment or suite {argument!r}{hint}")
+
+
+def from_toml(path: Path, kinds: Kinds = EITHER) -> Found:
+    """What a TOML file holds: a suite where it has facets. Raises ExperimentError or SuiteError."""
+    what = WORDS[kinds]
+    fail = SuiteError if kinds == SUITE else ExperimentError
+    try:
+        data = path.read_bytes()
+        raw = msgspec.toml.decode(data)
+        kind: type[Value] = Suite if isinstance(raw, dict) and "facets" in raw else Experiment
+        what = WORDS[(kind,)]
+        value = msgspec.toml.decode(data, type=kind)
+    except OSError as error:
+        raise fail(f"{path} can't be read: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        hint = f"; kinds are {', '.join(KINDS)}" if "Invalid enum value" in str(error) else ""
+        raise fail(f"{path} is not a valid {what}: {error}{hint}") from None
+    if kind not in kinds:
+        article = "a suite" if kind is Suite else "an experiment"
+        raise fail(f"{path} is {article}, and {_with_article(kinds)} is asked for")
+    return Found(value, str(path), {}, path.parent)
+
+
+def _with_article(kinds: Kinds) -> str:
+    return f"{'a' if kinds == SUITE else 'an'} {WORDS[kinds]}"
+
+
+def from_python_file(path: Path) -> dict[str, object]:
+    """The variables of a file that is run for them; raises ExperimentError."""
+    if not path.is_file():
+        raise ExperimentError(f"{path} can't be read: no such file")
+    _add_to_path(str(path.resolve().parent))  # its checks are named as module:function
+    try:
+        return runpy.run_path(str(path))
+    except SyntaxError as error:
+        raise ExperimentError(
+            f"{path} has a syntax error in line {error.lineno}: {error.msg}"
+        ) from None
+    except ANYTHING_RAISED as error:  # a process's edge: the user's own code
+        line = line_within(path, error)
+        place = f" in line {line}" if line else ""
+        raise ExperimentError(
+            f"{path} can't be run: {type(error).__name__}{place}: {error}"
+        ) from None
+
+
+def line_within(path: Path, error: BaseException) -> int:
+    """The line of the file in which an error came up, or from which something was called; 0 where none was."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return (lines[-1] if lines else 0) or 0
+
+
+def _from_module(module: str) -> dict[str, object]:
+    _add_to_path(os.getcwd())
+    try:
+        return vars(importlib.import_module(module))
+    except ANYTHING_RAISED as error:  # a process's edge: the user's own code
+        raise ExperimentError(f"module {module} can't be imported: {error}") from None
+
+
+def _add_to_path(folder: str) -> None:
+    if folder not in sys.path:
+        sys.path.append(folder)  # last, so that nothing there shadows anything
+
+
+def _pick(where: str, variables: dict[str, object], name: str, kinds: Kinds) -> Value:
+    what = WORDS[kinds]
+    fail = SuiteError if kinds == SUITE else ExperimentError
+    if name:
+        value = variables.get(name)
+        if not isinstance(value, kinds):
+            raise fail(f"{where} has no {what} named {name}")
+        return value
+    found = [value for value in variables.values() if isinstance(value, kinds)]
+    if len(found) != 1:
+        several = what.replace("experiment", "experiments").replace("suite", "suites")
+        raise fail(f"{where} has {len(found)} {several}; name one with {where}:NAME")
+    return found[0]

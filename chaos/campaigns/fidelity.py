@@ -1,0 +1,44 @@
+"""How faithfully free runs are taken again in ``sim``: the share with the same events, and where the others part."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.drivers.free_replay import Parted
+
+PARTED_KEPT_MAX = 100
+
+
+class PartedRun(msgspec.Struct, frozen=True):
+    """A run whose replay is another one from this step on."""
+
+    seed: int
+    step: int
+    what: str
+
+
+class Fidelity(msgspec.Struct):
+    """Counted over a campaign; ``seconds`` is what all the replays took."""
+
+    runs: int = 0
+    same: int = 0
+    parted: list[PartedRun] = []
+    seconds: float = 0.0
+
+    def add(self, seed: int, parted: Parted | None, seconds: float) -> None:
+        """Count one run."""
+        self.runs += 1
+        self.seconds = round(self.seconds + seconds, 3)
+        if parted is None:
+            self.same += 1
+        elif len(self.parted) < PARTED_KEPT_MAX:
+            self.parted.append(PartedRun(seed, parted.step, parted.what))
+
+    def joined(self, other: Fidelity) -> Fidelity:
+        """Of two campaigns together."""
+        return Fidelity(
+            self.runs + other.runs,
+            self.same + other.same,
+            [*self.parted, *other.parted][:PARTED_KEPT_MAX],
+            round(self.seconds + other.seconds, 3),
+        )

@@ -1,0 +1,361 @@
+"""One run, from seed or capsule to a stored result. The place where a run gets its driver and its judge."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import time
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from chaos.checkers import Check, Finding, Verdict
+from chaos.checkers.finding import DETERMINISM
+from chaos.drivers.free_replay import Parted
+from chaos.drivers.lockstep import LockstepDriver
+from chaos.drivers.processes import Limits, Processes, WorkerLostError
+from chaos.drivers.realtime import RealtimeDriver
+from chaos.drivers.sim import SimDriver
+from chaos.judging.judge import judge, verdict_of
+from chaos.judging.reach.count import count_reach
+from chaos.judging.rejudge import Rejudged, rejudge
+from chaos.judging.user_checks import embed_check, load_check
+from chaos.plan.experiment import Experiment, pair
+from chaos.plan.plan import resolve
+from chaos.run.controller import Controller, DivergenceError
+from chaos.run.recorder import Execution
+from chaos.scripts.player import Player
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
+from chaos.showing.trace import trace_lines
+from chaos.steps.recording import Recording
+from chaos.store.capsule import Capsule, DriverName, Expected, capsule_defect
+from chaos.store.store import IndexLine, Store
+from chaos.store.stored import StoredResult, write_history
+from workers.protocol import DefectSource
+from workers.raid.metadata import DATA_OFFSET
+from workers.step_log import LOG_BYTES
+
+DRIVERS = {
+    "sim": "everything in this process; the controller chooses every step",
+    "lockstep": "one process per reactor, stepped over ZeroMQ; same fingerprints as sim",
+    "realtime": "the same processes running free on the real clock; also SIGSTOP and SIGKILL",
+}
+DOUBLE_RUN_EVERY = 20
+
+
+@cache  # it is read from the package's metadata, and each run's capsule has it
+def tool_version() -> str:
+    """The installed version of raidstorm."""
+    try:
+        return version("raidstorm")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+class RunSpec(msgspec.Struct, frozen=True):
+    """What a campaign runs with every seed."""
+
+    experiment: Experiment
+    driver: DriverName
+    defects: tuple[DefectSource, ...]
+    defect_arguments: tuple[str, ...]  # as the user gave them, for replay lines
+    experiment_argument: str
+    program: str  # how the user called raidstorm, for lines to paste
+    out: str
+
+
+class RunResult(msgspec.Struct, frozen=True):
+    """One run as its campaign needs it."""
+
+    seed: int
+    verdict: Verdict
+    findings: list[Finding]
+    story: list[str]
+    fingerprint: str
+    steps: int
+    seconds: float
+    reach: dict[str, int]
+    run_dir: str
+    replay: str
+    parted: Parted | None = None  # of a free run: where its replay in sim parts from it
+    replay_seconds: float = 0.0  # what that replay took
+
+    @property
+    def signature(self) -> str:
+        """Groups equal failures."""
+        return self.findings[0].signature if self.findings else ""
+
+
+Driver = SimDriver | LockstepDriver | RealtimeDriver
+
+
+def make_driver(
+    name: str, experiment: Experiment, interrupted: Callable[[], bool] = lambda: False
+) -> Driver:
+    """A driver large enough for every seed of the experiment."""
+    if name == "sim":
+        return SimDriver()
+    limits = Limits(
+        reactors=pair(experiment.reactors)[1],
+        disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
+        disk_blocks=pair(experiment.blocks)[1] + DATA_OFFSET + pair(experiment.grow_blocks)[1],
+    )
+    if name == "lockstep":
+        return LockstepDriver(Processes(limits, interrupted))
+    return RealtimeDriver(Processes(limits, interrupted, log_bytes=LOG_BYTES))
+
+
+class Runner:
+    """Runs seeds of one spec on one driver, which is kept from run to run."""
+
+    def __init__(
+        self, spec: RunSpec, store: Store, interrupted: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.spec = spec
+        self.store = store
+        self.interrupted = interrupted
+        self.checks: tuple[Check, ...] = tuple(load_check(path) for path in spec.experiment.checks)
+        self._driver: Driver | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The driver, started when first needed."""
+        if self._driver is None:
+            self._driver = make_driver(self.spec.driver, self.spec.experiment, self.interrupted)
+        return self._driver
+
+    def close(self) -> None:
+        """End the driver."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+
+    def head(self, seed: int) -> Capsule:
+        """The capsule's head: all that is known before the run."""
+        spec = self.spec
+        return Capsule(
+            raidstorm_version=tool_version(),
+            python_version=platform.python_version(),
+            experiment=spec.experiment,
+            seed=seed,
+            driver=spec.driver,
+            plan=resolve(spec.experiment, seed),
+            defects=[capsule_defect(defect) for defect in spec.defects],
+            checks=[embed_check(path) for path in spec.experiment.checks],
+        )
+
+    def run_seed(self, seed: int) -> RunResult:
+        """One seed; a worker killed from outside is replaced and the seed run once more."""
+        head = self.head(seed)
+        path = self.store.begin(head)
+        begun = time.perf_counter()
+        try:
+            execution, recording = self._execute_again_if_lost(head, path)
+        except BaseException:
+            self.store.discard(path)
+            raise
+        if seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver != "realtime":
+            difference = self._run_twice(head, execution)
+        else:
+            difference = None
+        seconds = time.perf_counter() - begun
+        findings = judge(execution, self.checks)
+        if difference is not None:
+            findings.append(difference)
+        if recording is None:
+            return self._finish(head, path, Rejudged(execution, findings, None), seconds)
+        begun = time.perf_counter()
+        defects = head.defect_sources()
+        rejudged = rejudge(execution, recording, findings, defects, self.checks)
+        result = self._finish(head, path, rejudged, seconds)
+        if rejudged.is_rebuilt and result.run_dir:
+            write_history(path / "workers", execution.history)  # as the free run's own judge saw it
+        return msgspec.structs.replace(result, replay_seconds=time.perf_counter() - begun)
+
+    def _execute_again_if_lost(
+        self, head: Capsule, path: Path
+    ) -> tuple[Execution, Recording | None]:
+        try:
+            return self._execute(head, path)
+        except WorkerLostError:
+            self.close()
+        try:
+            return self._execute(head, path)
+        except WorkerLostError:
+            self.close()
+            raise
+
+    def _execute(self, head: Capsule, path: Path) -> tuple[Execution, Recording | None]:
+        driver = self.driver
+        defects = head.defect_sources()
+        if isinstance(driver, RealtimeDriver):
+            return driver.run(head.plan, head.seed, defects, path)
+        return Controller(head.plan, driver, defects).explore(head.seed), None
+
+    def _run_twice(self, head: Capsule, first: Execution) -> Finding | None:
+        second, _ = self._execute(head, self.store.root)
+        if second.fingerprint == first.fingerprint:
+            return None
+        step = first_difference(first, second)
+        return Finding(
+            check=DETERMINISM,
+            kind="difference",
+            shape="two runs of one seed",
+            summary=f"two runs of seed {head.seed} differ from step {step} on",
+            step=step,
+            verdict=Verdict.NONDETERMINISM,
+        )
+
+    def _finish(
+        self,
+        head: Capsule,
+        path: Path,
+        judged: Rejudged,
+        seconds: float,
+    ) -> RunResult:
+        execution, findings = judged.execution, judged.findings
+        verdict = verdict_of(findings)
+        reach = count_reach(execution.history)
+        story: list[str] = []
+        replay = ""
+        run_dir = ""
+        if findings:
+            labels = make_labels(head.plan, head.seed)
+            story = Storyteller(execution, labels).tell(findings[0])
+            shown = str(self.store.shown(path))
+            words = [self.spec.program, "replay", shlex.quote(shown)]
+            replay = " ".join([*words, "--allow-code"] if head.carries_code else words)
+            expected = Expected(
+                int(verdict), findings[0].signature, execution.fingerprint, execution.steps
+            )
+            capsule = msgspec.structs.replace(
+                head,
+                labels=labels,
+                expected=expected,
+                schedule=execution.schedule,
+                rebuilt=judged.is_rebuilt,
+            )
+            result = StoredResult(
+                experiment=head.experiment.name,
+                driver=head.driver,
+                seed=head.seed,
+                code=int(verdict),
+                verdict=verdict.name.lower(),
+                defects=[defect.id for defect in head.defects],
+                steps=execution.steps,
+                fingerprint=execution.fingerprint,
+                findings=findings,
+                story=story,
+                reach=reach,
+                crash=execution.crash,
+                replay=replay,
+                parted=judged.parted,
+                free_findings=judged.free_findings,
+            )
+            if self.store.keep(path, capsule, execution, labels, result):
+                run_dir = shown
+            else:
+                replay = replay_by_seed(self.spec, head.seed)
+        else:
+            self.store.discard(path)
+        line = IndexLine(
+            experiment=head.experiment.name,
+            driver=head.driver,
+            seed=head.seed,
+            defects=[defect.id for defect in head.defects],
+            code=int(verdict),
+            steps=execution.steps,
+            seconds=round(seconds, 4),
+            fingerprint=execution.fingerprint,
+            signature=findings[0].signature if findings else "",
+            run_dir=run_dir,
+        )
+        self.store.index(line)
+        return RunResult(
+            seed=head.seed,
+            verdict=verdict,
+            findings=[*findings, *judged.free_findings],
+            story=story,
+            fingerprint=execution.fingerprint,
+            steps=execution.steps,
+            seconds=seconds,
+            reach=reach,
+            run_dir=run_dir,
+            replay=replay,
+            parted=judged.parted,
+        )
+
+
+def replay_by_seed(spec: RunSpec, seed: int) -> str:
+    """The line that runs a seed again without its directory."""
+    words = [spec.program, "replay", shlex.quote(f"{spec.experiment_argument}:{seed}")]
+    if spec.driver != "sim":
+        words += ["--driver", spec.driver]
+    for defect in spec.defect_arguments:
+        words += ["--defect", shlex.quote(defect)]
+    return " ".join(words)
+
+
+def first_difference(first: Execution, second: Execution) -> int:
+    """The first step at which two runs part, counted from 1."""
+    for number, (one, other) in enumerate(zip(first.schedule, second.schedule, strict=False), 1):
+        if one != other:
+            return number
+    return min(len(first.schedule), len(second.schedule)) + 1
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What came of a replay."""
+
+    verdict: Verdict
+    findings: list[Finding]
+    story: list[str]
+    fingerprint: str
+    steps: int
+    divergence: str = ""
+    ends_early: bool = False  # the recording ends in the middle: not healed, not audited
+    trace: list[str] = []
+
+
+def replay_capsule(
+    capsule: Capsule,
+    driver_name: str,
+    defects: tuple[DefectSource, ...],
+    checks: tuple[Check, ...],
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Replayed:
+    """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
+    driver = make_driver(driver_name, capsule.experiment, interrupted)
+    try:
+        if isinstance(driver, RealtimeDriver):
+            execution, _ = driver.run(capsule.plan, capsule.seed, defects, None)
+        else:
+            controller = Controller(capsule.plan, driver, defects)
+            if capsule.schedule is None:
+                execution = controller.explore(capsule.seed)
+            elif capsule.script is not None and defects != capsule.defect_sources():
+                # Another engine takes other steps; the script says what matters.
+                player = Player(capsule.plan, driver, defects)
+                execution = player.play(capsule.script, to_the_end=not capsule.cut).execution
+            else:
+                execution = controller.replay(capsule.schedule, cut=capsule.cut)
+    except DivergenceError as error:
+        return Replayed(Verdict.NOT_EXERCISED, [], [], "", 0, str(error))
+    finally:
+        driver.close()
+    findings = judge(execution, checks)
+    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
+    teller = Storyteller(execution, labels)
+    return Replayed(
+        verdict=verdict_of(findings),
+        findings=findings,
+        story=teller.tell(findings[0]) if findings else [],
+        fingerprint=execution.fingerprint,
+        steps=execution.steps,
+        ends_early=execution.interrupted,
+        trace=list(trace_lines(execution, teller, findings)),
+    )

@@ -1,0 +1,264 @@
+"""Facets run one after the other, and what each comes to. Both ``run`` and ``suite`` go through here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.campaign import Failure, Report, Request
+from chaos.campaigns.catalog import find_experiment
+from chaos.campaigns.fidelity import Fidelity
+from chaos.campaigns.runner import RunSpec
+from chaos.campaigns.suite import Facet, Suite
+from chaos.checkers import Verdict
+from chaos.checkers.finding import NAMES, worst
+from chaos.judging.reach.count import add_reach
+from chaos.judging.user_checks import load_check
+from chaos.plan.experiment import Experiment
+from workers.defects.loader import compose, digest, read_defect
+
+INTERRUPTED = 130
+SEEDS_FIRST_MAX = 20  # of the failing seeds of an earlier suite
+COUNTS = ("seeds", "runs", "valid", "invalid", "unknown", "crashed", "hung", "steps")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A facet with everything looked up that it names."""
+
+    facet: Facet
+    request: Request
+    definition: str  # a digest of what is run: experiment, facet, code of the defects
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One facet in a suite's summary.
+
+    ``code`` is what the facet adds to the suite's exit code: 0 when it is as it must be. ``exit_code`` is how its
+    campaign ended, and None when it was not run.
+    """
+
+    name: str
+    facet: Facet
+    definition: str
+    state: str  # passed, failed, interrupted, not run
+    code: int = 0
+    exit_code: int | None = None
+    verdict: str = ""
+    why: str = ""  # it is not as it must be
+    missing: list[str] = []
+    gate_not_judged: bool = False
+    runs: int = 0
+    valid: int = 0
+    invalid: int = 0
+    unknown: int = 0
+    crashed: int = 0
+    hung: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    reach: dict[str, int] = {}
+    failures: list[Failure] = []
+    failures_left_out: int = 0
+    error: str = ""
+    seeds_run_first: list[int] = []  # those that failed in the suite that is run again
+    taken_over_from: str = ""  # the directory of that suite, where it was as it must be
+
+
+def prepare(
+    experiments: Mapping[str, Experiment],
+    suites: Mapping[str, Suite],
+    facet: Facet,
+    *,
+    jobs: int,
+    out: str,
+    program: str,
+) -> Part:
+    """Look up all that a facet names: a typing error must not show after an hour."""
+    sources = tuple(read_defect(name) for name in facet.defects)
+    compose(sources)
+    assert isinstance(facet.experiment, str), "values have become references"
+    experiment = find_experiment(facet.experiment, experiments, suites)
+    for path in experiment.checks:
+        load_check(path)
+    whole = [facet, experiment, [digest(source) for source in sources]]
+    spec = RunSpec(
+        experiment=experiment,
+        driver=facet.driver,
+        defects=sources,
+        defect_arguments=facet.defects,
+        experiment_argument=facet.experiment,
+        program=program,
+        out=out,
+    )
+    request = Request(
+        spec=spec,
+        first_seed=facet.first_seed,
+        seeds=facet.seeds,
+        seconds=facet.seconds,
+        jobs=jobs,
+        stop_on_first=facet.stop_on_first,
+    )
+    return Part(facet, request, hashlib.sha256(msgspec.json.encode(whole)).hexdigest())
+
+
+def not_run(part: Part) -> Outcome:
+    """A facet whose turn has not come."""
+    return Outcome(
+        name=part.facet.name, facet=part.facet, definition=part.definition, state="not run"
+    )
+
+
+def run_parts(
+    parts: Sequence[Part],
+    interrupt: Interrupt,
+    run: Callable[[Request, int], Report],
+    before: Mapping[str, Outcome] | None = None,
+) -> Iterator[tuple[Part, Report | None, Outcome]]:
+    """Run facet after facet until all are through or the user wants to stop; ``run`` runs one campaign.
+
+    ``before``: how the facets ended earlier, by name. One that was as it must be, and is the same still, is not
+    run and has no report.
+    """
+    for part in parts:
+        if interrupt.requested:
+            return
+        earlier = (before or {}).get(part.facet.name)
+        if earlier is not None and earlier.state == "passed":
+            if earlier.definition == part.definition:
+                yield part, None, earlier
+                continue
+            earlier = None
+        first = _failing_seeds(part, earlier)
+        report = _run_first(part, first, run)
+        if report is None or not (report.failures or report.interrupted or report.error):
+            report = run(part.request, part.facet.expect_code)
+        yield part, report, outcome_of(part, report, first)
+
+
+def _failing_seeds(part: Part, earlier: Outcome | None) -> list[int]:
+    """Which seeds failed earlier and can be run alone; of a facet that must fail, none."""
+    if earlier is None or part.facet.expect_code != 0:
+        return []
+    seeds = sorted({failure.seed for failure in earlier.failures})
+    if part.facet.seeds is not None:
+        first = part.facet.first_seed
+        seeds = [seed for seed in seeds if first <= seed < first + part.facet.seeds]
+    return seeds[:SEEDS_FIRST_MAX]
+
+
+def _run_first(
+    part: Part, seeds: list[int], run: Callable[[Request, int], Report]
+) -> Report | None:
+    """The seeds that failed earlier, each as a campaign of its own; None when there are none."""
+    reports = []
+    for seed in seeds:
+        request = msgspec.structs.replace(
+            part.request, first_seed=seed, seeds=1, seconds=None, jobs=1
+        )
+        reports.append(run(request, 0))
+        if reports[-1].interrupted:
+            break
+    return joined(reports, part.request.spec.experiment.name) if reports else None
+
+
+def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> Outcome:
+    """What a facet has come to."""
+    facet = part.facet
+    code, missing, why = judge_facet(facet, report)
+    ended = "failed" if code else "passed"
+    return Outcome(
+        name=facet.name,
+        facet=facet,
+        definition=part.definition,
+        state="interrupted" if report.interrupted else ended,
+        code=code,
+        exit_code=report.exit_code,
+        verdict=NAMES.get(report.exit_code, str(report.exit_code)),
+        why=why,
+        missing=missing,
+        gate_not_judged=report.gate_not_judged,
+        runs=report.runs,
+        valid=report.valid,
+        invalid=report.invalid,
+        unknown=report.unknown,
+        crashed=report.crashed,
+        hung=report.hung,
+        steps=report.steps,
+        seconds=report.seconds,
+        reach={name: count for name, count in report.reach.items() if count},
+        failures=report.failures,
+        failures_left_out=report.failures_left_out,
+        error=report.error,
+        seeds_run_first=seeds_run_first,
+    )
+
+
+def judge_facet(facet: Facet, report: Report) -> tuple[int, list[str], str]:
+    """A facet's code (0 when it is as it must be), the gates it did not reach, and why it is not as it must be.
+
+    One that must fail and doesn't is a canary that was not caught.
+    """
+    code, expected = report.exit_code, facet.expect_code
+    not_exercised = int(Verdict.NOT_EXERCISED)
+    if code == INTERRUPTED:
+        return 0, report.missing, "it was interrupted"
+    if expected and code == 0:
+        return not_exercised, [], f"it must end with {expected}, and nothing was found"
+    if code != expected:
+        must = f"; it must end with {expected}" if expected else ""
+        why = NAMES[code] + must
+        if report.missing:
+            why = f"not reached: {', '.join(report.missing)}{must}"
+        return code, report.missing, why
+    if report.runs == 0:
+        return not_exercised, [], "its time was over before the first run"
+    missing = missing_of(facet.reach, report.reach)
+    if missing:
+        return not_exercised, missing, f"not reached: {', '.join(missing)}"
+    return 0, [], ""
+
+
+def missing_of(gates: Mapping[str, int], reach: Mapping[str, int]) -> list[str]:
+    """What was not reached, and how much of it was."""
+    return [
+        f"{name}: {reach.get(name, 0)} of {wanted}"
+        for name, wanted in gates.items()
+        if reach.get(name, 0) < wanted
+    ]
+
+
+def reached_by(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """What facets have reached together; one that must fail has another engine, and doesn't count."""
+    reach: dict[str, int] = {}
+    for one in outcomes:
+        if one.facet.expect_code == 0:
+            add_reach(reach, one.reach)
+    return reach
+
+
+def joined(reports: Sequence[Report], name: str) -> Report:
+    """Several reports as one, with the code of the worst."""
+    total = Report(
+        name,
+        ",".join(sorted({report.driver for report in reports})),
+        reports[0].first_seed,
+    )
+    for report in reports:
+        for field in COUNTS:
+            setattr(total, field, getattr(total, field) + getattr(report, field))
+        if report.fidelity is not None:
+            total.fidelity = (total.fidelity or Fidelity()).joined(report.fidelity)
+        total.seconds = round(total.seconds + report.seconds, 3)
+        add_reach(total.reach, report.reach)
+        total.failures = [*total.failures, *report.failures]
+        total.missing = [*total.missing, *report.missing]
+        total.failures_left_out += report.failures_left_out
+        total.interrupted = total.interrupted or report.interrupted
+        total.error = total.error or report.error
+    codes = [report.exit_code for report in reports if report.exit_code != INTERRUPTED]
+    total.exit_code = (
+        INTERRUPTED if total.interrupted else int(worst([Verdict(code) for code in codes]))
+    )
+    return total

@@ -1,0 +1,1 @@
+"""Jobs for machines that share no files with this one."""

@@ -1,0 +1,150 @@
+"""Jobs for processes that share no files with this one: what goes out, and what comes home.
+
+Such a process keeps its runs in a temporary directory, as long as the job takes. What a failing run leaves there comes
+home with the job's results and is written where the user wants it; until then nothing counts. Only ``sim``: one runner a
+job, no processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import threading
+import zlib
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+import chaos
+import workers
+from chaos.base.process_pool import is_stopped, obey
+from chaos.campaigns.jobs import Job, run_seeds
+from chaos.campaigns.runner import Runner, RunResult, RunSpec, replay_by_seed, tool_version
+from chaos.judging.user_checks import CodeError
+from chaos.run.driver import DriverError
+from chaos.store.store import IndexLine, Store, StoreError
+from workers.segments import owner_tag
+
+INDEX = "index.jsonl"
+CAMPAIGNS_KNOWN_MAX = 64
+
+
+class ClusterError(Exception):
+    """The cluster can't be used as the user wants, in one sentence."""
+
+
+class ClusterBrokenError(DriverError):
+    """The cluster has ceased to be usable on the way, in one sentence."""
+
+
+class CodeVersion(msgspec.Struct, frozen=True):
+    """Which code a process has; equal ones make the same of a seed."""
+
+    raidstorm: str
+    python: str
+    digest: str  # SHA-256 over the sources of tester and engine
+
+    def __str__(self) -> str:
+        return f"raidstorm {self.raidstorm} ({self.digest[:8]}) under Python {self.python}"
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """A job, and what its process must know besides."""
+
+    job: Job
+    campaign: str
+    code: CodeVersion
+    full: tuple[str, ...]  # signatures of which no more runs are wanted
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """What comes home: results, lines for the index, and per seed the files of a run directory, compressed."""
+
+    results: list[RunResult]
+    lines: list[IndexLine]
+    files: dict[int, dict[str, bytes]]
+
+
+@cache
+def code_version() -> CodeVersion:
+    """This process's code."""
+    digest = hashlib.sha256()
+    for package in (chaos, workers):
+        root = Path(package.__path__[0])
+        for path in sorted(root.rglob("*.py")):
+            digest.update(f"{root.name}/{path.relative_to(root)}\n".encode())
+            digest.update(path.read_bytes())
+    major, minor, _ = platform.python_version_tuple()
+    return CodeVersion(tool_version(), f"{major}.{minor}", digest.hexdigest())
+
+
+def difference(theirs: CodeVersion, ours: CodeVersion) -> str:
+    """What keeps the two from giving the same results; empty: nothing."""
+    if theirs == ours:
+        return ""
+    return f"has {theirs}, and this is {ours}; install the same there, and start it again"
+
+
+# The wishes to stop that this process knows of; one may come before the first task does.
+_stops: dict[str, threading.Event] = {}
+
+
+def stop_of(campaign: str) -> threading.Event:
+    """A campaign's wish to stop, in this process."""
+    while len(_stops) > CAMPAIGNS_KNOWN_MAX:
+        _stops.pop(next(iter(_stops)), None)
+    return _stops.setdefault(campaign, threading.Event())
+
+
+def run_errand(errand: Errand, where: str) -> Parcel:
+    """Run the job; ``where`` says which process this is, in sentences."""
+    wrong = difference(code_version(), errand.code)
+    if wrong:
+        raise ClusterBrokenError(f"{where} {wrong}")
+    obey(stop_of(errand.campaign))
+    spec = errand.job.spec
+    try:
+        with TemporaryDirectory(prefix=f"{owner_tag()}-") as folder:
+            store = Store(Path(folder), home=Path(spec.out), full=errand.full)
+            runner = Runner(spec, store, is_stopped)
+            try:
+                results = run_seeds(runner, errand.job.seeds)
+            finally:
+                runner.close()
+            return _pack(results, store)
+    except (CodeError, StoreError) as error:
+        raise ClusterError(f"on {where}: {error}") from None
+
+
+def _pack(results: list[RunResult], store: Store) -> Parcel:
+    files = {}
+    for result in results:
+        if result.run_dir:
+            folder = store.root / Path(result.run_dir).relative_to(store.home)
+            files[result.seed] = {
+                str(path.relative_to(folder)): zlib.compress(path.read_bytes(), 1)
+                for path in sorted(folder.rglob("*"))
+                if path.is_file()
+            }
+    index = store.root / INDEX
+    written = index.read_bytes().splitlines() if index.exists() else []
+    return Parcel(results, [msgspec.json.decode(line, type=IndexLine) for line in written], files)
+
+
+def bring_home(parcel: Parcel, spec: RunSpec, store: Store) -> list[RunResult]:
+    """Write what the runs have left, within the bounds that hold here, and give their results."""
+    lines = {line.seed: line for line in parcel.lines}
+    results = []
+    for result in parcel.results:
+        packed = parcel.files.get(result.seed)
+        if packed is not None:
+            files = {name: zlib.decompress(content) for name, content in packed.items()}
+            if not store.bring(Path(result.run_dir), result.signature, files):
+                result = msgspec.structs.replace(
+                    result, run_dir="", replay=replay_by_seed(spec, result.seed)
+                )
+        store.index(msgspec.structs.replace(lines[result.seed], run_dir=result.run_dir))
+        results.append(result)
+    return results

@@ -1,0 +1,190 @@
+"""From a free run to a plain schedule: its steps are taken again in ``sim``, and compared as they are taken.
+
+Tickets give one order of all steps. A timer is known by its reactor and number, since its deadline follows another
+clock. A step that SIGKILL cut short has done all that it does to a disk, or nothing (``Disk.undo_step``): it counts as done
+when the disks say so, and as not done otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from chaos.drivers.sim import SimDriver
+from chaos.plan.plan import Plan
+from chaos.run.controller import STUCK, Controller, DivergenceError, describe
+from chaos.run.recorder import Execution
+from chaos.steps.recording import Life, Recording
+from chaos.steps.schedule import Mark, Step
+from workers.protocol import Crash, DefectSource, EngineStep, FireTimer, Outcome, StepRecord
+from workers.step_log import recorded
+
+SHOWN_CHARACTERS_MAX = 300
+
+
+class Parted(msgspec.Struct, frozen=True):
+    """Where a replay is another run than the free one was: the number of its step, and how in a sentence."""
+
+    step: int
+    what: str
+
+
+class Rebuilt(msgspec.Struct):
+    """A free run as ``sim`` sees it."""
+
+    execution: Execution | None  # None: it couldn't be taken again at all
+    parted: Parted | None  # None: all events are the same
+
+
+def rebuild(recording: Recording, plan: Plan, defects: tuple[DefectSource, ...]) -> Rebuilt:
+    """Take the steps of a free run again; they go as far as they are possible."""
+    if recording.gap:
+        return Rebuilt(None, Parted(0, recording.gap))
+    driver = WatchedDriver()
+    walk = Walk(recording, Controller(plan, driver, defects), driver)
+    try:
+        execution = walk.controller.replay(walk.steps())
+    except DivergenceError as error:
+        return Rebuilt(None, Parted(walk.controller.recorder.steps + 1, str(error)))
+    return Rebuilt(execution, walk.parted)
+
+
+class WatchedDriver(SimDriver):
+    """``sim``, with its last outcome and its armed timers kept to look at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outcome = Outcome([], [], [], [], [], [])
+        self.timers: dict[tuple[int, int], FireTimer] = {}  # by reactor and number
+
+    def restart(self) -> None:
+        self.timers = {}
+        super().restart()
+
+    def perform(self, step: EngineStep) -> Outcome:
+        self.outcome = super().perform(step)
+        for timer in self.outcome.armed:
+            self.timers[timer.reactor, timer.number] = timer
+        return self.outcome
+
+
+class Walk:
+    """Hands out the steps one by one, and looks at what came of each before it goes on."""
+
+    def __init__(self, recording: Recording, controller: Controller, driver: WatchedDriver) -> None:
+        self.recording = recording
+        self.controller = controller
+        self.driver = driver
+        self.parted: Parted | None = None
+        self._is_stopped = False  # there is no going on
+
+    def steps(self) -> Iterator[Step]:
+        """All steps, up to the first that isn't possible."""
+        for life in self.recording.lives:
+            yield from self._life(life)
+            if self._is_stopped:
+                return
+            yield from self._torn(life)
+            self._compare_disks(life)
+            if life.ended_by is not None:
+                yield life.ended_by
+        yield from self._end()
+
+    def _life(self, life: Life) -> Iterator[Step]:
+        for item in life.in_order():
+            if not isinstance(item, tuple):
+                yield item
+                continue
+            reactor, record = item
+            step = self._possible(reactor, record.step)
+            if step is None:
+                self._is_stopped = True
+                self._part(f"{describe(record.step)} is not possible", ahead=1)
+                return
+            yield step
+            self._compare(record)
+            self._is_stopped = self._crashed(record)
+            if self._is_stopped:
+                return
+
+    def _crashed(self, record: StepRecord) -> bool:
+        """Here or there: either is the end."""
+        recorded_crash = record.outcome is not None and record.outcome.crash is not None
+        return recorded_crash or self.controller.recorder.crash is not None
+
+    def _possible(self, reactor: int, step: EngineStep) -> EngineStep | None:
+        """The step as it is called here; None: it isn't possible."""
+        if isinstance(step, FireTimer):
+            return self.driver.timers.pop((reactor, step.number), None)
+        return step if step in self.controller.agenda else None
+
+    def _torn(self, life: Life) -> Iterator[Step]:
+        record = life.torn
+        # In the last target nobody was killed in a step; one that never ends is not taken again.
+        if record is None or life.ended_by is None or self._digests() == life.disks:
+            return
+        step = self._possible(record.step.reactor, record.step)
+        if step is not None:
+            yield step
+
+    def _end(self) -> Iterator[Step]:
+        agenda = self.controller.agenda
+        if not self.recording.settled:
+            yield Mark(STUCK)
+            return
+        # Timers that outlive what they were for; nobody waited for them in real time.
+        for _ in range(self.controller.plan.settle_steps):
+            if not agenda.choices or self.controller.recorder.crash is not None:
+                return
+            yield agenda.oldest()
+
+    # Comparing.
+
+    def _compare(self, record: StepRecord) -> None:
+        assert record.outcome is not None, "a torn step is not compared"
+        then, now = _gist(record.outcome), _gist(recorded(self.driver.outcome))
+        for name, was in then.items():
+            if now[name] != was:
+                self._part(
+                    f"{describe(record.step)}: {name} {_shown(was)} were recorded, {_shown(now[name])} came"
+                )
+                return
+
+    def _compare_disks(self, life: Life) -> None:
+        if not life.disks or (life.torn is not None and life.ended_by is None):
+            return
+        for number, (then, now) in enumerate(zip(life.disks, self._digests(), strict=True)):
+            if then != now:
+                self._part(f"disk {number} holds something else at the end of its target")
+                return
+
+    def _digests(self) -> list[str]:
+        return [disk.digest() for disk in self.driver.disks]
+
+    def _part(self, what: str, *, ahead: int = 0) -> None:
+        """The first difference counts; others follow from it."""
+        if self.parted is None:
+            self.parted = Parted(self.controller.recorder.steps + ahead, what)
+
+
+def _gist(outcome: Outcome) -> dict[str, list[object]]:
+    """What must be equal: everything but deadlines, and line numbers of a crash."""
+    crash = outcome.crash
+    return {
+        "events": [*outcome.events],
+        "replies": [*outcome.replies],
+        "crash": [_crash(crash)] if crash is not None else [],
+        "messages": [*outcome.posted],
+        "disk I/Os": [*outcome.started],
+        "timers": [(timer.thread, timer.number) for timer in outcome.armed],
+    }
+
+
+def _crash(crash: Crash) -> tuple[int, int, str, str, str]:
+    return crash.reactor, crash.thread, crash.kind, crash.where, crash.message
+
+
+def _shown(values: list[object]) -> str:
+    text = str(values) if values else "none"
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else f"{text[:SHOWN_CHARACTERS_MAX]}..."

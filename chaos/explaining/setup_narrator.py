@@ -1,0 +1,106 @@
+"""What only prepares the ground: the array, poll groups, the namespace and who connects, in a sentence a target's life."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.explaining.clauses import FINDING, MINOR, Clause
+from chaos.explaining.close_look import Moment
+from chaos.plan.plan import Plan
+from chaos.showing.wording import disks, listed
+from chaos.shrinking.shrinker import SET_UP
+from chaos.steps.history import Completed, Happened
+from chaos.steps.schedule import IO, Connect, Inject, Kill, Open, Operate, PowerLoss, Step
+from workers.bdev.stack import disk_of
+
+
+class Life(msgspec.Struct):
+    """What a target was prepared with."""
+
+    first: int
+    last: int
+    is_first: bool
+    created: list[int] = []
+    poll_groups: list[int] = []  # reactors
+    namespace: bool = False
+    hosts: list[int] = []
+    is_over: bool = False  # something has been done to the array
+
+
+def _does_more(step: Step) -> bool:
+    """Does it more than to set the target up?"""
+    match step:
+        case Operate():
+            return step.method not in SET_UP
+        case Inject():
+            return step.fault != "disk_arrive"
+        case _:
+            return isinstance(step, IO)
+
+
+class SetupTold:
+    """Gathers it while a run goes by."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.lives = [Life(1, 1, True)]
+        self._connects: dict[int, Connect] = {}
+        self._named = False  # the namespace was there before anything went on
+
+    def take(self, moment: Moment, *, is_quiet: bool) -> None:
+        """The next moment; ``is_quiet``: nothing is going on with the array yet."""
+        step, life = moment.step, self.lives[-1]
+        if isinstance(step, (Kill, PowerLoss)):
+            self.lives.append(Life(moment.number + 1, moment.number + 1, False))
+            return
+        if isinstance(step, Connect):
+            self._connects[step.op] = step
+        if isinstance(step, Operate) and step.method == "bdev_raid_create" and not life.created:
+            # The name and whether there is a superblock, then the members.
+            life.created = [disk_of(self.plan.layout, bdev) for bdev in step.args[2:]]
+        life.is_over = life.is_over or not is_quiet or _does_more(step)
+        if isinstance(step, (Open, Connect, Operate)) and not life.is_over:
+            life.last = max(life.last, moment.number)
+        for entry in moment.entries:
+            match entry:
+                case Completed(op=op, status=0) if op in self._connects:
+                    connect = self._connects.pop(op)
+                    if connect.qid and connect.host not in life.hosts:
+                        life.hosts.append(connect.host)
+                case Happened(event=event) if not life.is_over:
+                    if event.name == "nvmf.poll_group_created":
+                        life.poll_groups.append(event.thread - 1)
+                    life.namespace = life.namespace or event.name == "nvmf.namespace_attached"
+                case _:
+                    pass
+
+    @property
+    def is_over(self) -> bool:
+        """Has something been done to the array since the target started?"""
+        return self.lives[-1].is_over
+
+    def clauses(self) -> list[Clause]:
+        """A clause a life, where there is anything to say."""
+        told = [self._clause(life) for life in self.lives]
+        return [clause for clause in told if clause is not None]
+
+    def _clause(self, life: Life) -> Clause | None:
+        parts = []
+        if life.created:
+            with_superblock = "with superblocks" if self.plan.superblock else "without superblock"
+            parts.append(f"a RAID1 {with_superblock} is created on {disks(life.created)}")
+        if life.poll_groups:
+            numbers = listed([str(number) for number in sorted(life.poll_groups)])
+            one = len(life.poll_groups) == 1
+            of = "there is a poll group on reactor" if one else "there are poll groups on reactors"
+            parts.append(f"{of} {numbers}")
+        if life.namespace:
+            parts.append("the array is exported as namespace 1")
+        if life.hosts:
+            names = listed([f"host {host}" for host in sorted(life.hosts)])
+            parts.append(f"{names} {'connects' if len(life.hosts) == 1 else 'connect'}")
+        if not parts:
+            return None
+        weight = FINDING if life.is_first else MINOR
+        place = life.first if life.is_first else life.last
+        return Clause(place, f"setup {life.first}", listed(parts), weight, until=life.last)

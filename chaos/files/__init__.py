@@ -1,0 +1,1 @@
+"""Identify and validate a user's files."""

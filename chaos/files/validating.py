@@ -1,0 +1,170 @@
+"""What files are, and whether they are right: experiments, suites, capsules, summaries, defects. Runs no experiment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from chaos.campaigns.catalog import Found, from_python_file, from_toml, settled
+from chaos.campaigns.suite import Suite, SuiteError, facets_of
+from chaos.campaigns.suite_run import prepare
+from chaos.campaigns.summary import FORMAT as SUMMARY_FORMAT
+from chaos.campaigns.summary import SUMMARY, parse_summary
+from chaos.files.line_finder import line_of_error, line_of_method, line_of_variable
+from chaos.judging.user_checks import CodeError, load_check
+from chaos.plan.experiment import Experiment, ExperimentError, validate
+from chaos.store.capsule import FORMAT as CAPSULE
+from chaos.store.capsule import CapsuleError, parse_capsule
+from workers.defects.loader import DefectError, read_defect
+from workers.engine import EngineClasses
+
+CAPSULE_FILE = "capsule.json"
+WRONG = (CapsuleError, CodeError, DefectError, ExperimentError, SuiteError)
+Built = tuple[Mapping[str, Experiment], Mapping[str, Suite]]
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """One thing in one file; ``line`` is 0 where the error has no place in it, or is of the whole file."""
+
+    file: str
+    what: str
+    error: str = ""
+    line: int = 0
+
+    @property
+    def is_right(self) -> bool:
+        """Nothing is wrong with it."""
+        return not self.error
+
+
+def look_at(name: str, built_in: Built) -> list[Looked]:
+    """All that a file holds; a run directory stands for its capsule, a suite's for its summary."""
+    path = Path(name)
+    try:
+        if path.is_dir():
+            inside = [path / file for file in (CAPSULE_FILE, SUMMARY) if (path / file).exists()]
+            if not inside:
+                return [Looked(name, "directory", f"has neither {CAPSULE_FILE} nor {SUMMARY}")]
+            path = inside[0]
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        return [Looked(name, "file", f"can't be read: {getattr(error, 'strerror', error)}")]
+    match path.suffix:
+        case ".json":
+            return [_json(path, data)]
+        case ".toml":
+            return [_toml(path, data, built_in)]
+        case ".py":
+            return _python(path, data.decode(errors="replace"), built_in)
+        case _:
+            return [Looked(name, "file", "is neither .toml nor .py nor .json")]
+
+
+def _json(path: Path, data: bytes) -> Looked:
+    try:
+        head = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 0)
+        return Looked(str(path), "JSON file", f"is not JSON, or was cut short: {error}", line)
+    kind = head.get("format") if isinstance(head, dict) else None
+    try:
+        if kind == CAPSULE:
+            capsule = parse_capsule(path, data)
+            return Looked(str(path), f"capsule of {capsule.experiment.name}, seed {capsule.seed}")
+        if kind == SUMMARY_FORMAT:
+            return Looked(str(path), f"summary of the suite {parse_summary(path, data).suite}")
+    except WRONG as error:
+        what = "capsule" if kind == CAPSULE else "suite summary"
+        return Looked(str(path), what, _without(path, str(error)))
+    return Looked(str(path), "JSON file", "is neither a capsule nor a suite's summary")
+
+
+def _toml(path: Path, data: bytes, built_in: Built) -> Looked:
+    text = data.decode(errors="replace")
+    what = "suite" if re.search(r"^\s*\[\[\s*facets", text, re.MULTILINE) else "experiment"
+    try:
+        found = from_toml(path)
+        what = "suite" if isinstance(found.value, Suite) else "experiment"
+        return Looked(str(path), _judged(found, built_in))
+    except WRONG as error:
+        line = line_of_error(text, str(error))
+        return Looked(str(path), what, _without(path, str(error)), line)
+
+
+def _python(path: Path, text: str, built_in: Built) -> list[Looked]:
+    """It is run for its variables, as ``raidstorm run`` does."""
+    try:
+        variables = from_python_file(path)
+    except ExperimentError as error:
+        line = re.search(r"\bline (\d+)", str(error))
+        return [
+            Looked(
+                str(path), "Python file", _without(path, str(error)), int(line[1]) if line else 0
+            )
+        ]
+    looked = []
+    for name, value in variables.items():
+        if not isinstance(value, (Experiment, Suite)) or value in built_in[0].values():
+            continue
+        what = f"{'suite' if isinstance(value, Suite) else 'experiment'} {name}"
+        try:
+            found = Found(value, str(path), variables, path.parent)
+            looked.append(Looked(str(path), _judged(found, built_in)))
+        except WRONG as error:
+            line_ = line_of_variable(text, name)
+            looked.append(Looked(str(path), what, _without(path, str(error)), line_))
+    if _replaces(variables):
+        looked.append(_defect(path, text))
+    nothing = (
+        "holds no experiment, no suite, and no subclass of an engine class that would be a defect"
+    )
+    return looked or [Looked(str(path), "Python file", nothing)]
+
+
+def _replaces(variables: Mapping[str, object]) -> bool:
+    """Is there a class of the file's own that is made from one of the engine's?"""
+    reference = EngineClasses()
+    engine = [getattr(reference, field.name) for field in dataclasses.fields(reference)]
+    own = variables.get("__name__")
+    return any(
+        isinstance(value, type) and value.__module__ == own and value.__base__ in engine
+        for value in variables.values()
+    )
+
+
+def _defect(path: Path, text: str) -> Looked:
+    try:
+        return Looked(str(path), f"defect {read_defect(str(path)).id}")
+    except DefectError as error:
+        method = re.search(r"has no method (\w+)", str(error))
+        line = line_of_method(text, method[1]) if method else 0
+        return Looked(str(path), "defect", _without(path, str(error)), line)
+
+
+def _judged(found: Found, built_in: Built) -> str:
+    """What it is, in words; raises one of WRONG, as running it would."""
+    value = found.value
+    if isinstance(value, Experiment):
+        for check in validate(value).checks:
+            load_check(check)
+        return f"experiment {value.name}"
+    suite = settled(found, built_in[0])
+    facets = facets_of(suite)
+    for number, facet in enumerate(facets):
+        try:
+            prepare(*built_in, facet, jobs=1, out="", program="")
+        except WRONG as error:
+            raise SuiteError(
+                f"facet {facet.name} ({number + 1} of {len(facets)}): {error}"
+            ) from None
+    return f"suite {suite.name}, {len(facets)} facets"
+
+
+def _without(path: Path, error: str) -> str:
+    """What is shown behind the file's name need not say it again."""
+    return re.sub(rf"^{re.escape(str(path))}:? ", "", error)

@@ -1,0 +1,102 @@
+"""Faults of hosts that something has seen: a target that missed them, or an answer that found nobody.
+
+Planting them is no effect: a host that vanished idle, and came back before its keep-alive was due, is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chaos.steps.history import Completed
+from chaos.steps.schedule import IO, Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
+from workers.protocol import Event
+
+HOST_STEPS = frozenset((Open, Connect, Disconnect, Admin, *IO))
+NAMES = {"host_vanish": "hosts_vanished", "network_cut": "network_cuts", "host_slow": "hosts_slow"}
+ADMIN_QID = 0
+
+
+class Unseen:
+    """A fault that counts once, when something sees it."""
+
+    def __init__(self, counts: Counter[str], fault: str) -> None:
+        self._counts = counts
+        self._name = NAMES[fault]
+        self._is_seen = False
+
+    def see(self) -> None:
+        """Something has seen it."""
+        self._counts[self._name] += not self._is_seen
+        self._is_seen = True
+
+
+class HostBites:
+    """Follows connections, controllers and answers along one history."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self.counts = counts
+        self.forget()
+
+    def forget(self) -> None:
+        """The target has died, and all connections with it."""
+        self.sent: dict[int, HostStep] = {}  # not answered yet
+        self.hosts: dict[int, int] = {}  # open connection -> host
+        self.controllers: dict[int, int] = {}  # open admin connection -> controller
+        self.by_connection: dict[int, Unseen] = {}  # whose host doesn't hear
+        self.by_controller: dict[int, Unseen] = {}  # whose host is not there
+        self.slow: dict[int, Unseen] = {}  # host ->
+
+    def invoked(self, step: OutsideStep) -> None:
+        """A step from outside was taken."""
+        # Classes are compared: isinstance asks a struct's metaclass, which is slow.
+        if step.__class__ in HOST_STEPS:
+            self.sent[step.op] = step
+            if step.__class__ is Open:
+                self.hosts[step.connection] = step.host
+            elif step.__class__ is Disconnect:
+                self._closed(step.connection)
+        elif step.__class__ is Impair:
+            self._impaired(step)
+
+    def _closed(self, connection: int) -> None:
+        self.hosts.pop(connection, None)
+        self.controllers.pop(connection, None)
+
+    def _impaired(self, step: Impair) -> None:
+        if step.fault == "host_ready":
+            self.slow.pop(step.host, None)
+        if step.fault not in NAMES:
+            return
+        fault = Unseen(self.counts, step.fault)
+        if step.fault == "host_slow":
+            self.slow[step.host] = fault
+        for connection in [c for c, host in self.hosts.items() if host == step.host]:
+            if step.fault == "network_cut":
+                self.by_connection[connection] = fault
+            if connection in self.controllers:
+                self.by_controller[self.controllers[connection]] = fault
+            if step.fault != "host_slow":
+                self._closed(connection)
+
+    def completed(self, entry: Completed) -> None:
+        """An answer came to its host, though one that is slow lets it wait."""
+        step = self.sent.pop(entry.op, None)
+        if step is None:
+            return
+        if step.__class__ is Connect and step.qid == ADMIN_QID and entry.status == 0:
+            self.controllers[step.connection] = entry.value
+        if step.host in self.slow:
+            self.slow[step.host].see()
+
+    def unheard(self, op: int) -> None:
+        """An answer found nobody; that is a cut network's doing, or nobody's."""
+        step = self.sent.pop(op, None)
+        if step is not None and step.connection in self.by_connection:
+            self.by_connection[step.connection].see()
+
+    def happened(self, event: Event) -> None:
+        """The engine told something."""
+        if event.name == "nvmf.keep_alive_expired" and event.args[0] in self.by_controller:
+            self.by_controller[event.args[0]].see()
+        elif event.name == "nvmf.qpair_destroyed":
+            self._closed(event.args[0])

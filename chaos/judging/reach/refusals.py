@@ -1,0 +1,78 @@
+"""RPCs that the target has refused, counted by reason.
+
+Method and error number say it; where one number has two causes, what the target has told before tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from chaos.checkers.members import MOVES, Members
+from chaos.run.wrong_requests import ADD, CREATE, REMOVE
+from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.schedule import Kill, Operate, PowerLoss
+from workers.errors import EEXIST, EINVAL, ENODEV, EPERM
+from workers.shared import BDEVS_MAX
+
+# What an add is refused with -> its name; more is asked of some.
+_ADDS = {EEXIST: "adds_refused_foreign", EINVAL: "adds_refused_full"}
+_CREATES = {EEXIST: "creates_refused_name", EINVAL: "creates_refused_alone"}
+
+
+def count_refusals(history: History) -> dict[str, int]:
+    """Counts by the names of ``reach_names.py``; those with 0 are left out."""
+    counts: Counter[str] = Counter()
+    asked: dict[int, Operate] = {}
+    is_rebuilding = False
+    too_small_at = -1  # the step in which a bdev was found to be too small
+    members = Members()
+    for entry in history:
+        # Classes are compared: match and isinstance ask a struct's metaclass, which is slow.
+        if entry.__class__ is Happened:
+            event = entry.event
+            if event.name in MOVES:
+                members.take(entry)
+                if event.name in ("rebuild.started", "rebuild.finished"):
+                    is_rebuilding = event.name == "rebuild.started"
+            elif event.name == "raid.member_too_small":
+                too_small_at = entry.number
+        elif entry.__class__ is Invoked:
+            if entry.step.__class__ is Operate:
+                asked[entry.step.op] = entry.step
+            elif entry.step.__class__ in (Kill, PowerLoss):
+                members.take(entry)
+                is_rebuilding = False
+        elif entry.__class__ is Completed and entry.op in asked:
+            step = asked.pop(entry.op)
+            is_add = step.method == ADD
+            if is_add and entry.status == EPERM:
+                name = _held_up(step, members.disks, is_rebuilding)
+            elif is_add and entry.status == EINVAL and entry.number == too_small_at:
+                name = "adds_refused_small"
+            else:
+                name = _name(step, entry.status)
+            if name:
+                counts[name] += 1
+    return dict(counts)
+
+
+def _held_up(step: Operate, members: list[int], is_rebuilding: bool) -> str:
+    """Why an add isn't permitted. A disk that nothing stands on has its own number as a bdev."""
+    if is_rebuilding:
+        return ""  # adds_refused_in_rebuild
+    return "adds_refused_own" if step.args[0] in members else "adds_refused_busy"
+
+
+def _name(step: Operate, status: int) -> str:
+    match step.method, status:
+        case (method, number) if method == ADD and number == ENODEV:
+            # Of one that may be there, the array is what isn't: adds_refused_offline.
+            return "adds_refused_unknown" if step.args[0] >= BDEVS_MAX else ""
+        case (method, _) if method == ADD:
+            return _ADDS.get(status, "")
+        case (method, number) if method == REMOVE and number == ENODEV:
+            return "removals_refused"
+        case (method, _) if method == CREATE:
+            return _CREATES.get(status, "")
+        case _:
+            return ""

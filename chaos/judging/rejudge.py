@@ -1,0 +1,72 @@
+"""A free run judged again: its steps are taken once more in ``sim``, where an observer looks between them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.checkers import Check, Finding
+from chaos.checkers.finding import SEVERITY, Verdict
+from chaos.drivers.free_replay import Parted, rebuild
+from chaos.judging.judge import judge
+from chaos.run.recorder import Execution
+from chaos.steps.recording import Recording
+from workers.protocol import DefectSource
+
+
+class Rejudged(msgspec.Struct, frozen=True):
+    """What is kept of a free run.
+
+    ``is_rebuilt``: the execution is the replay, for it fails as the free run did; ``free_findings`` are then those
+    that only the free run showed.
+    """
+
+    execution: Execution
+    findings: list[Finding]
+    parted: Parted | None  # None: the replay has the same events
+    is_rebuilt: bool = False
+    free_findings: list[Finding] = []
+
+
+def rejudge(
+    execution: Execution,
+    recording: Recording,
+    findings: list[Finding],
+    defects: tuple[DefectSource, ...],
+    checks: tuple[Check, ...],
+) -> Rejudged:
+    """Replay a free run; of one that failed the replay is judged, and kept in its place where it fails alike.
+
+    Of one that passed, only where the replay parts is of interest. One that failed only in the order in which its
+    reactors' reports came, and not in the order in which things happened, has passed.
+    """
+    rebuilt = rebuild(recording, execution.plan, defects)
+    again = judge(rebuilt.execution, checks) if rebuilt.execution is not None and findings else []
+    if (
+        rebuilt.execution is not None
+        and rebuilt.parted is None
+        and _is_of_the_order(findings, again)
+    ):
+        return Rejudged(rebuilt.execution, [], None)
+    if rebuilt.execution is None or not _fails_alike(findings, again, rebuilt.parted):
+        return Rejudged(execution, findings, rebuilt.parted)
+    signatures = {finding.signature for finding in again}
+    only_free = [finding for finding in findings if finding.signature not in signatures]
+    return Rejudged(rebuilt.execution, again, rebuilt.parted, True, only_free)
+
+
+def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
+    """Did a check go by reports that came in another order than what they tell of?
+
+    A hang and a crash are none of these: the replay has no clock, and ends where the recording does.
+    """
+    return bool(findings) and not again and findings[0].verdict is Verdict.INVALID
+
+
+def _fails_alike(findings: list[Finding], again: list[Finding], parted: Parted | None) -> bool:
+    """The same signature; or the same events, and a failure as bad that only an observer could see."""
+    if not findings or not again:
+        return False
+    if findings[0].signature in {finding.signature for finding in again}:
+        return True
+    worse = SEVERITY.index(again[0].verdict) <= SEVERITY.index(findings[0].verdict)
+    return parted is None and worse

@@ -1,0 +1,242 @@
+"""Experiments: frozen, declarative values that round-trip to JSON.
+
+``[low, high]`` means "drawn per seed". The same field names are used in Python and in TOML.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+import msgspec
+
+from chaos.plan.faults import FaultName
+from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, is_known
+from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
+from workers.shared import REACTORS_MAX, SLOTS_MAX
+
+Range = int | tuple[int, int]
+RUN_PERMILLE = 1_000
+
+OperationKind = Literal[
+    "member_removal",
+    "last_member_removal",
+    "array_recreate",
+    "rebuild_stop",
+    "add_in_rebuild",
+    "add_to_offline",
+    "wrong_requests",
+    "bdev_reset",
+    "array_reset",
+    "namespace_attach",
+    "namespace_detach",
+    "poll_group_create",
+    "poll_group_destroy",
+]
+Anchor = Literal["run", "rebuild"]
+
+KINDS = (*get_args(FaultName), *get_args(OperationKind))
+SUPERBLOCK_SLOTS_MAX = 4  # a superblock of more doesn't fit a sector, and power loss may tear it
+
+
+class ExperimentError(Exception):
+    """An experiment can't be used, in one sentence."""
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many faults of a kind; each is healed after ``lasting`` thousandths of the run.
+
+    ``anchor`` says what its moment is drawn over: the whole run, or the progress of a rebuild; ``between``
+    bounds it, in thousandths.
+    """
+
+    kind: FaultName
+    count: Range = 1
+    anchor: Anchor = "run"
+    between: tuple[int, int] = (0, RUN_PERMILLE)
+    lasting: Range = (50, 300)
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many operations of a kind, at moments drawn as for a fault."""
+
+    kind: OperationKind
+    count: Range = 1
+    anchor: Anchor = "run"
+    between: tuple[int, int] = (0, RUN_PERMILLE)
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run; sizes in blocks, shares in percent."""
+
+    name: str
+    description: str = ""
+    reactors: Range = (2, 3)
+    members: Range = 2
+    spares: Range = (0, 1)
+    superblock_share: int = 50
+    blocks: Range = (48, 96)
+    window_blocks: Range = (4, 12)
+    hosts: Range = (1, 3)
+    io_queues: Range = (1, 2)
+    queue_depth: Range = (1, 4)
+    blocks_per_io: Range = (1, 6)
+    ios_per_connection: Range = (4, 40)
+    read_share: Range = (30, 80)
+    flush_share: Range = (0, 6)
+    fua_share: Range = 0
+    unmap_share: Range = 0
+    write_zeroes_share: Range = 0
+    compare_share: Range = 0
+    abort_share: Range = 0
+    meet_share: Range = 0
+    hurry_share: Range = 0
+    event_requests_share: int = 0
+    keep_alive_ms: Range = 0
+    outside_share: Range = (8, 25)
+    timer_share: Range = (5, 40)
+    namespace_at_start_share: int = 100
+    all_poll_groups_at_start_share: int = 100
+    steps: Range = (600, 1_200)
+    milliseconds: Range = (800, 1_400)
+    disk_latency_us: Range = (100, 1_500)
+    disk_queue_depth: Range = 64
+    disk_io_blocks_max: Range = 0
+    io_pool: Range = 64
+    rebuild_blocks_per_ms: Range = 0
+    stack_share: int = 0
+    passthru_share: int = 0
+    grow_blocks: Range = 0
+    repair_delay: Range = (0, 60)
+    faults: tuple[Fault, ...] = ()
+    operations: tuple[Operation, ...] = ()
+    strategies: tuple[str, ...] = (DEFAULT_SCHEDULER,)
+    pairs: Range = 0
+    absent_share: int = 0
+    silent_share: int = 100
+    reach: dict[str, int] = {}
+    checks: tuple[str, ...] = ()
+
+
+def pair(value: Range) -> tuple[int, int]:
+    """Both bounds of a range."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+# It names a directory of runs.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+# Bounds that the engine's fixed tables and common sense set: field -> (low, high).
+_BOUNDS = {
+    "reactors": (1, REACTORS_MAX),
+    "members": (2, SLOTS_MAX),
+    "spares": (0, SLOTS_MAX),
+    "blocks": (8, 65_536),
+    "window_blocks": (1, 65_536),
+    "hosts": (1, 64),
+    "io_queues": (1, 16),
+    "queue_depth": (1, 128),
+    "blocks_per_io": (1, 256),
+    "ios_per_connection": (1, 1_000_000),
+    "superblock_share": (0, 100),
+    "read_share": (0, 100),
+    "flush_share": (0, 100),
+    "fua_share": (0, 100),
+    "unmap_share": (0, 100),
+    "write_zeroes_share": (0, 100),
+    "compare_share": (0, 100),
+    "abort_share": (0, 100),
+    "meet_share": (0, 100),
+    "hurry_share": (0, 100),
+    "event_requests_share": (0, 100),
+    "keep_alive_ms": (0, 3_600_000),
+    "timer_share": (1, 100),
+    "disk_queue_depth": (1, 1_024),
+    "disk_io_blocks_max": (0, 65_536),
+    "io_pool": (1, 65_536),
+    "rebuild_blocks_per_ms": (0, 1_000_000),
+    "stack_share": (0, 100),
+    "passthru_share": (0, 100),
+    "grow_blocks": (0, 65_536),
+    "pairs": (0, 100),
+    "absent_share": (0, 100),
+    "silent_share": (0, 100),
+    "outside_share": (1, 90),
+    "namespace_at_start_share": (0, 100),
+    "all_poll_groups_at_start_share": (0, 100),
+    "steps": (1, 10_000_000),
+    "milliseconds": (1, 3_600_000),
+    "disk_latency_us": (0, 10_000_000),
+    "repair_delay": (0, 1_000_000),
+}
+
+
+def validate(experiment: Experiment) -> Experiment:
+    """The experiment itself; raises ExperimentError with what is out of bounds."""
+    try:
+        # In Python a field can hold anything; this looks at the types.
+        msgspec.convert(msgspec.to_builtins(experiment), Experiment)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise ExperimentError(f"experiment {experiment.name!r} is not valid: {error}") from None
+    if not NAME.fullmatch(experiment.name):
+        raise ExperimentError(
+            f"an experiment's name {experiment.name!r} may have letters, digits, '-', '_' and '.', "
+            "and begins with a letter or digit"
+        )
+    for field, (low, high) in _BOUNDS.items():
+        _check_bounds(experiment, field, getattr(experiment, field), low, high)
+    wanted: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
+    for planned in wanted:
+        _check_bounds(experiment, f"{planned.kind} count", planned.count, 0, 1_000)
+        _check_bounds(experiment, f"{planned.kind} between", planned.between, 0, RUN_PERMILLE)
+    _check_strategies(experiment)
+    check_reach(f"experiment {experiment.name}", experiment.reach)
+    for fault in experiment.faults:
+        _check_bounds(experiment, f"{fault.kind} lasting", fault.lasting, 0, RUN_PERMILLE)
+    if pair(experiment.members)[1] + pair(experiment.spares)[1] > SLOTS_MAX:
+        raise ExperimentError(
+            f"experiment {experiment.name}: members and spares together are at most {SLOTS_MAX} disks"
+        )
+    if experiment.superblock_share and pair(experiment.members)[1] > SUPERBLOCK_SLOTS_MAX:
+        raise ExperimentError(
+            f"experiment {experiment.name}: an array with superblock has at most {SUPERBLOCK_SLOTS_MAX} "
+            "members; set superblock_share to 0 for more"
+        )
+    if pair(experiment.blocks_per_io)[1] > pair(experiment.blocks)[0]:
+        raise ExperimentError(
+            f"experiment {experiment.name}: blocks_per_io is larger than the array can be"
+        )
+    return experiment
+
+
+def check_reach(whose: str, reach: dict[str, int]) -> None:
+    """Raises ExperimentError for a gate that counts nothing."""
+    for name, wanted in reach.items():
+        if not (name in REACH_NAMES or is_known(name)) or wanted < 1:
+            raise ExperimentError(
+                f"{whose}: reach {name} = {wanted} is not a count of something that is counted; these "
+                f"are: {', '.join([*REACH_NAMES, *STATES])}, and a state with a fault that came in it, "
+                "as 'rebuild.running x target_kill'"
+            )
+
+
+def _check_strategies(experiment: Experiment) -> None:
+    unknown = [name for name in experiment.strategies if name not in STRATEGY_NAMES]
+    if unknown or not experiment.strategies:
+        what = f"{unknown[0]!r} is not" if unknown else "an empty list does not name"
+        raise ExperimentError(
+            f"experiment {experiment.name}: {what} a search strategy; "
+            f"these are: {', '.join(STRATEGY_NAMES)}"
+        )
+
+
+def _check_bounds(experiment: Experiment, field: str, value: Range, low: int, high: int) -> None:
+    first, last = pair(value)
+    if first > last:
+        raise ExperimentError(
+            f"experiment {experiment.name}: {field} = {value!r} has its low bound above its high one"
+        )
+    if not low <= first <= last <= high:
+        raise ExperimentError(
+            f"experiment {experiment.name}: {field} = {value!r} must lie within [{low}, {high}]"
+        )

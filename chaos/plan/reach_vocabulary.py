@@ -1,0 +1,207 @@
+"""What is counted in runs, by name: counts, named states of the target, and faults that came in a state.
+
+A gate of an experiment may name a count (``rebuilds_finished``), a state (``rebuild.window_locked``), or a state and a
+fault that came in it (``rebuild.window_locked x target_kill``). ``judging/reach/`` does the counting.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.plan.faults import FAULTS
+
+# Every name a report may show, in the order of reports.
+REACH_NAMES = {
+    "connects": "hosts connected (admin queues)",
+    "io_queues_connected": "I/O queues connected",
+    "disconnects": "connections closed by hosts",
+    "reconnects_while_draining": "hosts that reconnected before their old queues were gone",
+    "connects_queued": "connects and admin commands that waited for a paused subsystem",
+    "ios_queued": "I/O that waited for its paused namespace",
+    "duplicate_qids": "I/O queues that connected while their id was still taken",
+    "keep_alives_expired": "controllers ended for lack of a keep-alive",
+    "events_told": "asynchronous events answered",
+    "aborts": "abort commands answered",
+    "commands_aborted": "I/O that an abort command ended",
+    "reads": "reads answered",
+    "writes": "writes answered",
+    "fua_writes": "writes with FUA answered",
+    "flushes": "flushes answered",
+    "unmaps": "unmaps answered",
+    "write_zeroes": "write-zeroes answered",
+    "compares_matched": "compare-and-writes that wrote",
+    "compares_missed": "compare-and-writes that found something else",
+    "io_errors": "I/O answered with an error",
+    "io_in_rebuild": "writes, unmaps, flushes answered while a rebuild ran",
+    "fua_writes_in_rebuild": "of these, writes with FUA",
+    "flushes_in_rebuild": "of these, flushes",
+    "unmaps_in_rebuild": "of these, unmaps",
+    "write_zeroes_in_rebuild": "of these, write-zeroes",
+    "reads_straddling": "reads across a rebuild's offset",
+    "writes_straddling": "writes across a rebuild's offset",
+    "unmaps_straddling": "unmaps across a rebuild's offset",
+    "write_zeroes_straddling": "write-zeroes across a rebuild's offset",
+    "ios_split": "requests split by the bdev layer",
+    "io_waits": "requests that waited for a bdev_io",
+    "nomem_retries": "requests tried again for lack of memory",
+    "bdev_resets": "resets of bdevs",
+    "resets_in_rebuild": "resets while a rebuild ran",
+    "array_resets": "resets of the array",
+    "array_resets_in_rebuild": "resets of the array while a rebuild ran",
+    "rebuilds_started": "rebuilds started",
+    "rebuilds_finished": "rebuilds finished with success",
+    "rebuilds_ended_early": "rebuilds ended without success",
+    "rebuilds_restarted": "rebuilds started after one that ended early",
+    "rebuilds_limited": "windows that waited for the bandwidth limit",
+    "members_queued": "returning members that waited for another one's rebuild",
+    "connects_in_rebuild": "hosts connected while a rebuild ran",
+    "channels_created_in_rebuild": "namespace channels created while a rebuild ran",
+    "reads_repaired": "blocks written anew after a read error",
+    "namespaces_attached": "namespaces attached",
+    "namespaces_detached": "namespaces detached",
+    "namespaces_lost": "of these, detached since their bdev went",
+    "namespaces_resized": "namespaces that grew",
+    "poll_groups_created": "poll groups born",
+    "poll_groups_destroyed": "poll groups that ended, with their threads",
+    "arrays_created": "arrays created",
+    "arrays_assembled": "arrays assembled from superblocks",
+    "arrays_assembled_whole": "of these, of two members or more, and with all that were waited for",
+    "wide_arrays": "arrays that came online with three members or more",
+    "arrays_deleted": "arrays gone: deleted, or without their last member",
+    "arrays_started_degraded": "arrays started without members that didn't come",
+    "superblocks_written": "superblocks written to all members",
+    "members_failed": "members failed by the array after a write error",
+    "members_removed": "members removed from the array",
+    "last_members_removed": "arrays whose last member was removed",
+    "adds_refused_in_rebuild": "members not added since a rebuild ran (-1)",
+    "adds_refused_offline": "members not added since the array had lost its last one (-19)",
+    "requests_refused": "other RPCs answered with an error",
+    "adds_refused_foreign": "of these, disks not added since another array has them (-17)",
+    "adds_refused_small": "of these, disks not added since they are too small (-22)",
+    "adds_refused_full": "of these, disks not added since no slot was free (-22)",
+    "adds_refused_own": "of these, disks not added since they are members (-1)",
+    "adds_refused_busy": "of these, disks not added since another one was being added, or a rebuild was ending (-1)",
+    "adds_refused_unknown": "bdevs not added since nobody knows them (-19)",
+    "removals_refused": "of these, bdevs not removed since they are no members (-19)",
+    "creates_refused_name": "of these, arrays not created since there is one of that name (-17)",
+    "creates_refused_alone": "of these, arrays not created of a single bdev (-22)",
+    "disks_failed": "disks whose failing I/O was seen",
+    "disks_pulled": "disks whose removal was seen",
+    "disks_returned": "disks that the target found again as they were",
+    "disks_returned_blank": "disks replaced by blank ones",
+    "disks_returned_stale": "disks returned with older content",
+    "disks_returned_small": "disks replaced by smaller ones",
+    "disks_returned_large": "disks replaced by larger ones",
+    "disks_arrived": "disks that a restarted target found",
+    "disks_returned_foreign": "disks replaced by another array's member",
+    "disks_late": "of these, disks that came when the array was online already",
+    "read_errors_bitten": "reads failed by injected errors",
+    "write_errors_bitten": "writes failed by injected errors",
+    "unmap_errors_bitten": "unmaps failed by injected errors",
+    "flush_errors_bitten": "flushes failed by injected errors",
+    "bad_blocks_bitten": "reads failed by bad blocks",
+    "slow_ios_bitten": "I/Os that were slow",
+    "hung_ios_bitten": "I/Os that hung",
+    "superblock_errors_bitten": "superblock writes failed by injected errors",
+    "channel_failures_bitten": "channels that couldn't be created",
+    "error_bdev_bitten": "I/Os that an error bdev failed, held or refused",
+    "error_bdev_failures": "of these, failed",
+    "error_bdev_holds": "of these, held",
+    "error_bdev_refusals": "of these, refused for lack of memory",
+    "delay_bdev_bitten": "I/Os that a delay bdev delayed",
+    "bit_rot_bitten": "reads that returned rotten blocks",
+    "misdirected_writes_bitten": "writes that landed elsewhere",
+    "arrays_grown": "arrays that grew",
+    "target_kills": "targets killed and restarted",
+    "kills_in_rebuild": "targets killed or powered off while a rebuild ran",
+    "power_losses": "power losses",
+    "power_losses_bitten": "power losses that took unflushed blocks back",
+    "torn_writes": "writes that a power loss took back in part",
+    "reactor_stalls": "reactors stopped while they had something to do",
+    "hosts_vanished": "hosts that vanished and were missed: their keep-alive expired",
+    "network_cuts": "networks cut that an answer was lost in, or a keep-alive",
+    "hosts_slow": "hosts that did nothing for a while, and let an answer wait or their keep-alive expire",
+    "faults_close_together": "faults that came right after another one",
+    "crashes": "targets crashed by themselves",
+}
+TIMES = " x "
+
+
+class State(msgspec.Struct, frozen=True):
+    """The target is in it from one of the first events (of which probe, see ``workers/probes.py``) to one of the others."""
+
+    what: str
+    begins: tuple[str, ...]
+    ends: tuple[str, ...]
+    during: str = ""  # only begins while this state lasts
+
+
+STATES: dict[str, State] = {
+    "rebuild.running": State("a rebuild is under way", ("rebuild.started",), ("rebuild.finished",)),
+    "rebuild.starting": State(
+        "a rebuild is published, and its first window not locked yet",
+        ("rebuild.started",),
+        ("rebuild.window_locked", "rebuild.finished"),
+    ),
+    "rebuild.window_locked": State(
+        "a rebuild holds a window: nobody may read or write it",
+        ("rebuild.window_locked",),
+        ("rebuild.window_done", "rebuild.finished"),
+    ),
+    "channel.created_in_rebuild": State(
+        "a poll group has got its channel of a namespace while a rebuild ran, which goes on",
+        ("nvmf.namespace_channel_created",),
+        ("rebuild.finished",),
+        during="rebuild.running",
+    ),
+    "superblock.write_in_flight": State(
+        "a superblock is being written to the members",
+        ("raid.superblock_writing",),
+        ("raid.superblock_ended",),
+    ),
+    "member.being_removed": State(
+        "a member is being taken out of the array",
+        ("raid.removing_member",),
+        ("raid.member_removed",),
+    ),
+    "member.failed": State(
+        "a member has missed a write and is not out of the array yet",
+        ("raid.member_failed",),
+        ("raid.member_removed", "rebuild.finished"),
+    ),
+    "array.quiesced": State(
+        "blocks of a bdev are quiesced", ("bdev.quiesced",), ("bdev.unquiesced",)
+    ),
+    "array.degraded": State(
+        "the array has lost a member and rebuilt none since",
+        ("raid.member_removed",),
+        ("rebuild.finished", "raid.created", "raid.assembled"),
+    ),
+    "array.gone": State(
+        "the array has no member or was deleted",
+        ("raid.last_member_removed", "raid.deleted"),
+        ("raid.created", "raid.assembled"),
+    ),
+    "array.configuring": State(
+        "the array waits for its members after a restart",
+        ("raid.configuring",),
+        ("raid.assembled", "raid.deleted"),
+    ),
+    "subsystem.paused": State(
+        "the subsystem is paused for a change of its namespaces",
+        ("nvmf.pausing",),
+        ("nvmf.resumed",),
+    ),
+    "connect.queued": State(
+        "a connect or an admin command waits for a paused subsystem",
+        ("nvmf.command_queued",),
+        ("nvmf.resumed",),
+    ),
+    "bdev.resetting": State("a bdev is being reset", ("bdev.resetting",), ("bdev.reset",)),
+}
+CROSSINGS = [f"{state}{TIMES}{fault}" for state in STATES for fault in FAULTS]
+
+
+def is_known(name: str) -> bool:
+    """Is this a state, or a state and a fault?"""
+    return name in STATES or name in CROSSINGS

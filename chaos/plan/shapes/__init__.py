@@ -1,0 +1,21 @@
+"""Strategies that change which faults and operations are planned; one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaos.base.prng import Stream
+from chaos.plan.experiment import Experiment
+from chaos.plan.planned import Planned
+from chaos.plan.shapes.anchored import anchor
+from chaos.plan.shapes.pairs import add_pairs
+from chaos.plan.shapes.swarm import leave_out
+
+# From what is planned to what is planned instead.
+Shape = Callable[[list[Planned], Experiment, Stream], list[Planned]]
+SHAPES: dict[str, Shape] = {"swarm": leave_out, "pairs": add_pairs, "anchored": anchor}
+
+
+def shapes_of(strategies: tuple[str, ...]) -> list[Shape]:
+    """Return what changes the planned faults and operations, in order."""
+    return [SHAPES[name] for name in strategies if name in SHAPES]

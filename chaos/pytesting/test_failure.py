@@ -1,0 +1,125 @@
+"""A failure as a test prints it: what it is, the small story, and the lines to paste."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from chaos.campaigns.campaign import Failure, Report
+from chaos.campaigns.runner import Replayed
+from chaos.checkers import Finding, Verdict
+from chaos.checkers.finding import NAMES
+from chaos.shrinking.in_place import make_small
+from chaos.shrinking.shrinker import ShrinkError
+from workers.protocol import DefectSource
+
+
+class FailedError(Exception):
+    """The test fails, and this is what it prints; ``properties`` are for its report in XML."""
+
+    def __init__(self, text: str, properties: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(text)
+        self.properties = properties
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the test session says: ``seeds`` and ``seed`` go before what a test says."""
+
+    home: str  # files are named from here, and lines to paste are typed here
+    out: str
+    passing_out: Callable[[], str]  # where failures are kept that must come
+    seeds: int | None
+    seed: int | None
+    shrink_seconds: float
+    program: str  # how raidstorm is called, and pytest
+    pytest: str
+    test: str
+
+
+def run_failed(
+    settings: Settings, report: Report, seeds: int, defects: tuple[DefectSource, ...], expect: int
+) -> FailedError:
+    """What is said of a campaign that hasn't ended with the code ``expect``."""
+    code = report.exit_code or int(Verdict.NOT_EXERCISED)  # what had to be found wasn't
+    name = NAMES[code]
+    heading = f"{name}: {report.experiment}, driver {report.driver}"
+    ran = f"seeds {report.first_seed}..{report.first_seed + report.runs - 1}"
+    if not report.failures:
+        lines = [f"{heading}, {ran}{with_defects(defects)}"]
+        lines += [f"not reached: {', '.join(report.missing)}"] if report.missing else []
+        lines += [report.error] if report.error else []
+        lines += [_expected(expect)] if expect else []
+        return FailedError("\n".join(lines))
+    failure = report.failures[0]
+    lines = [
+        f"{heading}, seed {failure.seed} (number {report.runs} of {seeds}){with_defects(defects)}",
+        *([_expected(expect)] if expect else []),
+        failure.signature,
+        failure.summary,
+        *_story(failure, settings),
+        f"this seed alone: {settings.pytest} {shlex.quote(settings.test)} --raidstorm-seed {failure.seed}",
+    ]
+    return FailedError(
+        "\n".join(lines),
+        (("raidstorm_signature", failure.signature), ("raidstorm_replay", failure.replay)),
+    )
+
+
+def _story(failure: Failure, settings: Settings) -> list[str]:
+    """The failure made small within the budget, or whole."""
+    begun = time.monotonic()
+    budget = settings.shrink_seconds
+    small = None
+    why = ""
+    if budget:
+        try:
+            small = make_small(
+                Path(failure.run_dir),
+                settings.program,
+                lambda: time.monotonic() - begun > budget,
+            )
+        except ShrinkError as error:
+            why = f"not shrunk: {error}"
+    if small is None:
+        return [
+            *(f"  {line}" for line in failure.story),
+            *([why] if why else []),
+            f"replay: {failure.replay}",
+            f"timeline: {Path(failure.run_dir) / 'timeline.html'}",
+        ]
+    return [
+        small.heading,
+        *(f"  {line}" for line in small.told.story),
+        f"replay: {small.replay}",
+        f"the whole run: {failure.replay}",
+        f"timeline: {small.timelines}",
+    ]
+
+
+def with_defects(defects: tuple[DefectSource, ...]) -> str:
+    """The end of a heading."""
+    return ", with defect " + ", ".join(defect.id for defect in defects) if defects else ""
+
+
+def _expected(code: int) -> str:
+    return f"it must end with exit code {code} ({NAMES[code]}), and doesn't"
+
+
+def replay_failed(heading: str, replayed: Replayed, expect: int, replay: str) -> FailedError:
+    """What is said of a scenario or a replay that hasn't ended with the code ``expect``."""
+    lines = [f"{NAMES[replayed.verdict or Verdict.NOT_EXERCISED]}: {heading}"]
+    lines += [_expected(expect)] if expect else []
+    if replayed.divergence:
+        lines.append(f"its steps no longer apply: {replayed.divergence}")
+    first: Finding | None = replayed.findings[0] if replayed.findings else None
+    if first is not None:
+        lines += [first.signature, first.summary, *(f"  {line}" for line in replayed.story)]
+    lines.append(f"replay: {replay}")
+    signature = first.signature if first is not None else ""
+    return FailedError(
+        "\n".join(lines), (("raidstorm_signature", signature), ("raidstorm_replay", replay))
+    )

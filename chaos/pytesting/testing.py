@@ -1,0 +1,292 @@
+"""What a test of somebody's own suite may ask of raidstorm: runs, scenarios and replays, whose failures are told small.
+
+The pytest plugin (raidstorm_pytest.py) calls it; nothing here knows pytest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import msgspec
+
+from chaos.base.interrupt import Interrupt
+from chaos.campaigns.campaign import GATE_RUNS_MIN, Report, Request, run_campaign
+from chaos.campaigns.catalog import find_experiment
+from chaos.campaigns.runner import DRIVERS, Replayed, RunSpec, replay_capsule, tool_version
+from chaos.checkers import Check, Verdict
+from chaos.checkers.finding import NAMES
+from chaos.drivers.sim import SimDriver
+from chaos.judging.judge import judge, verdict_of
+from chaos.judging.user_checks import CodeError, embed_check, load_check, load_embedded_check
+from chaos.plan.experiment import Experiment, ExperimentError
+from chaos.plan.plan import resolve
+from chaos.pytesting.test_failure import (
+    FailedError,
+    Settings,
+    replay_failed,
+    run_failed,
+    with_defects,
+)
+from chaos.run.controller import describe
+from chaos.scripts.player import LEFT_OUT, Player
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
+from chaos.steps.schedule import Item, Late, Mark, Rest
+from chaos.store.capsule import (
+    Capsule,
+    CapsuleError,
+    DriverName,
+    Expected,
+    capsule_defect,
+    read_capsule,
+)
+from chaos.store.step_validation import what_is_wrong
+from chaos.store.store import Store, StoreError
+from workers.defects.loader import DefectError, compose, read_defect
+from workers.protocol import DefectSource
+from workers.segments import SegmentError
+
+Named = str | os.PathLike[str]
+MISTAKES = (
+    CapsuleError,
+    CodeError,
+    DefectError,
+    ExperimentError,
+    SegmentError,
+    StoreError,
+)
+
+
+class Tester:
+    """Runs for one test."""
+
+    def __init__(
+        self, experiments: dict[str, Experiment], suites: Collection[str], settings: Settings
+    ) -> None:
+        self.experiments = experiments
+        self.suites = suites
+        self.settings = settings
+
+    def run(
+        self,
+        what: Experiment | Named,
+        *,
+        seeds: int | None,
+        seed: int,
+        driver: DriverName,
+        defects: tuple[Named, ...],
+        checks: tuple[str | Check, ...],
+        expect: int,
+    ) -> Report:
+        """A campaign up to its first failure; raises FailedError unless it ends with the code ``expect``."""
+        with self._at_home():
+            if driver not in DRIVERS:
+                raise ExperimentError(
+                    f"there is no driver {driver!r}; these are: {', '.join(DRIVERS)}"
+                )
+            _code_is_known(expect)
+            experiment = self._experiment(what, checks)
+            sources = _defects(defects)
+            first, count = self._seeds(seeds, seed, driver)
+            spec = RunSpec(
+                experiment=experiment,
+                driver=driver,
+                defects=sources,
+                defect_arguments=tuple(os.fspath(name) for name in defects),
+                experiment_argument=experiment.name,
+                program=self.settings.program,
+                out=self.settings.passing_out() if expect else self.settings.out,
+            )
+            request = Request(
+                spec=spec, first_seed=first, seeds=count, seconds=None, jobs=1, stop_on_first=True
+            )
+            interrupt = Interrupt()
+            with interrupt.listening():
+                report = run_campaign(request, interrupt, lambda _: None)
+            if report.interrupted:
+                raise KeyboardInterrupt
+            if report.exit_code != expect:
+                raise run_failed(self.settings, report, count, sources, expect)
+            return report
+
+    def play(
+        self,
+        what: Experiment | Named,
+        steps: list[Item],
+        *,
+        seed: int,
+        defects: tuple[Named, ...],
+        checks: tuple[str | Check, ...],
+        expect: int,
+    ) -> Replayed:
+        """A scenario in ``sim``; raises FailedError unless it ends with the code ``expect``."""
+        with self._at_home():
+            _code_is_known(expect)
+            experiment = self._experiment(what, checks)
+            sources = _defects(defects)
+            plan = resolve(experiment, seed)
+            for number, step in enumerate(steps, 1):
+                if isinstance(step, Mark):
+                    raise CapsuleError("a scenario has no phases; they follow after its last step")
+                if isinstance(step, Rest | Late):
+                    continue
+                wrong = what_is_wrong(step, plan.layout, plan.hosts)
+                if wrong:
+                    raise CapsuleError(f"step {number} of the scenario can't be taken: {wrong}")
+            played = Player(plan, SimDriver(), sources).play(steps, to_the_end=True)
+            execution = played.execution
+            findings = judge(execution, tuple(load_check(path) for path in experiment.checks))
+            labels = make_labels(plan, seed)
+            replayed = Replayed(
+                verdict=verdict_of(findings),
+                findings=findings,
+                story=Storyteller(execution, labels).tell(findings[0]) if findings else [],
+                fingerprint=execution.fingerprint,
+                steps=execution.steps,
+            )
+            left_out = [
+                step
+                for step, number in zip(steps, played.numbers, strict=True)
+                if number == LEFT_OUT and not isinstance(step, Rest | Late)
+            ]
+            heading = f"a scenario of {experiment.name}, seed {seed}{with_defects(sources)}"
+            if left_out and not findings:
+                raise FailedError(
+                    f"NOT EXERCISED: {heading}\nits step {describe(left_out[0])} could not be taken"
+                )
+            if int(replayed.verdict) == expect:
+                return replayed
+            capsule = Capsule(
+                raidstorm_version=tool_version(),
+                experiment=experiment,
+                seed=seed,
+                driver="sim",
+                plan=plan,
+                defects=[capsule_defect(source) for source in sources],
+                checks=[embed_check(path) for path in experiment.checks],
+                labels=labels,
+                schedule=execution.schedule,
+                script=steps,
+                expected=Expected(
+                    int(replayed.verdict),
+                    findings[0].signature if findings else "",
+                    execution.fingerprint,
+                    execution.steps,
+                ),
+            )
+            path = Store(Path(self.settings.out)).begin(capsule)
+            words = [self.settings.program, "replay", shlex.quote(str(path))]
+            replay = " ".join([*words, "--allow-code"] if capsule.carries_code else words)
+            raise replay_failed(heading, replayed, expect, replay)
+
+    def replay(
+        self,
+        recorded: Capsule | Named,
+        *,
+        defects: tuple[Named, ...] | None,
+        allow_code: bool,
+        expect: int,
+    ) -> Replayed:
+        """A recorded run once more; raises FailedError unless it ends with the code ``expect``."""
+        with self._at_home():
+            _code_is_known(expect)
+            capsule, where = self._recorded(recorded)
+            if capsule.carries_code and not allow_code:
+                raise CapsuleError(
+                    f"{where} carries code from outside; read it, then say allow_code=True"
+                )
+            sources = capsule.defect_sources() if defects is None else _defects(defects)
+            compose(sources)
+            checks = tuple(load_embedded_check(code) for code in capsule.checks)
+            replayed = replay_capsule(capsule, capsule.replay_driver, sources, checks)
+            if int(replayed.verdict) == expect:
+                return replayed
+            words = [self.settings.program, "replay", shlex.quote(where)]
+            for name in (defects or ("none",)) if defects is not None else ():
+                words += ["--defect", shlex.quote(os.fspath(name))]
+            words += ["--allow-code"] if capsule.carries_code else []
+            heading = (
+                f"{where}: {capsule.experiment.name}, seed {capsule.seed}{with_defects(sources)}"
+            )
+            raise replay_failed(heading, replayed, expect, " ".join(words))
+
+    @contextlib.contextmanager
+    def _at_home(self) -> Iterator[None]:
+        """Names mean there what they mean on the command line; a mistake is one sentence."""
+        try:
+            with contextlib.chdir(self.settings.home):
+                yield
+        except MISTAKES as error:
+            raise FailedError(f"raidstorm: {error}") from None
+
+    def _seeds(self, seeds: int | None, seed: int, driver: str) -> tuple[int, int]:
+        if self.settings.seed is not None:
+            return self.settings.seed, self.settings.seeds or 1
+        return seed, self.settings.seeds or seeds or GATE_RUNS_MIN[driver]
+
+    def _experiment(self, what: Experiment | Named, checks: tuple[str | Check, ...]) -> Experiment:
+        if isinstance(what, Experiment):
+            # Looked at as one that is found by its name.
+            experiment = find_experiment(what.name, {what.name: what})
+        elif isinstance(what, str) and what in self.suites:
+            raise ExperimentError(f"{what} is a suite; a test runs one of its experiments")
+        elif isinstance(what, str | os.PathLike):
+            experiment = find_experiment(os.fspath(what), self.experiments)
+        else:
+            raise ExperimentError(
+                f"{what!r} is no experiment; give a value of chaos.plan.experiment.Experiment, a name, a file or module:NAME"
+            )
+        paths = (*experiment.checks, *map(_path_of, checks))
+        for path in paths:
+            load_check(path)
+        return msgspec.structs.replace(experiment, checks=paths)
+
+    def _recorded(self, recorded: Capsule | Named) -> tuple[Capsule, str]:
+        if isinstance(recorded, Capsule):
+            folder = Store(Path(self.settings.passing_out())).begin(recorded)
+            return recorded, str(folder / "capsule.json")
+        path = Path(recorded)
+        return read_capsule(path / "capsule.json" if path.is_dir() else path), str(path)
+
+
+def command_name(script: str, module: str, home: Path | None) -> str:
+    """How to call a command of this environment; ``home`` is where the line is typed, None: anywhere."""
+    path, rest = Path(sys.executable).with_name(script), ""
+    found = shutil.which(script)
+    if found is not None and Path(found).resolve() == path.resolve():
+        return script
+    if not path.exists():
+        path, rest = Path(sys.executable), f" -m {module}"
+    if home is not None and path.is_relative_to(home):
+        path = path.relative_to(home)
+    return shlex.quote(str(path)) + rest
+
+
+def _path_of(check: str | Check) -> str:
+    if isinstance(check, str):
+        return check
+    module, name = getattr(check, "__module__", ""), getattr(check, "__qualname__", "")
+    if not name.isidentifier() or getattr(sys.modules.get(module), name, None) is not check:
+        raise CodeError(
+            f"the check {name or check!r} is not a function of a module, so a capsule can't carry it; "
+            "define it at a module's top"
+        )
+    return f"{module}:{name}"
+
+
+def _defects(names: tuple[Named, ...]) -> tuple[DefectSource, ...]:
+    sources = tuple(read_defect(os.fspath(name)) for name in names)
+    compose(sources)
+    return sources
+
+
+def _code_is_known(code: int) -> None:
+    if code not in list(Verdict):
+        known = ", ".join(f"{verdict:d} {NAMES[verdict]}" for verdict in Verdict)
+        raise ExperimentError(f"expect={code!r} is not how a run can end; these are: {known}")

@@ -1,0 +1,121 @@
+"""A failure kept as a regression: NAME.json is its shrunk capsule, NAME.txt beside it its story.
+
+What is asked of it, here and in every test of such a directory: its steps still apply, for a replay that ends before the
+failure could show is no pass; the reference engine passes; with the defect that it names, if any, it fails as recorded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from chaos.campaigns.runner import replay_capsule
+from chaos.checkers import Check, Finding, Verdict
+from chaos.drivers.sim import SimDriver
+from chaos.judging.judge import judge
+from chaos.run.controller import describe
+from chaos.scripts.player import LEFT_OUT, Player
+from chaos.steps.schedule import ORDER
+from chaos.store.capsule import Capsule, CapsuleError, read_capsule
+
+STORY_SUFFIX = ".txt"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Does a regression hold? If not, ``problem`` says in a sentence why not."""
+
+    code: Verdict
+    problem: str = ""
+    applies: bool = True
+
+
+def capsules_in(folder: Path) -> list[Path]:
+    """The regressions in a directory; raises CapsuleError where there is none, for nothing is easily passed."""
+    try:
+        paths = sorted(path for path in folder.glob("*.json") if path.is_file())
+    except OSError as error:
+        raise CapsuleError(f"{folder} can't be read: {error.strerror}") from None
+    if not paths:
+        raise CapsuleError(
+            f"{folder} has no regressions (NAME.json); 'raidstorm adopt RUN_DIR NAME --to {folder}' puts one there"
+        )
+    return paths
+
+
+def check_file(path: Path, checks: tuple[Check, ...] = ()) -> Held:
+    """The regression in this file, which must have its story beside it."""
+    story = path.with_suffix(STORY_SUFFIX)
+    try:
+        is_told = bool(story.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        is_told = False
+    held = check_capsule(read_capsule(path), checks)
+    if held.problem or is_told:
+        return held
+    return Held(
+        Verdict.NOT_EXERCISED,
+        f"it has no {story.name} beside it; say there what went wrong, and why",
+    )
+
+
+def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Held:
+    """Replay a capsule as a regression."""
+    if capsule.schedule is None or capsule.expected is None or not capsule.expected.signature:
+        return _stale("it has no recorded failure; adopt a failing run")
+    if capsule.defects:
+        return _with_defect(capsule, checks, capsule.expected.signature)
+    replayed = replay_capsule(capsule, "sim", (), checks)
+    if not replayed.divergence:
+        return _on_reference(replayed.findings)
+    if capsule.script is None:
+        return _stale(f"its steps no longer apply: {replayed.divergence}; adopt it again")
+    return _by_script(capsule, checks, replayed.divergence)
+
+
+def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> Held:
+    """The engine has changed since it was recorded: what matters of the steps must all still be possible."""
+    script = capsule.script or []
+    played = Player(capsule.plan, SimDriver(), ()).play(script, to_the_end=not capsule.cut)
+    held = _on_reference(judge(played.execution, checks))
+    left_out = [
+        item
+        for item, number in zip(script, played.numbers, strict=True)
+        if number == LEFT_OUT and not isinstance(item, ORDER)
+    ]
+    if held.problem or not left_out:
+        return held
+    return _stale(
+        f"its steps no longer apply: {divergence}; and played as a script, {describe(left_out[0])} is not possible; "
+        "adopt it again, or delete it"
+    )
+
+
+def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) -> Held:
+    replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks)
+    if replayed.divergence:
+        return _stale(f"its steps no longer apply: {replayed.divergence}; adopt it again")
+    found = [finding.signature for finding in replayed.findings]
+    if found[:1] != [signature]:
+        names = ", ".join(defect.id for defect in capsule.defects)
+        return Held(
+            Verdict.NOT_EXERCISED,
+            f"with {names} on it must fail with {signature}, and came to {found[0] if found else 'nothing'}",
+        )
+    reference = replay_capsule(capsule, "sim", (), checks)
+    if reference.divergence:
+        return _stale(
+            f"the reference engine can't take its steps ({reference.divergence}); adopt the shrunk run"
+        )
+    return _on_reference(reference.findings)
+
+
+def _on_reference(findings: list[Finding]) -> Held:
+    if not findings:
+        return Held(Verdict.VALID)
+    first = findings[0]
+    return Held(first.verdict, f"the reference engine fails: {first.signature}: {first.summary}")
+
+
+def _stale(problem: str) -> Held:
+    return Held(Verdict.NOT_EXERCISED, problem, applies=False)

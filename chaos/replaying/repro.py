@@ -1,0 +1,206 @@
+"""How often a failure comes: the plan of one run, run again and again, and counted.
+
+Free-running processes differ by themselves. A stepping driver doesn't: there each run gets another seed for the
+scheduler, drawn from the run's own, and all else stays, so that the same command counts the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from chaos.base.estimates import Share, proportion
+from chaos.base.prng import Stream
+from chaos.campaigns.runner import Driver, make_driver, tool_version
+from chaos.checkers import Check, Finding, Verdict
+from chaos.checkers.finding import DETERMINISM, worst
+from chaos.drivers.processes import InterruptedRunError, WorkerLostError
+from chaos.drivers.realtime import RealtimeDriver
+from chaos.judging.judge import judge
+from chaos.judging.rejudge import rejudge
+from chaos.run.controller import Controller
+from chaos.run.driver import DriverError
+from chaos.run.recorder import Execution
+from chaos.showing.labels import make_labels
+from chaos.shrinking.shrinker import same_failure
+from chaos.store.capsule import Capsule, CapsuleError, DriverName, Expected
+
+INTERRUPTED = 130
+SCHEDULING_SEED_MAX = 2**53 - 1
+VARIED = {
+    "sim": "the same plan under other schedules: of each run the scheduler's seed is drawn from the run's",
+    "realtime": "the same plan, run free again with its seed: what differs is how the processes race",
+}
+VARIED["lockstep"] = VARIED["sim"]
+
+
+class Seen(msgspec.Struct):
+    """A failure that came, and how often; summary and capsule are of the first run that had it."""
+
+    signature: str
+    summary: str
+    verdict: Verdict
+    counts: bool  # it is the failure that was looked for
+    capsule: Capsule
+    runs: int = 1
+
+
+class Repetition(msgspec.Struct):
+    """What came of all the runs."""
+
+    signature: str  # "": none was known before, and each failure counts
+    runs: int = 0
+    seen: list[Seen] = []
+    interrupted: bool = False
+    error: str = ""
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed in this way."""
+        return sum(one.runs for one in self.seen if one.counts)
+
+    @property
+    def share(self) -> Share:
+        """Their share, with its interval."""
+        return proportion(self.failed, self.runs)
+
+    @property
+    def code(self) -> int:
+        """The failure's own code when it came at least once; else the worst of what else came."""
+        if self.interrupted:
+            return INTERRUPTED
+        verdicts = [one.verdict for one in self.seen if one.counts or not self.failed]
+        return int(worst([*verdicts, Verdict.BROKEN] if self.error else verdicts))
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One run: what was found, and, of a free one, whether it was taken again step by step."""
+
+    execution: Execution
+    findings: list[Finding]
+    is_rebuilt: bool = False
+    judged: list[Finding] = []  # of these, what shows in the steps as they are taken again
+
+
+def goal_of(capsule: Capsule) -> Finding | None:
+    """The failure that a capsule has recorded, as far as it can be told by; raises CapsuleError."""
+    expected = capsule.expected
+    if expected is None or not expected.signature:
+        return None
+    check, _, rest = expected.signature.partition("/")
+    kind, _, shape = rest.partition("/")
+    if check == DETERMINISM:
+        raise CapsuleError(
+            "this failure is that two runs of one seed differ, which a single run can't show; "
+            "'raidstorm replay' it and compare the fingerprints"
+        )
+    return Finding(
+        check=check,
+        kind=kind,
+        shape=shape,
+        summary="",
+        step=0,
+        verdict=Verdict(expected.verdict),
+    )
+
+
+def repeat(
+    capsule: Capsule,
+    driver: DriverName,
+    checks: tuple[Check, ...],
+    runs: int,
+    interrupted: Callable[[], bool],
+    on_run: Callable[[Repetition], None],
+) -> Repetition:
+    """Run the plan so often, or until the user wants to stop; what has run is counted in any case."""
+    if capsule.script is not None:
+        raise CapsuleError(
+            "this is a shrunk run: its steps are written down and no longer drawn from a plan, so there is no other "
+            "schedule of it; name the run it was shrunk from"
+        )
+    goal = goal_of(capsule)
+    whole = Repetition(goal.signature if goal is not None else "")
+    capsule = msgspec.structs.replace(capsule, driver=driver)
+    try:
+        for run in _runs(capsule, checks, runs, interrupted):
+            whole.runs += 1
+            if run.findings:
+                _count(whole, goal, capsule, run)
+            on_run(whole)
+    except (InterruptedRunError, KeyboardInterrupt):
+        whole.interrupted = True
+    except DriverError as error:
+        whole.error = str(error)
+    whole.interrupted = whole.interrupted or (interrupted() and whole.runs < runs)
+    return whole
+
+
+def _runs(
+    capsule: Capsule, checks: tuple[Check, ...], runs: int, interrupted: Callable[[], bool]
+) -> Iterator[Run]:
+    """Run after run."""
+    driver = make_driver(capsule.driver, capsule.experiment, interrupted)
+    stream = Stream(capsule.seed, "scheduling seeds")
+    try:
+        for _ in range(runs):
+            if interrupted():
+                return
+            scheduling_seed = stream.between(0, SCHEDULING_SEED_MAX)
+            try:
+                run = run_once(driver, capsule, checks, scheduling_seed)
+            except WorkerLostError:
+                # Killed from outside: with new processes, once more.
+                driver.close()
+                driver = make_driver(capsule.driver, capsule.experiment, interrupted)
+                run = run_once(driver, capsule, checks, scheduling_seed)
+            yield run
+    finally:
+        driver.close()
+
+
+def run_once(
+    driver: Driver, capsule: Capsule, checks: tuple[Check, ...], scheduling_seed: int
+) -> Run:
+    """Run a plan once, free or under the schedule of this seed."""
+    defects = capsule.defect_sources()
+    if isinstance(driver, RealtimeDriver):
+        execution, recording = driver.run(capsule.plan, capsule.seed, defects, None)
+        found = rejudge(execution, recording, judge(execution, checks), defects, checks)
+        findings = [*found.findings, *found.free_findings]
+        return Run(found.execution, findings, found.is_rebuilt, found.findings)
+    execution = Controller(capsule.plan, driver, defects).explore(capsule.seed, scheduling_seed)
+    return Run(execution, judge(execution, checks))
+
+
+def _count(whole: Repetition, goal: Finding | None, capsule: Capsule, run: Run) -> None:
+    first = next((one for one in run.findings if goal is None or is_goal(goal, one)), None)
+    shown = first or run.findings[0]
+    for seen in whole.seen:
+        if seen.signature == shown.signature:
+            seen.runs += 1
+            return
+    capsule = _capsule(capsule, run)
+    whole.seen.append(
+        Seen(shown.signature, shown.summary, shown.verdict, first is not None, capsule)
+    )
+
+
+def is_goal(goal: Finding, found: Finding) -> bool:
+    """Is it the failure that is looked for?"""
+    return goal.signature == found.signature or same_failure(goal, found)
+
+
+def _capsule(capsule: Capsule, run: Run) -> Capsule:
+    """The run as one to replay."""
+    execution, first = run.execution, run.findings[0]
+    return msgspec.structs.replace(
+        capsule,
+        raidstorm_version=tool_version(),
+        labels=capsule.labels or make_labels(capsule.plan, capsule.seed),
+        expected=Expected(
+            int(first.verdict), first.signature, execution.fingerprint, execution.steps
+        ),
+        schedule=execution.schedule,
+        rebuilt=run.is_rebuilt,
+    )

@@ -1,0 +1,1 @@
+"""One run: who may act, who chooses, and what the tester knows while it goes on."""

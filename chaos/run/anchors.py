@@ -1,0 +1,78 @@
+"""What planned things wait for that are anchored to an event: which events have come, and in which step.
+
+An event is one the engine tells (``rebuild.started``), an RPC of the operator by its method, or a planned
+fault or operation by its kind.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable
+
+from chaos.plan.planned import Planned
+
+NEVER = 1 << 62
+# Who has the data, or who has a channel, changes at one moment; the channels follow.
+CHANGES = frozenset(
+    (
+        "rebuild.started",
+        "rebuild.window_done",
+        "rebuild.finished",
+        "raid.member_failed",
+        "raid.removing_member",
+        "raid.member_removed",
+        "raid.superblock_written",
+        "bdev_raid_add_base_bdev",
+        "bdev_raid_remove_base_bdev",
+        "bdev_reset",
+        "nvmf_subsystem_add_ns",
+        "nvmf_subsystem_remove_ns",
+        "nvmf_create_poll_group",
+        "nvmf_destroy_poll_group",
+        "disk_pull",
+    )
+)
+
+
+class Anchors:
+    """Counts the events somebody waits for; the model keeps it up to date."""
+
+    def __init__(self, planned: Iterable[Planned]) -> None:
+        self._stages: dict[str, dict[int, list[int]]] = {}  # event -> occurrence -> stages
+        for one in planned:
+            if one.anchor == "event":
+                occurrences = self._stages.setdefault(one.event, {})
+                occurrences.setdefault(one.occurrence, []).append(one.stage)
+        self._counts: dict[str, int] = {}
+        self._came_at: dict[tuple[str, int], int] = {}
+        self._due: list[int] = []
+        self.changed_at = 0  # the step of the last of CHANGES
+        self.next_due = (
+            NEVER  # the step from which on something that is anchored should be asked for
+        )
+
+    def told(self, event: str, step: int) -> None:
+        """An event has come in this step."""
+        if event in CHANGES:
+            self.changed_at = step
+        occurrences = self._stages.get(event)
+        if occurrences is None:
+            return
+        count = self._counts[event] = self._counts.get(event, 0) + 1
+        self._came_at[event, count] = step
+        for stage in occurrences.get(count, ()):
+            insort(self._due, step + stage)
+        self._look_ahead()
+
+    def asked(self) -> None:
+        """What was due next has been asked for; if it couldn't come, it waits for a turn like all others."""
+        self._due.pop(0)
+        self._look_ahead()
+
+    def has_come(self, planned: Planned, step: int) -> bool:
+        """Is this step so many after the event?"""
+        came_at = self._came_at.get((planned.event, planned.occurrence))
+        return came_at is not None and step >= came_at + planned.stage
+
+    def _look_ahead(self) -> None:
+        self.next_due = self._due[0] if self._due else NEVER

@@ -1,0 +1,226 @@
+"""The controller: takes steps one by one, records them, and keeps the model and the history.
+
+It knows nothing of where the engine lives, and draws nothing itself: choices are the scheduler's and the
+generator's. A replay has neither; its steps come from the recorded schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chaos.base.prng import Stream
+from chaos.plan.experiment import RUN_PERMILLE
+from chaos.plan.plan import Plan
+from chaos.run.driver import SteppingDriver
+from chaos.run.generator import Generator, Phase
+from chaos.run.messages import message_of, nemesis_message
+from chaos.run.observer import Observer
+from chaos.run.recorder import OUTSIDE_THREAD, Execution, Recorder
+from chaos.run.schedulers import scheduler_of
+from chaos.run.schedulers.base import Scheduler
+from chaos.run.schedulers.fair import FairScheduler
+from chaos.steps.agenda import Agenda
+from chaos.steps.payload import op_of
+from chaos.steps.schedule import (
+    Deliver,
+    FinishIo,
+    FireTimer,
+    Inject,
+    Kill,
+    Mark,
+    OutsideStep,
+    PowerLoss,
+    Step,
+)
+from workers.bdev.disk import Disk
+from workers.protocol import DefectSource, Event
+from workers.reactor import StepNotPossibleError
+
+IDLE_PERMILLE = 5
+STUCK = "stuck"  # a Mark: here a free run was given up
+
+
+class DivergenceError(Exception):
+    """A replayed step is not possible: says where and why."""
+
+
+class Controller:
+    """One run under a stepping driver."""
+
+    def __init__(
+        self, plan: Plan, driver: SteppingDriver, defects: tuple[DefectSource, ...]
+    ) -> None:
+        self.plan = plan
+        self.driver = driver
+        self.recorder = Recorder(plan)
+        self.agenda = Agenda()
+        driver.start(plan.layout, defects)
+        self.recorder.observer = Observer(plan, driver.disks, driver.block)
+
+    def explore(self, seed: int, scheduling_seed: int | None = None) -> Execution:
+        """A new run, with every choice from the seed; what the scheduler draws may come from another one."""
+        stream = Stream(seed)
+        order = stream if scheduling_seed is None else Stream(scheduling_seed)
+        recorder, plan = self.recorder, self.plan
+        generator = Generator(plan, recorder.model, stream.fork("generator"))
+        recorder.generator = generator
+        fair = FairScheduler()
+        make_chaotic = scheduler_of(plan.strategies)
+        chaotic = make_chaotic(order.fork("scheduler"), plan, recorder.model)
+        scheduler: Scheduler = fair
+        begin, bound = 0, plan.settle_steps
+        now = 0
+        while recorder.crash is None:
+            if scheduler is chaotic:
+                now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
+            elif recorder.steps - begin >= bound:
+                return self._execution(generator, bound_hit=True)
+            step = scheduler.next_step(self.agenda, generator, now)
+            while step is None and scheduler is chaotic and now < RUN_PERMILLE:
+                # All wait for planned moments: let the time pass that would bring the next one.
+                begin -= max(1, plan.steps * IDLE_PERMILLE // RUN_PERMILLE)
+                now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
+                step = generator.next_step(now)
+            if step is None:
+                break
+            if step.__class__ is Mark:
+                begin = recorder.steps
+                scheduler = chaotic if step.phase == "chaos" else fair
+            self.take(step)
+        return self._execution(generator, bound_hit=False)
+
+    def settle(self, generator: Generator) -> Execution:
+        """Heal, finish, audit: the phases after the chaos, in the fair order."""
+        fair = FairScheduler()
+        self.take(Mark(generator.phase.value))
+        begin = self.recorder.steps
+        while self.recorder.crash is None:
+            if self.recorder.steps - begin >= self.plan.settle_steps:
+                return self._execution(generator, bound_hit=True)
+            step = fair.next_step(self.agenda, generator, RUN_PERMILLE)
+            if step is None:
+                break
+            if step.__class__ is Mark:
+                begin = self.recorder.steps
+            self.take(step)
+        return self._execution(generator, bound_hit=False)
+
+    def execution_so_far(self) -> Execution:
+        """A run that ends in the middle: what is under way is not stuck."""
+        execution = self._execution(None, bound_hit=False)
+        execution.interrupted = self.recorder.crash is None
+        return execution
+
+    def replay(self, schedule: Iterable[Step], *, cut: bool = False) -> Execution:
+        """A recorded run again, step for step; raises DivergenceError where a step isn't possible.
+
+        Its interruption tells that the recording ends in the middle, at a crash that doesn't come any more; one
+        that is ``cut`` ends with its failure, whatever that is.
+        """
+        steps_since_mark = 0
+        done = stuck = False
+        for step in schedule:
+            if self.recorder.crash is not None:
+                raise DivergenceError(
+                    f"at step {self.recorder.steps + 1}: the target has crashed, "
+                    "but the schedule goes on"
+                )
+            # With the mark itself, as the bound of the run counts.
+            steps_since_mark = 1 if isinstance(step, Mark) else steps_since_mark + 1
+            done = done or (isinstance(step, Mark) and step.phase == "done")
+            stuck = isinstance(step, Mark) and step.phase == STUCK
+            self.take_recorded(step)
+        # A free run that was given up: what nobody could go on with is stuck, what was cut off isn't.
+        stuck = stuck and all(step.__class__ is FireTimer for step in self.agenda.choices)
+        bound_hit = stuck or steps_since_mark >= self.plan.settle_steps
+        execution = self._execution(None, bound_hit=bound_hit, done=done)
+        # A schedule that was recorded up to a crash, and no crash now: what is under way is not stuck.
+        is_open = cut or (self.agenda.choices and not execution.settle_bound_hit)
+        execution.interrupted = bool(not done and is_open and self.recorder.crash is None)
+        return execution
+
+    def take_recorded(self, step: Step) -> None:
+        """Take one step of a recording; raises DivergenceError."""
+        try:
+            self.take(step)
+        except (KeyError, StepNotPossibleError):
+            raise DivergenceError(
+                f"at step {self.recorder.steps + 1}: {describe(step)} is not possible"
+            ) from None
+
+    def take(self, step: Step) -> None:
+        """Take one step."""
+        kind = step.__class__
+        if kind is Deliver or kind is FinishIo or kind is FireTimer:
+            self.agenda.took(step)  # type: ignore[arg-type]
+            stalled = self.recorder.model.stalled
+            if stalled is not None and self.agenda.passes_over(stalled[0], step):  # type: ignore[arg-type]
+                self.recorder.held_up()
+            outcome = self.driver.perform(step)  # type: ignore[arg-type]
+            self.agenda.absorb(outcome)
+            self.recorder.took_engine(step, outcome)  # type: ignore[arg-type]
+        else:
+            self._take_outside(step)  # type: ignore[arg-type]
+
+    def _take_outside(self, step: OutsideStep) -> None:
+        message = message_of(step)
+        if step.__class__ is Inject:
+            message = nemesis_message(step, self.driver.disks, self.plan)
+        if message is not None:
+            self.driver.send(message)
+            self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))
+        self.recorder.took_outside(step)
+        if step.__class__ in (Kill, PowerLoss):
+            self.recorder.tell(end_target(step, self.driver.disks))
+            self.agenda.clear()
+            self.driver.restart()
+            self.recorder.restarted()
+
+    def _execution(
+        self, generator: Generator | None, *, bound_hit: bool, done: bool = False
+    ) -> Execution:
+        finished = generator.phase is Phase.DONE if generator is not None else done
+        settled = finished and not self.agenda.choices
+        crashed = self.recorder.crash is not None
+        return self.recorder.execution(
+            settled=settled,
+            bound_hit=bound_hit,
+            disks=self.driver.disks,
+            census=[] if crashed else self.driver.census(),
+            waits=[] if crashed or settled else sorted(self.driver.waits()),
+        )
+
+
+def end_target(step: Kill | PowerLoss, disks: list[Disk]) -> list[Event]:
+    """What the end of the target does to its disks, and what is to be told of it."""
+    events = []
+    if isinstance(step, PowerLoss):
+        for disk, lost in zip(disks, step.lost, strict=False):
+            torn = _torn_writes(disk, lost)
+            count = disk.lose_power(lost)
+            if count:
+                events.append(Event("disk.cache_lost", OUTSIDE_THREAD, (disk.number, count)))
+            events += [Event("disk.write_torn", OUTSIDE_THREAD, (disk.number, op)) for op in torn]
+    if step.clones:
+        source = disks[step.clones[0]]
+        largest = max(disk.num_blocks for disk in disks)
+        for disk in disks:
+            disk.heal()
+            disk.header.present, disk.header.num_blocks = 1, largest
+            if disk is not source:
+                disk.copy_from(source)
+    return events
+
+
+def _torn_writes(disk: Disk, lost: tuple[int, ...]) -> list[int]:
+    """The writes in this disk's cache of which only some blocks are going to be lost."""
+    dirty = disk.dirty_blocks()
+    going = {op_of(disk.block(block)): True for block in dirty if block in lost}
+    staying = {op_of(disk.block(block)): True for block in dirty if block not in lost}
+    return [op for op in going if op and op in staying]
+
+
+def describe(step: Step) -> str:
+    """A step in a few words, for a sentence."""
+    fields = ", ".join(f"{field}={getattr(step, field)}" for field in step.__struct_fields__)
+    return f"{type(step).__name__}({fields})"

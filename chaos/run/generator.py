@@ -1,0 +1,176 @@
+"""The generator: offers the next step from outside the target, phase by phase.
+
+setup -> chaos -> heal -> audit -> done. Chaos breaks things; heal mends all of them and demands that everything
+under way finishes; audit reads every block back, disconnects, and takes the namespace away.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from chaos.base.prng import Stream
+from chaos.plan.experiment import RUN_PERMILLE
+from chaos.plan.plan import Plan
+from chaos.run.hosts import Host, HostState
+from chaos.run.model import Model
+from chaos.run.nemesis import Nemesis
+from chaos.run.operator import Operator
+from chaos.steps.schedule import Impair, Kill, Mark, OutsideStep, PowerLoss, Read
+
+AUDIT_READ_BLOCKS = 16
+
+
+class Phase(Enum):
+    """Where a run is."""
+
+    SETUP = "setup"
+    CHAOS = "chaos"
+    HEAL = "heal"
+    AUDIT = "audit"
+    TEARDOWN = "teardown"
+    DONE = "done"
+
+
+class Generator:
+    """Combines hosts, operator and nemesis."""
+
+    def __init__(self, plan: Plan, model: Model, stream: Stream) -> None:
+        self.plan = plan
+        self.model = model
+        self.phase = Phase.SETUP
+        self.operator = Operator(plan, model, stream.fork("operator"))
+        self.hosts = [
+            Host(number, plan, model, stream.fork(f"host {number}")) for number in range(plan.hosts)
+        ]
+        self.nemesis = Nemesis(plan, model, self.hosts, stream.fork("nemesis"))
+        self._stream = stream.fork("order")
+        self._audited = 0
+
+    def next_step(self, now_permille: int) -> OutsideStep | None:
+        """The next step from outside, or None: the target must do something first."""
+        match self.phase:
+            case Phase.SETUP:
+                return self._set_up()
+            case Phase.CHAOS:
+                return self._chaos(now_permille)
+            case Phase.HEAL:
+                return self._heal()
+            case Phase.AUDIT:
+                return self._audit()
+            case Phase.TEARDOWN:
+                return self._tear_down()
+            case Phase.DONE:
+                return None
+
+    def _set_up(self) -> OutsideStep | None:
+        if self.operator.is_set_up:
+            self.phase = Phase.CHAOS
+            return Mark("chaos")
+        return self.operator.set_up()
+
+    def _chaos(self, now_permille: int) -> OutsideStep | None:
+        if now_permille >= RUN_PERMILLE:
+            self.phase = Phase.HEAL
+            return Mark("heal")
+        # Planned things come first: their moments were drawn.
+        step = self.operator.set_up() or self.nemesis.next_step(now_permille)
+        if step is None and self.operator.is_set_up:
+            step = self.operator.next_step(now_permille)
+        if step is not None:
+            return step
+        first = self._stream.below(len(self.hosts))
+        for host in (*self.hosts[first:], *self.hosts[:first]):
+            found = host.next_step(new_work=True, gives_up=True)
+            if found is not None:
+                return found
+        return None
+
+    def _heal(self) -> OutsideStep | None:
+        if not self.operator.is_set_up:
+            return self.operator.set_up()
+        operator = self.operator
+        step = (
+            self.nemesis.heal_all()
+            or operator.go_on()
+            or operator.create_poll_groups()
+            or operator.repair()
+            or operator.attach_namespace()
+        )
+        if step is not None:
+            return step
+        for host in self.hosts:
+            found = host.next_step(new_work=False)
+            if found is not None:
+                return found
+        model = self.model
+        is_served = model.namespace_attached and not model.channels_missing
+        if operator.is_array_whole and is_served and not model.outstanding:
+            self.phase = Phase.AUDIT
+            return Mark("audit")
+        return None
+
+    def _audit(self) -> OutsideStep | None:
+        for host in self.hosts:
+            found = host.next_step(new_work=False)  # what keeps a connection up
+            if found is not None:
+                return found
+        auditor = self.hosts[0]
+        if auditor.state is not HostState.UP:
+            return auditor.next_step(new_work=True)
+        blocks = self.model.blocks
+        if self._audited < blocks:
+            slba = self._audited
+            if len(self.model.connections[auditor.connections[1]]) >= self.plan.queue_depth:
+                return None
+            count = min(AUDIT_READ_BLOCKS, blocks - slba)
+            self._audited += count
+            return Read(
+                self.model.new_op(),
+                auditor.number,
+                auditor.connections[1],
+                auditor.threads[1],
+                slba,
+                count,
+            )
+        if self.model.outstanding:
+            return None
+        self.phase = Phase.TEARDOWN
+        return self._tear_down()
+
+    def _tear_down(self) -> OutsideStep | None:
+        for host in self.hosts:
+            found = (
+                host.disconnect() if host.state is HostState.UP else host.next_step(new_work=False)
+            )
+            if found is not None:
+                return found
+        if any(host.state is not HostState.DOWN for host in self.hosts) or self.model.connections:
+            return None
+        step = self.operator.detach_namespace()
+        if step is None and not self.model.outstanding:
+            self.phase = Phase.DONE
+            return Mark("done")
+        return step
+
+    # What the target answers and tells.
+
+    def answered(self, step: OutsideStep, status: int, value: int) -> None:
+        """An answer to one of the steps."""
+        self.operator.answered(step, status)
+        host = getattr(step, "host", None)
+        if host is not None:
+            self.hosts[host].answered(step, status, value)
+
+    def connection_ended(self, connection: int) -> None:
+        """The target has destroyed a connection."""
+        for host in self.hosts:
+            host.connection_ended(connection)
+
+    def took(self, step: OutsideStep) -> None:
+        """A step of the nemesis against a host or the target was taken."""
+        if step.__class__ is Impair:
+            self.hosts[step.host].impair(step)
+        elif step.__class__ in (Kill, PowerLoss):
+            for host in self.hosts:
+                host.target_lost()
+            self.operator.target_lost(step.clones)

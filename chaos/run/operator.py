@@ -1,0 +1,393 @@
+"""The operator: sets the target up, repairs the array, and carries out planned operations by RPC."""
+
+from __future__ import annotations
+
+from chaos.base.prng import Stream
+from chaos.plan.operations import OPERATIONS
+from chaos.plan.plan import Plan
+from chaos.run.disk_view import is_late, is_sound, trust
+from chaos.run.model import Model
+from chaos.run.moments import is_due
+from chaos.run.wrong_requests import wrong_requests
+from chaos.steps.schedule import Operate, OutsideStep
+from workers.bdev.stack import member_bdev_id, raid_bdev_id
+from workers.errors import EEXIST, EINVAL, ENODEV
+
+NAMESPACE = 1
+RPCS_MAX = 2  # under way at a time
+RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
+RESET_AGAIN_ONE_IN = 6
+IMPATIENT_ONE_IN = 25  # turns, while disks are late
+CLEAR_SUPERBLOCK = 1
+
+
+class Operator:
+    """Mostly one RPC at a time, as a person at a console would; planned ones may come on top."""
+
+    def __init__(self, plan: Plan, model: Model, stream: Stream) -> None:
+        self.plan = plan
+        self.model = model
+        self.stream = stream
+        self.waiting = [planned for planned in plan.planned if planned.kind in OPERATIONS]
+        self.own: dict[int, Operate] = {}  # RPCs under way
+        self._setup_op = 0
+        self._is_left_over = False  # a superblock is where none should be
+        self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
+        self.patience = -1
+        self.script: list[tuple[str, tuple[int, ...]]] = []  # to be sent one after the other
+        self.is_hasty = False  # the script is sent without waiting for answers
+        self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
+        self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
+        self.looked_at: list[int] = []  # disks examined since the last change
+        self.setup = self._setup_steps(tuple(range(plan.layout.disks)), tuple(range(plan.members)))
+
+    def _setup_steps(
+        self, disks: tuple[int, ...], members: tuple[int, ...]
+    ) -> list[tuple[str, tuple[int, ...]]]:
+        steps: list[tuple[str, tuple[int, ...]]] = [("framework_start_init", disks)]
+        if members:
+            steps.append(self._create(members))
+        steps += [
+            ("nvmf_create_poll_group", (reactor,))
+            for reactor in range(self.plan.poll_groups_at_start)
+        ]
+        self.wants_namespace = self.plan.namespace_at_start
+        if members and self.wants_namespace:
+            steps.append(("nvmf_subsystem_add_ns", (NAMESPACE,)))
+        return steps
+
+    def adopt(self, under_way: list[Operate], since_start: list[Operate]) -> None:
+        """Go on where RPCs that were not sent from here have left the target.
+
+        ``since_start``: all that were sent since it started last; what its configuration lacks still follows.
+        """
+        self.waiting.clear()
+        self.own = {step.op: step for step in under_way}
+        sent = [step.method for step in since_start]
+        kept = [
+            (method, args)
+            for method, args in self.setup
+            if method not in sent
+            and method not in ("nvmf_create_poll_group", "nvmf_subsystem_add_ns")
+        ]
+        self.setup = kept
+
+    def _create(self, disks: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+        number = self.model.new_op()  # it makes the array's UUID
+        bdevs = tuple(self._bdev(disk) for disk in disks)
+        return ("bdev_raid_create", (int(self.plan.superblock), number, *bdevs))
+
+    def _bdev(self, disk: int) -> int:
+        return member_bdev_id(self.plan.layout, disk)
+
+    @property
+    def busy(self) -> bool:
+        """Does it wait for an answer?"""
+        return bool(self.own)
+
+    def set_up(self) -> Operate | None:
+        """The next RPC of the target's configuration."""
+        if not self.setup or self.own:
+            return None
+        step = self._next_of(self.setup)
+        self._setup_op = step.op
+        return step
+
+    @property
+    def is_set_up(self) -> bool:
+        """Has the target's configuration been sent, and answered?"""
+        return not self.setup and self._setup_op not in self.own
+
+    def go_on(self) -> Operate | None:
+        """The next RPC of an operation that takes several."""
+        is_ready = self.script and (self.is_hasty or not self.busy)
+        return self._next_of(self.script) if is_ready else None
+
+    def next_step(self, now_permille: int) -> Operate | None:
+        """A planned operation whose moment has come, or a repair."""
+        step = self.go_on()
+        if step is not None:
+            return step
+        if self.resets and len(self.own) < RPCS_MAX and self.stream.chance(1, RESET_AGAIN_ONE_IN):
+            return self._call("bdev_reset", self.resets.pop())
+        if len(self.own) < RPCS_MAX and not self.script:
+            for planned in self.waiting:
+                if is_due(planned, now_permille, self.model):
+                    step = self._planned(planned.kind)
+                    if step is not None:
+                        self.waiting.remove(planned)
+                        self.model.tell(planned.kind)
+                        return step
+        if self.own:
+            return None
+        if self.patience > 0:
+            self.patience -= 1
+            return None
+        return self.repair() or self._serve()
+
+    def _planned(self, kind: str) -> Operate | None:
+        """The operation's first RPC; None: it isn't applicable now."""
+        match kind:
+            case (
+                "namespace_attach" | "namespace_detach" | "poll_group_create" | "poll_group_destroy"
+            ):
+                return self._planned_for_hosts(kind)
+            case "bdev_reset" | "array_reset":
+                return self._planned_reset(kind)
+            case "wrong_requests":
+                self.script = wrong_requests(self.plan, self.model)
+                return self._next_of(self.script)
+            case _:
+                is_there = self.model.array_online and not self.model.is_recreating
+                return self._planned_membership(kind) if is_there else None
+
+    def _planned_membership(self, kind: str) -> Operate | None:
+        model = self.model
+        sound = [number for number, disk in enumerate(model.disks) if is_sound(disk)]
+        members = [number for number in sound if model.disks[number].member]
+        match kind:
+            case "member_removal":
+                victims = [number for number in members if model.may_harm(number)]
+                if victims:
+                    return self._remove(self.stream.choice(victims))
+            case "rebuild_stop" if model.rebuild is not None:
+                return self._remove(model.rebuild.disk)
+            case "add_in_rebuild" if model.rebuild is not None:
+                spare = [
+                    number for number in range(len(model.disks)) if number != model.rebuild.disk
+                ]
+                return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(spare)))
+            case "last_member_removal" | "add_to_offline":
+                if self.plan.superblock and members and self._is_intact():
+                    return self._remove_all(members, then_add=kind == "add_to_offline")
+            case "array_recreate":
+                is_whole = len(members) == self.plan.members and model.rebuild is None
+                if self._is_intact() and (is_whole or (members and self.plan.superblock)):
+                    return self._recreate(members)
+            case _:
+                pass
+        return None
+
+    def _is_intact(self) -> bool:
+        """Is nothing broken, so that all members but one being rebuilt are what they seem?"""
+        model = self.model
+        members = [model.disks[number] for number in model.members_in_sync()]
+        return not self.busy and all(is_sound(disk) and not disk.faulted for disk in members)
+
+    def _remove(self, disk: int) -> Operate:
+        return self._call("bdev_raid_remove_base_bdev", self._bdev(disk))
+
+    def _remove_all(self, members: list[int], *, then_add: bool) -> Operate:
+        order = self.stream.shuffled(members)
+        self.script = [("bdev_raid_remove_base_bdev", (self._bdev(disk),)) for disk in order]
+        if then_add:
+            self.script.append(("bdev_raid_add_base_bdev", (self._bdev(order[0]),)))
+        self.model.is_dismantling = True
+        # A shelf of disks goes at once: the later ones while the first is still on its way out.
+        self.is_hasty = not then_add and self.stream.chance(1, 2)
+        return self._next_of(self.script)
+
+    def _recreate(self, members: list[int]) -> Operate:
+        is_whole = len(members) == self.plan.members and self.model.rebuild is None
+        if self.plan.superblock and (not is_whole or self.stream.chance(1, 2)):
+            return self._call("bdev_raid_delete", 0)  # it comes back when its disks are examined
+        self.recreate_from = members
+        return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
+
+    def _planned_reset(self, kind: str) -> Operate | None:
+        model = self.model
+        members = [number for number, disk in enumerate(model.disks) if disk.member]
+        if not members or (kind == "array_reset" and not model.array_online):
+            return None
+        bdev = raid_bdev_id(self.plan.layout)
+        if kind == "bdev_reset":
+            bdev = self._bdev(self.stream.choice(members))
+        # Whoever gets no answer resets again and again: one reset begins while another one ends.
+        if self.stream.chance(1, 2):
+            self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
+        return self._call("bdev_reset", bdev)
+
+    def _planned_for_hosts(self, kind: str) -> Operate | None:
+        model = self.model
+        groups = model.poll_groups
+        match kind:
+            case "namespace_attach":
+                if not model.namespace_attached and model.array_online:
+                    self.wants_namespace = True
+                    return self._call("nvmf_subsystem_add_ns", NAMESPACE)
+            case "namespace_detach":
+                if model.namespace_attached:
+                    self.wants_namespace = False
+                    return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+            case "poll_group_create":
+                missing = [r for r in range(self.plan.layout.reactors) if r not in groups]
+                if missing:
+                    return self._call("nvmf_create_poll_group", self.stream.choice(missing))
+            case _:
+                if len(groups) > 1:
+                    return self._call("nvmf_destroy_poll_group", self.stream.choice(groups))
+        return None
+
+    # Repairs.
+
+    def repair(self) -> Operate | None:
+        """Replace a member that isn't good any more; fill a free slot. None: nothing to be done now."""
+        model = self.model
+        if self.own or self.script:
+            return None
+        if not model.array_online:
+            return self._revive()
+        if model.rebuild is not None:
+            return None
+        trust(model.disks, model.members_in_sync())
+        for number, disk in enumerate(model.disks):
+            if disk.member and not disk.good and model.good_disks():
+                return self._remove(number)
+        if sum(1 for disk in model.disks if disk.member) >= self.plan.members:
+            return None
+        candidates = [
+            number
+            for number, disk in enumerate(model.disks)
+            if disk.present
+            and disk.arrived
+            and not disk.faulted
+            and not disk.member
+            and not disk.refused  # what a disk is isn't known before it is tried
+        ]
+        if not candidates:
+            return None
+        return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(candidates)))
+
+    def _revive(self) -> Operate | None:
+        """The array isn't there: create it anew if that is what is wanted, or assemble it."""
+        model = self.model
+        there = [n for n, disk in enumerate(model.disks) if disk.present and disk.arrived]
+        if model.is_recreating:
+            return self._create_again(there)
+        if self._is_ghost and model.array_configuring:
+            # Made of a disk that an earlier array has left behind; it keeps the right one from its place.
+            self._is_ghost = False
+            self.looked_at.clear()
+            return self._call("bdev_raid_delete", 0)
+        unseen = [number for number in there if number not in self.looked_at]
+        unseen.sort(key=lambda number: not is_sound(model.disks[number]))
+        if unseen:
+            self.looked_at.append(unseen[0])
+            return self._call("bdev_examine", self._bdev(unseen[0]))
+        trusted = [number for number in there if is_sound(model.disks[number])]
+        is_early = model.array_configuring and any(is_late(disk) for disk in model.disks)
+        if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
+            return None  # those that the array waits for still come, perhaps
+        self.looked_at.clear()
+        if not trusted or not self.plan.superblock:
+            return None
+        # Whatever was found, a disk with all acknowledged data is there: don't wait for the others.
+        self.script = [
+            ("bdev_wait_for_examine", ()),
+            ("bdev_raid_start_degraded", (self._bdev(self.stream.choice(trusted)),)),
+        ]
+        return self._next_of(self.script)
+
+    def _create_again(self, there: list[int]) -> Operate | None:
+        if self.model.array_configuring:
+            return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
+        if self._is_left_over:
+            # A disk still has the old superblock (its wiping was cut short): have it found, and wiped.
+            unseen = [number for number in there if number not in self.looked_at]
+            if unseen:
+                self.looked_at.append(unseen[0])
+                return self._call("bdev_examine", self._bdev(unseen[0]))
+            self._is_left_over = False
+            self.looked_at.clear()
+            self.script = [("bdev_wait_for_examine", ())]
+            return self._next_of(self.script)
+        sound = [number for number in self.recreate_from if is_sound(self.model.disks[number])]
+        if len(sound) < self.plan.members or any(number not in there for number in sound):
+            return None
+        method, args = self._create(tuple(sound))
+        return self._call(method, *args)
+
+    def _serve(self) -> Operate | None:
+        """Hosts find the namespace again after a restart."""
+        if not self.wants_namespace or self.model.namespace_attached:
+            return None
+        return self.attach_namespace()
+
+    @property
+    def is_array_whole(self) -> bool:
+        """Are all slots filled with good members?"""
+        members = [disk for disk in self.model.disks if disk.member and is_sound(disk)]
+        return (
+            self.model.array_online
+            and len(members) >= self.plan.members
+            and self.model.rebuild is None
+        )
+
+    def attach_namespace(self) -> Operate | None:
+        """Make sure that hosts find the namespace, through every poll group."""
+        model = self.model
+        if self.busy or not model.array_online:
+            return None
+        if model.namespace_attached and model.channels_missing:
+            return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+        if model.namespace_attached:
+            return None
+        return self._call("nvmf_subsystem_add_ns", NAMESPACE)
+
+    def create_poll_groups(self) -> Operate | None:
+        """Every reactor serves hosts again."""
+        if self.busy:
+            return None
+        for reactor in range(self.plan.poll_groups_at_start):
+            if reactor not in self.model.poll_groups:
+                return self._call("nvmf_create_poll_group", reactor)
+        return None
+
+    def detach_namespace(self) -> Operate | None:
+        """Take the namespace away again."""
+        if self.busy or not self.model.namespace_attached:
+            return None
+        return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+
+    def _next_of(self, entries: list[tuple[str, tuple[int, ...]]]) -> Operate:
+        method, args = entries.pop(0)
+        self.is_hasty = self.is_hasty and bool(entries)
+        return self._call(method, *args)
+
+    def _call(self, method: str, *args: int) -> Operate:
+        step = Operate(self.model.new_op(), method, args)
+        self.own[step.op] = step
+        return step
+
+    def answered(self, step: OutsideStep, status: int) -> None:
+        """The RPC was answered; the next one comes after a drawn while."""
+        if isinstance(step, Operate) and self.own.pop(step.op, None) is not None:
+            if step.method == "bdev_raid_add_base_bdev" and status in (EEXIST, EINVAL):
+                self._refused(step.args[0])
+            if step.method == "bdev_raid_create" and status == EEXIST:
+                self._is_left_over = True
+                self.looked_at.clear()
+            self._is_ghost = step.method == "bdev_raid_start_degraded" and status == ENODEV
+            # Who looks at one disk after the other doesn't pause in between.
+            looking = step.method == "bdev_examine"
+            self.patience = 0 if looking else self.stream.between(*self.plan.repair_delay)
+            if not self.script and not self.busy and self.model.array_online:
+                self.model.is_dismantling = False
+
+    def _refused(self, bdev: int) -> None:
+        for disk, view in enumerate(self.model.disks):
+            if self._bdev(disk) == bdev:
+                view.refused = view.unfit  # another one can be tried again when a slot is free
+
+    def target_lost(self, clones: tuple[int, ...]) -> None:
+        """The target died with all its configuration; with clones, they make a new array."""
+        self.own.clear()
+        self.script.clear()
+        self.resets.clear()
+        self.looked_at.clear()
+        wanted = self.wants_namespace
+        everything = tuple(range(self.plan.layout.disks)) if clones else ()
+        self.setup = self._setup_steps(everything, clones)
+        self.wants_namespace = wanted
+        if clones:
+            self.model.is_recreating = False

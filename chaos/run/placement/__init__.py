@@ -1,0 +1,21 @@
+"""Strategies that choose which blocks hosts read and write; one file each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from chaos.base.prng import Stream
+from chaos.run.placement.frontier import near_the_edge
+
+if TYPE_CHECKING:
+    from chaos.run.model import Model
+
+# The first block of an I/O of a number of blocks; None: anywhere.
+Placement = Callable[[Stream, "Model", int], int | None]
+PLACEMENTS: dict[str, Placement] = {"frontier": near_the_edge}
+
+
+def placement_of(strategies: tuple[str, ...]) -> Placement | None:
+    """Return what chooses where a host's I/O goes, if anything does."""
+    return next((PLACEMENTS[name] for name in strategies if name in PLACEMENTS), None)

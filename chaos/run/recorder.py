@@ -1,0 +1,226 @@
+"""The recorder: steps taken and what they brought become history, model and fingerprint; in the end an execution."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from chaos.plan.plan import Plan
+from chaos.run.driver import Counts
+from chaos.run.model import Model
+from chaos.run.observer import Observer, contents_of
+from chaos.steps.history import (
+    NOT_LOOKED,
+    Completed,
+    Crashed,
+    Fingerprint,
+    Happened,
+    History,
+    Invoked,
+    Unheard,
+)
+from chaos.steps.payload import decode
+from chaos.steps.schedule import (
+    CHANGING,
+    Admin,
+    Changing,
+    EngineStep,
+    FireTimer,
+    Impair,
+    Inject,
+    Kill,
+    OutsideStep,
+    PowerLoss,
+    Read,
+    Stall,
+    Step,
+)
+from workers.bdev.disk import Disk
+from workers.nvmf.status import AdminOpcode, NvmeStatus
+from workers.protocol import Crash, Event, Outcome, WaitRow
+
+NOTHING = ()
+OUTSIDE_THREAD = -1  # of events that no thread of the target tells
+
+
+class Execution(msgspec.Struct):
+    """Everything a judge needs of one run: history, final disks, final counts."""
+
+    plan: Plan
+    history: History
+    schedule: list[Step]
+    notes: list[str]  # per step, in a word: the message handled, or that an I/O failed
+    fingerprint: str
+    steps: int
+    crash: Crash | None
+    settled: bool  # reached the end of its phases
+    settle_bound_hit: bool
+    disks: list[list[int]]  # per disk and block: see payload.py
+    census: Counts
+    interrupted: bool = False
+    waits: list[WaitRow] = []  # of a run that isn't settled: what waits for what
+
+
+class Outside(Protocol):
+    """Who acts from outside, and is told what came of it."""
+
+    def took(self, step: OutsideStep) -> None:
+        """A step was taken."""
+
+    def answered(self, step: OutsideStep, status: int, value: int) -> None:
+        """An answer to one of the steps."""
+
+    def connection_ended(self, connection: int) -> None:
+        """The target has destroyed a connection."""
+
+
+class Recorder:
+    """Model, history and fingerprint, fed with steps taken and what they brought."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.model = Model(plan)
+        self.history: History = []
+        self.schedule: list[Step] = []
+        self.notes: list[str] = []
+        self.fingerprint = Fingerprint()
+        self.steps = 0
+        self.crash: Crash | None = None
+        self.generator: Outside | None = None
+        self._reads: dict[int, Read] = {}
+        self._events: dict[int, Admin] = {}  # asynchronous event requests
+        self._changes: dict[int, Changing] = {}
+        self.observer: Observer | None = None
+        self._has_held_up = False  # has something waited for the reactor that is stopped?
+
+    def took_outside(self, step: OutsideStep) -> None:
+        """A step from outside was taken."""
+        self.steps += 1
+        self.model.steps = self.steps
+        self.schedule.append(step)
+        self.notes.append("")
+        self.fingerprint.add(step, NOTHING)
+        self.history.append(Invoked(self.steps, step))
+        # Classes are compared, here and below: isinstance asks a struct's metaclass, which is slow.
+        if step.__class__ is Read:
+            self._reads[step.op] = step
+        elif step.__class__ in CHANGING:
+            self._changes[step.op] = step
+        elif step.__class__ is Admin and step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
+            self._events[step.op] = step
+        self.model.took(step)
+        if step.__class__ is Inject:
+            if self.observer is not None:
+                self.observer.look(self.steps, step, NOTHING, self.history)
+        elif step.__class__ is Stall:
+            self.model.stalled = (step.reactor, self.steps + step.length)
+            self._has_held_up = False
+        elif step.__class__ in (Kill, PowerLoss):
+            self._reads.clear()
+            self._changes.clear()
+            self.model.target_restarted(step.clones)
+        if self.generator is not None:
+            self.generator.took(step)
+        elif step.__class__ is Impair:
+            self.model.cut_off(step)
+
+    def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
+        """An engine step was taken."""
+        model = self.model
+        self.steps = model.steps = self.steps + 1
+        if step.__class__ is FireTimer:
+            model.clock_us = max(model.clock_us, step.deadline_us)
+        if model.stalled is not None and self.steps >= model.stalled[1]:
+            model.stalled = None
+        self.schedule.append(step)
+        self.notes.append(outcome.note)
+        if outcome.events or outcome.replies or outcome.crash is not None:
+            self.fingerprint.add(step, self.observe(outcome, step))
+        else:
+            self.fingerprint.add(step, NOTHING)
+            if self.observer is not None:
+                self.observer.look(self.steps, step, NOTHING, self.history)
+
+    def observe(self, outcome: Outcome, step: EngineStep | None = None) -> list[Any]:
+        """Take in what a step showed; returns it in the form the fingerprint hashes."""
+        shown: list[Any] = [*outcome.events]
+        for event in outcome.events:
+            self.history.append(Happened(self.steps, event))
+            self.model.happened(event)
+            if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
+                self.generator.connection_ended(event.args[0])
+        if step is not None and self.observer is not None:
+            self.observer.look(self.steps, step, outcome.events, self.history)
+        for reply in outcome.replies:
+            if reply.receiver in self.model.lost_connections:
+                unheard = Unheard(self.steps, reply.token)
+                self.history.append(unheard)
+                shown.append(unheard)
+                continue
+            read = self._reads.pop(reply.token, None)
+            values = decode(reply.data, read.slba) if read is not None else []
+            change = self._changes.pop(reply.token, None)
+            copies = NOT_LOOKED
+            if change is not None and reply.status == NvmeStatus.SUCCESS and self.observer:
+                copies = self.observer.copies(change)
+            completed = Completed(
+                self.steps, reply.token, int(reply.status), reply.value, values, copies
+            )
+            self.history.append(completed)
+            shown.append(completed)
+            answered = self.model.answered(reply.token, reply.status) or self._events.pop(
+                reply.token, None
+            )
+            if answered is not None and self.generator is not None:
+                self.generator.answered(answered, reply.status, reply.value)
+        if outcome.crash is not None:
+            # Reactors that run free may crash one after the other; the first is the finding.
+            self.crash = self.crash or outcome.crash
+            self.history.append(Crashed(self.steps, outcome.crash))
+            shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
+        return shown
+
+    def restarted(self) -> None:
+        """A new target has begun, on what the end of the old one has left of the disks."""
+        if self.observer is not None:
+            self.observer.restarted()
+            self.history += self.observer.disks_changed(self.steps)
+
+    def held_up(self) -> None:
+        """A step of the reactor that is stopped was possible, and passed over: told once."""
+        stalled = self.model.stalled
+        if stalled is not None and not self._has_held_up:
+            self._has_held_up = True
+            self.tell([Event("reactor.held_up", OUTSIDE_THREAD, (stalled[0],))])
+
+    def tell(self, events: list[Event]) -> None:
+        """What happened without the target knowing of it."""
+        for event in events:
+            self.history.append(Happened(self.steps, event))
+        self.fingerprint.add(self.schedule[-1], list(events))
+
+    def execution(
+        self,
+        *,
+        settled: bool,
+        bound_hit: bool,
+        disks: list[Disk],
+        census: Counts,
+        waits: list[WaitRow],
+    ) -> Execution:
+        """The run as its judge needs it."""
+        return Execution(
+            plan=self.plan,
+            history=self.history,
+            schedule=self.schedule,
+            notes=self.notes,
+            fingerprint=self.fingerprint.hex(),
+            steps=self.steps,
+            crash=self.crash,
+            settled=settled,
+            settle_bound_hit=bound_hit,
+            disks=contents_of(disks, self.plan.data_offset),
+            census=census,
+            waits=waits,
+        )

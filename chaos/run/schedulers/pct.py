@@ -1,0 +1,67 @@
+"""pct: strict priorities, changed at drawn steps (probabilistic concurrency testing).
+
+Lanes are message pairs, a thread's I/O on a disk, and time. Each gets a drawn priority when it is first seen, and
+the possible step of the highest lane is taken. At a few drawn steps the lane that would run falls below all others.
+What waits in a low lane waits as long as others can go on: orderings that chance all but never keeps up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos.base.prng import Stream
+from chaos.run.schedulers.random import RandomScheduler
+from chaos.steps.schedule import Deliver, EngineStep, FinishIo
+
+if TYPE_CHECKING:
+    from chaos.plan.plan import Plan
+    from chaos.run.model import Model
+
+DEPTH = (2, 12)  # ordering constraints searched for: one more than change points
+TIME = (-1, -1)
+NO_PRIORITY = float("-inf")
+Lane = tuple[int, int]
+
+
+def lane_of(step: EngineStep) -> Lane:
+    """Whose turn a step would be."""
+    if step.__class__ is Deliver:
+        return (step.sender, step.receiver)
+    if step.__class__ is FinishIo:
+        return (step.thread, -2 - step.disk)
+    return TIME
+
+
+class PctScheduler(RandomScheduler):
+    """The possible step of the highest lane; steps from outside come as they do at random."""
+
+    def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
+        super().__init__(stream, plan, model)
+        depth = stream.between(*DEPTH)
+        # At which engine step, and to which priority: how those that fall stand to each other is drawn too.
+        self.changes = sorted((stream.below(plan.steps), -1.0 - i) for i in range(depth - 1))
+        self.priorities: dict[Lane, float] = {}
+        self._taken = 0
+
+    def _choose(self, choices: list[EngineStep]) -> EngineStep:
+        chosen = self._highest(choices)
+        self._taken += 1
+        while self.changes and self._taken > self.changes[0][0]:
+            self.priorities[lane_of(chosen)] = self.changes.pop(0)[1]
+            chosen = self._highest(choices)
+        return chosen
+
+    def _choose_instead(self, passed: EngineStep, choices: list[EngineStep]) -> EngineStep:
+        return self._highest([choice for choice in choices if choice is not passed])
+
+    def _highest(self, choices: list[EngineStep]) -> EngineStep:
+        priorities = self.priorities
+        best, best_priority = choices[0], NO_PRIORITY
+        for choice in choices:
+            lane = lane_of(choice)
+            priority = priorities.get(lane)
+            if priority is None:
+                priority = priorities[lane] = self._draw()
+            if priority > best_priority:
+                best, best_priority = choice, priority
+        return best

@@ -1,0 +1,78 @@
+"""random: each engine step alike, faults at any moment, I/O anywhere. What the others are measured against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chaos.base.prng import Stream
+from chaos.steps.agenda import Agenda
+from chaos.steps.schedule import EngineStep, FireTimer, Step
+
+if TYPE_CHECKING:
+    from chaos.plan.plan import Plan
+    from chaos.run.generator import Generator
+    from chaos.run.model import Model
+
+NEAR_US = 10_000
+
+
+class RandomScheduler:
+    """Each engine step alike; a step from outside in a drawn share (percent) of the turns.
+
+    Time passes in a drawn share of the turns in which a timer was chosen. A reactor that the nemesis has
+    stopped takes no step while others can. What is anchored to an event is asked for when it is due, not when a
+    turn of the outside's comes. Other strategies choose otherwise among the engine's steps.
+    """
+
+    def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
+        self._draw = stream.random
+        self._outside = plan.outside_share / 100
+        self._timers = plan.timer_share / 100
+        self._model = model
+
+    def next_step(self, agenda: Agenda, generator: Generator, now_permille: int) -> Step | None:
+        draw = self._draw
+        choices = agenda.choices
+        is_due = self._model.steps >= self._model.anchors.next_due
+        if is_due:
+            self._model.anchors.asked()
+        if not choices or draw() < self._outside or is_due:
+            step = generator.next_step(now_permille)
+            if step is not None:
+                return step
+            if not choices:
+                return None
+        chosen = self._choose(choices)
+        if chosen.__class__ is FireTimer and not self._lets_time_pass(chosen.deadline_us):
+            # Only one timer is possible at a time: another choice is none.
+            chosen = self._choose_instead(chosen, choices) if len(choices) > 1 else None
+        if chosen is None:
+            # Nothing moves but time, or what is held back; whoever can do something from outside comes first.
+            step = generator.next_step(now_permille)
+            if step is not None:
+                return step
+            chosen = choices[0]
+        if self._model.stalled is not None:
+            return self._avoid(self._model.stalled[0], chosen, choices)
+        return chosen
+
+    def _choose(self, choices: list[EngineStep]) -> EngineStep | None:
+        """One of the choices; None: rather one from outside."""
+        return choices[int(self._draw() * len(choices))]
+
+    def _choose_instead(self, passed: EngineStep, choices: list[EngineStep]) -> EngineStep | None:
+        """Another one; there is one."""
+        others = len(choices) - 1
+        return choices[(choices.index(passed) + 1 + int(self._draw() * others)) % len(choices)]
+
+    def _lets_time_pass(self, deadline_us: int) -> bool:
+        """Near deadlines come by themselves; far ones, such as a keep-alive's, only now and then."""
+        gap_us = max(deadline_us - self._model.clock_us, NEAR_US)
+        draw = self._draw()
+        return draw * draw * gap_us < self._timers * self._timers * NEAR_US
+
+    def _avoid(self, reactor: int, step: EngineStep, choices: list[EngineStep]) -> EngineStep:
+        if step.reactor != reactor:
+            return step
+        others = [choice for choice in choices if choice.reactor != reactor]
+        return others[int(self._draw() * len(others))] if others else step

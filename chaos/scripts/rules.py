@@ -1,0 +1,241 @@
+"""What somebody outside may do now, so that a failure that follows is the target's.
+
+The generator keeps to this by how it chooses. Whoever takes recorded steps in another order, or without some of
+them, asks here: the fault budget (a disk with all acknowledged data is left), hosts that change no blocks a change
+is still out for, arrays that are created of equal disks.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.plan.faults import FAULTS, HEALS, REPLACEMENTS
+from chaos.plan.plan import Plan
+from chaos.run.disk_view import is_sound, may_be_older, trust
+from chaos.run.model import Model
+from chaos.run.nemesis import may_break
+from chaos.scripts.sessions import Sessions
+from chaos.steps.schedule import (
+    CHANGING,
+    IO,
+    Admin,
+    Flush,
+    HostStep,
+    Impair,
+    Inject,
+    Kill,
+    Mark,
+    Operate,
+    OutsideStep,
+    PowerLoss,
+    Stall,
+)
+from workers.bdev.stack import ErrorType, disk_of, member_bdev_id, stacked_bdev_id
+from workers.bdev.stack import Stack as StackKind
+from workers.nvmf.status import AdminOpcode
+
+CLEARS = 1
+MEMBERS_MIN = 2
+
+
+class Rules:
+    """Judges steps from outside by the model and the hosts' connections, which it keeps."""
+
+    def __init__(self, plan: Plan, model: Model) -> None:
+        self.plan = plan
+        self.model = model
+        self.sessions = Sessions()
+        self.rpcs_since_start: list[Operate] = []
+        self.delayed: list[int] = []  # disks whose delay bdev has a latency
+
+    @property
+    def _has_started(self) -> bool:
+        return bool(self.rpcs_since_start)
+
+    def may(self, step: OutsideStep) -> bool:
+        """May the step be taken now?"""
+        if self.model.array_online:
+            trust(self.model.disks, self.model.members_in_sync())
+        match step:
+            case Operate():
+                return self._may_operate(step)
+            case Inject():
+                return self._may_inject(step)
+            case Impair():
+                return self.sessions.may_impair(step)
+            case Kill() | PowerLoss():
+                return any(is_sound(disk) for disk in self.model.disks)
+            case Stall() | Mark():
+                return True
+            case _:
+                return self._may_host(step)
+
+    def bind(self, step: OutsideStep) -> OutsideStep:
+        """The step as it must be said now: thread, controller and disks may be others than were recorded."""
+        if isinstance(step, (Kill, PowerLoss)):
+            return self._bind_clones(step)
+        if isinstance(step, (Operate, Inject, Impair, Stall, Mark)):
+            return step
+        return self.sessions.bind(step)
+
+    def took(self, step: OutsideStep) -> None:
+        """A step was taken: what the generator would have told the model when it chose it."""
+        if isinstance(step, Impair) and step.fault in ("host_vanish", "network_cut"):
+            links = self.sessions.of(step.host)
+            self.model.lost_connections.update(link.number for link in links)
+        self.sessions.took(step)
+        match step:
+            case Kill() | PowerLoss():
+                self.sessions.target_lost()
+                self.rpcs_since_start.clear()
+                self.delayed.clear()
+            case Operate():
+                self.rpcs_since_start.append(step)
+                self._operated(step)
+            case _:
+                pass
+
+    def _operated(self, step: Operate) -> None:
+        match step.method:
+            case "bdev_error_inject_error":
+                self._breaks(step)
+            case "bdev_delay_update_latency":
+                disk = self._stacked_on(step.args[0], StackKind.DELAY)
+                if step.args[1] and disk not in self.delayed:
+                    self.delayed.append(disk)
+            case "bdev_raid_remove_base_bdev":
+                removed = self._member_of(step.args[0])
+                if removed is not None and not self.model.good_disks():
+                    self.model.is_dismantling = True
+            case _:
+                pass
+
+    def answered(self, step: OutsideStep, status: int, value: int) -> None:
+        """An answer to one of the steps."""
+        self.sessions.answered(step, status, value)
+        is_size = isinstance(step, Admin) and step.opcode == AdminOpcode.IDENTIFY
+        if is_size and status == 0 and value:
+            self.model.grown(value)
+        if isinstance(step, Operate) and self.model.array_online:
+            self.model.is_dismantling = False
+
+    def connection_ended(self, connection: int) -> None:
+        """The target has destroyed a connection."""
+        self.sessions.ended(connection)
+
+    def _may_host(self, step: HostStep) -> bool:
+        if not self.sessions.may(step):
+            return False
+        if not isinstance(step, IO):
+            return True
+        model = self.model
+        if len(model.connections[step.connection]) >= self.plan.queue_depth:
+            return False
+        if isinstance(step, Flush):
+            return True
+        if step.slba + step.blocks > model.blocks:
+            return False
+        return not isinstance(step, CHANGING) or not model.is_being_written(step.slba, step.blocks)
+
+    def _bind_clones(self, step: Kill | PowerLoss) -> Kill | PowerLoss:
+        if isinstance(step, PowerLoss):
+            # Of a smaller plan: of blocks and disks that are not there nothing can be lost.
+            end = self.plan.layout.capacity
+            lost = [tuple(block for block in disk if block < end) for disk in step.lost]
+            step = msgspec.structs.replace(step, lost=tuple(lost[: self.plan.layout.disks]))
+        if self.plan.superblock:
+            return step
+        disks = self.model.disks
+        sound = next(number for number, disk in enumerate(disks) if is_sound(disk))
+        others = [number for number in range(len(disks)) if number != sound]
+        clones = (sound, *others[: self.plan.members - 1])
+        return msgspec.structs.replace(step, clones=clones)
+
+    # The operator.
+
+    def _may_operate(self, step: Operate) -> bool:
+        model, args = self.model, step.args
+        match step.method:
+            case "framework_start_init":
+                return not self._has_started and all(model.disks[disk].present for disk in args)
+            case _ if not self._has_started:
+                return False
+            case "bdev_raid_remove_base_bdev":
+                disk = self._member_of(args[0])
+                return disk is None or self._may_remove(disk)
+            case "bdev_raid_create":
+                return self._may_create(args[2:])
+            case "bdev_raid_delete" if args[0] == CLEARS:
+                is_whole = len(model.members_in_sync()) == self.plan.members
+                return is_whole or model.is_recreating or model.array_configuring
+            case "bdev_raid_start_degraded":
+                # Online already: it is refused.
+                return model.array_online or is_sound(model.disks[model.disk_of(args[0])])
+            case "bdev_error_inject_error" if args[1] == ErrorType.FAILURE:
+                return model.may_harm(self._stacked_on(args[0], StackKind.ERROR))
+            case _:
+                return True
+
+    def _may_remove(self, disk: int) -> bool:
+        # With superblocks the last member stays what it is: the array goes, and comes back from it.
+        view = self.model.disks[disk]
+        return self.plan.superblock or not is_sound(view) or self.model.may_harm(disk)
+
+    def _may_create(self, bdevs: tuple[int, ...]) -> bool:
+        """Of equal disks only: the first array, or one of members that hold the same; what is refused is free."""
+        model = self.model
+        disks = [self._member_of(bdev) for bdev in bdevs]
+        is_refused = len(bdevs) < MEMBERS_MIN or None in disks or len(set(disks)) != len(bdevs)
+        if is_refused or model.array_online:
+            return True
+        views = [model.disks[disk] for disk in disks if disk is not None]
+        return all(is_sound(view) for view in views) or not any(view.good for view in model.disks)
+
+    def _member_of(self, bdev: int) -> int | None:
+        layout = self.plan.layout
+        for disk in range(layout.disks):
+            if bdev == member_bdev_id(layout, disk):
+                return disk
+        return None
+
+    def _stacked_on(self, bdev: int, kind: StackKind) -> int:
+        layout = self.plan.layout
+        disks = [
+            disk for disk in range(layout.disks) if stacked_bdev_id(layout, kind, disk) == bdev
+        ]
+        return disks[0] if disks else disk_of(layout, bdev)
+
+    def _breaks(self, step: Operate) -> None:
+        bdev, kind = step.args[:2]
+        disk = self._stacked_on(bdev, StackKind.ERROR)
+        if kind == ErrorType.FAILURE:
+            self.model.harm_by_rpc(disk)
+        elif kind == ErrorType.PENDING:
+            self.model.disks[disk].faulted = self.model.disks[disk].weak = True
+
+    # The nemesis.
+
+    def _may_inject(self, step: Inject) -> bool:
+        view = self.model.disks[step.disk]
+        match step.fault:
+            case "disk_return_stale":
+                superblock = self.model.plan.superblock
+                is_fair = may_be_older(self.model.disks, step.disk, superblock=superblock)
+                return not view.present and is_fair
+            case name if name == "disk_return" or name in REPLACEMENTS:
+                return not view.present
+            case "disk_arrive":
+                return view.present and not view.arrived
+            case "disk_grow":
+                return True
+            case "disk_image" | "disk_heal":
+                return view.present
+            case "disk_pull":
+                return view.present and (not is_sound(view) or self.model.may_harm(step.disk))
+            case name:
+                assert name not in HEALS, f"{name} has a rule of its own"
+                return view.present and self._may_break(name, step.disk)
+
+    def _may_break(self, name: str, disk: int) -> bool:
+        fault = FAULTS[name]
+        return not (fault.harms or fault.weakens) or may_break(self.model, name, disk)

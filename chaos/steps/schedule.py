@@ -1,0 +1,243 @@
+"""Steps: the atoms of a run. A recorded schedule replays without its seed, so a step carries all it needs.
+
+The engine's own steps (deliver, finish_io, fire_timer) are defined by the engine; those of hosts, the operator
+and the nemesis are here. ``op`` is the number under which an answer comes back, and a write's sequence number.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from workers.protocol import Deliver, EngineStep, FinishIo, FireTimer
+
+
+class Open(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="open"):
+    """A host opens a connection to the target."""
+
+    op: int
+    host: int
+    connection: int
+
+
+class Connect(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="connect"):
+    """A host connects a queue over a connection: qid 0 is the admin queue."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    qid: int
+    cntlid: int
+    keep_alive_ms: int = 0  # 0: the target doesn't watch whether the host is there
+
+
+class Read(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="read"):
+    """A host reads blocks [slba, slba + blocks) of namespace 1."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+
+
+class Write(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="write"):
+    """A host writes blocks [slba, slba + blocks); the data says host, op and LBA."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+    fua: bool = False
+
+
+class Unmap(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="unmap"):
+    """A host deallocates blocks [slba, slba + blocks); they read zero afterwards."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+
+
+class WriteZeroes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="write_zeroes"):
+    """A host writes zeroes to blocks [slba, slba + blocks)."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+
+
+class CompareAndWrite(
+    msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compare_and_write"
+):
+    """A host writes the blocks if they hold what ``expected_op`` of ``expected_host`` wrote there."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    slba: int
+    blocks: int
+    expected_host: int
+    expected_op: int
+
+
+class Admin(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="admin"):
+    """A host sends a command on its admin queue; see :class:`~workers.nvmf.status.AdminOpcode`."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+    opcode: int
+    first: int = 0
+    second: int = 0
+
+
+class Flush(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="flush"):
+    """A host flushes namespace 1."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+
+
+class Disconnect(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="disconnect"):
+    """A host closes a connection."""
+
+    op: int
+    host: int
+    connection: int
+    thread: int
+
+
+class Operate(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="operate"):
+    """The operator sends an RPC."""
+
+    op: int
+    method: str
+    args: tuple[int, ...]
+
+
+class Inject(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="inject"):
+    """The nemesis breaks or heals something on a disk; see ``chaos/plan/faults.py``."""
+
+    op: int
+    fault: str
+    disk: int
+    args: tuple[int, ...]
+
+
+class Impair(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="impair"):
+    """The nemesis breaks or heals something about a host; nothing of it is on the wire."""
+
+    op: int
+    fault: str
+    host: int
+
+
+class Stall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stall"):
+    """The nemesis stops a reactor for so many steps; in ``realtime`` its process, for milliseconds."""
+
+    op: int
+    reactor: int
+    length: int
+
+
+class Kill(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="kill"):
+    """The target dies (SIGKILL) and is started again; disks and their caches stay.
+
+    ``clones``: an array without superblock can't tell its members, so an operator copies the first of these
+    disks onto the others. Empty with superblocks.
+    """
+
+    op: int
+    clones: tuple[int, ...]
+
+
+class PowerLoss(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="power_loss"):
+    """The machine loses power: as a kill, and of each disk these blocks, where unflushed, are lost."""
+
+    op: int
+    clones: tuple[int, ...]
+    lost: tuple[tuple[int, ...], ...]
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
+    """A phase of the run begins: chaos, heal, audit, done."""
+
+    phase: str
+
+
+class Rest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="rest"):
+    """In a script (see ``chaos/scripts/player.py``): the target comes to rest, or takes so many steps, before what follows."""
+
+    steps: int = 0  # 0: until it is at rest
+
+
+class Late(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="late"):
+    """In a script: after ``skip`` steps like it have been taken, the next one comes so many steps late."""
+
+    step: EngineStep
+    skip: int
+    steps: int
+
+
+Changing = Write | Unmap | WriteZeroes | CompareAndWrite
+CHANGING = (Write, Unmap, WriteZeroes, CompareAndWrite)
+IO = (Read, Flush, *CHANGING)
+HostStep = Open | Connect | Read | Changing | Flush | Admin | Disconnect
+Restart = Kill | PowerLoss
+OutsideStep = HostStep | Operate | Inject | Impair | Stall | Restart | Mark
+Step = EngineStep | OutsideStep
+Item = Step | Rest | Late
+Script = list[Item]
+ENGINE_STEPS = (Deliver, FinishIo, FireTimer)
+ORDER = (Rest, Late, *ENGINE_STEPS)  # what a script says of the order of steps
+
+__all__ = [
+    "CHANGING",
+    "ENGINE_STEPS",
+    "IO",
+    "ORDER",
+    "Admin",
+    "Changing",
+    "CompareAndWrite",
+    "Connect",
+    "Deliver",
+    "Disconnect",
+    "EngineStep",
+    "FinishIo",
+    "FireTimer",
+    "Flush",
+    "HostStep",
+    "Impair",
+    "Inject",
+    "Item",
+    "Kill",
+    "Late",
+    "Mark",
+    "Open",
+    "Operate",
+    "OutsideStep",
+    "PowerLoss",
+    "Read",
+    "Rest",
+    "Restart",
+    "Script",
+    "Stall",
+    "Step",
+    "Unmap",
+    "Write",
+    "WriteZeroes",
+]

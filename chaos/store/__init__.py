@@ -1,0 +1,1 @@
+"""What stays on disk: capsules, run directories, and reading them back."""

@@ -1,0 +1,170 @@
+"""The capsule: everything needed to run one run again, in one JSON file. The unit of reproduction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from chaos.judging.user_checks import EmbeddedCode, sha256
+from chaos.plan.experiment import Experiment, ExperimentError, validate
+from chaos.plan.plan import Plan, fits
+from chaos.showing.labels import Labels
+from chaos.steps.schedule import Item, Step
+from chaos.store.step_validation import what_is_wrong
+from workers.defects.loader import source_text
+from workers.protocol import DefectSource
+
+DriverName = Literal["sim", "lockstep", "realtime"]
+FORMAT = "raidstorm capsule"
+FORMAT_VERSION = 3  # 2: plans with superblocks, restarts as steps; 3: search strategies
+CAPSULE_BYTES_MAX = 512 * 1024 * 1024
+
+
+class CapsuleError(Exception):
+    """A capsule can't be used, in one sentence."""
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """How the recorded run ended."""
+
+    verdict: int
+    signature: str
+    fingerprint: str
+    steps: int
+
+
+class CapsuleDefect(msgspec.Struct, frozen=True):
+    """A defect that was on: built in, or embedded with its source."""
+
+    id: str
+    sha256: str
+    source: str | None = None
+
+
+class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A run; its head is written before the run, schedule and expectation after it."""
+
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    raidstorm_version: str
+    python_version: str = ""
+    experiment: Experiment
+    seed: int
+    driver: DriverName
+    plan: Plan
+    defects: list[CapsuleDefect] = []
+    checks: list[EmbeddedCode] = []
+    labels: Labels | None = None
+    expected: Expected | None = None
+    schedule: list[Step] | None = None
+    rebuilt: bool = False  # of a free run: the schedule is that of its replay in sim
+    # Of a shrunk one: what matters of the schedule (chaos/scripts/player.py), and whether it ends with the failure.
+    script: list[Item] | None = None
+    cut: bool = False
+
+    @property
+    def replay_driver(self) -> DriverName:
+        """The driver that takes these steps again."""
+        return "sim" if self.rebuilt else self.driver
+
+    @property
+    def carries_code(self) -> bool:
+        """Is there code from outside in it?"""
+        return bool(self.checks) or any(defect.source is not None for defect in self.defects)
+
+    def defect_sources(self) -> tuple[DefectSource, ...]:
+        """The defects as workers take them."""
+        return tuple(DefectSource(defect.id, defect.source) for defect in self.defects)
+
+
+def capsule_defect(defect: DefectSource) -> CapsuleDefect:
+    """A defect as a capsule carries it."""
+    return CapsuleDefect(defect.id, sha256(source_text(defect)), defect.source)
+
+
+def write_capsule(path: Path, capsule: Capsule) -> None:
+    """Write the file whole, or leave the old one."""
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(msgspec.json.encode(capsule))
+    unfinished.replace(path)
+
+
+def read_capsule(path: Path) -> Capsule:
+    """Read and check a capsule; raises CapsuleError."""
+    try:
+        if path.stat().st_size > CAPSULE_BYTES_MAX:
+            raise CapsuleError(f"{path} is too large to be a capsule")
+        data = path.read_bytes()
+    except OSError as error:
+        raise CapsuleError(f"{path} can't be read: {error.strerror}") from None
+    return parse_capsule(path, data)
+
+
+def parse_capsule(path: Path, data: bytes) -> Capsule:
+    """Check a capsule that is in memory; ``path`` is what sentences call it. Raises CapsuleError."""
+    _check_head(path, data)
+    try:
+        capsule = msgspec.json.decode(data, type=Capsule)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise CapsuleError(f"{path} is not a valid capsule: {error}") from None
+    _check_run(path, capsule)
+    for defect in capsule.defects:
+        if defect.source is not None and sha256(defect.source) != defect.sha256:
+            raise CapsuleError(f"{path}: the embedded defect {defect.id} doesn't match its SHA-256")
+    for code in capsule.checks:
+        if not code.is_intact():
+            raise CapsuleError(f"{path}: the embedded check {code.name} doesn't match its SHA-256")
+    return capsule
+
+
+def _check_run(path: Path, capsule: Capsule) -> None:
+    """Could this run ever have been? A capsule from outside may say anything."""
+    try:
+        validate(capsule.experiment)
+    except ExperimentError as error:
+        raise CapsuleError(f"{path}: {error}") from None
+    if not fits(capsule.experiment, capsule.plan):
+        raise CapsuleError(f"{path}: its plan is not one of its experiment; it was edited")
+    labels, plan = capsule.labels, capsule.plan
+    if labels is not None and (
+        len(labels.hosts) < plan.hosts or len(labels.disks) < plan.layout.disks
+    ):
+        raise CapsuleError(f"{path}: it has fewer labels than hosts or disks; it was edited")
+    if capsule.schedule is None:
+        return
+    if capsule.expected is not None and capsule.expected.steps != len(capsule.schedule):
+        raise CapsuleError(
+            f"{path} has {len(capsule.schedule)} steps of {capsule.expected.steps} recorded ones; "
+            "it was edited or cut short"
+        )
+    for number, step in enumerate(capsule.schedule, 1):
+        wrong = what_is_wrong(step, capsule.plan.layout, capsule.plan.hosts)
+        if wrong:
+            raise CapsuleError(f"{path}: step {number} can't be taken: {wrong}")
+
+
+def _check_head(path: Path, data: bytes) -> None:
+    try:
+        head = json.loads(data)
+    except (ValueError, RecursionError):
+        raise CapsuleError(
+            f"{path} is not JSON, or was cut short; a capsule is one whole JSON object"
+        ) from None
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise CapsuleError(f"{path} is not a raidstorm capsule")
+    version = head.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise CapsuleError(f"{path} has no valid format_version")
+    if version < FORMAT_VERSION:
+        raise CapsuleError(
+            f"{path} was written by an older raidstorm (capsule version {version}); "
+            "replay it with that one"
+        )
+    if version > FORMAT_VERSION:
+        raise CapsuleError(
+            f"{path} was written by a newer raidstorm (capsule version {version}, "
+            f"this one reads up to {FORMAT_VERSION}); update raidstorm to replay it"
+        )

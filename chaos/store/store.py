@@ -1,0 +1,239 @@
+"""The run directory: what stays of runs on disk.
+
+Passing runs keep a line in the index; failing ones keep their capsule, history, trace and result, up to a
+number per signature.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from chaos.run.recorder import Execution
+from chaos.showing.labels import Labels
+from chaos.showing.lanes import lanes_of
+from chaos.showing.narrative import narrate
+from chaos.showing.story import Storyteller
+from chaos.showing.timeline import about, page, timeline_from
+from chaos.showing.trace import lines_of
+from chaos.store.capsule import Capsule, write_capsule
+from chaos.store.stored import TIMELINE, StoredResult, write_execution
+
+KEPT_PER_SIGNATURE_MAX = 20
+README = """This directory is one failing run of raidstorm.
+
+capsule.json   everything needed to run it again; give this file to somebody else
+history.jsonl  what hosts, operator and nemesis did, and what the target answered and told, in order:
+               ["invoked", step, [what, op, ...]], ["completed", step, op, status, value, data per block],
+               ["happened", step, [event, thread, [numbers]]]; trace.log has the same in words
+execution.json what else a judge needs: disks and references at the end, how the run ended
+result.json    verdict, findings and story
+trace.log      a line per step, a column per reactor, disk and host
+timeline.html  the same as a picture, for a browser: lanes, faults, rebuild offset; it opens at the finding
+workers/       in realtime: the step records of each reactor, [target, [number, ticket, step, cause, outcome]], and
+               the steps from outside, [target, [ticket, step]]; if capsule.json has "rebuilt", the files
+               above are of the same steps taken again in sim, and history.jsonl here is the free run's own
+minimal.*      not there at first: "raidstorm shrink" with this directory writes the smallest run that fails alike,
+               as a capsule (json), in words (log) and as a picture (html)
+
+Replay it: {replay}
+"raidstorm check" with this directory judges it again and runs nothing.
+"""
+
+
+class StoreError(Exception):
+    """The run directory can't be used, in one sentence."""
+
+
+def now_stamp() -> str:
+    """The time, as it is part of names of directories."""
+    return time.strftime("%Y%m%d-%H%M%S")
+
+
+class IndexLine(msgspec.Struct, frozen=True):
+    """One run in index.jsonl."""
+
+    experiment: str
+    driver: str
+    seed: int
+    defects: list[str]
+    code: int
+    steps: int
+    seconds: float
+    fingerprint: str
+    signature: str
+    run_dir: str
+
+
+class Store:
+    """Writes below one directory, ``runs`` unless the user says otherwise.
+
+    ``kept_max`` failing runs of a signature; without an index where somebody else keeps one. With ``home``, what it
+    keeps is to be brought there, and says so; of signatures in ``full`` nothing is kept.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        home: Path | None = None,
+        full: Iterable[str] = (),
+        *,
+        kept_max: int = KEPT_PER_SIGNATURE_MAX,
+        indexed: bool = True,
+    ) -> None:
+        self.root = root
+        self.home = home or root
+        self.kept_max = kept_max
+        self.indexed = indexed
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{root} can't be made ({error.strerror}); choose another directory with --out"
+            ) from None
+        if not root.is_dir() or not os.access(root, os.W_OK | os.X_OK):
+            raise StoreError(f"{root} can't be written to; choose another directory with --out")
+        self._kept: dict[str, int] = dict.fromkeys(full, kept_max)
+
+    def begin(self, capsule: Capsule) -> Path:
+        """A directory for one run, with the capsule's head in it: a killed run is replayable too."""
+        stamp = now_stamp()
+        parent = self.root / capsule.experiment.name
+        base = f"{stamp}-{capsule.driver}-{capsule.seed}"
+        for attempt in range(1, 10_000):
+            path = parent / (base if attempt == 1 else f"{base}.{attempt}")
+            try:
+                path.mkdir(parents=True)
+            except (FileExistsError, FileNotFoundError):
+                # Taken by another run; or another campaign, at its end, has just dropped the empty parent.
+                continue
+            except OSError as error:
+                raise StoreError(f"{path} can't be made: {error.strerror}") from None
+            with self._writing(path):
+                write_capsule(path / "capsule.json", capsule)
+            return path
+        raise StoreError(f"{parent} has too many runs named {base}")
+
+    def shown(self, path: Path) -> Path:
+        """Where somebody will find what is at this path."""
+        return self.home / path.relative_to(self.root)
+
+    def discard(self, path: Path) -> None:
+        """A passing run keeps only its index line."""
+        shutil.rmtree(path, ignore_errors=True)
+
+    def drop_if_empty(self, experiment: str) -> None:
+        """At the end of a campaign that left nothing; another one makes the directory again."""
+        with contextlib.suppress(OSError):  # failing runs are in it
+            (self.root / experiment).rmdir()
+
+    def keep(
+        self,
+        path: Path,
+        capsule: Capsule,
+        execution: Execution,
+        labels: Labels,
+        result: StoredResult,
+    ) -> bool:
+        """Write all files of a failing run; False when its signature has enough of them already."""
+        if not self._has_room(result.findings[0].signature if result.findings else ""):
+            self.discard(path)
+            return False
+        with self._writing(path):
+            self._write_all(path, capsule, execution, labels, result)
+        self._point_to(path)
+        return True
+
+    def bring(self, path: Path, signature: str, files: dict[str, bytes]) -> bool:
+        """Write the files of a failing run that another store has kept; False when there are enough of them.
+
+        A namesake, another campaign's run of the seed in the same second, is left alone: False too.
+        """
+        if path.exists() or not self._has_room(signature):
+            return False
+        with self._writing(path):
+            for name, content in files.items():
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                (path / name).write_bytes(content)
+        self._point_to(path)
+        return True
+
+    @property
+    def full(self) -> tuple[str, ...]:
+        """The signatures of which it has kept enough runs."""
+        return tuple(name for name, kept in self._kept.items() if kept >= self.kept_max)
+
+    def _has_room(self, signature: str) -> bool:
+        self._kept[signature] = self._kept.get(signature, 0) + 1
+        return self._kept[signature] <= self.kept_max
+
+    def _point_to(self, path: Path) -> None:
+        self.point("latest", path)
+        self.point("latest-failure", path)
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """A run that can't be written whole is not left behind half."""
+        try:
+            yield
+        except OSError as error:
+            self.discard(path)
+            raise StoreError(f"{path} can't be written: {error.strerror}") from None
+
+    def _write_all(
+        self,
+        path: Path,
+        capsule: Capsule,
+        execution: Execution,
+        labels: Labels,
+        result: StoredResult,
+    ) -> None:
+        write_capsule(path / "capsule.json", capsule)
+        teller = Storyteller(execution, labels)
+        encode = msgspec.json.encode
+        write_execution(path, execution)
+        (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
+        # Told once, for both: telling is most of the cost.
+        told = narrate(execution, teller, result.findings)
+        lanes = lanes_of(execution.plan, labels)
+        (path / "trace.log").write_text("\n".join(lines_of(lanes, told)) + "\n", encoding="utf-8")
+        timeline = timeline_from(told, execution, teller, result.findings, about(result))
+        (path / TIMELINE).write_text(page(timeline), encoding="utf-8")
+        (path / "README.txt").write_text(README.format(replay=result.replay))
+
+    def point(self, name: str, path: Path) -> None:
+        """Let ``latest`` or ``latest-failure`` point to a run; a convenience that may not stop a run."""
+        link = self.root / name
+        fresh = self.root / f".{name}-{os.getpid()}"
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(os.path.relpath(path, self.root))
+            fresh.replace(link)
+
+    def index(self, line: IndexLine) -> None:
+        """Append to the index; one write, so that lines of several processes don't mix."""
+        if not self.indexed:
+            return
+        data = msgspec.json.encode(line) + b"\n"
+        try:
+            descriptor = os.open(
+                self.root / "index.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644
+            )
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}/index.jsonl can't be written: {error.strerror}"
+            ) from None
+        try:
+            os.write(descriptor, data)
+        except OSError as error:
+            raise StoreError(
+                f"{self.root}/index.jsonl can't be written: {error.strerror}"
+            ) from None
+        finally:
+            os.close(descriptor)

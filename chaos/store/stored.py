@@ -1,0 +1,178 @@
+"""An execution in a run directory, written and read back: what a judge needs to judge a run again.
+
+``history.jsonl`` has the history and ``capsule.json`` plan and schedule; ``execution.json`` has all the rest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from chaos.checkers import Finding
+from chaos.drivers.free_replay import Parted
+from chaos.run.recorder import Execution
+from chaos.steps.history import Entry, History
+from chaos.steps.recording import Recording
+from chaos.store.capsule import Capsule, read_capsule
+from workers.protocol import Crash
+
+EXECUTION = "execution.json"
+HISTORY = "history.jsonl"
+RESULT = "result.json"
+TIMELINE = "timeline.html"
+FILE_BYTES_MAX = 512 * 1024 * 1024
+Kind = TypeVar("Kind")
+ELSEWHERE: dict[str, list[Any]] = {"history": [], "schedule": []}  # in files of their own
+
+
+class StoredError(Exception):
+    """A run directory can't be judged, in one sentence."""
+
+
+class StoredResult(msgspec.Struct, frozen=True):
+    """result.json."""
+
+    experiment: str
+    driver: str
+    seed: int
+    code: int
+    verdict: str
+    defects: list[str]
+    steps: int
+    fingerprint: str
+    findings: list[Finding]
+    story: list[str]
+    reach: dict[str, int]
+    crash: Crash | None
+    replay: str
+    # Of a free run: where its replay in sim parts from it, and what only the free run itself showed.
+    parted: Parted | None = None
+    free_findings: list[Finding] = []
+
+
+class StoredExecution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """execution.json: all of an execution but what the other files have, and how long those are."""
+
+    entries: int
+    steps: int
+    execution: Execution
+
+
+class StoredRun(msgspec.Struct, frozen=True):
+    """All that a run directory says of its run."""
+
+    capsule: Capsule
+    execution: Execution
+    result: StoredResult
+
+
+def write_execution(folder: Path, execution: Execution) -> None:
+    """Write history and execution; the capsule is written by its own module."""
+    write_history(folder, execution.history)
+    encode = msgspec.json.Encoder().encode
+    rest = msgspec.structs.replace(execution, **ELSEWHERE)
+    stored = StoredExecution(len(execution.history), len(execution.schedule), rest)
+    (folder / EXECUTION).write_bytes(encode(stored) + b"\n")
+
+
+def write_history(folder: Path, history: History) -> None:
+    """A line an entry."""
+    encode = msgspec.json.Encoder().encode
+    (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
+
+
+def write_recording(folder: Path, recording: Recording) -> None:
+    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
+    folder.mkdir(exist_ok=True)
+    encode = msgspec.json.Encoder().encode
+    lines: dict[str, list[bytes]] = {}
+    for number, life in enumerate(recording.lives):
+        for reactor, records in enumerate(life.reactors):
+            lines.setdefault(f"reactor-{reactor}", []).extend(
+                encode((number, record)) for record in records
+            )
+        outside = lines.setdefault("outside", [])
+        outside += [encode((number, record)) for record in life.outside]
+    for name, rows in lines.items():
+        (folder / f"{name}.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
+
+
+def read_run(folder: Path) -> StoredRun:
+    """Read a run directory whole; raises StoredError or CapsuleError."""
+    _check_folder(folder)
+    capsule = read_capsule(folder / "capsule.json")
+    schedule = capsule.schedule
+    if schedule is None:
+        raise StoredError(f"{folder}/capsule.json has no schedule: it is not the run's; replay it")
+    stored = _decode(folder / EXECUTION, _read(folder / EXECUTION), StoredExecution)
+    history = _read_history(folder / HISTORY)
+    if (len(history), len(schedule)) != (stored.entries, stored.steps):
+        raise StoredError(
+            f"{folder} has {len(history)} history entries of {stored.entries}, and {len(schedule)} steps of "
+            f"{stored.steps}; a file was edited or cut short"
+        )
+    if stored.execution.plan != capsule.plan:
+        raise StoredError(f"{folder}: {EXECUTION} and capsule.json are of different runs")
+    execution = msgspec.structs.replace(stored.execution, history=history, schedule=schedule)
+    return StoredRun(
+        capsule, execution, _decode(folder / RESULT, _read(folder / RESULT), StoredResult)
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        if not folder.is_dir():
+            raise StoredError(
+                f"{folder} is not a run directory ('replay' runs a capsule or NAME:SEED again); of runs that pass "
+                "only the line in index.jsonl is kept"
+            )
+        missing = [
+            name
+            for name in ("capsule.json", EXECUTION, HISTORY, RESULT)
+            if not (folder / name).exists()
+        ]
+    except (OSError, ValueError) as error:
+        raise StoredError(f"{folder} can't be read: {error}") from None
+    if "capsule.json" in missing:
+        raise StoredError(
+            f"{folder} has no capsule.json, so it is no run directory (such as {folder}/latest-failure); "
+            "of runs that pass only the line in index.jsonl is kept"
+        )
+    if missing:
+        raise StoredError(
+            f"{folder} has no {missing[0]}, so there is nothing to judge (the run was cut short, its capsule "
+            "came alone, or an older raidstorm wrote it); replay it"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > FILE_BYTES_MAX:
+            raise StoredError(f"{path} is too large to be raidstorm's")
+        return path.read_bytes()
+    except OSError as error:
+        raise StoredError(f"{path} can't be read: {error.strerror}") from None
+
+
+def _decode(path: Path, data: bytes, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise StoredError(
+            f"{path} is damaged, or of another version of raidstorm: {error}"
+        ) from None
+
+
+def _read_history(path: Path) -> History:
+    decode = msgspec.json.Decoder(Entry).decode
+    history: History = []
+    for number, line in enumerate(_read(path).splitlines(), 1):
+        try:
+            history.append(decode(line))
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise StoredError(
+                f"{path} is damaged, or of another version of raidstorm, in line {number}: {error}"
+            ) from None
+    return history

@@ -1,0 +1,28 @@
+"""Which code this is: the commit of the repository it runs from."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SECONDS_MAX = 10
+CHANGED = "+"
+
+
+def commit_of_code(root: Path = ROOT) -> str:
+    """Its hash, with a "+" behind it where files differ from it; empty where nobody can tell."""
+    if not (root / ".git").exists():
+        return ""  # installed; a repository further up would be somebody else's
+    command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(  # noqa: S603  # arguments of our own
+            [*command, f"--dirty={CHANGED}"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
