@@ -21,10 +21,10 @@ import pytest
 
 if TYPE_CHECKING:
     from chaos.campaigns.campaign import Report
-    from chaos.campaigns.runner import Replayed
     from chaos.checkers import Check
     from chaos.plan.experiment import Experiment
     from chaos.pytesting.testing import Tester
+    from chaos.replaying.replay import Replayed
     from chaos.steps.schedule import Item
     from chaos.store.capsule import Capsule, DriverName
 

@@ -16,8 +16,9 @@ from benchmarks.pingpong import PingPong
 from benchmarks.registers import register_figures
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import Request, run_campaign
-from chaos.campaigns.runner import RunSpec, make_driver
+from chaos.campaigns.runner import RunSpec
 from chaos.drivers.lockstep import LockstepDriver
+from chaos.drivers.make import make_driver
 from chaos.drivers.sim import SimDriver
 from chaos.judging.crash_points import crash_points
 from chaos.judging.judge import judge

@@ -15,12 +15,12 @@ from typing import Any
 
 import msgspec
 
-from chaos.campaigns.runner import tool_version
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.shrinking.minimal import minimize
 from chaos.store.capsule import Capsule, capsule_defect
+from chaos.store.version import tool_version
 from experiments.catalog import EXPERIMENTS
 from workers.defects.loader import compose
 from workers.protocol import DefectSource

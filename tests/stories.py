@@ -6,7 +6,7 @@ from msgspec import structs
 
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import resolve
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import (
     NOT_LOOKED,
     Completed,

@@ -6,8 +6,6 @@ import platform
 import shlex
 import time
 from collections.abc import Callable
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -15,45 +13,27 @@ import msgspec
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.drivers.free_replay import Parted
-from chaos.drivers.lockstep import LockstepDriver
-from chaos.drivers.processes import Limits, Processes, WorkerLostError
+from chaos.drivers.make import Driver, make_driver
+from chaos.drivers.processes import WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
-from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.reach.count import count_reach
 from chaos.judging.rejudge import Rejudged, rejudge
 from chaos.judging.user_checks import embed_check, load_check
-from chaos.plan.experiment import Experiment, pair
+from chaos.plan.experiment import Experiment
 from chaos.plan.plan import resolve
-from chaos.run.controller import Controller, DivergenceError
-from chaos.run.recorder import Execution
-from chaos.scripts.player import Player
+from chaos.run.controller import Controller
+from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.showing.story import Storyteller
-from chaos.showing.trace import trace_lines
 from chaos.steps.recording import Recording
 from chaos.store.capsule import Capsule, DriverName, Expected, capsule_defect
 from chaos.store.store import IndexLine, Store
 from chaos.store.stored import StoredResult, write_history
+from chaos.store.version import tool_version
 from workers.protocol import DefectSource
-from workers.raid.metadata import DATA_OFFSET
-from workers.step_log import LOG_BYTES
 
-DRIVERS = {
-    "sim": "everything in this process; the controller chooses every step",
-    "lockstep": "one process per reactor, stepped over ZeroMQ; same fingerprints as sim",
-    "realtime": "the same processes running free on the real clock; also SIGSTOP and SIGKILL",
-}
 DOUBLE_RUN_EVERY = 20
-
-
-@cache  # it is read from the package's metadata, and each run's capsule has it
-def tool_version() -> str:
-    """The installed version of raidstorm."""
-    try:
-        return version("raidstorm")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 class RunSpec(msgspec.Struct, frozen=True):
@@ -88,25 +68,6 @@ class RunResult(msgspec.Struct, frozen=True):
     def signature(self) -> str:
         """Groups equal failures."""
         return self.findings[0].signature if self.findings else ""
-
-
-Driver = SimDriver | LockstepDriver | RealtimeDriver
-
-
-def make_driver(
-    name: str, experiment: Experiment, interrupted: Callable[[], bool] = lambda: False
-) -> Driver:
-    """A driver large enough for every seed of the experiment."""
-    if name == "sim":
-        return SimDriver()
-    limits = Limits(
-        reactors=pair(experiment.reactors)[1],
-        disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
-        disk_blocks=pair(experiment.blocks)[1] + DATA_OFFSET + pair(experiment.grow_blocks)[1],
-    )
-    if name == "lockstep":
-        return LockstepDriver(Processes(limits, interrupted))
-    return RealtimeDriver(Processes(limits, interrupted, log_bytes=LOG_BYTES))
 
 
 class Runner:
@@ -306,56 +267,3 @@ def first_difference(first: Execution, second: Execution) -> int:
         if one != other:
             return number
     return min(len(first.schedule), len(second.schedule)) + 1
-
-
-class Replayed(msgspec.Struct, frozen=True):
-    """What came of a replay."""
-
-    verdict: Verdict
-    findings: list[Finding]
-    story: list[str]
-    fingerprint: str
-    steps: int
-    divergence: str = ""
-    ends_early: bool = False  # the recording ends in the middle: not healed, not audited
-    trace: list[str] = []
-
-
-def replay_capsule(
-    capsule: Capsule,
-    driver_name: str,
-    defects: tuple[DefectSource, ...],
-    checks: tuple[Check, ...],
-    interrupted: Callable[[], bool] = lambda: False,
-) -> Replayed:
-    """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
-    driver = make_driver(driver_name, capsule.experiment, interrupted)
-    try:
-        if isinstance(driver, RealtimeDriver):
-            execution, _ = driver.run(capsule.plan, capsule.seed, defects, None)
-        else:
-            controller = Controller(capsule.plan, driver, defects)
-            if capsule.schedule is None:
-                execution = controller.explore(capsule.seed)
-            elif capsule.script is not None and defects != capsule.defect_sources():
-                # Another engine takes other steps; the script says what matters.
-                player = Player(capsule.plan, driver, defects)
-                execution = player.play(capsule.script, to_the_end=not capsule.cut).execution
-            else:
-                execution = controller.replay(capsule.schedule, cut=capsule.cut)
-    except DivergenceError as error:
-        return Replayed(Verdict.NOT_EXERCISED, [], [], "", 0, str(error))
-    finally:
-        driver.close()
-    findings = judge(execution, checks)
-    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
-    teller = Storyteller(execution, labels)
-    return Replayed(
-        verdict=verdict_of(findings),
-        findings=findings,
-        story=teller.tell(findings[0]) if findings else [],
-        fingerprint=execution.fingerprint,
-        steps=execution.steps,
-        ends_early=execution.interrupted,
-        trace=list(trace_lines(execution, teller, findings)),
-    )

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.campaigns.runner import tool_version
 from chaos.campaigns.suite import Suite, SuiteError
 from chaos.campaigns.suite_run import INTERRUPTED, Outcome, missing_of, reached_by
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.store.store import StoreError
+from chaos.store.version import tool_version
 
 SUMMARY = "summary.json"
 FORMAT = "raidstorm suite summary"

@@ -19,7 +19,7 @@ from chaos.checkers.references import check_references
 from chaos.checkers.register import check_register
 from chaos.checkers.states import check_states
 from chaos.checkers.superblock import check_superblock
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 
 Check = Callable[[Execution], list[Finding]]
 

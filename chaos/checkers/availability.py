@@ -16,7 +16,7 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, NO_DISK, Members
 from chaos.plan.faults import REPLACEMENTS
 from chaos.plan.plan import Plan
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Completed, Happened, Invoked, was_observed
 from chaos.steps.schedule import (
     IO,

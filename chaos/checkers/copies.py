@@ -6,7 +6,7 @@ from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
 from chaos.plan.plan import Plan
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
 from chaos.steps.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
 from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, PowerLoss

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Crashed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.wanted import Wanted
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
 from chaos.steps.history import Completed, Happened, History, Invoked
 from chaos.steps.schedule import (

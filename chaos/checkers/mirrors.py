@@ -7,7 +7,7 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.register import reader_for
 from chaos.checkers.registers import Registers
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Compared
 from chaos.steps.payload import NEVER_WRITTEN
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
 from chaos.steps.history import Happened, Invoked, was_observed
 from chaos.steps.schedule import FinishIo, Kill, PowerLoss

@@ -8,7 +8,7 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
 from chaos.checkers.mirrors import compare
 from chaos.checkers.register import reader_for
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Compared, Entry
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import members_in_sync
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 
 SHOWN_MAX = 6
 STACKED = ("error", "delay", "passthru")

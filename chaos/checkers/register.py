@@ -27,7 +27,7 @@ from chaos.checkers.contradictions import Kind, Look, Wrong, explain, seen_by
 from chaos.checkers.finding import Finding
 from chaos.checkers.registers import Change, Registers
 from chaos.plan.plan import Plan
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Completed, Entry, Happened, History, Invoked
 from chaos.steps.payload import MISDIRECTED, NEVER_WRITTEN, TORN
 from chaos.steps.schedule import (

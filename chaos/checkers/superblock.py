@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.checkers.copies import Holders
 from chaos.checkers.finding import Finding, Verdict
 from chaos.plan.faults import REPLACEMENTS
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
 from chaos.steps.history import NOT_LOOKED, Completed, Entry, Invoked, Written
 from chaos.steps.schedule import Changing, Inject

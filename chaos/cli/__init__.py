@@ -7,7 +7,6 @@ import traceback
 
 import click
 
-from chaos.campaigns.runner import tool_version
 from chaos.campaigns.suite import SuiteError
 from chaos.checkers import Verdict
 from chaos.cli.adopt import adopt_command, regress_command
@@ -39,6 +38,7 @@ from chaos.soak.state import SoakError
 from chaos.store.capsule import CapsuleError
 from chaos.store.store import StoreError
 from chaos.store.stored import StoredError
+from chaos.store.version import tool_version
 from workers.defects.loader import DefectError
 from workers.segments import SegmentError
 

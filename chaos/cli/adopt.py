@@ -11,7 +11,6 @@ import click
 import msgspec
 
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.runner import Replayed, replay_capsule
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.completion import complete_files
@@ -20,6 +19,7 @@ from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.judging.user_checks import load_embedded_check
 from chaos.replaying.regression import STORY_SUFFIX, Held, capsules_in, check_capsule, check_file
+from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.shrinking.files import MINIMAL, write_minimal
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import Case

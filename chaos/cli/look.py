@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from chaos.base.doctor import clean, leftovers, machine_lines
-from chaos.campaigns.runner import DRIVERS
 from chaos.checkers import CHECKS, Verdict
 from chaos.cli.parameters import Catalog
 from chaos.cli.screen import Screen
+from chaos.drivers.make import DRIVERS
 from chaos.plan.faults import FAULTS
 from chaos.plan.operations import OPERATIONS
 from chaos.plan.reach_vocabulary import STATES

@@ -9,7 +9,6 @@ import click
 import msgspec
 
 from chaos.campaigns.catalog import find_experiment
-from chaos.campaigns.runner import tool_version
 from chaos.cli.completion import complete_experiments
 from chaos.cli.parameters import Catalog, Seed
 from chaos.cli.screen import Screen
@@ -18,6 +17,7 @@ from chaos.plan.plan import resolve
 from chaos.showing.labels import make_labels
 from chaos.showing.plan_text import lines_of
 from chaos.store.capsule import Capsule
+from chaos.store.version import tool_version
 
 
 @click.command("plan")

@@ -9,14 +9,16 @@ import click
 import msgspec
 
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.runner import DRIVERS, Replayed, replay_capsule, tool_version
 from chaos.checkers.finding import NAMES
 from chaos.cli.completion import complete_defects, complete_files
 from chaos.cli.parameters import Catalog
 from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
+from chaos.drivers.make import DRIVERS
 from chaos.judging.user_checks import sha256
+from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.store.capsule import Capsule, CapsuleError
+from chaos.store.version import tool_version
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 

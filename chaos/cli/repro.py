@@ -11,12 +11,12 @@ import msgspec
 
 from chaos.base.estimates import Share
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.runner import DRIVERS
 from chaos.checkers.finding import NAMES
 from chaos.cli.completion import complete_defects, complete_files
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
+from chaos.drivers.make import DRIVERS
 from chaos.replaying.repro import VARIED, Repetition, repeat
 from chaos.store.capsule import Capsule, CapsuleError, DriverName, write_capsule
 

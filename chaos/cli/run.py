@@ -14,7 +14,6 @@ from click.core import ParameterSource
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import Report
 from chaos.campaigns.catalog import find_either
-from chaos.campaigns.runner import DRIVERS
 from chaos.campaigns.suite import Facet, Suite, facets_of
 from chaos.campaigns.suite_run import Outcome, joined, missing_of, reached_by, run_parts
 from chaos.checkers import Verdict
@@ -24,6 +23,7 @@ from chaos.cli.cluster import cluster_option, open_cluster
 from chaos.cli.completion import complete_defects, complete_runnable
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
 from chaos.cli.screen import Screen
+from chaos.drivers.make import DRIVERS
 from chaos.store.capsule import DriverName
 from chaos.store.store import Store
 

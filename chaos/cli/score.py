@@ -13,7 +13,7 @@ import msgspec
 
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.catalog import find_experiment
-from chaos.campaigns.runner import Runner, RunSpec, tool_version
+from chaos.campaigns.runner import Runner, RunSpec
 from chaos.cli.completion import complete_defect_list, complete_experiments, complete_strategies
 from chaos.cli.parameters import Catalog, Duration, command_name
 from chaos.cli.screen import Screen
@@ -34,7 +34,7 @@ from chaos.scoring.scorecard import (
 )
 from chaos.scoring.table import table_lines
 from chaos.store.store import Store
-from chaos.store.version import commit_of_code
+from chaos.store.version import commit_of_code, tool_version
 from workers.defects.loader import known_defects, read_defect
 from workers.protocol import DefectSource
 

@@ -16,13 +16,13 @@ from rich.console import Console
 
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.catalog import find_suite
-from chaos.campaigns.runner import DRIVERS
 from chaos.campaigns.suite import facets_of
 from chaos.checkers.finding import NAMES
 from chaos.cli.campaigns import looked_up
 from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import INTERRUPTED, Catalog, Duration, command_name
 from chaos.cli.screen import Screen
+from chaos.drivers.make import DRIVERS
 from chaos.soak.begin import canaries_of, lanes_of, learn_from_earlier
 from chaos.soak.live import Display, line_of
 from chaos.soak.metrics import Metrics

@@ -8,7 +8,6 @@ import click
 import msgspec
 
 from chaos.campaigns.catalog import find_experiment
-from chaos.campaigns.runner import tool_version
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, Seed
 from chaos.drivers.sim import SimDriver
@@ -16,6 +15,7 @@ from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
+from chaos.store.version import tool_version
 from workers.defects.loader import compose, read_defect
 
 TARGET = "RUN_DIR|CAPSULE.json|NAME:SEED"

@@ -21,10 +21,11 @@ import chaos
 import workers
 from chaos.base.process_pool import is_stopped, obey
 from chaos.campaigns.jobs import Job, run_seeds
-from chaos.campaigns.runner import Runner, RunResult, RunSpec, replay_by_seed, tool_version
+from chaos.campaigns.runner import Runner, RunResult, RunSpec, replay_by_seed
 from chaos.judging.user_checks import CodeError
 from chaos.run.driver import DriverError
 from chaos.store.store import IndexLine, Store, StoreError
+from chaos.store.version import tool_version
 from workers.segments import owner_tag
 
 INDEX = "index.jsonl"

@@ -13,10 +13,10 @@ import msgspec
 
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import Plan
-from chaos.run.controller import STUCK, Controller, DivergenceError, describe
-from chaos.run.recorder import Execution
+from chaos.run.controller import STUCK, Controller, DivergenceError
+from chaos.run.execution import Execution
 from chaos.steps.recording import Life, Recording
-from chaos.steps.schedule import Mark, Step
+from chaos.steps.schedule import Mark, Step, describe
 from workers.protocol import Crash, DefectSource, EngineStep, FireTimer, Outcome, StepRecord
 from workers.step_log import recorded
 

@@ -17,12 +17,12 @@ from chaos.drivers.wire.bridge import Inbox
 from chaos.plan.plan import Plan
 from chaos.run.controller import end_target
 from chaos.run.driver import Counts, DriverError
+from chaos.run.execution import Execution
 from chaos.run.generator import Generator, Phase
 from chaos.run.messages import message_of, nemesis_message
-from chaos.run.recorder import Execution, Recorder
-from chaos.steps.recording import Life, OutsideRecord, Recording
+from chaos.run.recorder import Recorder
+from chaos.steps.recording import Life, OutsideRecord, Recording, write_recording
 from chaos.steps.schedule import Inject, Kill, OutsideStep, PowerLoss, Stall
-from chaos.store.stored import write_recording
 from workers.bdev.disk import Disk
 from workers.protocol import (
     Counted,

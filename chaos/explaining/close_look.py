@@ -13,7 +13,7 @@ import msgspec
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import Plan
 from chaos.run.controller import Controller
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Entry, Invoked
 from chaos.steps.payload import decode
 from chaos.steps.schedule import ENGINE_STEPS, FinishIo, FireTimer, Step

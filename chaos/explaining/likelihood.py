@@ -17,12 +17,13 @@ from chaos.base.prng import Stream
 from chaos.checkers import CHECKS, Check, Finding
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
+from chaos.judging.same_failure import same_failure
 from chaos.run.controller import Controller
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.scripts.generator_after_script import take_over
 from chaos.scripts.player import NEAR_US
 from chaos.scripts.rules import Rules
-from chaos.shrinking.shrinker import Case, same_failure
+from chaos.shrinking.shrinker import Case
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, FireTimer, Mark, OutsideStep, Step
 from workers.protocol import DefectSource, EngineStep
 

@@ -7,8 +7,8 @@ import textwrap
 import zlib
 from pathlib import Path
 
-from chaos.campaigns.runner import Replayed, replay_capsule
 from chaos.judging.user_checks import load_embedded_check
+from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.store.capsule import Capsule, parse_capsule
 from workers.defects.loader import read_defect
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from chaos.checkers import Finding
+from chaos.run.execution import Execution
 from chaos.run.messages import message_of
-from chaos.run.recorder import Execution
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import landmarks
 from chaos.showing.lanes import IS_ANSWERED, Lane, lanes_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.campaigns.runner import Replayed
 from chaos.export.for_test import pack
+from chaos.replaying.replay import Replayed
 from chaos.store.capsule import Capsule
 
 FILE = '''"""{head}

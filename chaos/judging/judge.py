@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import SEVERITY
 from chaos.judging.user_checks import CodeError
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from workers.errors import ANYTHING_RAISED
 
 

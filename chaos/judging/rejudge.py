@@ -8,7 +8,7 @@ from chaos.checkers import Check, Finding
 from chaos.checkers.finding import SEVERITY, Verdict
 from chaos.drivers.free_replay import Parted, rebuild
 from chaos.judging.judge import judge
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.recording import Recording
 from workers.protocol import DefectSource
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from chaos.campaigns.campaign import Failure, Report
-from chaos.campaigns.runner import Replayed
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import NAMES
+from chaos.replaying.replay import Replayed
 from chaos.shrinking.in_place import make_small
 from chaos.shrinking.shrinker import ShrinkError
 from workers.protocol import DefectSource

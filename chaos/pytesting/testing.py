@@ -18,9 +18,10 @@ import msgspec
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import GATE_RUNS_MIN, Report, Request, run_campaign
 from chaos.campaigns.catalog import find_experiment
-from chaos.campaigns.runner import DRIVERS, Replayed, RunSpec, replay_capsule, tool_version
+from chaos.campaigns.runner import RunSpec
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES
+from chaos.drivers.make import DRIVERS
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.user_checks import CodeError, embed_check, load_check, load_embedded_check
@@ -33,11 +34,11 @@ from chaos.pytesting.test_failure import (
     run_failed,
     with_defects,
 )
-from chaos.run.controller import describe
+from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.scripts.player import LEFT_OUT, Player
 from chaos.showing.labels import make_labels
 from chaos.showing.story import Storyteller
-from chaos.steps.schedule import Item, Late, Mark, Rest
+from chaos.steps.schedule import Item, Late, Mark, Rest, describe
 from chaos.store.capsule import (
     Capsule,
     CapsuleError,
@@ -48,6 +49,7 @@ from chaos.store.capsule import (
 )
 from chaos.store.step_validation import what_is_wrong
 from chaos.store.store import Store, StoreError
+from chaos.store.version import tool_version
 from workers.defects.loader import DefectError, compose, read_defect
 from workers.protocol import DefectSource
 from workers.segments import SegmentError

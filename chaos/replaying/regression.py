@@ -10,13 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.campaigns.runner import replay_capsule
 from chaos.checkers import Check, Finding, Verdict
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
-from chaos.run.controller import describe
+from chaos.replaying.replay import replay_capsule
 from chaos.scripts.player import LEFT_OUT, Player
-from chaos.steps.schedule import ORDER
+from chaos.steps.schedule import ORDER, describe
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule
 
 STORY_SUFFIX = ".txt"

@@ -12,19 +12,20 @@ import msgspec
 
 from chaos.base.estimates import Share, proportion
 from chaos.base.prng import Stream
-from chaos.campaigns.runner import Driver, make_driver, tool_version
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM, worst
+from chaos.drivers.make import Driver, make_driver
 from chaos.drivers.processes import InterruptedRunError, WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge
 from chaos.judging.rejudge import rejudge
+from chaos.judging.same_failure import same_failure
 from chaos.run.controller import Controller
 from chaos.run.driver import DriverError
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
-from chaos.shrinking.shrinker import same_failure
 from chaos.store.capsule import Capsule, CapsuleError, DriverName, Expected
+from chaos.store.version import tool_version
 
 INTERRUPTED = 130
 SCHEDULING_SEED_MAX = 2**53 - 1

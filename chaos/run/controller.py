@@ -12,10 +12,11 @@ from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.plan import Plan
 from chaos.run.driver import SteppingDriver
+from chaos.run.execution import Execution
 from chaos.run.generator import Generator, Phase
 from chaos.run.messages import message_of, nemesis_message
 from chaos.run.observer import Observer
-from chaos.run.recorder import OUTSIDE_THREAD, Execution, Recorder
+from chaos.run.recorder import OUTSIDE_THREAD, Recorder
 from chaos.run.schedulers import scheduler_of
 from chaos.run.schedulers.base import Scheduler
 from chaos.run.schedulers.fair import FairScheduler
@@ -31,6 +32,7 @@ from chaos.steps.schedule import (
     OutsideStep,
     PowerLoss,
     Step,
+    describe,
 )
 from workers.bdev.disk import Disk
 from workers.protocol import DefectSource, Event
@@ -218,9 +220,3 @@ def _torn_writes(disk: Disk, lost: tuple[int, ...]) -> list[int]:
     going = {op_of(disk.block(block)): True for block in dirty if block in lost}
     staying = {op_of(disk.block(block)): True for block in dirty if block not in lost}
     return [op for op in going if op and op in staying]
-
-
-def describe(step: Step) -> str:
-    """A step in a few words, for a sentence."""
-    fields = ", ".join(f"{field}={getattr(step, field)}" for field in step.__struct_fields__)
-    return f"{type(step).__name__}({fields})"

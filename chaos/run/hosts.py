@@ -8,7 +8,6 @@ from chaos.base.prng import Stream
 from chaos.plan.plan import Plan
 from chaos.run.model import Model
 from chaos.run.placement import placement_of
-from chaos.scripts.sessions import ADMIN_QID
 from chaos.steps.schedule import (
     CHANGING,
     Admin,
@@ -25,6 +24,7 @@ from chaos.steps.schedule import (
     Write,
     WriteZeroes,
 )
+from workers.nvmf.controller import ADMIN_QID
 from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 
 PLACE_ATTEMPTS = 4

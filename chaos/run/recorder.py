@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import msgspec
-
 from chaos.plan.plan import Plan
 from chaos.run.driver import Counts
+from chaos.run.execution import Execution
 from chaos.run.model import Model
 from chaos.run.observer import Observer, contents_of
 from chaos.steps.history import (
@@ -42,24 +41,6 @@ from workers.protocol import Crash, Event, Outcome, WaitRow
 
 NOTHING = ()
 OUTSIDE_THREAD = -1  # of events that no thread of the target tells
-
-
-class Execution(msgspec.Struct):
-    """Everything a judge needs of one run: history, final disks, final counts."""
-
-    plan: Plan
-    history: History
-    schedule: list[Step]
-    notes: list[str]  # per step, in a word: the message handled, or that an I/O failed
-    fingerprint: str
-    steps: int
-    crash: Crash | None
-    settled: bool  # reached the end of its phases
-    settle_bound_hit: bool
-    disks: list[list[int]]  # per disk and block: see payload.py
-    census: Counts
-    interrupted: bool = False
-    waits: list[WaitRow] = []  # of a run that isn't settled: what waits for what
 
 
 class Outside(Protocol):

@@ -23,7 +23,7 @@ from chaos.judging.user_checks import load_check
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from workers.errors import ANYTHING_RAISED
 from workers.protocol import DefectSource
 

@@ -8,8 +8,9 @@ from chaos.run.generator import Generator, Phase
 from chaos.run.hosts import Host, HostState
 from chaos.run.model import Model
 from chaos.scripts.rules import Rules
-from chaos.scripts.sessions import ADMIN_QID, Link, LinkState
+from chaos.scripts.sessions import Link, LinkState
 from chaos.steps.schedule import Operate, Script
+from workers.nvmf.controller import ADMIN_QID
 
 
 def take_over(plan: Plan, model: Model, rules: Rules, script: Script) -> Generator:

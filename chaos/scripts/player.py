@@ -24,7 +24,7 @@ import msgspec
 from chaos.plan.plan import Plan
 from chaos.run.controller import Controller
 from chaos.run.driver import SteppingDriver
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.scripts.generator_after_script import take_over
 from chaos.scripts.rules import Rules
 from chaos.steps.schedule import (

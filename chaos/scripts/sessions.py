@@ -12,8 +12,7 @@ import msgspec
 
 from chaos.plan.faults import HOST_HEALS
 from chaos.steps.schedule import Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
-
-ADMIN_QID = 0
+from workers.nvmf.controller import ADMIN_QID
 
 
 class LinkState(Enum):

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from chaos.plan.faults import FAULTS, HOST_HEALS
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Crashed, Happened, Invoked, was_observed
 from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
 from workers.bdev.stack import disk_of

@@ -8,7 +8,7 @@ import msgspec
 
 from chaos.checkers import Finding
 from chaos.plan.faults import FAULTS, HOST_HEALS
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.lanes import FAULT_RPCS
 from chaos.showing.narrative import step_of
 from chaos.showing.story import Storyteller

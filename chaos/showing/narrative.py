@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.lanes import RANK, asker_of, marks_of_entry, marks_of_step
 from chaos.showing.story import Storyteller
 from chaos.steps.block_words import blocks

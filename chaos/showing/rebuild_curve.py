@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Crashed, Happened, Invoked
 from chaos.steps.schedule import Kill, PowerLoss
 

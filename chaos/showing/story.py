@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding
 from chaos.plan.faults import FAULTS
-from chaos.run.controller import describe
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.labels import Labels
 from chaos.steps.block_words import blocks
 from chaos.steps.history import Completed, Happened, Invoked
@@ -29,6 +28,7 @@ from chaos.steps.schedule import (
     Unmap,
     Write,
     WriteZeroes,
+    describe,
 )
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType

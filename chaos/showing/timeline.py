@@ -12,15 +12,13 @@ from pathlib import Path
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.checkers.finding import NAMES
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import Landmark, landmarks
 from chaos.showing.lanes import NOTHING, Lane, lanes_of
 from chaos.showing.narrative import Told, narrate, step_of
 from chaos.showing.rebuild_curve import RebuildCurves, rebuild_curves
 from chaos.showing.story import Storyteller
-from chaos.store.stored import StoredResult
 
 TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"
@@ -69,19 +67,6 @@ class Timeline(msgspec.Struct, frozen=True):
     bands: list[Band]
     rebuilds: RebuildCurves
     landmarks: list[Landmark]
-
-
-def about(result: StoredResult) -> About:
-    """The head of a stored run's page."""
-    return About(
-        experiment=result.experiment,
-        driver=result.driver,
-        seed=result.seed,
-        verdict=NAMES.get(result.code, result.verdict),
-        defects=result.defects,
-        story=result.story,
-        replay=result.replay,
-    )
 
 
 def timeline_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaos.checkers import Finding
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.lanes import LEGEND, NOTHING, Lane, lanes_of
 from chaos.showing.narrative import Told, narrate
 from chaos.showing.story import Storyteller

@@ -12,7 +12,7 @@ from chaos.judging.judge import judge, verdict_of
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import Plan
 from chaos.run.controller import Controller, DivergenceError
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.shrinking.passes import first_case, shrink
 from chaos.shrinking.shrinker import Case, Outcome, OutOfBudgetError, Shrinker, ShrinkError

@@ -15,8 +15,9 @@ import msgspec
 from chaos.checkers import Check, Finding
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
+from chaos.judging.same_failure import overlaps, same_failure
 from chaos.plan.plan import Plan
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.scripts.player import LEFT_OUT, STEPS_MAX, Played, Player
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
 from workers.protocol import DefectSource
@@ -28,7 +29,6 @@ SET_UP = (
     "nvmf_create_poll_group",
     "nvmf_subsystem_add_ns",
 )
-LISTS = ("liveness", "references")  # whose shape lists what is stuck or left
 
 
 class ShrinkError(Exception):
@@ -134,20 +134,6 @@ def _merged(items: list[Item]) -> list[Item]:
     return merged
 
 
-def same_failure(goal: Finding, found: Finding) -> bool:
-    """Is it the same failure? What a hang or a leak consists of may become less, all else is the signature."""
-    if (goal.check, goal.kind) != (found.check, found.kind):
-        return False
-    if goal.check in LISTS:
-        return set(found.shape.split("+")) <= set(goal.shape.split("+"))
-    return goal.shape == found.shape
-
-
-def _overlap(goal: Finding, found: Finding) -> bool:
-    is_list = goal.check in LISTS and (goal.check, goal.kind) == (found.check, found.kind)
-    return is_list and bool(set(found.shape.split("+")) & set(goal.shape.split("+")))
-
-
 def _digest(case: Case, patience: int) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode((case, patience)), digest_size=16).digest()
 
@@ -194,7 +180,7 @@ class Shrinker:
         """A hang or a leak that comes out with another list of what is stuck, but for a part: that is the goal then."""
         played = self._played(case, self.defects, 0)
         found = next(
-            (one for one in judge(played.execution, self.checks) if _overlap(self.goal, one)), None
+            (one for one in judge(played.execution, self.checks) if overlaps(self.goal, one)), None
         )
         if found is None:
             return False

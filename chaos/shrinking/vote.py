@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from chaos.campaigns.runner import Driver, make_driver
 from chaos.checkers import Check
+from chaos.drivers.make import Driver, make_driver
 from chaos.drivers.processes import WorkerLostError
 from chaos.plan.plan import Plan
 from chaos.replaying.repro import Run, goal_of, is_goal, run_once

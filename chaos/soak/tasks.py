@@ -15,10 +15,11 @@ import msgspec
 
 from chaos.base.process_pool import is_stopped
 from chaos.campaigns.jobs import runner_of
-from chaos.campaigns.runner import RunResult, RunSpec, replay_by_seed, replay_capsule
+from chaos.campaigns.runner import RunResult, RunSpec, replay_by_seed
 from chaos.checkers import Finding, Verdict
 from chaos.drivers.processes import InterruptedRunError
 from chaos.judging.user_checks import CodeError, load_embedded_check
+from chaos.replaying.replay import replay_capsule
 from chaos.run.driver import DriverError
 from chaos.shrinking.files import MINIMAL, replay_line, write_minimal
 from chaos.shrinking.minimal import minimize

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import itemgetter
+from pathlib import Path
 
 import msgspec
 
@@ -73,3 +74,19 @@ class Recording(msgspec.Struct):
     lives: list[Life] = []
     gap: str = ""  # why it isn't whole, in a sentence; empty: it is
     settled: bool = False  # it came to its end, and nothing moved any more
+
+
+def write_recording(folder: Path, recording: Recording) -> None:
+    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
+    folder.mkdir(exist_ok=True)
+    encode = msgspec.json.Encoder().encode
+    lines: dict[str, list[bytes]] = {}
+    for number, life in enumerate(recording.lives):
+        for reactor, records in enumerate(life.reactors):
+            lines.setdefault(f"reactor-{reactor}", []).extend(
+                encode((number, record)) for record in records
+            )
+        outside = lines.setdefault("outside", [])
+        outside += [encode((number, record)) for record in life.outside]
+    for name, rows in lines.items():
+        (folder / f"{name}.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))

@@ -240,4 +240,11 @@ __all__ = [
     "Unmap",
     "Write",
     "WriteZeroes",
+    "describe",
 ]
+
+
+def describe(step: Step) -> str:
+    """A step in a few words, for a sentence."""
+    fields = ", ".join(f"{field}={getattr(step, field)}" for field in step.__struct_fields__)
+    return f"{type(step).__name__}({fields})"

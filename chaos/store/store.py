@@ -15,12 +15,13 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.run.recorder import Execution
+from chaos.checkers.finding import NAMES
+from chaos.run.execution import Execution
 from chaos.showing.labels import Labels
 from chaos.showing.lanes import lanes_of
 from chaos.showing.narrative import narrate
 from chaos.showing.story import Storyteller
-from chaos.showing.timeline import about, page, timeline_from
+from chaos.showing.timeline import About, page, timeline_from
 from chaos.showing.trace import lines_of
 from chaos.store.capsule import Capsule, write_capsule
 from chaos.store.stored import TIMELINE, StoredResult, write_execution
@@ -203,7 +204,7 @@ class Store:
         told = narrate(execution, teller, result.findings)
         lanes = lanes_of(execution.plan, labels)
         (path / "trace.log").write_text("\n".join(lines_of(lanes, told)) + "\n", encoding="utf-8")
-        timeline = timeline_from(told, execution, teller, result.findings, about(result))
+        timeline = timeline_from(told, execution, teller, result.findings, _about(result))
         (path / TIMELINE).write_text(page(timeline), encoding="utf-8")
         (path / "README.txt").write_text(README.format(replay=result.replay))
 
@@ -237,3 +238,16 @@ class Store:
             ) from None
         finally:
             os.close(descriptor)
+
+
+def _about(result: StoredResult) -> About:
+    """The head of a stored run's page."""
+    return About(
+        experiment=result.experiment,
+        driver=result.driver,
+        seed=result.seed,
+        verdict=NAMES.get(result.code, result.verdict),
+        defects=result.defects,
+        story=result.story,
+        replay=result.replay,
+    )

@@ -12,9 +12,8 @@ import msgspec
 
 from chaos.checkers import Finding
 from chaos.drivers.free_replay import Parted
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Entry, History
-from chaos.steps.recording import Recording
 from chaos.store.capsule import Capsule, read_capsule
 from workers.protocol import Crash
 
@@ -81,22 +80,6 @@ def write_history(folder: Path, history: History) -> None:
     """A line an entry."""
     encode = msgspec.json.Encoder().encode
     (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
-
-
-def write_recording(folder: Path, recording: Recording) -> None:
-    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
-    folder.mkdir(exist_ok=True)
-    encode = msgspec.json.Encoder().encode
-    lines: dict[str, list[bytes]] = {}
-    for number, life in enumerate(recording.lives):
-        for reactor, records in enumerate(life.reactors):
-            lines.setdefault(f"reactor-{reactor}", []).extend(
-                encode((number, record)) for record in records
-            )
-        outside = lines.setdefault("outside", [])
-        outside += [encode((number, record)) for record in life.outside]
-    for name, rows in lines.items():
-        (folder / f"{name}.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
 
 
 def read_run(folder: Path) -> StoredRun:

@@ -1,8 +1,10 @@
-"""Which code this is: the commit of the repository it runs from."""
+"""Which code this is: the installed version, and the commit of the repository it runs from."""
 
 from __future__ import annotations
 
 import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,3 +28,12 @@ def commit_of_code(root: Path = ROOT) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+@cache  # it is read from the package's metadata, and each run's capsule has it
+def tool_version() -> str:
+    """The installed version of raidstorm."""
+    try:
+        return version("raidstorm")
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -16,7 +16,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.steps.history import Entry
 from chaos.store.capsule import Capsule, CapsuleError, capsule_defect

@@ -8,9 +8,9 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from chaos.campaigns.runner import DRIVERS
 from chaos.cli import program
 from chaos.cli.completion import SHELLS, VARIABLE
+from chaos.drivers.make import DRIVERS
 from chaos.plan.strategies import STRATEGIES
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES

@@ -7,7 +7,6 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from chaos.campaigns.runner import tool_version
 from chaos.checkers import CHECKS, Finding, Verdict
 from chaos.drivers.sim import SimDriver
 from chaos.explaining.account import Script, tell
@@ -27,6 +26,7 @@ from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import ShrinkError
 from chaos.steps.schedule import Flush, Inject, Operate, Rest
 from chaos.store.capsule import Capsule, capsule_defect, read_capsule, write_capsule
+from chaos.store.version import tool_version
 from experiments.catalog import EXPERIMENTS
 from tests.support import ROOT, raidstorm
 from workers.defects.loader import known_defects

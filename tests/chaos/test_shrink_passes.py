@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from chaos.campaigns.runner import tool_version
 from chaos.drivers.free_replay import WatchedDriver
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
@@ -39,6 +38,7 @@ from chaos.steps.schedule import (
     Rest,
 )
 from chaos.store.capsule import Capsule, capsule_defect
+from chaos.store.version import tool_version
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.stack import disk_of
 from workers.nvmf.status import AdminOpcode

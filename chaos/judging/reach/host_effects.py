@@ -9,11 +9,11 @@ from collections import Counter
 
 from chaos.steps.history import Completed
 from chaos.steps.schedule import IO, Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
+from workers.nvmf.controller import ADMIN_QID
 from workers.protocol import Event
 
 HOST_STEPS = frozenset((Open, Connect, Disconnect, Admin, *IO))
 NAMES = {"host_vanish": "hosts_vanished", "network_cut": "network_cuts", "host_slow": "hosts_slow"}
-ADMIN_QID = 0
 
 
 class Unseen:

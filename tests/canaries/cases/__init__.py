@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from chaos.checkers.finding import Finding
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 
 Say = Callable[[Finding], list[str]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Happened
 from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, Step
 from tests.canaries.cases import Case, judged

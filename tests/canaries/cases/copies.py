@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.schedule import Inject
 from tests.canaries.cases import Case, judged
 from tests.stories import PLAN_WITH_SUPERBLOCK, Story

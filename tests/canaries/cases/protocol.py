@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.run.recorder import Execution
+from chaos.run.execution import Execution
 from chaos.steps.history import Unheard
 from chaos.steps.schedule import (
     Admin,

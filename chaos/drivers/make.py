@@ -1,0 +1,36 @@
+"""The drivers by name, and one made for an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaos.drivers.lockstep import LockstepDriver
+from chaos.drivers.processes import Limits, Processes
+from chaos.drivers.realtime import RealtimeDriver
+from chaos.drivers.sim import SimDriver
+from chaos.plan.experiment import Experiment, pair
+from workers.raid.metadata import DATA_OFFSET
+from workers.step_log import LOG_BYTES
+
+DRIVERS = {
+    "sim": "everything in this process; the controller chooses every step",
+    "lockstep": "one process per reactor, stepped over ZeroMQ; same fingerprints as sim",
+    "realtime": "the same processes running free on the real clock; also SIGSTOP and SIGKILL",
+}
+Driver = SimDriver | LockstepDriver | RealtimeDriver
+
+
+def make_driver(
+    name: str, experiment: Experiment, interrupted: Callable[[], bool] = lambda: False
+) -> Driver:
+    """A driver large enough for every seed of the experiment."""
+    if name == "sim":
+        return SimDriver()
+    limits = Limits(
+        reactors=pair(experiment.reactors)[1],
+        disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
+        disk_blocks=pair(experiment.blocks)[1] + DATA_OFFSET + pair(experiment.grow_blocks)[1],
+    )
+    if name == "lockstep":
+        return LockstepDriver(Processes(limits, interrupted))
+    return RealtimeDriver(Processes(limits, interrupted, log_bytes=LOG_BYTES))

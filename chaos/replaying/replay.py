@@ -1,0 +1,72 @@
+"""A capsule run again, by its steps or by its seed, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from chaos.checkers import Check, Finding, Verdict
+from chaos.drivers.make import make_driver
+from chaos.drivers.realtime import RealtimeDriver
+from chaos.judging.judge import judge, verdict_of
+from chaos.run.controller import Controller, DivergenceError
+from chaos.scripts.player import Player
+from chaos.showing.labels import make_labels
+from chaos.showing.story import Storyteller
+from chaos.showing.trace import trace_lines
+from chaos.store.capsule import Capsule
+from workers.protocol import DefectSource
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """What came of a replay."""
+
+    verdict: Verdict
+    findings: list[Finding]
+    story: list[str]
+    fingerprint: str
+    steps: int
+    divergence: str = ""
+    ends_early: bool = False  # the recording ends in the middle: not healed, not audited
+    trace: list[str] = []
+
+
+def replay_capsule(
+    capsule: Capsule,
+    driver_name: str,
+    defects: tuple[DefectSource, ...],
+    checks: tuple[Check, ...],
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Replayed:
+    """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
+    driver = make_driver(driver_name, capsule.experiment, interrupted)
+    try:
+        if isinstance(driver, RealtimeDriver):
+            execution, _ = driver.run(capsule.plan, capsule.seed, defects, None)
+        else:
+            controller = Controller(capsule.plan, driver, defects)
+            if capsule.schedule is None:
+                execution = controller.explore(capsule.seed)
+            elif capsule.script is not None and defects != capsule.defect_sources():
+                # Another engine takes other steps; the script says what matters.
+                player = Player(capsule.plan, driver, defects)
+                execution = player.play(capsule.script, to_the_end=not capsule.cut).execution
+            else:
+                execution = controller.replay(capsule.schedule, cut=capsule.cut)
+    except DivergenceError as error:
+        return Replayed(Verdict.NOT_EXERCISED, [], [], "", 0, str(error))
+    finally:
+        driver.close()
+    findings = judge(execution, checks)
+    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
+    teller = Storyteller(execution, labels)
+    return Replayed(
+        verdict=verdict_of(findings),
+        findings=findings,
+        story=teller.tell(findings[0]) if findings else [],
+        fingerprint=execution.fingerprint,
+        steps=execution.steps,
+        ends_early=execution.interrupted,
+        trace=list(trace_lines(execution, teller, findings)),
+    )
