@@ -15,7 +15,7 @@ from benchmarks.floor import floor_steps_per_second
 from benchmarks.pingpong import PingPong
 from benchmarks.registers import register_figures
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.campaign import Request, run_campaign
+from chaos.campaigns.campaign import CampaignRequest, run_campaign
 from chaos.campaigns.runner import RunSpec
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.make import make_driver
@@ -104,7 +104,7 @@ def seeds_per_second() -> dict[str, float]:
                 program="raidstorm",
                 out=out,
             )
-            request = Request(
+            request = CampaignRequest(
                 spec=spec,
                 first_seed=0,
                 seeds=seeds,
@@ -134,7 +134,7 @@ def jobs_figures() -> dict[str, float]:
 def campaign_speed(first_seed: int, jobs: int) -> float:
     """From the first result on: a campaign of hours doesn't notice how long its processes took to start."""
     with tempfile.TemporaryDirectory() as out:
-        request = Request(
+        request = CampaignRequest(
             spec=RunSpec(EXPERIMENT, "sim", (), (), EXPERIMENT.name, "raidstorm", out),
             first_seed=first_seed,
             seeds=JOBS_SEEDS,

@@ -9,7 +9,7 @@ from chaos.base.prng import Stream
 from chaos.checkers.register import read_history
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import resolve
-from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.history import Completed, EngineEvent, History, Invoked
 from chaos.steps.schedule import Changing, CompareAndWrite, Flush, Read, Unmap, Write
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import Event
@@ -36,7 +36,7 @@ class Hosts:
     def run(self, length: int) -> History:
         """So many entries."""
         while len(self.history) < length:
-            draw = self.stream.below(100)
+            draw = self.stream.integer_below(100)
             if draw < 8:
                 self._happen("rebuild.window_done", 4, 48)
             elif draw < 9:
@@ -48,17 +48,17 @@ class Hosts:
         return self.history
 
     def _happen(self, name: str, *args: int) -> None:
-        self.history.append(Happened(len(self.history) + 1, Event(name, 1, args)))
+        self.history.append(EngineEvent(len(self.history) + 1, Event(name, 1, args)))
 
     def _send(self) -> None:
         stream = self.stream
         self.op += 1
         blocks = stream.choice(BLOCKS_PER_IO)
-        slba = stream.below(BLOCKS - blocks + 1)
+        slba = stream.integer_below(BLOCKS - blocks + 1)
         where = (self.op, 0, 1, 1, slba, blocks)
         seen = self.held[slba : slba + blocks]
         step: Read | Changing | Flush = Read(*where)
-        draw = stream.below(100)
+        draw = stream.integer_below(100)
         if draw < 2:
             step = Flush(self.op, 0, 1, 1)
         elif draw < 45 and not any(self.busy[slba : slba + blocks]):
@@ -74,7 +74,7 @@ class Hosts:
         self.under_way.append((step, seen))
 
     def _answer(self) -> None:
-        step, seen = self.under_way.pop(self.stream.below(len(self.under_way)))
+        step, seen = self.under_way.pop(self.stream.integer_below(len(self.under_way)))
         failed = self.stream.chance(1, 100)
         status = int(NvmeStatus.INTERNAL_DEVICE_ERROR) if failed else 0
         is_read = isinstance(step, Read)

@@ -4,24 +4,29 @@ from chaos.steps.history import (
     Compared,
     Completed,
     Crashed,
+    EngineEvent,
     Entry,
-    Happened,
     History,
     Invoked,
     Seen,
-    Unheard,
+    Undelivered,
     Written,
 )
+
+# The names that checks in stored capsules may use.
+Happened, Unheard = EngineEvent, Undelivered
 
 __all__ = [
     "Compared",
     "Completed",
     "Crashed",
+    "EngineEvent",
     "Entry",
     "Happened",
     "History",
     "Invoked",
     "Seen",
+    "Undelivered",
     "Unheard",
     "Written",
 ]

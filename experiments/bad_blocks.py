@@ -16,5 +16,5 @@ BAD_BLOCKS = Experiment(
         Fault(kind="write_errors", count=(0, 1)),
     ),
     operations=(Operation(kind="member_removal", count=(0, 1)),),
-    reach={"bad_blocks_bitten": 1, "reads_repaired": 1, "rebuilds_finished": 1},
+    reach={"bad_blocks_effective": 1, "reads_repaired": 1, "rebuilds_finished": 1},
 )

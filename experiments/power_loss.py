@@ -20,7 +20,7 @@ POWER_LOSS = Experiment(
     ),
     operations=(Operation(kind="member_removal", count=(0, 1)),),
     reach={
-        "power_losses_bitten": 1,
+        "power_losses_effective": 1,
         "arrays_assembled": 1,
         "fua_writes": 1,
         "flushes": 1,

@@ -35,6 +35,6 @@ RESET_STORM = Experiment(
         "bdev_resets": 2,
         "resets_in_rebuild": 1,
         "commands_aborted": 1,
-        "hung_ios_bitten": 1,
+        "hung_ios_effective": 1,
     },
 )

@@ -10,5 +10,5 @@ SILENT_CORRUPTION = Experiment(
         Fault(kind="misdirected_write", count=(0, 2)),
         Fault(kind="disk_failure", count=(0, 1)),
     ),
-    reach={"bit_rot_bitten": 1, "misdirected_writes_bitten": 1},
+    reach={"bit_rot_effective": 1, "misdirected_writes_effective": 1},
 )

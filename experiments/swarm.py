@@ -85,7 +85,7 @@ SWARM = Experiment(
         "rebuilds_finished": 1,
         "arrays_assembled": 1,
         "arrays_assembled_whole": 1,
-        "power_losses_bitten": 1,
+        "power_losses_effective": 1,
         "channel.created_in_rebuild": 1,
         "superblock.write_in_flight": 1,
         "member.failed": 1,

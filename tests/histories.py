@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.base.prng import Stream
-from chaos.steps.history import Completed, Entry, Happened, History, Invoked
+from chaos.steps.history import Completed, EngineEvent, Entry, History, Invoked
 from chaos.steps.payload import FOREIGN, MISDIRECTED, NEVER_WRITTEN, TORN
 from chaos.steps.schedule import (
     CHANGING,
@@ -63,7 +63,7 @@ class Simulation:
 
     def _act(self) -> None:
         stream = self.stream
-        draw = stream.below(20)
+        draw = stream.integer_below(20)
         if draw < 7 or not self.pending:
             self._send()
         elif draw < 11:
@@ -81,10 +81,10 @@ class Simulation:
         self.op += 1
         stream, op = self.stream, self.op
         connection = stream.choice(self.connections)
-        slba = stream.below(BLOCKS)
-        blocks = 1 + stream.below(BLOCKS - slba)
+        slba = stream.integer_below(BLOCKS)
+        blocks = 1 + stream.integer_below(BLOCKS - slba)
         where = (op, 0, connection, 1, slba, blocks)
-        draw = stream.below(20)
+        draw = stream.integer_below(20)
         if draw < 9:
             step: Step = Read(*where)
         elif draw < 16:
@@ -146,7 +146,7 @@ class Simulation:
     def _destroy(self) -> None:
         connection = self.connections.pop(0)
         self.connections.append(connection + 2)
-        self._add(Happened(self._number(), Event("nvmf.qpair_destroyed", 1, (connection,))))
+        self._add(EngineEvent(self._number(), Event("nvmf.qpair_destroyed", 1, (connection,))))
         for requests in (self.pending, self.unanswered):
             for op in [op for op, step in requests.items() if step.connection == connection]:
                 del requests[op]
@@ -178,7 +178,7 @@ class Simulation:
         self.unanswered.clear()
 
     def _rot(self) -> None:
-        lba, disk = self.stream.below(BLOCKS), self.stream.choice(self.disks)
+        lba, disk = self.stream.integer_below(BLOCKS), self.stream.choice(self.disks)
         disk.now[lba] = disk.safe[lba] = FOREIGN
         self._invoke(Inject(97, "bit_rot", 0, (lba + self.data_offset,)))
 
@@ -210,7 +210,7 @@ def _other_value(history: History, stream: Stream) -> History:
 
     def change(entry: Completed) -> Completed:
         values = list(entry.values)
-        offset = stream.below(len(values))
+        offset = stream.integer_below(len(values))
         lba = reads[entry.op].slba + offset
         ops = [step.op for step in writes if step.slba <= lba < step.slba + step.blocks]
         others = [step.op for step in writes if step.op not in ops]
@@ -228,7 +228,7 @@ def _is_read(entry: Invoked) -> bool:
 def _other_count(history: History, stream: Stream) -> History:
     def change(entry: Completed) -> Completed:
         return msgspec.structs.replace(
-            entry, values=[*entry.values, NEVER_WRITTEN][stream.below(3) :]
+            entry, values=[*entry.values, NEVER_WRITTEN][stream.integer_below(3) :]
         )
 
     return _change_one(history, stream, change, lambda entry: bool(entry.values))
@@ -265,7 +265,7 @@ def _move(history: History, stream: Stream) -> History:
     """One entry to another place, but not past what it answers or what answers it."""
     if not history:
         return history
-    source, place = stream.below(len(history)), stream.below(len(history))
+    source, place = stream.integer_below(len(history)), stream.integer_below(len(history))
     low, high = min(source, place), max(source, place)
     ops = [_op(entry) for entry in history[low : high + 1]]
     if ops.count(_op(history[source])) > 1 and _op(history[source]) is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.history import Completed, EngineEvent, History, Invoked
 from chaos.steps.payload import NEVER_WRITTEN, TORN
 from chaos.steps.schedule import (
     CHANGING,
@@ -136,7 +136,7 @@ def _operations(history: History, data_offset: int) -> Past:
                 sent = flushes.pop(entry.op)
                 if entry.status == NvmeStatus.SUCCESS:
                     _flush(past, sent, index)
-        elif isinstance(entry, Happened) and entry.event.name == "nvmf.qpair_destroyed":
+        elif isinstance(entry, EngineEvent) and entry.event.name == "nvmf.qpair_destroyed":
             _end_changes(past, under_way, index, entry.event.args[0])
         elif isinstance(entry, Invoked):
             match entry.step:

@@ -45,7 +45,7 @@ class Rig:
     ) -> None:
         self.driver = SimDriver()
         self.driver.start(Layout(reactors, disks, blocks, window, **layout), defects)
-        self.draw = Stream(seed).random if seed is not None else None
+        self.draw = Stream(seed).fraction if seed is not None else None
         self.events: list[Event] = []
         self.replies: dict[int, Reply] = {}
         self.crash: str | None = None

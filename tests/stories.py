@@ -11,8 +11,8 @@ from chaos.steps.history import (
     NOT_LOOKED,
     Completed,
     Crashed,
+    EngineEvent,
     Entry,
-    Happened,
     History,
     Invoked,
     Seen,
@@ -95,7 +95,7 @@ class Story:
         return self._add(ENGINE_STEP, answer)
 
     def happen(self, name, *args, thread=1):
-        return self._add(ENGINE_STEP, Happened(self._number(), Event(name, thread, args)))
+        return self._add(ENGINE_STEP, EngineEvent(self._number(), Event(name, thread, args)))
 
     def observe(self, kind, *args):
         """An entry of this kind, in a step of its own."""

@@ -13,35 +13,35 @@ Item = TypeVar("Item")
 class Stream:
     """An independent stream; only ``random()`` is drawn from, whose sequence is stable across Pythons."""
 
-    __slots__ = ("_name", "_seed", "random")
+    __slots__ = ("_name", "_seed", "fraction")
 
     def __init__(self, seed: int, name: str = "root") -> None:
         self._seed = seed
         self._name = name
         digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
-        self.random = random.Random(int.from_bytes(digest, "little")).random
+        self.fraction = random.Random(int.from_bytes(digest, "little")).random
 
     def fork(self, name: str) -> Stream:
         """A stream of its own for this purpose; drawing from one never moves another."""
         return Stream(self._seed, f"{self._name}/{name}")
 
-    def below(self, limit: int) -> int:
+    def integer_below(self, limit: int) -> int:
         """An integer in [0, limit)."""
-        return int(self.random() * limit)
+        return int(self.fraction() * limit)
 
     def between(self, low: int, high: int) -> int:
         """An integer in [low, high]."""
-        return low + int(self.random() * (high - low + 1))
+        return low + int(self.fraction() * (high - low + 1))
 
     def chance(self, numerator: int, denominator: int) -> bool:
         """True in numerator of denominator cases."""
-        return self.random() * denominator < numerator
+        return self.fraction() * denominator < numerator
 
     def choice(self, items: Sequence[Item]) -> Item:
         """One of the items."""
-        return items[int(self.random() * len(items))]
+        return items[int(self.fraction() * len(items))]
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:
         """The items in a drawn order."""
         left = list(items)
-        return [left.pop(self.below(len(left))) for _ in range(len(left))]
+        return [left.pop(self.integer_below(len(left))) for _ in range(len(left))]

@@ -69,7 +69,7 @@ class Ended(NamedTuple):
     is_lost: bool
 
 
-class Crew:
+class TaskPool:
     """The tasks under way in a pool."""
 
     def __init__(self, pool: Pool) -> None:
@@ -135,21 +135,21 @@ def run_all(
     ``take`` gives the next one; None: there is none now, and none will come but from what has not ended. When the user wants to stop, no more tasks are begun, and those under way get some seconds. Raises
     BrokenProcessPool when processes are killed again.
     """
-    crew = Crew(pool)
+    task_pool = TaskPool(pool)
     again: list[Task] = []
     losses = 0
     asked_at: float | None = None
     try:
         while True:
-            while crew.has_room and not interrupt.requested:
+            while task_pool.has_room and not interrupt.requested:
                 task = again.pop(0) if again else take()
                 if task is None:
                     break
-                crew.submit(task)
-            if not crew.running:
+                task_pool.submit(task)
+            if not task_pool.running:
                 return
             lost = []
-            for ended in crew.ended():
+            for ended in task_pool.ended():
                 if ended.is_lost:
                     lost.append(ended.task)
                 else:
@@ -165,7 +165,7 @@ def run_all(
                 if time.monotonic() - asked_at > INTERRUPT_SECONDS_MAX:
                     return
     finally:
-        crew.close()
+        task_pool.close()
 
 
 # In a process that runs tasks.

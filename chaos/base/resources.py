@@ -19,7 +19,7 @@ WARM_UP_RUNS = 3  # the first runs fill caches
 REACTOR = "raidstorm reactor"  # as its command line begins
 
 
-class Held(msgspec.Struct, frozen=True):
+class HeldResources(msgspec.Struct, frozen=True):
     """What the processes of a kind held after the first runs, and after the last one.
 
     Descriptors and memory are those of the largest of them. Memory is what a process has to itself, without the
@@ -41,7 +41,7 @@ class Resources(msgspec.Struct, frozen=True):
     segments: tuple[int, int]
     memory_kib: tuple[int, int]
     memory_slope_kib_per_run: float
-    below: dict[str, Held] = {}  # kind of process -> what those below this one hold
+    below: dict[str, HeldResources] = {}  # kind of process -> what those below this one hold
 
 
 class _Sample(msgspec.Struct, frozen=True):
@@ -101,11 +101,11 @@ class _Track:
         spread = self.count * self._xx - self._x * self._x
         return round((self.count * self._xy - self._x * self._y) / spread, 2) if spread else 0.0
 
-    def held(self) -> Held:
+    def held(self) -> HeldResources:
         first, last = self.first, self.last
         assert first is not None, "a track begins with a sample"
         assert last is not None, "a track begins with a sample"
-        return Held(
+        return HeldResources(
             processes=(first.processes, last.processes),
             descriptors=(first.descriptors, last.descriptors),
             memory_kib=(first.memory_kib, last.memory_kib),

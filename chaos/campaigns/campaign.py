@@ -34,7 +34,7 @@ GATE_RUNS_MIN = {"sim": 20, "lockstep": 20, "realtime": 5}
 CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
 
 
-Results = Callable[["Request", Interrupt, float], Generator[RunResult, None, None]]
+Results = Callable[["CampaignRequest", Interrupt, float], Generator[RunResult, None, None]]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -99,7 +99,7 @@ class Report(msgspec.Struct):
                 self.unknown += 1
         if self.driver == "realtime":
             self.fidelity = self.fidelity or Fidelity()
-            self.fidelity.add(result.seed, result.parted, result.replay_seconds)
+            self.fidelity.add(result.seed, result.divergence, result.replay_seconds)
         if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
             self.fingerprints[str(result.seed)] = result.fingerprint
         if result.findings and len(self.failures) < FAILURES_SHOWN_MAX:
@@ -125,7 +125,7 @@ def _failure(report: Report, result: RunResult) -> Failure:
     )
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class CampaignRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for: ``seeds`` None means until ``seconds`` are over."""
 
     spec: RunSpec
@@ -137,7 +137,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_campaign(
-    request: Request,
+    request: CampaignRequest,
     interrupt: Interrupt,
     on_result: Callable[[RunResult], None],
     pool: Pool | None = None,
@@ -204,7 +204,7 @@ def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) 
     return int(worst(verdicts))
 
 
-def _seeds(request: Request, interrupt: Interrupt, begun: float) -> Iterator[int]:
+def _seeds(request: CampaignRequest, interrupt: Interrupt, begun: float) -> Iterator[int]:
     """Seed after seed, until their number or the time is over, or the user wants to stop."""
     counted = (
         itertools.count(request.first_seed)
@@ -220,7 +220,7 @@ def _seeds(request: Request, interrupt: Interrupt, begun: float) -> Iterator[int
 
 
 def _in_this_process(
-    request: Request, interrupt: Interrupt, begun: float
+    request: CampaignRequest, interrupt: Interrupt, begun: float
 ) -> Generator[RunResult, None, None]:
     runner = Runner(request.spec, Store(Path(request.spec.out)), interrupt)
     try:
@@ -235,7 +235,7 @@ def _in_this_process(
 
 def _over(pool: Pool) -> Results:
     def results(
-        request: Request, interrupt: Interrupt, begun: float
+        request: CampaignRequest, interrupt: Interrupt, begun: float
     ) -> Generator[RunResult, None, None]:
         seeds = _seeds(request, interrupt, begun)
         size = CHUNK_SEEDS[request.spec.driver]

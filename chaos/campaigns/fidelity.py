@@ -1,15 +1,15 @@
-"""How faithfully free runs are taken again in ``sim``: the share with the same events, and where the others part."""
+"""How faithfully free runs are taken again in ``sim``: the share with the same events, and where the others diverge."""
 
 from __future__ import annotations
 
 import msgspec
 
-from chaos.drivers.free_replay import Parted
+from chaos.drivers.free_replay import Divergence
 
-PARTED_KEPT_MAX = 100
+DIVERGED_KEPT_MAX = 100
 
 
-class PartedRun(msgspec.Struct, frozen=True):
+class DivergentRun(msgspec.Struct, frozen=True):
     """A run whose replay is another one from this step on."""
 
     seed: int
@@ -22,23 +22,23 @@ class Fidelity(msgspec.Struct):
 
     runs: int = 0
     same: int = 0
-    parted: list[PartedRun] = []
+    diverged: list[DivergentRun] = msgspec.field(default_factory=list, name="parted")
     seconds: float = 0.0
 
-    def add(self, seed: int, parted: Parted | None, seconds: float) -> None:
+    def add(self, seed: int, divergence: Divergence | None, seconds: float) -> None:
         """Count one run."""
         self.runs += 1
         self.seconds = round(self.seconds + seconds, 3)
-        if parted is None:
+        if divergence is None:
             self.same += 1
-        elif len(self.parted) < PARTED_KEPT_MAX:
-            self.parted.append(PartedRun(seed, parted.step, parted.what))
+        elif len(self.diverged) < DIVERGED_KEPT_MAX:
+            self.diverged.append(DivergentRun(seed, divergence.step, divergence.what))
 
     def joined(self, other: Fidelity) -> Fidelity:
         """Of two campaigns together."""
         return Fidelity(
             self.runs + other.runs,
             self.same + other.same,
-            [*self.parted, *other.parted][:PARTED_KEPT_MAX],
+            [*self.diverged, *other.diverged][:DIVERGED_KEPT_MAX],
             round(self.seconds + other.seconds, 3),
         )

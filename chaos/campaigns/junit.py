@@ -14,7 +14,7 @@ from junitparser import Error, Failure, Skipped
 from junitparser.xunit2 import JUnitXml, TestCase, TestSuite
 
 from chaos.campaigns import campaign
-from chaos.campaigns.suite_run import INTERRUPTED, Outcome
+from chaos.campaigns.suite_run import INTERRUPTED, FacetOutcome
 from chaos.campaigns.summary import Summary
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES
@@ -55,7 +55,7 @@ def write_junit(path: Path, summary: Summary) -> None:
         raise StoreError(f"{path} can't be written: {error.strerror}") from None
 
 
-def _facet(summary: Summary, outcome: Outcome) -> TestSuite:
+def _facet(summary: Summary, outcome: FacetOutcome) -> TestSuite:
     suite = TestSuite(legal(f"{summary.suite}.{outcome.name}"))
     for name, value in _facts(outcome).items():
         suite.add_property(name, legal(value))
@@ -69,7 +69,7 @@ def _facet(summary: Summary, outcome: Outcome) -> TestSuite:
     return suite
 
 
-def _facts(outcome: Outcome) -> dict[str, str]:
+def _facts(outcome: FacetOutcome) -> dict[str, str]:
     facet = outcome.facet
     facts = {
         "experiment": str(facet.experiment),
@@ -97,20 +97,20 @@ def _facts(outcome: Outcome) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _shown(outcome: Outcome) -> campaign.Failure:
+def _shown(outcome: FacetOutcome) -> campaign.Failure:
     """The failure whose replay ends as the facet did."""
     failures = outcome.failures
     return next((one for one in failures if one.code == outcome.exit_code), failures[0])
 
 
-def _seeds(outcome: Outcome) -> str:
+def _seeds(outcome: FacetOutcome) -> str:
     facet = outcome.facet
     if facet.seeds is None:
         return f"{facet.first_seed}.. for {facet.seconds:g} s"
     return f"{facet.first_seed}..{facet.first_seed + facet.seeds - 1}"
 
 
-def _result(outcome: Outcome) -> Failure | Error | Skipped | None:
+def _result(outcome: FacetOutcome) -> Failure | Error | Skipped | None:
     match outcome.state:
         case "passed":
             return None
@@ -126,13 +126,13 @@ def _result(outcome: Outcome) -> Failure | Error | Skipped | None:
     return result
 
 
-def _message(outcome: Outcome) -> str:
+def _message(outcome: FacetOutcome) -> str:
     if outcome.failures and not outcome.missing and outcome.code:
         return _shown(outcome).summary
     return outcome.error or outcome.why
 
 
-def _story(outcome: Outcome) -> list[str]:
+def _story(outcome: FacetOutcome) -> list[str]:
     """A failure of each signature, with its story and the line to paste."""
     lines = [outcome.why, *([outcome.error] if outcome.error else [])]
     groups: dict[str, list[campaign.Failure]] = {}

@@ -12,7 +12,7 @@ import msgspec
 
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
-from chaos.drivers.free_replay import Parted
+from chaos.drivers.free_replay import Divergence
 from chaos.drivers.make import Driver, make_driver
 from chaos.drivers.processes import WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
@@ -61,7 +61,7 @@ class RunResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     run_dir: str
     replay: str
-    parted: Parted | None = None  # of a free run: where its replay in sim parts from it
+    divergence: Divergence | None = None  # of a free run: where its replay in sim parts from it
     replay_seconds: float = 0.0  # what that replay took
 
     @property
@@ -214,7 +214,7 @@ class Runner:
                 reach=reach,
                 crash=execution.crash,
                 replay=replay,
-                parted=judged.parted,
+                divergence=judged.divergence,
                 free_findings=judged.free_findings,
             )
             if self.store.keep(path, capsule, execution, labels, result):
@@ -247,7 +247,7 @@ class Runner:
             reach=reach,
             run_dir=run_dir,
             replay=replay,
-            parted=judged.parted,
+            divergence=judged.divergence,
         )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from chaos.checkers.finding import NAMES
 from chaos.plan.experiment import NAME, Experiment, check_reach
+from chaos.plan.reach_vocabulary import current_names
 from chaos.store.capsule import DriverName
 
 # What a seed costs, roughly, in seconds: to share facets out evenly, and for nothing else.
@@ -43,6 +44,9 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reach: dict[str, int] = {}
     share: int = 1
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "reach", current_names(self.reach))
+
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to run together; ``reach`` is what all facets that must be valid have reached together."""
@@ -52,6 +56,9 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     experiments: tuple[str | Experiment, ...] = ()
     facets: tuple[Facet, ...]
     reach: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "reach", current_names(self.reach))
 
 
 def check_suite(suite: Suite) -> Suite:

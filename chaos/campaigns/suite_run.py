@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import msgspec
 
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.campaign import Failure, Report, Request
+from chaos.campaigns.campaign import CampaignRequest, Failure, Report
 from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.fidelity import Fidelity
 from chaos.campaigns.runner import RunSpec
@@ -29,11 +29,11 @@ class Part(msgspec.Struct, frozen=True):
     """A facet with everything looked up that it names."""
 
     facet: Facet
-    request: Request
+    request: CampaignRequest
     definition: str  # a digest of what is run: experiment, facet, code of the defects
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One facet in a suite's summary.
 
     ``code`` is what the facet adds to the suite's exit code: 0 when it is as it must be. ``exit_code`` is how its
@@ -92,7 +92,7 @@ def prepare(
         program=program,
         out=out,
     )
-    request = Request(
+    request = CampaignRequest(
         spec=spec,
         first_seed=facet.first_seed,
         seeds=facet.seeds,
@@ -103,9 +103,9 @@ def prepare(
     return Part(facet, request, hashlib.sha256(msgspec.json.encode(whole)).hexdigest())
 
 
-def not_run(part: Part) -> Outcome:
+def not_run(part: Part) -> FacetOutcome:
     """A facet whose turn has not come."""
-    return Outcome(
+    return FacetOutcome(
         name=part.facet.name, facet=part.facet, definition=part.definition, state="not run"
     )
 
@@ -113,9 +113,9 @@ def not_run(part: Part) -> Outcome:
 def run_parts(
     parts: Sequence[Part],
     interrupt: Interrupt,
-    run: Callable[[Request, int], Report],
-    before: Mapping[str, Outcome] | None = None,
-) -> Iterator[tuple[Part, Report | None, Outcome]]:
+    run: Callable[[CampaignRequest, int], Report],
+    before: Mapping[str, FacetOutcome] | None = None,
+) -> Iterator[tuple[Part, Report | None, FacetOutcome]]:
     """Run facet after facet until all are through or the user wants to stop; ``run`` runs one campaign.
 
     ``before``: how the facets ended earlier, by name. One that was as it must be, and is the same still, is not
@@ -137,7 +137,7 @@ def run_parts(
         yield part, report, outcome_of(part, report, first)
 
 
-def _failing_seeds(part: Part, earlier: Outcome | None) -> list[int]:
+def _failing_seeds(part: Part, earlier: FacetOutcome | None) -> list[int]:
     """Which seeds failed earlier and can be run alone; of a facet that must fail, none."""
     if earlier is None or part.facet.expect_code != 0:
         return []
@@ -149,7 +149,7 @@ def _failing_seeds(part: Part, earlier: Outcome | None) -> list[int]:
 
 
 def _run_first(
-    part: Part, seeds: list[int], run: Callable[[Request, int], Report]
+    part: Part, seeds: list[int], run: Callable[[CampaignRequest, int], Report]
 ) -> Report | None:
     """The seeds that failed earlier, each as a campaign of its own; None when there are none."""
     reports = []
@@ -163,12 +163,12 @@ def _run_first(
     return joined(reports, part.request.spec.experiment.name) if reports else None
 
 
-def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> Outcome:
+def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> FacetOutcome:
     """What a facet has come to."""
     facet = part.facet
     code, missing, why = judge_facet(facet, report)
     ended = "failed" if code else "passed"
-    return Outcome(
+    return FacetOutcome(
         name=facet.name,
         facet=facet,
         definition=part.definition,
@@ -229,7 +229,7 @@ def missing_of(gates: Mapping[str, int], reach: Mapping[str, int]) -> list[str]:
     ]
 
 
-def reached_by(outcomes: Sequence[Outcome]) -> dict[str, int]:
+def reached_by(outcomes: Sequence[FacetOutcome]) -> dict[str, int]:
     """What facets have reached together; one that must fail has another engine, and doesn't count."""
     reach: dict[str, int] = {}
     for one in outcomes:

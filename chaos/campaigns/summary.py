@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.campaigns.suite import Suite, SuiteError
-from chaos.campaigns.suite_run import INTERRUPTED, Outcome, missing_of, reached_by
+from chaos.campaigns.suite_run import INTERRUPTED, FacetOutcome, missing_of, reached_by
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.store.store import StoreError
@@ -41,7 +41,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     reach: dict[str, int] = {}  # of all facets that must be valid
     wanted: dict[str, int] = {}  # the suite's own gates; a part of it can't be judged by them
     missing: list[str] = []  # of these, once all facets were run
-    facets: list[Outcome]
+    facets: list[FacetOutcome]
 
     @property
     def code(self) -> int:
@@ -69,7 +69,7 @@ def head_of(suite: Suite, *, again: str, subset: str, rerun_of: str) -> Summary:
 
 
 def summed(
-    head: Summary, outcomes: Sequence[Outcome], *, finished: bool, interrupted: bool
+    head: Summary, outcomes: Sequence[FacetOutcome], *, finished: bool, interrupted: bool
 ) -> Summary:
     """The summary with these facets in it."""
     reach = reached_by(outcomes)
@@ -135,7 +135,7 @@ def parse_summary(path: Path, data: bytes) -> Summary:
     return summary
 
 
-def earlier_outcomes(summary: Summary, folder: Path) -> Mapping[str, Outcome]:
+def earlier_outcomes(summary: Summary, folder: Path) -> Mapping[str, FacetOutcome]:
     """The facets by name, as a suite that runs them again takes them over."""
     return {
         one.name: msgspec.structs.replace(one, taken_over_from=one.taken_over_from or str(folder))

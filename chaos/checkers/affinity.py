@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.run.execution import Execution
-from chaos.steps.history import Happened, was_observed
+from chaos.steps.history import EngineEvent, was_observed
 from chaos.steps.schedule import Deliver, FinishIo, FireTimer
 
 ANY_THREAD = -1
@@ -16,7 +16,7 @@ def check_affinity(execution: Execution) -> list[Finding]:
         return []
     schedule = execution.schedule
     for entry in execution.history:
-        if entry.__class__ is not Happened or not 1 <= entry.number <= len(schedule):
+        if entry.__class__ is not EngineEvent or not 1 <= entry.number <= len(schedule):
             continue
         step = schedule[entry.number - 1]
         if step.__class__ is Deliver:

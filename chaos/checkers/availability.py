@@ -17,7 +17,7 @@ from chaos.checkers.members import MOVES, NO_DISK, Members
 from chaos.plan.faults import REPLACEMENTS
 from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
-from chaos.steps.history import Completed, Happened, Invoked, was_observed
+from chaos.steps.history import Completed, EngineEvent, Invoked, was_observed
 from chaos.steps.schedule import (
     IO,
     Changing,
@@ -54,7 +54,7 @@ def check_availability(execution: Execution) -> list[Finding]:
         if array.unreadable or array.unwritable:
             blind = index if array.is_blind() else blind
             barred = index if array.is_barred() else barred
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             if entry.event.name in TOLD:
                 if array.members.take(entry) and array.members.disks:
                     outage_ended = index
@@ -159,7 +159,7 @@ def _take_fault(step: Inject, faults: tuple[str, ...], disks: list[int]) -> None
         disks.remove(step.disk)
 
 
-def _taken(entry: Happened) -> Finding:
+def _taken(entry: EngineEvent) -> Finding:
     return Finding(
         check="availability",
         kind="removal",

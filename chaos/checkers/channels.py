@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.run.execution import Execution
-from chaos.steps.history import Happened, Invoked, Seen, SlotFlag, was_observed
+from chaos.steps.history import EngineEvent, Invoked, Seen, SlotFlag, was_observed
 from chaos.steps.schedule import Kill, PowerLoss
 from workers.protocol import Event
 from workers.shared import ProcessState
@@ -137,7 +137,7 @@ def check_channels(execution: Execution) -> list[Finding]:
                 return [_finding(*found, number)]
         number = entry.number
         found = None
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             if entry.event.name in TOLD:
                 found = channels.take(entry.event)
         elif entry.__class__ is Seen:

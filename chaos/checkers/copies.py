@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
+from chaos.checkers.pulled_disks import PulledDisks
 from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
-from chaos.steps.history import NOT_LOOKED, Completed, Entry, Happened, Invoked
+from chaos.steps.history import NOT_LOOKED, Completed, EngineEvent, Entry, Invoked
 from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
 
 TOLD = MOVES | {"disk.misdirected"}
@@ -21,12 +21,12 @@ class Holders:
         self.members = Members()
         self._offset = plan.data_offset
         self.changes: dict[int, Changing] = {}
-        self._away = Away()
+        self._away = PulledDisks()
         self._tainted: list[range] = []  # LBAs that a disk has changed silently at some time
 
     def take(self, entry: Entry) -> None:
         """The next entry of a history."""
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             if entry.event.name in TOLD:
                 self._told(entry)
         elif entry.__class__ is Invoked:
@@ -40,7 +40,7 @@ class Holders:
             elif step.__class__ in (Kill, PowerLoss):
                 self.members.take(entry)
 
-    def _told(self, entry: Happened) -> None:
+    def _told(self, entry: EngineEvent) -> None:
         event = entry.event
         self.members.take(entry)
         self._away.told(event)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chaos.checkers.chains import chains
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.wanted import Wanted
+from chaos.checkers.unmet_goals import UnmetGoals
+from chaos.checkers.wait_chains import chains
 from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
-from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.history import Completed, EngineEvent, History, Invoked
 from chaos.steps.schedule import (
     CHANGING,
     IO,
@@ -34,7 +34,7 @@ def check_liveness(execution: Execution) -> list[Finding]:
     if execution.crash is not None or execution.settled or execution.interrupted:
         return []
     ops, stuck = unfinished(execution.history)
-    wanted = Wanted()
+    wanted = UnmetGoals()
     wanted.follow(execution.history)
     kinds = {what.split(" ", 1)[0] for what in stuck}
     # Which one of many alike was outstanding in the end is chance.
@@ -89,7 +89,7 @@ def unfinished(history: History) -> tuple[list[int], list[str]]:
                     begun[step.op] = step  # type: ignore[union-attr, assignment]
             case Completed(op=op):
                 begun.pop(op, None)
-            case Happened(event=event):
+            case EngineEvent(event=event):
                 if event.name == "rebuild.started":
                     rebuild = f"rebuild of disk {event.args[1]}"
                 elif event.name == "rebuild.finished":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.steps.history import Entry, Happened, History, Invoked
+from chaos.steps.history import EngineEvent, Entry, History, Invoked
 from chaos.steps.schedule import Kill, PowerLoss
 
 NO_DISK = -1
@@ -34,7 +34,7 @@ class Members:
     def take(self, entry: Entry) -> bool:
         """The next entry of a history; True: an array has come online, with these members."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow, and this sees every entry.
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             event = entry.event
             return self._told(event.name, event.args) if event.name in MOVES else False
         if entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.checkers.away import Away
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import Members
+from chaos.checkers.pulled_disks import PulledDisks
 from chaos.checkers.register import reader_for
 from chaos.checkers.registers import Registers
 from chaos.run.execution import Execution
@@ -16,7 +16,7 @@ def check_mirrors(execution: Execution) -> list[Finding]:
     """Compare the disks of all members; only what a late or failed write may have left can differ."""
     history = execution.history
     reader = reader_for(execution)
-    members, away = Members(), Away()
+    members, away = Members(), PulledDisks()
     seen = 0
     for index, entry in enumerate(history):
         if entry.__class__ is Compared and entry.after == "rebuild.finished":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.run.execution import Execution
-from chaos.steps.history import Completed, Happened, Invoked, Unheard, was_observed
+from chaos.steps.history import Completed, EngineEvent, Invoked, Undelivered, was_observed
 from chaos.steps.schedule import (
     IO,
     Admin,
@@ -44,10 +44,10 @@ def check_protocol(execution: Execution) -> list[Finding]:
         if entry.__class__ is Invoked:
             if entry.step.__class__ in ANSWERED:
                 waiting[entry.step.op] = entry.step
-        elif entry.__class__ is Happened:
+        elif entry.__class__ is EngineEvent:
             if entry.event.name == "nvmf.qpair_destroyed":
                 ended[entry.event.args[0]] = True
-        elif entry.__class__ is Completed or entry.__class__ is Unheard:
+        elif entry.__class__ is Completed or entry.__class__ is Undelivered:
             if entry.op in answered:
                 return [_finding("twice", f"op {entry.op} was answered more than once", entry)]
             answered[entry.op] = True
@@ -101,7 +101,7 @@ def _can_be(step: OutsideStep, status: int) -> bool:
             return status in (*IO_ERRORS, NvmeStatus.LBA_OUT_OF_RANGE)
 
 
-def _finding(shape: str, what: str, entry: Completed | Unheard) -> Finding:
+def _finding(shape: str, what: str, entry: Completed | Undelivered) -> Finding:
     return Finding(
         check="protocol",
         kind="answer",

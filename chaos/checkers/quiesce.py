@@ -6,7 +6,7 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
 from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
-from chaos.steps.history import Happened, Invoked, was_observed
+from chaos.steps.history import EngineEvent, Invoked, was_observed
 from chaos.steps.schedule import FinishIo, Kill, PowerLoss
 from workers.bdev.io import IoType
 from workers.bdev.stack import raid_bdev_id
@@ -63,7 +63,7 @@ def check_quiesce(execution: Execution) -> list[Finding]:
                     if broken is not None:
                         return [_finding(step, number, *broken)]
         done = entry.number
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             if entry.event.name in TOLD:
                 quiesces.take(entry.event)
                 members.take(entry)

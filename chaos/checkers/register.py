@@ -28,7 +28,7 @@ from chaos.checkers.finding import Finding
 from chaos.checkers.registers import Change, Registers
 from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
-from chaos.steps.history import Completed, Entry, Happened, History, Invoked
+from chaos.steps.history import Completed, EngineEvent, Entry, History, Invoked
 from chaos.steps.payload import MISDIRECTED, NEVER_WRITTEN, TORN
 from chaos.steps.schedule import (
     CompareAndWrite,
@@ -118,7 +118,7 @@ class Reader:
         held, tainted, under_way = registers.held, registers.tainted, registers.under_way
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
         for index, entry in enumerate(entries, first):
-            if entry.__class__ is Happened:
+            if entry.__class__ is EngineEvent:
                 if entry.event.name in TELLING:
                     self._happened(index, entry.event)
             elif entry.__class__ is Completed:

@@ -18,7 +18,13 @@ from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
 from chaos.judging.user_checks import load_embedded_check
-from chaos.replaying.regression import STORY_SUFFIX, Held, capsules_in, check_capsule, check_file
+from chaos.replaying.regression import (
+    STORY_SUFFIX,
+    RegressionResult,
+    capsules_in,
+    check_capsule,
+    check_file,
+)
 from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.shrinking.files import MINIMAL, write_minimal
 from chaos.shrinking.minimal import minimize
@@ -140,7 +146,7 @@ def _story(capsule: Capsule, replayed: Replayed, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _say(screen: Screen, into: Path, name: str, capsule: Capsule, held: Held) -> None:
+def _say(screen: Screen, into: Path, name: str, capsule: Capsule, held: RegressionResult) -> None:
     steps = len(capsule.schedule or [])
     screen.say(f"{into / name}.json ({steps} steps) and {into / name}{STORY_SUFFIX}", "bold")
     if held.problem:

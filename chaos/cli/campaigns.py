@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from chaos.base.interrupt import Interrupt
 from chaos.base.process_pool import Pool
-from chaos.campaigns.campaign import Report, Request, run_campaign
+from chaos.campaigns.campaign import CampaignRequest, Report, run_campaign
 from chaos.campaigns.runner import RunResult
 from chaos.campaigns.suite import Facet
-from chaos.campaigns.suite_run import Outcome, Part, prepare
+from chaos.campaigns.suite_run import FacetOutcome, Part, prepare
 from chaos.cli.canary import show_canary
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.screen import Screen, state_of
@@ -27,10 +27,10 @@ def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) ->
 
 def campaigns_on(
     screen: Screen, interrupt: Interrupt, open_pool: Callable[[], Pool] | None = None
-) -> Callable[[Request, int], Report]:
+) -> Callable[[CampaignRequest, int], Report]:
     """Runs a campaign with its heading, progress and report on the screen; over a pool, if somebody opens one."""
 
-    def run(request: Request, expect_code: int) -> Report:
+    def run(request: CampaignRequest, expect_code: int) -> Report:
         name = request.spec.experiment.name
         failed = 0
         screen.say()
@@ -50,7 +50,7 @@ def campaigns_on(
     return run
 
 
-def _heading(request: Request) -> str:
+def _heading(request: CampaignRequest) -> str:
     spec = request.spec
     last = "..." if request.seeds is None else f"..{request.first_seed + request.seeds - 1}"
     heading = f"{spec.experiment.name}: driver {spec.driver}, seeds {request.first_seed}{last}"
@@ -62,7 +62,7 @@ def _heading(request: Request) -> str:
 
 
 def show_canaries(
-    screen: Screen, ended: Sequence[tuple[Outcome, Report]], interrupt: Interrupt
+    screen: Screen, ended: Sequence[tuple[FacetOutcome, Report]], interrupt: Interrupt
 ) -> None:
     """Each part that had to fail and did: its failure, shrunk."""
     for outcome, report in ended:

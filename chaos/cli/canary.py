@@ -10,7 +10,7 @@ from pathlib import Path
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import Report
 from chaos.cli.screen import Screen
-from chaos.shrinking.in_place import make_small
+from chaos.shrinking.in_place import shrink_run_dir
 from chaos.shrinking.shrinker import ShrinkError
 
 
@@ -18,7 +18,7 @@ def show_canary(screen: Screen, report: Report, program: str, interrupt: Interru
     """Shrink the first failure of a part that had to fail, write the files beside it, and tell its story."""
     screen.say()
     try:
-        small = make_small(Path(report.failures[0].run_dir), program, interrupt)
+        small = shrink_run_dir(Path(report.failures[0].run_dir), program, interrupt)
     except ShrinkError as error:
         screen.say(f"the canary of {report.experiment} was caught, and not shrunk: {error}")
         return

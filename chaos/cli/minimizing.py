@@ -15,7 +15,7 @@ from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import capsule_of
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.shrinking import files
-from chaos.shrinking.files import MINIMAL, ToldMinimal, write_minimal
+from chaos.shrinking.files import MINIMAL, MinimalReport, write_minimal
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.shrinking.shrinker import Case
 from chaos.store.capsule import Capsule, CapsuleError
@@ -36,7 +36,7 @@ class Shrunk(msgspec.Struct, frozen=True):
     """A minimal capsule as it replays, and how long it took to find."""
 
     minimal: Minimal
-    told: ToldMinimal
+    told: MinimalReport
     replay: str  # the line to type
     seconds: float
 

@@ -15,7 +15,7 @@ from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import Report
 from chaos.campaigns.catalog import find_either
 from chaos.campaigns.suite import Facet, Suite, facets_of
-from chaos.campaigns.suite_run import Outcome, joined, missing_of, reached_by, run_parts
+from chaos.campaigns.suite_run import FacetOutcome, joined, missing_of, reached_by, run_parts
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
@@ -99,7 +99,7 @@ def run_command(
     parts = looked_up(catalog, [facet for _, facets in groups for facet in facets], jobs, out)
     Store(Path(out))
     reports: list[Report] = []
-    outcomes: list[Outcome] = []
+    outcomes: list[FacetOutcome] = []
     with open_cluster(cluster, (part.facet.driver for part in parts)) as workers:
         run = campaigns_on(screen, interrupt, workers.pool if workers else None)
         for _, report, outcome in run_parts(parts, interrupt, run):
@@ -146,7 +146,7 @@ def _group(
 
 
 def _missing_of_suites(
-    groups: Sequence[tuple[Suite | None, list[Facet]]], outcomes: Sequence[Outcome]
+    groups: Sequence[tuple[Suite | None, list[Facet]]], outcomes: Sequence[FacetOutcome]
 ) -> list[str]:
     """What suites as a whole have not reached; the outcomes are in the order of the groups' facets."""
     missing = []

@@ -22,7 +22,7 @@ from chaos.plan.experiment import Experiment, validate
 from chaos.plan.strategies import STRATEGY_NAMES
 from chaos.scoring.compare import compare
 from chaos.scoring.markdown import markdown_lines
-from chaos.scoring.score import RANGE_SEEDS, Arm, Find, Request, Searched, run_score
+from chaos.scoring.score import RANGE_SEEDS, Arm, Find, ScoreRequest, Searched, run_score
 from chaos.scoring.scorecard import (
     Score,
     ScoreError,
@@ -135,7 +135,7 @@ def score_command(
         _refuse_unwritable(Path(out))
     if keep:
         Store(Path(runs))
-    request = Request(
+    request = ScoreRequest(
         arms=_arms(experiment, strategies),
         defects=tuple(sources),
         ranges=ranges,
@@ -232,7 +232,7 @@ def _refuse_unwritable(path: Path) -> None:
         raise ScoreError(f"{path} can't be written; choose another file with --out")
 
 
-def _measure(screen: Screen, request: Request, settings: Settings) -> Score:
+def _measure(screen: Screen, request: ScoreRequest, settings: Settings) -> Score:
     """Search, add up, and keep what is to be kept."""
     interrupt = Interrupt()
     interrupt.install()
@@ -264,7 +264,7 @@ def _measure(screen: Screen, request: Request, settings: Settings) -> Score:
     return score
 
 
-def _heading(request: Request, experiment: str) -> str:
+def _heading(request: ScoreRequest, experiment: str) -> str:
     bounds = []
     if request.seeds is not None:
         bounds.append(_count(request.seeds, "schedule"))
@@ -278,7 +278,7 @@ def _heading(request: Request, experiment: str) -> str:
     )
 
 
-def _in_all(request: Request) -> str:
+def _in_all(request: ScoreRequest) -> str:
     """How long it lasts if nothing is found: most searches end sooner."""
     if request.seconds is None:
         return ""
@@ -292,7 +292,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _add_replays(
-    score: Score, request: Request, settings: Settings, arm: Arm, results: list[Searched]
+    score: Score, request: ScoreRequest, settings: Settings, arm: Arm, results: list[Searched]
 ) -> None:
     """A line to paste for each defect's first find, and a kept run for what is red on the clean engine."""
     mine = sorted(

@@ -20,7 +20,7 @@ from chaos.plan.reach_vocabulary import CROSSINGS, STATES, is_known
 
 SHOWN_FAILURES_MAX = 3
 SEEDS_SHOWN_MAX = 12
-SHOWN_PARTED_MAX = 3
+SHOWN_DIVERGED_MAX = 3
 
 
 class Screen:
@@ -118,9 +118,9 @@ class Screen:
             f"({each:.2f} s a run)",
             "dim",
         )
-        for run in fidelity.parted[:SHOWN_PARTED_MAX]:
+        for run in fidelity.diverged[:SHOWN_DIVERGED_MAX]:
             self.say(f"    seed {run.seed} parts at step {run.step}: {run.what}", "dim")
-        more = fidelity.runs - fidelity.same - SHOWN_PARTED_MAX
+        more = fidelity.runs - fidelity.same - SHOWN_DIVERGED_MAX
         if more > 0:
             self.say(f"    and {more} more", "dim")
 

@@ -28,7 +28,7 @@ from chaos.soak.live import Display, line_of
 from chaos.soak.metrics import Metrics
 from chaos.soak.page import PAGE
 from chaos.soak.soak import Soak
-from chaos.soak.state import STATE, Arguments, SoakError, State, read_state, take_lock
+from chaos.soak.state import STATE, Arguments, SoakError, SoakState, read_state, take_lock
 from chaos.store.capsule import DriverName
 from chaos.store.store import Store, now_stamp
 
@@ -165,7 +165,7 @@ def _begun(
     parent: Path,
     *,
     wants_canary: bool,
-) -> tuple[Path, State]:
+) -> tuple[Path, SoakState]:
     suite = find_suite(arguments.suite, catalog.experiments, catalog.suites)
     stamp = now_stamp()
     taken = [path.name for path in parent.glob(f"{suite.name}-{stamp}*")]
@@ -181,10 +181,10 @@ def _begun(
     stored = learn_from_earlier(parent, lanes)
     Store(folder)
     Store(parent).point("latest", folder)
-    return folder, State(arguments, lanes, canaries, stored)
+    return folder, SoakState(arguments, lanes, canaries, stored)
 
 
-def _resumed(folder: Path) -> tuple[Path, State]:
+def _resumed(folder: Path) -> tuple[Path, SoakState]:
     if folder.is_symlink():
         folder = Path(os.path.relpath(folder.resolve()))
     state = read_state(folder)
@@ -200,7 +200,7 @@ def _resumed(folder: Path) -> tuple[Path, State]:
     return folder, state
 
 
-def _run(folder: Path, state: State) -> int:
+def _run(folder: Path, state: SoakState) -> int:
     interrupt = Interrupt()
     screen = Screen(quiet=False)
     lock = take_lock(folder)
@@ -223,7 +223,7 @@ def _run(folder: Path, state: State) -> int:
     return code
 
 
-def _report(screen: Screen, folder: Path, state: State, code: int) -> None:
+def _report(screen: Screen, folder: Path, state: SoakState, code: int) -> None:
     screen.say()
     screen.say(line_of(state), "bold green" if code == 0 else "bold red")
     for group in sorted(state.groups.values(), key=lambda one: bool(one.same_as)):

@@ -14,8 +14,8 @@ from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, recorded
 from chaos.drivers.sim import SimDriver
 from chaos.judging.crash_points import crash_points
-from chaos.judging.state import engine_state
 from chaos.run.controller import Controller, DivergenceError
+from chaos.showing.rpc_state import engine_state
 
 NOT_EXERCISED = 7
 INVALID = 1

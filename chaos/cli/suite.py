@@ -19,7 +19,7 @@ from chaos.campaigns.campaign import Report
 from chaos.campaigns.catalog import find_suite
 from chaos.campaigns.junit import write_junit
 from chaos.campaigns.suite import Suite, SuiteError, facets_of, subset
-from chaos.campaigns.suite_run import Outcome, Part, not_run, run_parts
+from chaos.campaigns.suite_run import FacetOutcome, Part, not_run, run_parts
 from chaos.campaigns.summary import (
     SUMMARY,
     Summary,
@@ -128,7 +128,7 @@ def suite_command(
     )
     before = earlier_outcomes(earlier, Path(rerun)) if earlier is not None and rerun else {}
     running = _Running(store.root, head, parts, None if junit is None else Path(junit))
-    ended: list[tuple[Outcome, Report]] = []
+    ended: list[tuple[FacetOutcome, Report]] = []
     broken = True
     try:
         with open_cluster(cluster, (one.facet.driver for one in parts)) as workers:
@@ -167,7 +167,7 @@ class _Running:
         self.outcomes = {part.facet.name: not_run(part) for part in parts}
         self.write(finished=False, interrupted=False)
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: FacetOutcome) -> None:
         """A facet has come to its end."""
         self.outcomes[outcome.name] = outcome
         self.write(finished=False, interrupted=False)
@@ -259,11 +259,11 @@ _STYLES: Mapping[str, str | None] = {
 }
 
 
-def _state(one: Outcome) -> str:
+def _state(one: FacetOutcome) -> str:
     return NAMES[one.code] if one.state == "failed" else one.state
 
 
-def _remark(one: Outcome) -> str:
+def _remark(one: FacetOutcome) -> str:
     if one.state == "not run":
         return ""
     if one.taken_over_from:

@@ -27,12 +27,12 @@ from chaos.clustering.remote_job import (
     ClusterBrokenError,
     ClusterError,
     CodeVersion,
-    Errand,
-    Parcel,
-    bring_home,
+    RemoteJob,
+    RemoteResult,
     code_version,
     difference,
-    run_errand,
+    import_results,
+    run_remote_job,
     stop_of,
 )
 from chaos.store.store import Store
@@ -56,12 +56,12 @@ def _stop(campaign: str) -> None:
     stop_of(campaign).set()
 
 
-def _run(errand: Errand) -> Parcel:
+def _run(remote_job: RemoteJob) -> RemoteResult:
     worker = get_worker()
     where = f"the worker {worker.address}"
     if worker.state.nthreads > 1:
         raise ClusterBrokenError(_too_many_threads(worker.address, worker.state.nthreads))
-    return run_errand(errand, where)
+    return run_remote_job(remote_job, where)
 
 
 def _too_many_threads(address: str, threads: int) -> str:
@@ -188,7 +188,7 @@ def _connect(address: str) -> Client:
 class _Homecoming(Future[Any]):
     """What comes of a job; what its runs have left is written when somebody asks for the result, and so counts it."""
 
-    def __init__(self, receive: Callable[[Parcel], list[RunResult]]) -> None:
+    def __init__(self, receive: Callable[[RemoteResult], list[RunResult]]) -> None:
         super().__init__()
         self._receive = receive
         self._results: list[RunResult] | None = None
@@ -209,7 +209,7 @@ class ClusterPool:
         # Seeds have no other purpose than to be run: equal arguments are not the same task.
         self._executor = cluster.client.get_executor(pure=False)
         self._store: Store | None = None
-        self._waiting: dict[_Homecoming, Future[Parcel]] = {}
+        self._waiting: dict[_Homecoming, Future[RemoteResult]] = {}
         self._messenger: threading.Thread | None = None
         self._closed = threading.Event()
         self._watch = threading.Thread(target=self._look, name="cluster watch", daemon=True)
@@ -224,20 +224,20 @@ class ClusterPool:
         if self._store is None:
             self._store = Store(Path(spec.out))
         future = _Homecoming(partial(self._receive, spec, self._store))
-        errand = Errand(argument, self._campaign, code_version(), self._store.full)
+        remote_job = RemoteJob(argument, self._campaign, code_version(), self._store.full)
         if self._cluster.client.status != "running":
             future.set_exception(self._is_gone())
             return future
-        away = self._executor.submit(_run, errand)
+        away = self._executor.submit(_run, remote_job)
         self._waiting[future] = away
         away.add_done_callback(partial(self._settle, future))
         return future
 
-    def _receive(self, spec: RunSpec, store: Store, parcel: Parcel) -> list[RunResult]:
-        return bring_home(parcel, spec, store)
+    def _receive(self, spec: RunSpec, store: Store, remote_result: RemoteResult) -> list[RunResult]:
+        return import_results(remote_result, spec, store)
 
-    def _settle(self, future: _Homecoming, away: Future[Parcel]) -> None:
-        """In Dask's thread: an errand is over, well or otherwise."""
+    def _settle(self, future: _Homecoming, away: Future[RemoteResult]) -> None:
+        """In Dask's thread: an remote_job is over, well or otherwise."""
         self._waiting.pop(future, None)
         try:
             if away.cancelled():

@@ -51,7 +51,7 @@ class CodeVersion(msgspec.Struct, frozen=True):
         return f"raidstorm {self.raidstorm} ({self.digest[:8]}) under Python {self.python}"
 
 
-class Errand(msgspec.Struct, frozen=True):
+class RemoteJob(msgspec.Struct, frozen=True):
     """A job, and what its process must know besides."""
 
     job: Job
@@ -60,7 +60,7 @@ class Errand(msgspec.Struct, frozen=True):
     full: tuple[str, ...]  # signatures of which no more runs are wanted
 
 
-class Parcel(msgspec.Struct, frozen=True):
+class RemoteResult(msgspec.Struct, frozen=True):
     """What comes home: results, lines for the index, and per seed the files of a run directory, compressed."""
 
     results: list[RunResult]
@@ -99,19 +99,19 @@ def stop_of(campaign: str) -> threading.Event:
     return _stops.setdefault(campaign, threading.Event())
 
 
-def run_errand(errand: Errand, where: str) -> Parcel:
+def run_remote_job(remote_job: RemoteJob, where: str) -> RemoteResult:
     """Run the job; ``where`` says which process this is, in sentences."""
-    wrong = difference(code_version(), errand.code)
+    wrong = difference(code_version(), remote_job.code)
     if wrong:
         raise ClusterBrokenError(f"{where} {wrong}")
-    obey(stop_of(errand.campaign))
-    spec = errand.job.spec
+    obey(stop_of(remote_job.campaign))
+    spec = remote_job.job.spec
     try:
         with TemporaryDirectory(prefix=f"{owner_tag()}-") as folder:
-            store = Store(Path(folder), home=Path(spec.out), full=errand.full)
+            store = Store(Path(folder), home=Path(spec.out), full=remote_job.full)
             runner = Runner(spec, store, is_stopped)
             try:
-                results = run_seeds(runner, errand.job.seeds)
+                results = run_seeds(runner, remote_job.job.seeds)
             finally:
                 runner.close()
             return _pack(results, store)
@@ -119,7 +119,7 @@ def run_errand(errand: Errand, where: str) -> Parcel:
         raise ClusterError(f"on {where}: {error}") from None
 
 
-def _pack(results: list[RunResult], store: Store) -> Parcel:
+def _pack(results: list[RunResult], store: Store) -> RemoteResult:
     files = {}
     for result in results:
         if result.run_dir:
@@ -131,15 +131,17 @@ def _pack(results: list[RunResult], store: Store) -> Parcel:
             }
     index = store.root / INDEX
     written = index.read_bytes().splitlines() if index.exists() else []
-    return Parcel(results, [msgspec.json.decode(line, type=IndexLine) for line in written], files)
+    return RemoteResult(
+        results, [msgspec.json.decode(line, type=IndexLine) for line in written], files
+    )
 
 
-def bring_home(parcel: Parcel, spec: RunSpec, store: Store) -> list[RunResult]:
+def import_results(remote_result: RemoteResult, spec: RunSpec, store: Store) -> list[RunResult]:
     """Write what the runs have left, within the bounds that hold here, and give their results."""
-    lines = {line.seed: line for line in parcel.lines}
+    lines = {line.seed: line for line in remote_result.lines}
     results = []
-    for result in parcel.results:
-        packed = parcel.files.get(result.seed)
+    for result in remote_result.results:
+        packed = remote_result.files.get(result.seed)
         if packed is not None:
             files = {name: zlib.decompress(content) for name, content in packed.items()}
             if not store.bring(Path(result.run_dir), result.signature, files):

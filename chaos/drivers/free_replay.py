@@ -23,7 +23,7 @@ from workers.step_log import recorded
 SHOWN_CHARACTERS_MAX = 300
 
 
-class Parted(msgspec.Struct, frozen=True):
+class Divergence(msgspec.Struct, frozen=True):
     """Where a replay is another run than the free one was: the number of its step, and how in a sentence."""
 
     step: int
@@ -34,20 +34,20 @@ class Rebuilt(msgspec.Struct):
     """A free run as ``sim`` sees it."""
 
     execution: Execution | None  # None: it couldn't be taken again at all
-    parted: Parted | None  # None: all events are the same
+    divergence: Divergence | None  # None: all events are the same
 
 
 def rebuild(recording: Recording, plan: Plan, defects: tuple[DefectSource, ...]) -> Rebuilt:
     """Take the steps of a free run again; they go as far as they are possible."""
     if recording.gap:
-        return Rebuilt(None, Parted(0, recording.gap))
+        return Rebuilt(None, Divergence(0, recording.gap))
     driver = WatchedDriver()
     walk = Walk(recording, Controller(plan, driver, defects), driver)
     try:
         execution = walk.controller.replay(walk.steps())
     except DivergenceError as error:
-        return Rebuilt(None, Parted(walk.controller.recorder.steps + 1, str(error)))
-    return Rebuilt(execution, walk.parted)
+        return Rebuilt(None, Divergence(walk.controller.recorder.steps + 1, str(error)))
+    return Rebuilt(execution, walk.divergence)
 
 
 class WatchedDriver(SimDriver):
@@ -76,7 +76,7 @@ class Walk:
         self.recording = recording
         self.controller = controller
         self.driver = driver
-        self.parted: Parted | None = None
+        self.divergence: Divergence | None = None
         self._is_stopped = False  # there is no going on
 
     def steps(self) -> Iterator[Step]:
@@ -100,7 +100,7 @@ class Walk:
             step = self._possible(reactor, record.step)
             if step is None:
                 self._is_stopped = True
-                self._part(f"{describe(record.step)} is not possible", ahead=1)
+                self._diverge(f"{describe(record.step)} is not possible", ahead=1)
                 return
             yield step
             self._compare(record)
@@ -146,7 +146,7 @@ class Walk:
         then, now = _gist(record.outcome), _gist(recorded(self.driver.outcome))
         for name, was in then.items():
             if now[name] != was:
-                self._part(
+                self._diverge(
                     f"{describe(record.step)}: {name} {_shown(was)} were recorded, {_shown(now[name])} came"
                 )
                 return
@@ -156,16 +156,16 @@ class Walk:
             return
         for number, (then, now) in enumerate(zip(life.disks, self._digests(), strict=True)):
             if then != now:
-                self._part(f"disk {number} holds something else at the end of its target")
+                self._diverge(f"disk {number} holds something else at the end of its target")
                 return
 
     def _digests(self) -> list[str]:
         return [disk.digest() for disk in self.driver.disks]
 
-    def _part(self, what: str, *, ahead: int = 0) -> None:
+    def _diverge(self, what: str, *, ahead: int = 0) -> None:
         """The first difference counts; others follow from it."""
-        if self.parted is None:
-            self.parted = Parted(self.controller.recorder.steps + ahead, what)
+        if self.divergence is None:
+            self.divergence = Divergence(self.controller.recorder.steps + ahead, what)
 
 
 def _gist(outcome: Outcome) -> dict[str, list[object]]:

@@ -226,7 +226,7 @@ class RealtimeRun:
             if step is None:
                 await trio.sleep(IDLE_SECONDS)
             elif in_chaos:
-                await trio.sleep(self._pace.random() * THINK_SECONDS_MAX)
+                await trio.sleep(self._pace.fraction() * THINK_SECONDS_MAX)
             else:
                 await trio.lowlevel.checkpoint()
 

@@ -21,7 +21,7 @@ from chaos.steps.schedule import Stall
 LOCK_RETRY_SECONDS = 0.000_05
 LOCK_SECONDS_MAX = 1.0
 STOP_ATTEMPTS_MAX = 40_000
-NEVER = 1 << 62
+NO_DEADLINE = 1 << 62
 
 
 @contextlib.asynccontextmanager
@@ -56,7 +56,7 @@ class Stalls:
 
     def begin(self, step: Stall, nursery: trio.Nursery) -> None:
         """A stall has been recorded: it is made, and ended, by a task."""
-        self.recorder.model.stalled = (step.reactor, NEVER)  # it ends by the clock
+        self.recorder.model.stalled = (step.reactor, NO_DEADLINE)  # it ends by the clock
         # The target may end before the task has its first turn, and the next one isn't meant.
         nursery.start_soon(self._stall, step, self.processes.epoch)
 

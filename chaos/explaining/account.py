@@ -11,7 +11,7 @@ import re
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.explaining.array_narrator import ArrayTold
+from chaos.explaining.array_narrator import ArrayNarrator
 from chaos.explaining.clauses import (
     DECISIVE,
     FINDING,
@@ -23,14 +23,14 @@ from chaos.explaining.clauses import (
     sentences,
 )
 from chaos.explaining.close_look import CloseLook, Moment
-from chaos.explaining.promises import comes_of_it, should_have_been
-from chaos.explaining.request_narrator import RequestsTold
-from chaos.explaining.setup_narrator import SetupTold
+from chaos.explaining.promises import consequence, should_have_been
+from chaos.explaining.request_narrator import RequestNarrator
+from chaos.explaining.setup_narrator import SetupNarrator
 from chaos.plan.plan import Plan
 from chaos.scripts.player import twin
 from chaos.showing.wording import Words, place, status_of
 from chaos.shrinking.shrinker import SET_UP
-from chaos.steps.history import Completed, Crashed, Happened
+from chaos.steps.history import Completed, Crashed, EngineEvent
 from chaos.steps.schedule import (
     ENGINE_STEPS,
     IO,
@@ -85,7 +85,7 @@ class Story(msgspec.Struct, frozen=True):
     also: list[Sentence] = []  # what other checks have found, or the same one elsewhere
 
 
-class Script(msgspec.Struct, frozen=True):
+class StoryScript(msgspec.Struct, frozen=True):
     """What a script says of a run: the items, and the number of each one's step."""
 
     items: list[Item]
@@ -125,7 +125,7 @@ def tell(
     plan: Plan,
     look: CloseLook,
     finding: Finding,
-    script: Script,
+    script: StoryScript,
     others: list[Finding] | None = None,
 ) -> Story:
     """The story of a run up to its failure; ``others``: what else was found in it."""
@@ -138,7 +138,7 @@ def tell(
         told,
         _contradiction(finding),
         " ".join(filter(None, (should_have_been(finding), teller.unanswered))),
-        comes_of_it(finding),
+        consequence(finding),
         steps,
         _also(finding, others or []),
     )
@@ -191,16 +191,16 @@ def _named(text: str) -> str:
 class _Teller:
     """Goes through the moments once."""
 
-    def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: Script) -> None:
+    def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: StoryScript) -> None:
         self.plan = plan
         self.look = look
         self.finding = finding
         self.words = Words(plan)
         self.held = script.held(look.moments)
         self.early = script.early()
-        self.array = ArrayTold(plan)
-        self.requests = RequestsTold(plan, finding, self.array, self.early)
-        self.setup = SetupTold(plan)
+        self.array = ArrayNarrator(plan)
+        self.requests = RequestNarrator(plan, finding, self.array, self.early)
+        self.setup = SetupNarrator(plan)
         self.is_about_sessions = self._is_about_sessions()
         self._queues: dict[int, int] = {}  # connection -> the queue it is for
         self.unanswered = ""  # what a crash has cut short
@@ -301,7 +301,7 @@ class _Teller:
         """RPCs that were refused, and what became of connections."""
         told = []
         for entry in moment.entries:
-            if isinstance(entry, Happened) and self.is_about_sessions:
+            if isinstance(entry, EngineEvent) and self.is_about_sessions:
                 words = _OF_SESSIONS.get(entry.event.name, "")
                 if words:
                     text = words.format(place(entry.event.thread))

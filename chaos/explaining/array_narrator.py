@@ -8,7 +8,7 @@ from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
 from chaos.showing.wording import Words, disks, listed, place
 from chaos.steps.block_words import blocks, blocks_are
-from chaos.steps.history import Happened, Invoked, Written
+from chaos.steps.history import EngineEvent, Invoked, Written
 from chaos.steps.schedule import FinishIo, Kill, PowerLoss
 from workers.bdev.io import IoType
 from workers.protocol import Event
@@ -17,7 +17,7 @@ from workers.reactor import FIRST_DYNAMIC_THREAD
 NO_REBUILD = -1
 
 
-class ArrayTold:
+class ArrayNarrator:
     """Follows a run moment by moment, and says of the array what there is to say."""
 
     def __init__(self, plan: Plan) -> None:
@@ -51,7 +51,7 @@ class ArrayTold:
         born = [
             entry.event
             for entry in moment.entries
-            if isinstance(entry, Happened) and entry.event.name == "raid.channel_created"
+            if isinstance(entry, EngineEvent) and entry.event.name == "raid.channel_created"
         ]
         # The observer looks when the step is over: what it saw came before what was told of it.
         if _tells(moment, "raid.superblock_writing"):
@@ -62,7 +62,7 @@ class ArrayTold:
                 if entry.by_target and entry.disk not in self._written:
                     self._written.append(entry.disk)
         for entry in moment.entries:
-            if isinstance(entry, Happened):
+            if isinstance(entry, EngineEvent):
                 told += self._happened(moment.number, entry.event, born)
                 self.members.take(entry)
         self.is_quiet = not self.leaving and self._target == NO_REBUILD
@@ -300,4 +300,6 @@ class ArrayTold:
 
 
 def _tells(moment: Moment, name: str) -> bool:
-    return any(isinstance(entry, Happened) and entry.event.name == name for entry in moment.entries)
+    return any(
+        isinstance(entry, EngineEvent) and entry.event.name == name for entry in moment.entries
+    )

@@ -8,7 +8,7 @@ import msgspec
 
 from chaos.checkers import Check, Finding
 from chaos.drivers.sim import SimDriver
-from chaos.explaining.account import Script, Story, tell
+from chaos.explaining.account import Story, StoryScript, tell
 from chaos.explaining.close_look import CloseLook, look_closely
 from chaos.explaining.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
 from chaos.explaining.necessity import Need, changes, needs
@@ -79,7 +79,7 @@ def explain(
     on_progress("looking closely")
     look, finding, others = _failure(capsule, checks)
     case, numbers = _script_of(capsule)
-    story = tell(capsule.plan, look, finding, Script(list(case.script), numbers), others)
+    story = tell(capsule.plan, look, finding, StoryScript(list(case.script), numbers), others)
     shrinker = Shrinker(finding, capsule.defect_sources(), checks, is_over)
     on_progress("leaving out each step")
     needed = needs(shrinker, case, numbers, look.moments, is_over)

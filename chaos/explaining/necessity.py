@@ -12,7 +12,7 @@ from chaos.explaining.close_look import Moment
 from chaos.judging.judge import judge
 from chaos.scripts.player import LEFT_OUT, Player
 from chaos.showing.wording import Words
-from chaos.shrinking.as_delays import NEVER
+from chaos.shrinking.lateness import STEPS_UNTIL_NEVER
 from chaos.shrinking.shrinker import Case, Shrinker
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, EngineStep, Item, Late, OutsideStep, Rest
 
@@ -107,7 +107,7 @@ def _choice(item: EngineStep, number: int, words: Words, moments: list[Moment]) 
 
 
 def _late(item: Late, words: Words) -> str:
-    long = "to the end" if item.steps >= NEVER else f"for {_steps(item.steps)}"
+    long = "to the end" if item.steps >= STEPS_UNTIL_NEVER else f"for {_steps(item.steps)}"
     return f"held back {long}: {words.engine(item.step)}"
 
 

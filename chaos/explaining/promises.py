@@ -56,7 +56,7 @@ _DATA = (
 )  # of these the first op named is the one that should be there
 
 
-def comes_of_it(finding: Finding) -> str:
+def consequence(finding: Finding) -> str:
     """What a user has to fear, where what was found isn't that already; else nothing."""
     names = (f"{finding.check}/{finding.shape}", f"{finding.check}/{finding.kind}", finding.check)
     return next((HARM[name] for name in names if name in HARM), "")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chaos.checkers import Finding
-from chaos.explaining.array_narrator import ArrayTold
+from chaos.explaining.array_narrator import ArrayNarrator
 from chaos.explaining.clauses import DECISIVE, MINOR, USUAL, Clause
 from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
 from chaos.showing.wording import Words, data_of, disks, place, status_of
 from chaos.steps.block_words import blocks
-from chaos.steps.history import Completed, Entry, Happened, Unheard
+from chaos.steps.history import Completed, EngineEvent, Entry, Undelivered
 from chaos.steps.payload import NEVER_WRITTEN
 from chaos.steps.schedule import (
     CHANGING,
@@ -31,7 +31,7 @@ from workers.reactor import FIRST_DYNAMIC_THREAD
 _READS = (IoType.READ, IoType.COMPARE)
 
 
-class Request:
+class NarratedRequest:
     """One I/O of a host, while it is out."""
 
     def __init__(self, step: OutsideStep, key: str, weight: int) -> None:
@@ -47,16 +47,16 @@ class Request:
         return Clause(number, self.key, text, self.weight, item=item, subject=self.key)
 
 
-class RequestsTold:
+class RequestNarrator:
     """Follows a run moment by moment, and says of its requests what there is to say."""
 
-    def __init__(self, plan: Plan, finding: Finding, array: ArrayTold, early: set[int]) -> None:
+    def __init__(self, plan: Plan, finding: Finding, array: ArrayNarrator, early: set[int]) -> None:
         self.plan = plan
         self.finding = finding
         self.array = array
         self.early = early  # steps from outside that don't wait until the target is at rest
         self.words = Words(plan)
-        self.out: dict[int, Request] = {}
+        self.out: dict[int, NarratedRequest] = {}
 
     def take(self, moment: Moment) -> list[Clause]:
         """The clauses of one moment."""
@@ -75,7 +75,7 @@ class RequestsTold:
         return told
 
     def _sent(self, moment: Moment, step: OutsideStep) -> Clause:
-        request = Request(step, f"op {step.op}", self._weight(step))  # type: ignore[union-attr]
+        request = NarratedRequest(step, f"op {step.op}", self._weight(step))  # type: ignore[union-attr]
         self.out[step.op] = request  # type: ignore[union-attr]
         text = f"{self.words.step(step)} through {place(step.thread)}"  # type: ignore[union-attr]
         if moment.number in self.early and moment.busy:
@@ -127,7 +127,7 @@ class RequestsTold:
         text = "it is compared on {}" if step.io_type in _READS else "it reaches {}"
         return [request.clause(moment.number, text, disk)]
 
-    def _request_of(self, step: FinishIo, first: int, moment: Moment) -> Request | None:
+    def _request_of(self, step: FinishIo, first: int, moment: Moment) -> NarratedRequest | None:
         """Whose part this I/O of a disk is; of a write the data says it."""
         candidates = [
             request
@@ -174,11 +174,11 @@ class RequestsTold:
         match entry:
             case Completed() if entry.op in self.out:
                 return self._answered(self.out.pop(entry.op), entry)
-            case Unheard() if entry.op in self.out:
+            case Undelivered() if entry.op in self.out:
                 request = self.out.pop(entry.op)
                 text = "its answer doesn't reach the host"
                 return [request.clause(entry.number, text)]
-            case Happened(event=event) if event.name in ("nvmf.io_queued", "raid.straddled"):
+            case EngineEvent(event=event) if event.name in ("nvmf.io_queued", "raid.straddled"):
                 return self._queued(entry.number, event.name, event.args)
             case _:
                 return []
@@ -193,7 +193,7 @@ class RequestsTold:
             return [handled[-1].clause(number, text)]
         return []
 
-    def _answered(self, request: Request, entry: Completed) -> list[Clause]:
+    def _answered(self, request: NarratedRequest, entry: Completed) -> list[Clause]:
         step = request.step
         if entry.status:
             text = f"it fails with {status_of(entry.status)}"
@@ -208,7 +208,7 @@ class RequestsTold:
                 text += f", and {missing}"
         return [request.clause(entry.number, text)]
 
-    def _missing(self, request: Request) -> str:
+    def _missing(self, request: NarratedRequest) -> str:
         """Members that were not asked, though they must have it."""
         step = request.step
         if not isinstance(step, CHANGING):

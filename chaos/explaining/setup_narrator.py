@@ -9,7 +9,7 @@ from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
 from chaos.showing.wording import disks, listed
 from chaos.shrinking.shrinker import SET_UP
-from chaos.steps.history import Completed, Happened
+from chaos.steps.history import Completed, EngineEvent
 from chaos.steps.schedule import IO, Connect, Inject, Kill, Open, Operate, PowerLoss, Step
 from workers.bdev.stack import disk_of
 
@@ -38,7 +38,7 @@ def _does_more(step: Step) -> bool:
             return isinstance(step, IO)
 
 
-class SetupTold:
+class SetupNarrator:
     """Gathers it while a run goes by."""
 
     def __init__(self, plan: Plan) -> None:
@@ -67,7 +67,7 @@ class SetupTold:
                     connect = self._connects.pop(op)
                     if connect.qid and connect.host not in life.hosts:
                         life.hosts.append(connect.host)
-                case Happened(event=event) if not life.is_over:
+                case EngineEvent(event=event) if not life.is_over:
                     if event.name == "nvmf.poll_group_created":
                         life.poll_groups.append(event.thread - 1)
                     life.namespace = life.namespace or event.name == "nvmf.namespace_attached"

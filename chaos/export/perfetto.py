@@ -17,7 +17,7 @@ from chaos.run.messages import message_of
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import landmarks
 from chaos.showing.lanes import IS_ANSWERED, Lane, lanes_of
-from chaos.showing.narrative import Told, narrate
+from chaos.showing.narrative import StepText, narrate
 from chaos.showing.rebuild_curve import rebuild_curves
 from chaos.showing.story import Storyteller
 from chaos.steps.history import Completed
@@ -72,7 +72,7 @@ def _meta(kind: str, pid: int, tid: int, **args: Any) -> TraceEvent:
 
 
 def _slices(
-    execution: Execution, told: list[Told], places: dict[str, tuple[int, int]]
+    execution: Execution, told: list[StepText], places: dict[str, tuple[int, int]]
 ) -> list[TraceEvent]:
     """A slice for each lane a step is in."""
     events: list[TraceEvent] = []
@@ -115,7 +115,7 @@ def _short(step: Step, note: str) -> str:
 
 
 def _flows(
-    execution: Execution, told: list[Told], places: dict[str, tuple[int, int]]
+    execution: Execution, told: list[StepText], places: dict[str, tuple[int, int]]
 ) -> list[TraceEvent]:
     """Arrows from a request to the step that handles it, to the step that answers it, to the one who asked.
 
@@ -124,7 +124,7 @@ def _flows(
     answers = {
         entry.op: entry.number for entry in execution.history if isinstance(entry, Completed)
     }
-    under_way: dict[tuple[int, int], deque[tuple[Told, int]]] = {}
+    under_way: dict[tuple[int, int], deque[tuple[StepText, int]]] = {}
     events: list[TraceEvent] = []
     for one in told:
         step = one.step
@@ -151,7 +151,7 @@ def _flows(
     return events
 
 
-def _place_of(one: Told) -> tuple[int, str]:
+def _place_of(one: StepText) -> tuple[int, str]:
     """Step and lane of the one who acts in it."""
     return one.number, next(iter(one.marks))
 

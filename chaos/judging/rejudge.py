@@ -6,7 +6,7 @@ import msgspec
 
 from chaos.checkers import Check, Finding
 from chaos.checkers.finding import SEVERITY, Verdict
-from chaos.drivers.free_replay import Parted, rebuild
+from chaos.drivers.free_replay import Divergence, rebuild
 from chaos.judging.judge import judge
 from chaos.run.execution import Execution
 from chaos.steps.recording import Recording
@@ -22,7 +22,7 @@ class Rejudged(msgspec.Struct, frozen=True):
 
     execution: Execution
     findings: list[Finding]
-    parted: Parted | None  # None: the replay has the same events
+    divergence: Divergence | None  # None: the replay has the same events
     is_rebuilt: bool = False
     free_findings: list[Finding] = []
 
@@ -43,15 +43,15 @@ def rejudge(
     again = judge(rebuilt.execution, checks) if rebuilt.execution is not None and findings else []
     if (
         rebuilt.execution is not None
-        and rebuilt.parted is None
+        and rebuilt.divergence is None
         and _is_of_the_order(findings, again)
     ):
         return Rejudged(rebuilt.execution, [], None)
-    if rebuilt.execution is None or not _fails_alike(findings, again, rebuilt.parted):
-        return Rejudged(execution, findings, rebuilt.parted)
+    if rebuilt.execution is None or not _fails_alike(findings, again, rebuilt.divergence):
+        return Rejudged(execution, findings, rebuilt.divergence)
     signatures = {finding.signature for finding in again}
     only_free = [finding for finding in findings if finding.signature not in signatures]
-    return Rejudged(rebuilt.execution, again, rebuilt.parted, True, only_free)
+    return Rejudged(rebuilt.execution, again, rebuilt.divergence, True, only_free)
 
 
 def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
@@ -62,11 +62,13 @@ def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
     return bool(findings) and not again and findings[0].verdict is Verdict.INVALID
 
 
-def _fails_alike(findings: list[Finding], again: list[Finding], parted: Parted | None) -> bool:
+def _fails_alike(
+    findings: list[Finding], again: list[Finding], divergence: Divergence | None
+) -> bool:
     """The same signature; or the same events, and a failure as bad that only an observer could see."""
     if not findings or not again:
         return False
     if findings[0].signature in {finding.signature for finding in again}:
         return True
     worse = SEVERITY.index(again[0].verdict) <= SEVERITY.index(findings[0].verdict)
-    return parted is None and worse
+    return divergence is None and worse

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from chaos.plan.faults import FaultName
-from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, is_known
+from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, current_names, is_known
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from workers.shared import REACTORS_MAX, SLOTS_MAX
 
@@ -116,6 +116,9 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     silent_share: int = 100
     reach: dict[str, int] = {}
     checks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "reach", current_names(self.reach))
 
 
 def pair(value: Range) -> tuple[int, int]:

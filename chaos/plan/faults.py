@@ -42,11 +42,11 @@ class Fault(msgspec.Struct, frozen=True):
     """What is known of a kind of fault.
 
     ``harms``: the disk may miss acknowledged data from then on, until it is rebuilt. ``weakens``: the disk can't
-    be counted on while the fault lasts. ``bites``: the reach name under which its effects are counted.
+    be counted on while the fault lasts. ``effect``: the reach name under which its effects are counted.
     """
 
     what: str
-    bites: str
+    effect: str
     harms: bool = False
     weakens: bool = False
 
@@ -59,34 +59,34 @@ FAULTS: dict[str, Fault] = {
         harms=True,
     ),
     "read_errors": Fault(
-        "a few reads of a range of blocks fail", "read_errors_bitten", weakens=True
+        "a few reads of a range of blocks fail", "read_errors_effective", weakens=True
     ),
-    "write_errors": Fault("a few writes of a range of blocks fail", "write_errors_bitten", True),
-    "unmap_errors": Fault("a few unmaps of a range of blocks fail", "unmap_errors_bitten", True),
-    "flush_errors": Fault("a few flushes fail", "flush_errors_bitten", True),
+    "write_errors": Fault("a few writes of a range of blocks fail", "write_errors_effective", True),
+    "unmap_errors": Fault("a few unmaps of a range of blocks fail", "unmap_errors_effective", True),
+    "flush_errors": Fault("a few flushes fail", "flush_errors_effective", True),
     "bad_blocks": Fault(
-        "blocks can't be read until they are written again", "bad_blocks_bitten", weakens=True
+        "blocks can't be read until they are written again", "bad_blocks_effective", weakens=True
     ),
-    "disk_slow": Fault("I/O of a disk takes much longer", "slow_ios_bitten"),
-    "disk_hang": Fault("I/O of a disk hangs until it is healed or reset", "hung_ios_bitten"),
+    "disk_slow": Fault("I/O of a disk takes much longer", "slow_ios_effective"),
+    "disk_hang": Fault("I/O of a disk hangs until it is healed or reset", "hung_ios_effective"),
     "superblock_errors": Fault(
-        "a few writes of a member's superblock fail", "superblock_errors_bitten", True
+        "a few writes of a member's superblock fail", "superblock_errors_effective", True
     ),
     "channel_failures": Fault(
-        "a few channels of a disk can't be created", "channel_failures_bitten"
+        "a few channels of a disk can't be created", "channel_failures_effective"
     ),
     "error_bdev": Fault(
         "the error bdev on a disk fails, holds, or refuses (no memory) a few I/Os",
-        "error_bdev_bitten",
+        "error_bdev_effective",
         harms=True,
     ),
-    "delay_bdev": Fault("the delay bdev on a disk delays I/O", "delay_bdev_bitten"),
-    "bit_rot": Fault("a block of a disk changes silently", "bit_rot_bitten"),
-    "misdirected_write": Fault("a write lands elsewhere on a disk", "misdirected_writes_bitten"),
+    "delay_bdev": Fault("the delay bdev on a disk delays I/O", "delay_bdev_effective"),
+    "bit_rot": Fault("a block of a disk changes silently", "bit_rot_effective"),
+    "misdirected_write": Fault("a write lands elsewhere on a disk", "misdirected_writes_effective"),
     "disk_grow": Fault("all disks become larger, one after the other", "arrays_grown"),
     "target_kill": Fault("the whole target is killed and restarted (SIGKILL)", "target_kills"),
     "power_loss": Fault(
-        "the target dies, and unflushed blocks of its disks are lost", "power_losses_bitten"
+        "the target dies, and unflushed blocks of its disks are lost", "power_losses_effective"
     ),
     "reactor_stall": Fault(
         "one reactor is stopped for a while (SIGSTOP in realtime)", "reactor_stalls"

@@ -95,27 +95,27 @@ REACH_NAMES = {
     "disks_arrived": "disks that a restarted target found",
     "disks_returned_foreign": "disks replaced by another array's member",
     "disks_late": "of these, disks that came when the array was online already",
-    "read_errors_bitten": "reads failed by injected errors",
-    "write_errors_bitten": "writes failed by injected errors",
-    "unmap_errors_bitten": "unmaps failed by injected errors",
-    "flush_errors_bitten": "flushes failed by injected errors",
-    "bad_blocks_bitten": "reads failed by bad blocks",
-    "slow_ios_bitten": "I/Os that were slow",
-    "hung_ios_bitten": "I/Os that hung",
-    "superblock_errors_bitten": "superblock writes failed by injected errors",
-    "channel_failures_bitten": "channels that couldn't be created",
-    "error_bdev_bitten": "I/Os that an error bdev failed, held or refused",
+    "read_errors_effective": "reads failed by injected errors",
+    "write_errors_effective": "writes failed by injected errors",
+    "unmap_errors_effective": "unmaps failed by injected errors",
+    "flush_errors_effective": "flushes failed by injected errors",
+    "bad_blocks_effective": "reads failed by bad blocks",
+    "slow_ios_effective": "I/Os that were slow",
+    "hung_ios_effective": "I/Os that hung",
+    "superblock_errors_effective": "superblock writes failed by injected errors",
+    "channel_failures_effective": "channels that couldn't be created",
+    "error_bdev_effective": "I/Os that an error bdev failed, held or refused",
     "error_bdev_failures": "of these, failed",
     "error_bdev_holds": "of these, held",
     "error_bdev_refusals": "of these, refused for lack of memory",
-    "delay_bdev_bitten": "I/Os that a delay bdev delayed",
-    "bit_rot_bitten": "reads that returned rotten blocks",
-    "misdirected_writes_bitten": "writes that landed elsewhere",
+    "delay_bdev_effective": "I/Os that a delay bdev delayed",
+    "bit_rot_effective": "reads that returned rotten blocks",
+    "misdirected_writes_effective": "writes that landed elsewhere",
     "arrays_grown": "arrays that grew",
     "target_kills": "targets killed and restarted",
     "kills_in_rebuild": "targets killed or powered off while a rebuild ran",
     "power_losses": "power losses",
-    "power_losses_bitten": "power losses that took unflushed blocks back",
+    "power_losses_effective": "power losses that took unflushed blocks back",
     "torn_writes": "writes that a power loss took back in part",
     "reactor_stalls": "reactors stopped while they had something to do",
     "hosts_vanished": "hosts that vanished and were missed: their keep-alive expired",
@@ -127,7 +127,7 @@ REACH_NAMES = {
 TIMES = " x "
 
 
-class State(msgspec.Struct, frozen=True):
+class TargetState(msgspec.Struct, frozen=True):
     """The target is in it from one of the first events (of which probe, see ``workers/probes.py``) to one of the others."""
 
     what: str
@@ -136,68 +136,70 @@ class State(msgspec.Struct, frozen=True):
     during: str = ""  # only begins while this state lasts
 
 
-STATES: dict[str, State] = {
-    "rebuild.running": State("a rebuild is under way", ("rebuild.started",), ("rebuild.finished",)),
-    "rebuild.starting": State(
+STATES: dict[str, TargetState] = {
+    "rebuild.running": TargetState(
+        "a rebuild is under way", ("rebuild.started",), ("rebuild.finished",)
+    ),
+    "rebuild.starting": TargetState(
         "a rebuild is published, and its first window not locked yet",
         ("rebuild.started",),
         ("rebuild.window_locked", "rebuild.finished"),
     ),
-    "rebuild.window_locked": State(
+    "rebuild.window_locked": TargetState(
         "a rebuild holds a window: nobody may read or write it",
         ("rebuild.window_locked",),
         ("rebuild.window_done", "rebuild.finished"),
     ),
-    "channel.created_in_rebuild": State(
+    "channel.created_in_rebuild": TargetState(
         "a poll group has got its channel of a namespace while a rebuild ran, which goes on",
         ("nvmf.namespace_channel_created",),
         ("rebuild.finished",),
         during="rebuild.running",
     ),
-    "superblock.write_in_flight": State(
+    "superblock.write_in_flight": TargetState(
         "a superblock is being written to the members",
         ("raid.superblock_writing",),
         ("raid.superblock_ended",),
     ),
-    "member.being_removed": State(
+    "member.being_removed": TargetState(
         "a member is being taken out of the array",
         ("raid.removing_member",),
         ("raid.member_removed",),
     ),
-    "member.failed": State(
+    "member.failed": TargetState(
         "a member has missed a write and is not out of the array yet",
         ("raid.member_failed",),
         ("raid.member_removed", "rebuild.finished"),
     ),
-    "array.quiesced": State(
+    "array.quiesced": TargetState(
         "blocks of a bdev are quiesced", ("bdev.quiesced",), ("bdev.unquiesced",)
     ),
-    "array.degraded": State(
+    "array.degraded": TargetState(
         "the array has lost a member and rebuilt none since",
         ("raid.member_removed",),
         ("rebuild.finished", "raid.created", "raid.assembled"),
     ),
-    "array.gone": State(
+    "array.gone": TargetState(
         "the array has no member or was deleted",
         ("raid.last_member_removed", "raid.deleted"),
         ("raid.created", "raid.assembled"),
     ),
-    "array.configuring": State(
+    "array.configuring": TargetState(
         "the array waits for its members after a restart",
         ("raid.configuring",),
         ("raid.assembled", "raid.deleted"),
     ),
-    "subsystem.paused": State(
+    "subsystem.paused": TargetState(
         "the subsystem is paused for a change of its namespaces",
         ("nvmf.pausing",),
         ("nvmf.resumed",),
     ),
-    "connect.queued": State(
+    "connect.queued": TargetState(
         "a connect or an admin command waits for a paused subsystem",
         ("nvmf.command_queued",),
         ("nvmf.resumed",),
     ),
-    "bdev.resetting": State("a bdev is being reset", ("bdev.resetting",), ("bdev.reset",)),
+    "bdev.resetting": TargetState("a bdev is being reset", ("bdev.resetting",), ("bdev.reset",)),
 }
 CROSSINGS = [f"{state}{TIMES}{fault}" for state in STATES for fault in FAULTS]
 
@@ -205,3 +207,11 @@ CROSSINGS = [f"{state}{TIMES}{fault}" for state in STATES for fault in FAULTS]
 def is_known(name: str) -> bool:
     """Is this a state, or a state and a fault?"""
     return name in STATES or name in CROSSINGS
+
+
+def current_names(gates: dict[str, int]) -> dict[str, int]:
+    """Return the gates with names of before as they are called now: stored capsules and older files have them."""
+    return {
+        name.removesuffix("_bitten") + "_effective" if name.endswith("_bitten") else name: wanted
+        for name, wanted in gates.items()
+    }

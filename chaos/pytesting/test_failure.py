@@ -13,7 +13,7 @@ from chaos.campaigns.campaign import Failure, Report
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import NAMES
 from chaos.replaying.replay import Replayed
-from chaos.shrinking.in_place import make_small
+from chaos.shrinking.in_place import shrink_run_dir
 from chaos.shrinking.shrinker import ShrinkError
 from workers.protocol import DefectSource
 
@@ -77,7 +77,7 @@ def _story(failure: Failure, settings: Settings) -> list[str]:
     why = ""
     if budget:
         try:
-            small = make_small(
+            small = shrink_run_dir(
                 Path(failure.run_dir),
                 settings.program,
                 lambda: time.monotonic() - begun > budget,

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.campaign import GATE_RUNS_MIN, Report, Request, run_campaign
+from chaos.campaigns.campaign import GATE_RUNS_MIN, CampaignRequest, Report, run_campaign
 from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.runner import RunSpec
 from chaos.checkers import Check, Verdict
@@ -47,7 +47,7 @@ from chaos.store.capsule import (
     capsule_defect,
     read_capsule,
 )
-from chaos.store.step_validation import what_is_wrong
+from chaos.store.step_validation import step_error
 from chaos.store.store import Store, StoreError
 from chaos.store.version import tool_version
 from workers.defects.loader import DefectError, compose, read_defect
@@ -105,7 +105,7 @@ class Tester:
                 program=self.settings.program,
                 out=self.settings.passing_out() if expect else self.settings.out,
             )
-            request = Request(
+            request = CampaignRequest(
                 spec=spec, first_seed=first, seeds=count, seconds=None, jobs=1, stop_on_first=True
             )
             interrupt = Interrupt()
@@ -138,7 +138,7 @@ class Tester:
                     raise CapsuleError("a scenario has no phases; they follow after its last step")
                 if isinstance(step, Rest | Late):
                     continue
-                wrong = what_is_wrong(step, plan.layout, plan.hosts)
+                wrong = step_error(step, plan.layout, plan.hosts)
                 if wrong:
                     raise CapsuleError(f"step {number} of the scenario can't be taken: {wrong}")
             played = Player(plan, SimDriver(), sources).play(steps, to_the_end=True)

@@ -21,7 +21,7 @@ from chaos.store.capsule import Capsule, CapsuleError, read_capsule
 STORY_SUFFIX = ".txt"
 
 
-class Held(msgspec.Struct, frozen=True):
+class RegressionResult(msgspec.Struct, frozen=True):
     """Does a regression hold? If not, ``problem`` says in a sentence why not."""
 
     code: Verdict
@@ -42,7 +42,7 @@ def capsules_in(folder: Path) -> list[Path]:
     return paths
 
 
-def check_file(path: Path, checks: tuple[Check, ...] = ()) -> Held:
+def check_file(path: Path, checks: tuple[Check, ...] = ()) -> RegressionResult:
     """The regression in this file, which must have its story beside it."""
     story = path.with_suffix(STORY_SUFFIX)
     try:
@@ -52,13 +52,13 @@ def check_file(path: Path, checks: tuple[Check, ...] = ()) -> Held:
     held = check_capsule(read_capsule(path), checks)
     if held.problem or is_told:
         return held
-    return Held(
+    return RegressionResult(
         Verdict.NOT_EXERCISED,
         f"it has no {story.name} beside it; say there what went wrong, and why",
     )
 
 
-def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Held:
+def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> RegressionResult:
     """Replay a capsule as a regression."""
     if capsule.schedule is None or capsule.expected is None or not capsule.expected.signature:
         return _stale("it has no recorded failure; adopt a failing run")
@@ -72,7 +72,7 @@ def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Held:
     return _by_script(capsule, checks, replayed.divergence)
 
 
-def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> Held:
+def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> RegressionResult:
     """The engine has changed since it was recorded: what matters of the steps must all still be possible."""
     script = capsule.script or []
     played = Player(capsule.plan, SimDriver(), ()).play(script, to_the_end=not capsule.cut)
@@ -90,14 +90,14 @@ def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> 
     )
 
 
-def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) -> Held:
+def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) -> RegressionResult:
     replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks)
     if replayed.divergence:
         return _stale(f"its steps no longer apply: {replayed.divergence}; adopt it again")
     found = [finding.signature for finding in replayed.findings]
     if found[:1] != [signature]:
         names = ", ".join(defect.id for defect in capsule.defects)
-        return Held(
+        return RegressionResult(
             Verdict.NOT_EXERCISED,
             f"with {names} on it must fail with {signature}, and came to {found[0] if found else 'nothing'}",
         )
@@ -109,12 +109,14 @@ def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) ->
     return _on_reference(reference.findings)
 
 
-def _on_reference(findings: list[Finding]) -> Held:
+def _on_reference(findings: list[Finding]) -> RegressionResult:
     if not findings:
-        return Held(Verdict.VALID)
+        return RegressionResult(Verdict.VALID)
     first = findings[0]
-    return Held(first.verdict, f"the reference engine fails: {first.signature}: {first.summary}")
+    return RegressionResult(
+        first.verdict, f"the reference engine fails: {first.signature}: {first.summary}"
+    )
 
 
-def _stale(problem: str) -> Held:
-    return Held(Verdict.NOT_EXERCISED, problem, applies=False)
+def _stale(problem: str) -> RegressionResult:
+    return RegressionResult(Verdict.NOT_EXERCISED, problem, applies=False)

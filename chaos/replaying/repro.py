@@ -36,7 +36,7 @@ VARIED = {
 VARIED["lockstep"] = VARIED["sim"]
 
 
-class Seen(msgspec.Struct):
+class SeenFailure(msgspec.Struct):
     """A failure that came, and how often; summary and capsule are of the first run that had it."""
 
     signature: str
@@ -52,7 +52,7 @@ class Repetition(msgspec.Struct):
 
     signature: str  # "": none was known before, and each failure counts
     runs: int = 0
-    seen: list[Seen] = []
+    seen: list[SeenFailure] = []
     interrupted: bool = False
     error: str = ""
 
@@ -183,7 +183,7 @@ def _count(whole: Repetition, goal: Finding | None, capsule: Capsule, run: Run) 
             return
     capsule = _capsule(capsule, run)
     whole.seen.append(
-        Seen(shown.signature, shown.summary, shown.verdict, first is not None, capsule)
+        SeenFailure(shown.signature, shown.summary, shown.verdict, first is not None, capsule)
     )
 
 

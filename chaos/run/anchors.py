@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from chaos.plan.planned import Planned
 
-NEVER = 1 << 62
+NO_STEP_DUE = 1 << 62
 # Who has the data, or who has a channel, changes at one moment; the channels follow.
 CHANGES = frozenset(
     (
@@ -48,7 +48,7 @@ class Anchors:
         self._due: list[int] = []
         self.changed_at = 0  # the step of the last of CHANGES
         self.next_due = (
-            NEVER  # the step from which on something that is anchored should be asked for
+            NO_STEP_DUE  # the step from which on something that is anchored should be asked for
         )
 
     def told(self, event: str, step: int) -> None:
@@ -75,4 +75,4 @@ class Anchors:
         return came_at is not None and step >= came_at + planned.stage
 
     def _look_ahead(self) -> None:
-        self.next_due = self._due[0] if self._due else NEVER
+        self.next_due = self._due[0] if self._due else NO_STEP_DUE

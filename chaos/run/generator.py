@@ -78,7 +78,7 @@ class Generator:
             step = self.operator.next_step(now_permille)
         if step is not None:
             return step
-        first = self._stream.below(len(self.hosts))
+        first = self._stream.integer_below(len(self.hosts))
         for host in (*self.hosts[first:], *self.hosts[:first]):
             found = host.next_step(new_work=True, gives_up=True)
             if found is not None:
@@ -103,7 +103,7 @@ class Generator:
             if found is not None:
                 return found
         model = self.model
-        is_served = model.namespace_attached and not model.channels_missing
+        is_served = model.service.namespace_attached and not model.service.channels_missing
         if operator.is_array_whole and is_served and not model.outstanding:
             self.phase = Phase.AUDIT
             return Mark("audit")

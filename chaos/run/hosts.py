@@ -188,9 +188,9 @@ class Host:
     def _is_served(self, thread: int) -> bool:
         """Does it find the namespace? Who aims its I/O doesn't wait to be told of an attachment."""
         model = self.model
-        if model.namespace_attached or self._strategic_place is None:
-            return model.namespace_attached
-        return thread in model.served_threads
+        if model.service.namespace_attached or self._strategic_place is None:
+            return model.service.namespace_attached
+        return thread in model.service.served_threads
 
     def _replace_queue(self) -> HostStep:
         """Give the last I/O queue up and connect another one with its id, while the old one may still drain."""
@@ -225,7 +225,7 @@ class Host:
             ]
             if busy:
                 return min(self.stream.choice(busy), self.model.blocks - blocks)
-        return self.stream.below(self.model.blocks - blocks + 1)
+        return self.stream.integer_below(self.model.blocks - blocks + 1)
 
     def _change(self, connection: int, thread: int, slba: int, blocks: int) -> HostStep:
         stream, plan, op = self.stream, self.plan, self.model.new_op()

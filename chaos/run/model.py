@@ -22,7 +22,7 @@ from chaos.run.disk_view import (
     restart,
     write_down,
 )
-from chaos.run.service_view import take_notice
+from chaos.run.service_view import ServiceView
 from chaos.steps.schedule import (
     CHANGING,
     IO,
@@ -62,10 +62,7 @@ class Model:
         # The operator takes the array apart; its disks must stay as they are.
         self.is_dismantling = False
         self.is_recreating = False  # and will create it anew from them
-        self.namespace_attached = False
-        self.channels_missing = False  # a poll group couldn't get its channel of the namespace
-        self.served_threads: list[int] = []  # whose poll group has a channel of the namespace
-        self.poll_groups: list[int] = []  # reactors
+        self.service = ServiceView()
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
         self.stalled: tuple[int, int] | None = None  # reactor, and the step until which
@@ -302,7 +299,11 @@ class Model:
     def happened(self, event: Event) -> None:
         """The engine told something."""
         self.anchors.told(event.name, self.steps)
-        if event.name not in UNHEEDED:
+        if event.name == "nvmf.qpair_destroyed":
+            self.connection_ended(event.args[0])
+        elif event.name.startswith("nvmf."):
+            self.service.observe(event)
+        elif event.name not in UNHEEDED:
             self._heed(event)
 
     def _heed(self, event: Event) -> None:
@@ -340,8 +341,6 @@ class Model:
             case "rebuild.finished":
                 rebuild, self.rebuild = self.rebuild, None
                 finish_rebuild(self.disks, args[1], rebuild, status=args[2])
-            case name if name.startswith("nvmf."):
-                take_notice(self, event)
             case _:
                 pass
 
@@ -393,8 +392,7 @@ class Model:
         self.rebuild = None
         self.stalled = None
         self.clock_us = 0
-        self.array_online = self.array_configuring = self.namespace_attached = False
-        self.channels_missing = self.is_dismantling = False
-        self.poll_groups.clear()
-        self.served_threads.clear()
+        self.array_online = self.array_configuring = False
+        self.is_dismantling = False
+        self.service = ServiceView()
         restart(self.disks, clones)

@@ -195,7 +195,7 @@ class Nemesis:
         stream = self.stream
         times = stream.between(1, TRANSIENT_ERRORS_MAX)
         blocks = self.plan.layout.disk_blocks
-        first = stream.below(blocks)
+        first = stream.integer_below(blocks)
         end = stream.between(first + 1, blocks)
         match kind:
             case "read_errors":
@@ -223,7 +223,7 @@ class Nemesis:
 
     def _way_back(self, number: int) -> str:
         """How a pulled disk will return: as it was, or something else in its place."""
-        draw = self.stream.below(100)
+        draw = self.stream.integer_below(100)
         if draw < 40:
             return "disk_return"
         if draw < 58:
@@ -273,7 +273,7 @@ class Nemesis:
         layout = self.plan.layout
         if self.model.stalled is not None or layout.reactors < 2:
             return None
-        reactor = self.stream.below(layout.reactors)
+        reactor = self.stream.integer_below(layout.reactors)
         length = max(STALL_STEPS[0], self.plan.steps * planned.lasting // RUN_PERMILLE)
         return Stall(self.model.new_op(), reactor, min(length, STALL_STEPS[1]))
 

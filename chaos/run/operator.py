@@ -209,14 +209,14 @@ class Operator:
 
     def _planned_for_hosts(self, kind: str) -> Operate | None:
         model = self.model
-        groups = model.poll_groups
+        groups = model.service.poll_groups
         match kind:
             case "namespace_attach":
-                if not model.namespace_attached and model.array_online:
+                if not model.service.namespace_attached and model.array_online:
                     self.wants_namespace = True
                     return self._call("nvmf_subsystem_add_ns", NAMESPACE)
             case "namespace_detach":
-                if model.namespace_attached:
+                if model.service.namespace_attached:
                     self.wants_namespace = False
                     return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
             case "poll_group_create":
@@ -309,7 +309,7 @@ class Operator:
 
     def _serve(self) -> Operate | None:
         """Hosts find the namespace again after a restart."""
-        if not self.wants_namespace or self.model.namespace_attached:
+        if not self.wants_namespace or self.model.service.namespace_attached:
             return None
         return self.attach_namespace()
 
@@ -328,9 +328,9 @@ class Operator:
         model = self.model
         if self.busy or not model.array_online:
             return None
-        if model.namespace_attached and model.channels_missing:
+        if model.service.namespace_attached and model.service.channels_missing:
             return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
-        if model.namespace_attached:
+        if model.service.namespace_attached:
             return None
         return self._call("nvmf_subsystem_add_ns", NAMESPACE)
 
@@ -339,13 +339,13 @@ class Operator:
         if self.busy:
             return None
         for reactor in range(self.plan.poll_groups_at_start):
-            if reactor not in self.model.poll_groups:
+            if reactor not in self.model.service.poll_groups:
                 return self._call("nvmf_create_poll_group", reactor)
         return None
 
     def detach_namespace(self) -> Operate | None:
         """Take the namespace away again."""
-        if self.busy or not self.model.namespace_attached:
+        if self.busy or not self.model.service.namespace_attached:
             return None
         return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
 

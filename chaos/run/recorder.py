@@ -13,11 +13,11 @@ from chaos.steps.history import (
     NOT_LOOKED,
     Completed,
     Crashed,
+    EngineEvent,
     Fingerprint,
-    Happened,
     History,
     Invoked,
-    Unheard,
+    Undelivered,
 )
 from chaos.steps.payload import decode
 from chaos.steps.schedule import (
@@ -127,7 +127,7 @@ class Recorder:
         """Take in what a step showed; returns it in the form the fingerprint hashes."""
         shown: list[Any] = [*outcome.events]
         for event in outcome.events:
-            self.history.append(Happened(self.steps, event))
+            self.history.append(EngineEvent(self.steps, event))
             self.model.happened(event)
             if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
                 self.generator.connection_ended(event.args[0])
@@ -135,7 +135,7 @@ class Recorder:
             self.observer.look(self.steps, step, outcome.events, self.history)
         for reply in outcome.replies:
             if reply.receiver in self.model.lost_connections:
-                unheard = Unheard(self.steps, reply.token)
+                unheard = Undelivered(self.steps, reply.token)
                 self.history.append(unheard)
                 shown.append(unheard)
                 continue
@@ -178,7 +178,7 @@ class Recorder:
     def tell(self, events: list[Event]) -> None:
         """What happened without the target knowing of it."""
         for event in events:
-            self.history.append(Happened(self.steps, event))
+            self.history.append(EngineEvent(self.steps, event))
         self.fingerprint.add(self.schedule[-1], list(events))
 
     def execution(

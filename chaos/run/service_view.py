@@ -1,34 +1,36 @@
-"""What the model knows of the NVMe-oF service: poll groups, the namespace, who has a channel of it, connections."""
+"""What the model knows of the NVMe-oF service: poll groups, the namespace, and who has a channel of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.protocol import Event
 
-if TYPE_CHECKING:
-    from chaos.run.model import Model
 
+class ServiceView:
+    """Kept up to date by the events the target emits."""
 
-def take_notice(model: Model, event: Event) -> None:
-    """The target has told something of its service."""
-    match event.name:
-        case "nvmf.poll_group_created":
-            model.poll_groups.append(event.thread - 1)
-        case "nvmf.poll_group_destroyed":
-            model.poll_groups.remove(event.thread - 1)
-            if event.thread in model.served_threads:
-                model.served_threads.remove(event.thread)
-        case "nvmf.namespace_attached":
-            model.namespace_attached = True
-        case "nvmf.namespace_detached":
-            model.namespace_attached = model.channels_missing = False
-            model.served_threads.clear()
-        case "nvmf.namespace_channel_created":
-            model.served_threads.append(event.thread)
-        case "nvmf.namespace_channel_failed":
-            model.channels_missing = True
-        case "nvmf.qpair_destroyed":
-            model.connection_ended(event.args[0])
-        case _:
-            pass
+    def __init__(self) -> None:
+        self.namespace_attached = False
+        self.channels_missing = False  # a poll group couldn't get its channel of the namespace
+        self.served_threads: list[int] = []  # whose poll group has a channel of the namespace
+        self.poll_groups: list[int] = []  # reactors
+
+    def observe(self, event: Event) -> None:
+        """Take in an event whose name begins with ``nvmf.``."""
+        match event.name:
+            case "nvmf.poll_group_created":
+                self.poll_groups.append(event.thread - 1)
+            case "nvmf.poll_group_destroyed":
+                self.poll_groups.remove(event.thread - 1)
+                if event.thread in self.served_threads:
+                    self.served_threads.remove(event.thread)
+            case "nvmf.namespace_attached":
+                self.namespace_attached = True
+            case "nvmf.namespace_detached":
+                self.namespace_attached = self.channels_missing = False
+                self.served_threads.clear()
+            case "nvmf.namespace_channel_created":
+                self.served_threads.append(event.thread)
+            case "nvmf.namespace_channel_failed":
+                self.channels_missing = True
+            case _:
+                pass

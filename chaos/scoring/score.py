@@ -47,7 +47,7 @@ class Arm(msgspec.Struct, frozen=True):
     experiment: Experiment
 
 
-class Request(msgspec.Struct, frozen=True):
+class ScoreRequest(msgspec.Struct, frozen=True):
     """What to score, with which bounds for one search; None is no bound."""
 
     arms: tuple[Arm, ...]
@@ -116,7 +116,7 @@ class Searched(msgspec.Struct, frozen=True):
 
 
 def run_score(
-    request: Request, interrupt: Interrupt, on_searched: Callable[[Searched], None]
+    request: ScoreRequest, interrupt: Interrupt, on_searched: Callable[[Searched], None]
 ) -> str:
     """Run all searches; returns why it could not (empty: all is well). What was cut short is not handed on."""
     agenda = Agenda(request)
@@ -137,7 +137,7 @@ def run_score(
 class Agenda:
     """Which searches are to come. Range by range, so that a score cut short has treated all defects alike."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: ScoreRequest) -> None:
         self.request = request
         self.todo = deque(
             self._search(arm, defect, first_seed, request.seeds or RANGE_SEEDS)

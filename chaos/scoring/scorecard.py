@@ -10,7 +10,7 @@ import msgspec
 from chaos.base.estimates import NONE_SEEN_95, Quantile, quantile, share_of
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.scoring.score import Broken, Find, Request, Searched
+from chaos.scoring.score import Broken, Find, ScoreRequest, Searched
 from workers.defects.loader import digest
 from workers.protocol import DefectSource
 
@@ -163,7 +163,9 @@ class Score(msgspec.Struct, kw_only=True):
         return [change for change in self.comparison.changes if change.lost]
 
 
-def summarize(request: Request, experiment: str, version: str, results: list[Searched]) -> Score:
+def summarize(
+    request: ScoreRequest, experiment: str, version: str, results: list[Searched]
+) -> Score:
     """Add searches up; in whatever order they ended."""
     score = Score(
         raidstorm_version=version,

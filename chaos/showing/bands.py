@@ -11,7 +11,7 @@ import msgspec
 
 from chaos.plan.faults import FAULTS, HOST_HEALS
 from chaos.run.execution import Execution
-from chaos.steps.history import Crashed, Happened, Invoked, was_observed
+from chaos.steps.history import Crashed, EngineEvent, Invoked, was_observed
 from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
 from workers.bdev.stack import disk_of
 from workers.protocol import Event
@@ -73,7 +73,7 @@ def bands_of(execution: Execution) -> list[Band]:
         match entry:
             case Invoked():
                 _invoked(ledger, entry.number, entry.step, execution)
-            case Happened():
+            case EngineEvent():
                 _happened(ledger, entry.number, entry.event)
             case Crashed():
                 ledger.end(entry.number, kinds=("member", "rebuilding", "online"))

@@ -12,7 +12,7 @@ from chaos.run.execution import Execution
 from chaos.showing.lanes import FAULT_RPCS
 from chaos.showing.narrative import step_of
 from chaos.showing.story import Storyteller
-from chaos.steps.history import Crashed, Happened, Invoked
+from chaos.steps.history import Crashed, EngineEvent, Invoked
 from chaos.steps.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
 
 LandmarkKind = Literal[
@@ -49,9 +49,9 @@ def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]
                     step = entry.step
                     words = step.phase if isinstance(step, Mark) else teller.step(step)
                     found.append(Landmark(entry.number, kind, words))
-            case Happened() if entry.event.name in ARRAY_EVENTS:
+            case EngineEvent() if entry.event.name in ARRAY_EVENTS:
                 found.append(Landmark(entry.number, "array", teller.event(entry.event)))
-            case Happened() if entry.event.name in REBUILD_EVENTS:
+            case EngineEvent() if entry.event.name in REBUILD_EVENTS:
                 found.append(Landmark(entry.number, "rebuild", teller.event(entry.event)))
             case Crashed():
                 words = f"reactor {entry.crash.reactor} crashed: {entry.crash.message}"

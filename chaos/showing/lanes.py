@@ -11,7 +11,7 @@ import msgspec
 
 from chaos.plan.plan import Plan
 from chaos.showing.labels import Labels
-from chaos.steps.history import Completed, Crashed, Entry, Happened
+from chaos.steps.history import Completed, Crashed, EngineEvent, Entry
 from chaos.steps.schedule import (
     Deliver,
     FinishIo,
@@ -122,7 +122,7 @@ def marks_of_entry(entry: Entry, askers: dict[int, str]) -> list[tuple[str, str]
     match entry:
         case Completed() if entry.op in askers:
             return [(askers[entry.op], IS_ANSWERED)]
-        case Happened() if entry.event.name in BITES:
+        case EngineEvent() if entry.event.name in BITES:
             return [(f"D{entry.event.args[0]}", IS_HIT)]
         case Crashed():
             return [(f"R{entry.crash.reactor}", CRASHES)]

@@ -9,13 +9,13 @@ from chaos.run.execution import Execution
 from chaos.showing.lanes import RANK, asker_of, marks_of_entry, marks_of_step
 from chaos.showing.story import Storyteller
 from chaos.steps.block_words import blocks
-from chaos.steps.history import Completed, Crashed, Entry, Happened, Invoked, Unheard
+from chaos.steps.history import Completed, Crashed, EngineEvent, Entry, Invoked, Undelivered
 from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Mark, Step
 from workers.bdev.io import IoType
 from workers.protocol import NEMESIS, OPERATOR
 
 
-class Told(msgspec.Struct, frozen=True):
+class StepText(msgspec.Struct, frozen=True):
     """One step: who it marks and how, what it is, and what it showed, a line each."""
 
     number: int
@@ -25,7 +25,7 @@ class Told(msgspec.Struct, frozen=True):
     shown: list[str]
 
 
-def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[Told]:
+def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[StepText]:
     """All steps, in order."""
     shown: dict[int, list[str]] = {}
     marks: dict[int, list[tuple[str, str]]] = {}
@@ -50,7 +50,7 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
         at = shown.setdefault(execution.steps, [])
         at += [f"   {line}" for line in execution.crash.traceback.splitlines()]
     return [
-        Told(
+        StepText(
             number,
             step,
             _strongest([*marks_of_step(step, note, execution.plan), *marks.get(number, ())]),
@@ -106,7 +106,7 @@ def _sender(step: Deliver, teller: Storyteller) -> str:
 
 def _shown(entry: Entry, teller: Storyteller) -> str:
     match entry:
-        case Happened(event=event):
+        case EngineEvent(event=event):
             return teller.event(event)
         case Completed(op=op, status=0, values=values) if values:
             return f"op {op} is answered: success, with the data of ops {values} (0: never written)"
@@ -117,7 +117,7 @@ def _shown(entry: Entry, teller: Storyteller) -> str:
             return f"op {op} is answered: {result}"
         case Crashed(crash=crash):
             return f"CRASH on reactor {crash.reactor}: {crash.message}"
-        case Unheard(op=op):
+        case Undelivered(op=op):
             return f"op {op} is answered, but its host doesn't hear it"
         case _:
             return ""

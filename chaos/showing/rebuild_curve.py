@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.run.execution import Execution
-from chaos.steps.history import Crashed, Happened, Invoked
+from chaos.steps.history import Crashed, EngineEvent, Invoked
 from chaos.steps.schedule import Kill, PowerLoss
 
 
@@ -38,7 +38,7 @@ def rebuild_curves(execution: Execution) -> RebuildCurves:
 
     for entry in execution.history:
         number = entry.number
-        if isinstance(entry, Happened):
+        if isinstance(entry, EngineEvent):
             args = entry.event.args
             match entry.event.name:
                 case "rebuild.started":

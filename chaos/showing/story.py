@@ -7,7 +7,7 @@ from chaos.plan.faults import FAULTS
 from chaos.run.execution import Execution
 from chaos.showing.labels import Labels
 from chaos.steps.block_words import blocks
-from chaos.steps.history import Completed, Happened, Invoked
+from chaos.steps.history import Completed, EngineEvent, Invoked
 from chaos.steps.schedule import (
     IO,
     Admin,
@@ -155,7 +155,7 @@ class Storyteller:
         for entry in self.execution.history:
             if not begin <= entry.number <= end:
                 continue
-            if isinstance(entry, Happened) and entry.event.name in _MEMBER_EVENTS:
+            if isinstance(entry, EngineEvent) and entry.event.name in _MEMBER_EVENTS:
                 told.append((entry.number, self.event(entry.event)))
             elif isinstance(entry, Completed) and entry.op in ops and entry.number != end:
                 result = "success" if entry.status == 0 else f"status {entry.status:#x}"
@@ -189,10 +189,10 @@ class Storyteller:
 
     def _last_event(
         self, name: str, *, thread: int | None = None, until: int | None = None
-    ) -> Happened | None:
+    ) -> EngineEvent | None:
         for entry in reversed(self.execution.history):
             if (
-                isinstance(entry, Happened)
+                isinstance(entry, EngineEvent)
                 and entry.event.name == name
                 and (thread is None or entry.event.thread == thread)
                 and (until is None or entry.number <= until)

@@ -16,7 +16,7 @@ from chaos.run.execution import Execution
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import Landmark, landmarks
 from chaos.showing.lanes import NOTHING, Lane, lanes_of
-from chaos.showing.narrative import Told, narrate, step_of
+from chaos.showing.narrative import StepText, narrate, step_of
 from chaos.showing.rebuild_curve import RebuildCurves, rebuild_curves
 from chaos.showing.story import Storyteller
 
@@ -77,7 +77,7 @@ def timeline_of(
 
 
 def timeline_from(
-    told: list[Told],
+    told: list[StepText],
     execution: Execution,
     teller: Storyteller,
     findings: list[Finding],
@@ -128,7 +128,7 @@ def timeline_from(
     )
 
 
-def kept_steps(told: list[Told], focus: int, wanted: list[int]) -> list[Told]:
+def kept_steps(told: list[StepText], focus: int, wanted: list[int]) -> list[StepText]:
     """All; or of a very long run the finding's neighbourhood, the landmarks, and from the begin as many as there is
     room for: what never ends began to wait early.
     """

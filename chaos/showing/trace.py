@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from chaos.checkers import Finding
 from chaos.run.execution import Execution
 from chaos.showing.lanes import LEGEND, NOTHING, Lane, lanes_of
-from chaos.showing.narrative import Told, narrate
+from chaos.showing.narrative import StepText, narrate
 from chaos.showing.story import Storyteller
 
 
@@ -19,7 +19,7 @@ def trace_lines(
     return lines_of(lanes, narrate(execution, teller, findings))
 
 
-def lines_of(lanes: list[Lane], told: list[Told]) -> Iterator[str]:
+def lines_of(lanes: list[Lane], told: list[StepText]) -> Iterator[str]:
     """The lines of a run that is told already."""
     keys = [lane.key for lane in lanes]
     yield LEGEND

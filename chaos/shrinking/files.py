@@ -31,7 +31,7 @@ def replay_line(program: str, path: Path, capsule: Capsule) -> str:
     return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 
-class ToldMinimal(msgspec.Struct, frozen=True):
+class MinimalReport(msgspec.Struct, frozen=True):
     """A shrunk run in words."""
 
     code: int
@@ -42,7 +42,7 @@ class ToldMinimal(msgspec.Struct, frozen=True):
 
 def write_minimal(
     folder: Path, capsule: Capsule, checks: tuple[Check, ...], replay: str
-) -> ToldMinimal:
+) -> MinimalReport:
     """Take a shrunk run's steps again, write its files and tell it; ``replay`` is the line the page shows."""
     controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
     execution = controller.replay(capsule.schedule or [], cut=capsule.cut)
@@ -69,4 +69,4 @@ def write_minimal(
         (folder / MINIMAL_PAGE).write_text(page(timeline), encoding="utf-8")
     except OSError as error:
         raise CapsuleError(f"{folder} can't be written: {error.strerror}") from None
-    return ToldMinimal(code, findings, story, execution.steps)
+    return MinimalReport(code, findings, story, execution.steps)

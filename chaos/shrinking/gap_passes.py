@@ -101,7 +101,7 @@ def redraw_stretches(shrinker: Shrinker, case: Case) -> Case:
     missed = 0
     while case.choices > MANY and missed < STRETCH_DRAWS:
         gaps = gaps_of(case)
-        first = stream.below(len(gaps))
+        first = stream.integer_below(len(gaps))
         stretch = range(first, min(len(gaps), first + stream.between(1, STRETCH_MAX)))
         lates = [item for item in case.script if isinstance(item, Late)]
         drawn = {number: _drawn_gap(stream, lates) for number in stretch}
@@ -124,9 +124,11 @@ def _drawn_gap(stream: Stream, lates: list[Late]) -> list[Item]:
         return [Rest()]
     gap: list[Item] = []
     if lates and stream.chance(1, 2):
-        late = lates[stream.below(len(lates))]
-        gap.append(Late(late.step, stream.below(late.skip + 1), stream.between(1, DRAWN_LATE)))
-    steps = stream.below(DRAWN_STEPS)
+        late = lates[stream.integer_below(len(lates))]
+        gap.append(
+            Late(late.step, stream.integer_below(late.skip + 1), stream.between(1, DRAWN_LATE))
+        )
+    steps = stream.integer_below(DRAWN_STEPS)
     return [*gap, Rest(steps)] if steps else gap
 
 
@@ -211,13 +213,13 @@ def redraw(shrinker: Shrinker, case: Case) -> Case:
     after = case.script[len(case.script) - _after_last(case) :]
     for number in range(DRAWS):
         script: list[Item] = []
-        busy = stream.below(len(BUSY_PERCENT)) if number else 0
+        busy = stream.integer_below(len(BUSY_PERCENT)) if number else 0
         for gap, item in zip(gaps, outside, strict=True):
-            kept = stream.below(100) < (100 if gap == [Rest()] and number % 2 else 0)
-            if kept or stream.below(100) >= BUSY_PERCENT[busy]:
+            kept = stream.integer_below(100) < (100 if gap == [Rest()] and number % 2 else 0)
+            if kept or stream.integer_below(100) >= BUSY_PERCENT[busy]:
                 script.append(Rest())
             else:
-                steps = stream.below(DRAWN_STEPS)
+                steps = stream.integer_below(DRAWN_STEPS)
                 script += [Rest(steps)] if steps else []
             script.append(item)
         script += after if number % 2 else []

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.judging.user_checks import load_embedded_check
-from chaos.shrinking.files import MINIMAL, MINIMAL_PAGE, ToldMinimal, write_minimal
+from chaos.shrinking.files import MINIMAL, MINIMAL_PAGE, MinimalReport, write_minimal
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.store.capsule import read_capsule
 from chaos.store.stored import TIMELINE
@@ -22,7 +22,7 @@ class SmallRun(msgspec.Struct, frozen=True):
 
     seed: int
     minimal: Minimal
-    told: ToldMinimal
+    told: MinimalReport
     replay: str
     timelines: str  # the whole run's and its own
 
@@ -35,7 +35,7 @@ class SmallRun(msgspec.Struct, frozen=True):
         )
 
 
-def make_small(folder: Path, program: str, is_over: Callable[[], bool]) -> SmallRun:
+def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> SmallRun:
     """Shrink the run kept in this directory and write the files beside it; raises ShrinkError."""
     capsule = read_capsule(folder / "capsule.json")
     # It has just been run here: the code it carries is this process's own.

@@ -15,7 +15,7 @@ from chaos.run.controller import Controller, DivergenceError
 from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.shrinking.passes import first_case, shrink
-from chaos.shrinking.shrinker import Case, Outcome, OutOfBudgetError, Shrinker, ShrinkError
+from chaos.shrinking.shrinker import Attempt, Case, OutOfBudgetError, Shrinker, ShrinkError
 from chaos.steps.schedule import Mark, Step
 from chaos.store.capsule import Capsule, Expected
 
@@ -84,7 +84,7 @@ def minimize(
 
 
 def _up_to_the_finding(
-    small: Capsule, outcome: Outcome, shrinker: Shrinker
+    small: Capsule, outcome: Attempt, shrinker: Shrinker
 ) -> tuple[Capsule, Execution, list[Finding]]:
     """With as many steps as it takes to find the failure again: some checks judge a step by what comes after it."""
     steps = outcome.execution.schedule

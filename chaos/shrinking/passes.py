@@ -12,7 +12,6 @@ import msgspec
 
 from chaos.plan.plan import Plan
 from chaos.scripts.player import STEPS_MAX
-from chaos.shrinking.as_delays import as_late
 from chaos.shrinking.gap_passes import (
     add_rests,
     default_runs,
@@ -22,7 +21,8 @@ from chaos.shrinking.gap_passes import (
     rest_between,
 )
 from chaos.shrinking.hang_up import hang_up
-from chaos.shrinking.shrinker import Case, Outcome, OutOfBudgetError, Shrinker, is_outside
+from chaos.shrinking.lateness import as_late
+from chaos.shrinking.shrinker import Attempt, Case, OutOfBudgetError, Shrinker, is_outside
 from chaos.shrinking.simplify import fewer_settle_steps, simpler_plans, simpler_steps
 from chaos.steps.schedule import ENGINE_STEPS, Connect, Item, Late, Mark, Rest, Step
 
@@ -32,7 +32,7 @@ STRETCHES = 16  # a long recording is cut into at most so many
 Pass = Callable[[Shrinker, Case], Case]
 
 
-def shrink(shrinker: Shrinker, outcome: Outcome) -> Outcome:
+def shrink(shrinker: Shrinker, outcome: Attempt) -> Attempt:
     """From a recording that was played to the smallest case; what there is when the budget ends."""
     try:
         case = sooner(shrinker, outcome.case)
@@ -71,7 +71,7 @@ def _minimal(shrinker: Shrinker, case: Case) -> Case:
     return case
 
 
-def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Outcome | None:
+def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Attempt | None:
     """The recording as it is: up to the failure, or else up to the heal and then as every run ends."""
     whole = [step for step in schedule if not isinstance(step, Mark)]
     heal = next(
@@ -143,7 +143,7 @@ def delete(
 
 def _without(
     shrinker: Shrinker, case: Case, groups: list[list[int]], patience: int
-) -> Outcome | None:
+) -> Attempt | None:
     gone = {index for group in groups for index in group}
     if not gone:
         return None

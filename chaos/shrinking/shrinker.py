@@ -94,7 +94,7 @@ class Case(msgspec.Struct, frozen=True):
         return count
 
 
-class Outcome(msgspec.Struct):
+class Attempt(msgspec.Struct):
     """A candidate that fails as it should, and its run up to the failure."""
 
     case: Case
@@ -157,9 +157,9 @@ class Shrinker:
         self._on_progress = on_progress
         self._driver = SimDriver()
         self._refused: set[bytes] = set()  # only asked whether something is in it
-        self.best: Outcome | None = None
+        self.best: Attempt | None = None
 
-    def attempt(self, case: Case, patience: int = STEPS_MAX) -> Outcome | None:
+    def attempt(self, case: Case, patience: int = STEPS_MAX) -> Attempt | None:
         """The candidate's outcome when it fails as it should, which makes it the best; else None."""
         digest = _digest(case, patience)
         if digest in self._refused:
@@ -188,7 +188,7 @@ class Shrinker:
         self._refused.clear()
         return True
 
-    def improve(self, case: Case, smaller: Case, patience: int = STEPS_MAX) -> Outcome | None:
+    def improve(self, case: Case, smaller: Case, patience: int = STEPS_MAX) -> Attempt | None:
         """The outcome of what should be smaller, when it fails as it should and is."""
         outcome = self.attempt(smaller, patience)
         if outcome is not None:
@@ -199,7 +199,7 @@ class Shrinker:
             self._refused.add(_digest(smaller, patience))
         return None
 
-    def _play_bare(self, case: Case, patience: int) -> Outcome | None:
+    def _play_bare(self, case: Case, patience: int) -> Attempt | None:
         """Play a candidate, and again without what was left out, as long as that fails too.
 
         An engine step that was not reached was held back all the same, so without it the run may be another one.
@@ -217,7 +217,7 @@ class Shrinker:
 
     def play(
         self, case: Case, defects: tuple[DefectSource, ...], patience: int = STEPS_MAX
-    ) -> Outcome | None:
+    ) -> Attempt | None:
         """Play a candidate; None when the failure doesn't show."""
         played = self._played(case, defects, patience)
         execution = played.execution
@@ -232,7 +232,7 @@ class Shrinker:
             return None
         last = len(execution.schedule) if case.to_the_end else found.step
         numbers = [number if number <= last else LEFT_OUT for number in played.numbers]
-        return Outcome(case, execution, found, execution.schedule[:last], numbers)
+        return Attempt(case, execution, found, execution.schedule[:last], numbers)
 
     def _played(self, case: Case, defects: tuple[DefectSource, ...], patience: int) -> Played:
         self.executions += 1

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.base.process_pool import Task
-from chaos.soak.keeper import Keeper
-from chaos.soak.state import Chunk, State
+from chaos.soak.failure_store import FailureStore
+from chaos.soak.state import Chunk, SoakState
 from chaos.soak.tasks import (
     AgainTask,
     CanaryTask,
@@ -28,9 +28,9 @@ KEPT_TIMES_MAX = 5  # the soak prunes what a process keeps
 class Agenda:
     """Hands out tasks, and takes those back that were lost."""
 
-    def __init__(self, state: State, keeper: Keeper, marks: Path) -> None:
+    def __init__(self, state: SoakState, failure_store: FailureStore, marks: Path) -> None:
         self.state = state
-        self.keeper = keeper
+        self.failure_store = failure_store
         self.marks = marks
         self.again: list[Chunk] = list(state.open)
         self.canary_under_way = False
@@ -47,7 +47,7 @@ class Agenda:
             if canary is not None:
                 self.canary_under_way = True
                 return Task(run_canary, canary)
-        shrink = self.keeper.next_shrink()
+        shrink = self.failure_store.next_shrink()
         if shrink is not None:
             return Task(shrink_run, shrink)
         if only_finish:
@@ -68,7 +68,7 @@ class Agenda:
             case CanaryTask():
                 self.canary_under_way = False
             case _:
-                self.keeper.lost_shrink()
+                self.failure_store.lost_shrink()
 
     def give_up(self, lane: int, seed: int) -> None:
         """A seed that is no longer to be run: what is open around it is in two chunks now."""
@@ -128,6 +128,6 @@ class Agenda:
         return chunk
 
 
-def _seconds_a_seed(state: State, number: int) -> float:
+def _seconds_a_seed(state: SoakState, number: int) -> float:
     lane = state.lanes[number]
     return lane.seconds / lane.runs if lane.runs else 0.0

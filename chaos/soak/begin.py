@@ -9,15 +9,15 @@ import msgspec
 
 from chaos.campaigns.runner import RunSpec
 from chaos.campaigns.suite_run import Part
-from chaos.soak.state import Canary, Lane, SoakError, State, Stored, read_state
+from chaos.soak.state import Canary, SeedLane, SoakError, SoakState, Stored, read_state
 from chaos.store.capsule import DriverName
 
 CANARY_SEEDS = 50
 
 
-def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[Lane]:
+def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[SeedLane]:
     """A lane per facet that must be valid, or per driver where drivers are named; none twice."""
-    lanes: list[Lane] = []
+    lanes: list[SeedLane] = []
     names: set[str] = set()
     for part in parts:
         if part.facet.expect_code:
@@ -25,7 +25,7 @@ def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[Lane]
         for driver in drivers or [part.facet.driver]:
             spec = msgspec.structs.replace(part.request.spec, driver=driver)
             first = part.facet.first_seed
-            lane = Lane(spec, part.facet.share, first, first)
+            lane = SeedLane(spec, part.facet.share, first, first)
             if lane.name not in names:
                 names.add(lane.name)
                 lanes.append(lane)
@@ -48,7 +48,7 @@ def canaries_of(parts: Sequence[Part]) -> list[Canary]:
     ]
 
 
-def learn_from_earlier(folder: Path, lanes: list[Lane]) -> list[Stored]:
+def learn_from_earlier(folder: Path, lanes: list[SeedLane]) -> list[Stored]:
     """Seeds go on where the earlier soaks beside this one ended; what they found is to be run again."""
     stored: dict[str, Stored] = {}
     for state in _earlier(folder):
@@ -70,7 +70,7 @@ def _is_same(one: RunSpec, other: RunSpec) -> bool:
     )
 
 
-def _earlier(folder: Path) -> list[State]:
+def _earlier(folder: Path) -> list[SoakState]:
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         try:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from chaos.checkers.finding import NAMES
 from chaos.soak.page import clock, number
-from chaos.soak.state import State, green_line
+from chaos.soak.state import SoakState, green_line
 
 SHOWN_MAX = 12
 LINE_SECONDS = 60.0
@@ -33,7 +33,7 @@ class Display:
         if self.console.is_terminal:
             self._live.stop()
 
-    def show(self, state: State) -> None:
+    def show(self, state: SoakState) -> None:
         """If it is time."""
         if state.seconds < self._due:
             return
@@ -45,7 +45,7 @@ class Display:
             self.console.print(line_of(state), markup=False, highlight=False, soft_wrap=True)
 
 
-def line_of(state: State) -> str:
+def line_of(state: SoakState) -> str:
     """All in a line."""
     rate = state.runs / state.seconds if state.seconds else 0.0
     signatures = len([group for group in state.groups.values() if not group.same_as])
@@ -57,7 +57,7 @@ def line_of(state: State) -> str:
     )
 
 
-def display_of(state: State) -> RenderableType:
+def display_of(state: SoakState) -> RenderableType:
     """Lanes, failures, canaries."""
     lanes = Table(box=None, pad_edge=False, header_style="dim")
     lanes.add_column("what runs")

@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from chaos.soak.state import SoakError, State
+from chaos.soak.state import SoakError, SoakState
 
 
 class Metrics:
     """Serves them on one address until it is closed."""
 
-    def __init__(self, address: str, state: State) -> None:
+    def __init__(self, address: str, state: SoakState) -> None:
         host, _, port = address.rpartition(":")
         registry = CollectorRegistry()
         registry.register(_Collector(state))
@@ -39,7 +39,7 @@ class Metrics:
 
 
 class _Collector(Collector):
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SoakState) -> None:
         self.state = state
 
     def describe(self) -> list[Metric]:

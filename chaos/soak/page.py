@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from chaos.checkers.finding import NAMES
 from chaos.plan.faults import FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, TIMES
-from chaos.soak.state import Drift, State, green_line
+from chaos.soak.state import Drift, SoakState, green_line
 
 PAGE = "soak.html"
 WIDTH, HEIGHT = 560, 110
@@ -53,7 +53,7 @@ def _template() -> Template:
     return environment.get_template("soak.html")
 
 
-def page_of(state: State) -> str:
+def page_of(state: SoakState) -> str:
     """The whole page."""
     groups = sorted(
         state.groups.values(), key=lambda group: (bool(group.same_as), group.first_seconds)

@@ -12,7 +12,7 @@ import msgspec
 
 from chaos.base.doctor import clean
 from chaos.base.interrupt import Interrupt
-from chaos.base.process_pool import Crew, Ended, LocalPool, Task
+from chaos.base.process_pool import Ended, LocalPool, Task, TaskPool
 from chaos.base.resources import held_now
 from chaos.campaigns.runner import RunResult, replay_by_seed
 from chaos.checkers import Verdict
@@ -20,16 +20,16 @@ from chaos.checkers.finding import worst
 from chaos.judging.reach.count import add_reach
 from chaos.soak.agenda import Agenda
 from chaos.soak.alarm import Alarm
-from chaos.soak.keeper import Keeper
+from chaos.soak.failure_store import FailureStore
 from chaos.soak.page import PAGE, page_of
-from chaos.soak.state import Chunk, Drift, Group, SoakError, State, write_state, write_whole
+from chaos.soak.state import Chunk, Drift, Group, SoakError, SoakState, write_state, write_whole
 from chaos.soak.tasks import (
     Again,
     AgainTask,
     CanaryRan,
     CanaryTask,
-    Mark,
     Ran,
+    SeedMark,
     SeedsTask,
     ShrinkTask,
     Shrunk,
@@ -69,22 +69,24 @@ class FailureLine(msgspec.Struct, frozen=True):
 class Soak:
     """Runs until the time is over, or the user wants to stop."""
 
-    def __init__(self, folder: Path, state: State, on_tick: Callable[[State], None]) -> None:
+    def __init__(
+        self, folder: Path, state: SoakState, on_tick: Callable[[SoakState], None]
+    ) -> None:
         self.folder = folder
         self.state = state
         self.on_tick = on_tick
-        self.keeper = Keeper(folder, state)
+        self.failure_store = FailureStore(folder, state)
         self.alarm = Alarm(folder, state.arguments.on_failure)
         self.marks = folder / MARKS
         self._pool = LocalPool(state.arguments.jobs)
-        self.crew = Crew(self._pool)
+        self.task_pool = TaskPool(self._pool)
         self._begun = time.monotonic()
         self._before = state.seconds
         self._timed_out: dict[tuple[int, int], float] = {}
         # What is held is looked at when there is something: the processes have to start first.
         self._due = {"state": 0.0, "page": 0.0, "drift": state.seconds + WARM_SECONDS}
         self._prepare()
-        self.agenda = Agenda(state, self.keeper, self.marks)
+        self.agenda = Agenda(state, self.failure_store, self.marks)
 
     def _prepare(self) -> None:
         """Undo what a kill has left half done."""
@@ -99,7 +101,7 @@ class Soak:
             path = self.folder / name
             path.touch()
             os.truncate(path, length)
-        self.keeper.tidy()
+        self.failure_store.tidy()
         write_state(self.folder, state)
 
     def run(self, interrupt: Interrupt) -> int:
@@ -109,7 +111,7 @@ class Soak:
         except KeyboardInterrupt:
             interrupt.requested = True
         finally:
-            self.crew.close()
+            self.task_pool.close()
             self.alarm.close()
             clean(owners=self._pids())
             self.state.state = "interrupted" if interrupt.requested else "done"
@@ -122,15 +124,15 @@ class Soak:
             now = self._tick()
             is_over = now >= self.state.arguments.seconds
             if interrupt.requested:
-                self.crew.pool.stop()
+                self.task_pool.pool.stop()
                 asked_at = asked_at or now
-                if not self.crew.running or now - asked_at > INTERRUPT_SECONDS_MAX:
+                if not self.task_pool.running or now - asked_at > INTERRUPT_SECONDS_MAX:
                     return
             elif is_over:
                 # What failed last is shrunk too.
                 self._hand_out(only_finish=True)
                 late = now - self.state.arguments.seconds > FINISH_SECONDS_MAX
-                if not self.crew.running or late:
+                if not self.task_pool.running or late:
                     return
             else:
                 self._hand_out(only_finish=False)
@@ -163,20 +165,20 @@ class Soak:
         return {os.getpid(), *self._pool.pids}
 
     def _hand_out(self, *, only_finish: bool) -> None:
-        while self.crew.has_room:
+        while self.task_pool.has_room:
             task = self.agenda.take(only_finish=only_finish)
             if task is None:
                 return
-            self.crew.submit(task)
+            self.task_pool.submit(task)
 
     # What comes back.
 
     def _take_in(self) -> None:
-        if not self.crew.running:
+        if not self.task_pool.running:
             time.sleep(TICK_SECONDS)
             return
         lost: list[Task] = []
-        for ended in self.crew.ended(TICK_SECONDS):
+        for ended in self.task_pool.ended(TICK_SECONDS):
             if ended.is_lost:
                 lost.append(ended.task)
             else:
@@ -200,7 +202,7 @@ class Soak:
                 elif result.runs == canary.seeds:
                     canary.missed += 1
             case ShrinkTask() as task, Shrunk():
-                self.keeper.shrunk(task.signature, result)
+                self.failure_store.shrunk(task.signature, result)
             case AgainTask() as task, Again():
                 state.stored[task.number].state = result.state
             case _:
@@ -245,7 +247,7 @@ class Soak:
             run_dir=result.run_dir,
         )
         self._append(FAILURES, line)
-        if self.keeper.add(number, result):
+        if self.failure_store.add(number, result):
             self._sound(state.groups[result.signature])
 
     def _sound(self, group: Group) -> None:
@@ -289,7 +291,7 @@ class Soak:
         for task in tasks:
             self.agenda.lost(task)
 
-    def _was_at(self, mark: Mark) -> None:
+    def _was_at(self, mark: SeedMark) -> None:
         """It was at this seed: it has hung, or, when that happens again, could not be decided."""
         lane = self.state.lanes[mark.lane]
         replay = replay_by_seed(lane.spec, mark.seed)
@@ -337,7 +339,7 @@ class Soak:
                 descriptors=held.descriptors,
                 processes=held.processes,
                 segments=held.segments,
-                disk_bytes=self.keeper.look_at_disk(),
+                disk_bytes=self.failure_store.look_at_disk(),
             )
         )
         if len(state.drift) > DRIFT_MAX:
@@ -352,7 +354,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def exit_code(state: State) -> int:
+def exit_code(state: SoakState) -> int:
     """The worst of what failed; a canary that was missed is a soak that may have missed others."""
     verdicts = [Verdict(group.code) for group in state.groups.values()]
     if any(one.missed for one in state.canaries):

@@ -26,7 +26,7 @@ class SoakError(Exception):
     """A soak can't be begun or gone on with, in one sentence."""
 
 
-class Lane(msgspec.Struct):
+class SeedLane(msgspec.Struct):
     """Seeds of one spec, one after the other; ``share`` of the seeds of its driver's lanes."""
 
     spec: RunSpec
@@ -144,11 +144,11 @@ class Drift(msgspec.Struct, frozen=True):
     disk_bytes: int
 
 
-class State(msgspec.Struct):
+class SoakState(msgspec.Struct):
     """soak.json."""
 
     arguments: Arguments
-    lanes: list[Lane]
+    lanes: list[SeedLane]
     canaries: list[Canary]
     stored: list[Stored]
     format: str = FORMAT
@@ -187,7 +187,7 @@ class State(msgspec.Struct):
         return min(1.0, self.busy_seconds / (self.seconds * self.arguments.jobs or 1.0))
 
 
-def green_line(state: State) -> str:
+def green_line(state: SoakState) -> str:
     """What may honestly be said of a soak without failures."""
     clean = [lane for lane in state.lanes if not lane.spec.defects]
     runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
@@ -202,7 +202,7 @@ def green_line(state: State) -> str:
     return f"{which}0 of {runs:,} schedules; 95 % bound {mantissa}·10{power}".replace(",", " ")
 
 
-def write_state(folder: Path, state: State) -> None:
+def write_state(folder: Path, state: SoakState) -> None:
     """Write it whole, or leave the old one."""
     write_whole(folder / STATE, msgspec.json.encode(state))
 
@@ -217,13 +217,13 @@ def write_whole(path: Path, data: bytes) -> None:
         raise SoakError(f"{path} can't be written: {error.strerror}") from None
 
 
-def read_state(folder: Path) -> State:
+def read_state(folder: Path) -> SoakState:
     """Read a soak's directory; raises SoakError."""
     path = folder / STATE
     try:
         if path.stat().st_size > STATE_BYTES_MAX:
             raise SoakError(f"{path} is too large to be a soak's state")
-        state = msgspec.json.decode(path.read_bytes(), type=State)
+        state = msgspec.json.decode(path.read_bytes(), type=SoakState)
     except OSError as error:
         raise SoakError(
             f"{path} can't be read ({error.strerror}); --resume takes the directory of a soak"

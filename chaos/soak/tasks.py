@@ -33,7 +33,7 @@ SHRINK_SECONDS = 60.0
 STORY = "story.txt"
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
+class SeedMark(msgspec.Struct, frozen=True, array_like=True):
     """Which seed a process is at, since when by the clock that all processes of a machine share."""
 
     lane: int
@@ -210,13 +210,13 @@ def run_again(task: AgainTask) -> Again:
     return Again(state, time.monotonic() - begun)
 
 
-def read_marks(folder: Path) -> dict[int, Mark]:
+def read_marks(folder: Path) -> dict[int, SeedMark]:
     """Process -> the seed it is at."""
-    marks: dict[int, Mark] = {}
+    marks: dict[int, SeedMark] = {}
     for path in sorted(folder.iterdir()):
         text = path.read_bytes().strip()
         if text:
-            marks[int(path.name)] = msgspec.json.decode(text, type=Mark)
+            marks[int(path.name)] = msgspec.json.decode(text, type=SeedMark)
     return marks
 
 
@@ -237,7 +237,7 @@ class _Marker:
 
     def at(self, lane: int, seed: int) -> None:
         """Now at this seed."""
-        self._write(msgspec.json.encode(Mark(lane, seed, time.monotonic())))
+        self._write(msgspec.json.encode(SeedMark(lane, seed, time.monotonic())))
 
     def _write(self, data: bytes) -> None:
         os.pwrite(self._descriptor, data.ljust(MARK_BYTES), 0)  # one write: nobody reads half of it

@@ -36,7 +36,7 @@ class Completed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="com
     )
 
 
-class Happened(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="happened"):
+class EngineEvent(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="happened"):
     """The engine told something."""
 
     number: int
@@ -50,7 +50,7 @@ class Crashed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="crash
     crash: Crash
 
 
-class Unheard(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="unheard"):
+class Undelivered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="unheard"):
     """An answer that didn't reach its host, which is gone or off the network."""
 
     number: int
@@ -106,7 +106,7 @@ class Compared(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="comp
     blocks: list[list[int]]
 
 
-Entry = Invoked | Completed | Unheard | Happened | Crashed | Seen | Written | Compared
+Entry = Invoked | Completed | Undelivered | EngineEvent | Crashed | Seen | Written | Compared
 History = list[Entry]
 
 

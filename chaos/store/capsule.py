@@ -13,7 +13,7 @@ from chaos.plan.experiment import Experiment, ExperimentError, validate
 from chaos.plan.plan import Plan, fits
 from chaos.showing.labels import Labels
 from chaos.steps.schedule import Item, Step
-from chaos.store.step_validation import what_is_wrong
+from chaos.store.step_validation import step_error
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
@@ -141,7 +141,7 @@ def _check_run(path: Path, capsule: Capsule) -> None:
             "it was edited or cut short"
         )
     for number, step in enumerate(capsule.schedule, 1):
-        wrong = what_is_wrong(step, capsule.plan.layout, capsule.plan.hosts)
+        wrong = step_error(step, capsule.plan.layout, capsule.plan.hosts)
         if wrong:
             raise CapsuleError(f"{path}: step {number} can't be taken: {wrong}")
 

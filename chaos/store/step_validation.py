@@ -35,7 +35,7 @@ from workers.reactor import FIRST_POLL_GROUP_THREAD
 NUMBER_MAX = 2**31
 
 
-def what_is_wrong(step: Step, layout: Layout, hosts: int) -> str:
+def step_error(step: Step, layout: Layout, hosts: int) -> str:
     """In a few words; empty when the step is well-formed."""
     numbers = [value for value in _values(step) if isinstance(value, int)]
     if any(not 0 <= number < NUMBER_MAX for number in numbers if not isinstance(step, FireTimer)):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.drivers.free_replay import Parted
+from chaos.drivers.free_replay import Divergence
 from chaos.run.execution import Execution
 from chaos.steps.history import Entry, History
 from chaos.store.capsule import Capsule, read_capsule
@@ -47,7 +47,7 @@ class StoredResult(msgspec.Struct, frozen=True):
     crash: Crash | None
     replay: str
     # Of a free run: where its replay in sim parts from it, and what only the free run itself showed.
-    parted: Parted | None = None
+    divergence: Divergence | None = msgspec.field(default=None, name="parted")
     free_findings: list[Finding] = []
 
 

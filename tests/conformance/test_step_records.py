@@ -162,7 +162,7 @@ def test_delivered_messages_name_the_step_that_sent_them(recorded):
 def test_steps_taken_again_in_sim_show_the_same(recorded):
     execution, recording = recorded
     rebuilt = rebuild(recording, execution.plan, ())
-    assert rebuilt.parted is None
+    assert rebuilt.divergence is None
     assert rebuilt.execution.settled
     assert judge(rebuilt.execution) == []
     assert rebuilt.execution.disks == execution.disks
@@ -175,7 +175,7 @@ def test_records_outlive_a_sigkill():
     assert last.ended_by is None
     assert all(len(steps) > 10 for steps in killed.reactors)
     rebuilt = rebuild(recording, execution.plan, ())
-    assert rebuilt.parted is None
+    assert rebuilt.divergence is None
     assert judge(rebuilt.execution) == []
 
 
@@ -201,7 +201,7 @@ def test_step_that_a_sigkill_cuts_short_is_torn(tmp_path, source):
     # Nobody goes on behind a step that has not ended, though the kernel gives the lock on.
     assert torn.ticket == max(record.ticket for steps in killed.reactors for record in steps)
     rebuilt = rebuild(recording, execution.plan, defects)
-    assert rebuilt.parted is None
+    assert rebuilt.divergence is None
     schedule = rebuilt.execution.schedule
     is_done = schedule[schedule.index(killed.ended_by) - 1] == torn.step
     assert is_done == isinstance(torn.step, FinishIo) == (source is STOPS_BEHIND_A_WRITE)
@@ -213,7 +213,7 @@ def test_log_that_is_full_is_told_and_the_run_goes_on():
     assert judge(execution) == []
     assert recording.gap == "record log full: reactor 0, 1, 2"
     rebuilt = rebuild(recording, execution.plan, ())
-    assert rebuilt.parted.what == recording.gap
+    assert rebuilt.divergence.what == recording.gap
 
 
 def test_step_that_a_sigkill_cuts_short_within_a_write_is_undone(tmp_path, monkeypatch):
@@ -228,6 +228,6 @@ def test_step_that_a_sigkill_cuts_short_within_a_write_is_undone(tmp_path, monke
     killed, _ = recording.lives
     assert isinstance(killed.torn.step, FinishIo)
     rebuilt = rebuild(recording, execution.plan, defects)
-    assert rebuilt.parted is None
+    assert rebuilt.divergence is None
     schedule = rebuilt.execution.schedule
     assert schedule[schedule.index(killed.ended_by) - 1] != killed.torn.step

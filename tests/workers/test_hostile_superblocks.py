@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos.judging.state import engine_state
+from chaos.showing.rpc_state import engine_state
 from tests.rig import Rig
 from tests.workers.test_superblock import resealed
 from workers.bdev.io import BLOCK_SIZE

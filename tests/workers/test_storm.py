@@ -20,8 +20,13 @@ def pick(stream, count):
 
 
 CALLS = (
-    lambda s: ("bdev_raid_create", s.below(2), s.between(1, 10_000), *pick(s, s.between(2, 3))),
-    lambda s: ("bdev_raid_delete", s.below(2)),
+    lambda s: (
+        "bdev_raid_create",
+        s.integer_below(2),
+        s.between(1, 10_000),
+        *pick(s, s.between(2, 3)),
+    ),
+    lambda s: ("bdev_raid_delete", s.integer_below(2)),
     lambda s: ("bdev_raid_add_base_bdev", *pick(s, 1)),
     lambda s: ("bdev_raid_add_base_bdev", *pick(s, 1)),
     lambda s: ("bdev_raid_add_base_bdev", *pick(s, 1)),
@@ -30,13 +35,13 @@ CALLS = (
     lambda s: ("bdev_raid_start_degraded", *pick(s, 1)),
     lambda s: ("bdev_examine", *pick(s, 1)),
     lambda _: ("bdev_wait_for_examine",),
-    lambda s: ("bdev_reset", s.below(RAID + 1)),
+    lambda s: ("bdev_reset", s.integer_below(RAID + 1)),
     lambda _: ("bdev_reset", RAID),
     lambda _: ("nvmf_subsystem_add_ns", 1),
     lambda _: ("nvmf_subsystem_add_ns", 1),
     lambda _: ("nvmf_subsystem_remove_ns", 1),
-    lambda s: ("nvmf_create_poll_group", s.below(3)),
-    lambda s: ("nvmf_destroy_poll_group", s.below(3)),
+    lambda s: ("nvmf_create_poll_group", s.integer_below(3)),
+    lambda s: ("nvmf_destroy_poll_group", s.integer_below(3)),
 )
 FAULTS = (FaultKind.ERROR, FaultKind.HANG, FaultKind.SLOW)
 TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH)
@@ -44,8 +49,8 @@ TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH)
 
 def act(rig: Rig, stream: Stream) -> None:
     """One RPC, disk event or fault, at once."""
-    draw = stream.below(8)
-    disk = stream.below(DISKS)
+    draw = stream.integer_below(8)
+    disk = stream.integer_below(DISKS)
     if draw == 0:
         rig.pull(disk)
     elif draw == 1:
@@ -73,14 +78,14 @@ def steps(rig: Rig, count: int) -> None:
 
 
 def connected_host(rig: Rig, stream: Stream) -> HostRig | None:
-    rig.call("nvmf_create_poll_group", stream.below(3))
+    rig.call("nvmf_create_poll_group", stream.integer_below(3))
     return HostRig(rig)
 
 
 def submit(host: HostRig, stream: Stream) -> None:
     opcode = stream.choice((Opcode.WRITE, Opcode.READ, Opcode.FLUSH, Opcode.COMPARE_AND_WRITE))
     data = fill(b"storm", 3)
-    host.io(opcode, stream.below(20), 3, data, expected=data)
+    host.io(opcode, stream.integer_below(20), 3, data, expected=data)
 
 
 @pytest.mark.parametrize("first", range(0, 600, 100))
@@ -89,15 +94,15 @@ def test_storm_of_operations_ends_in_a_state_that_is_whole(first):
         stream = Stream(seed)
         rig = Rig(disks=DISKS, blocks=BLOCKS, seed=seed, disk_queue_depth=3, io_pool=3)
         rig.configure(
-            members=2 + stream.below(2),
-            groups=1 + stream.below(3),
+            members=2 + stream.integer_below(2),
+            groups=1 + stream.integer_below(3),
             superblock=stream.chance(2, 3),
         )
         host = connected_host(rig, stream)
         for _ in range(ACTIONS):
             act(rig, stream)
             submit(host, stream)
-            steps(rig, stream.below(40))
+            steps(rig, stream.integer_below(40))
         for disk in range(DISKS):
             rig.driver.disks[disk].heal()
             rig.plug(disk)

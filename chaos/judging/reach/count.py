@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from chaos.judging.reach.host_effects import HostBites
+from chaos.judging.reach.host_effects import HostEffects
 from chaos.judging.reach.refusals import count_refusals
 from chaos.judging.reach.states import count_states
 from chaos.plan.faults import HOST_FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES
-from chaos.steps.history import Completed, Crashed, Happened, History, Invoked, Unheard
+from chaos.steps.history import Completed, Crashed, EngineEvent, History, Invoked, Undelivered
 from chaos.steps.schedule import (
     IO,
     Admin,
@@ -49,14 +49,14 @@ _RETURNS = {
     "disk_return_foreign": "disks_returned_foreign",
 }
 _EVENTS = {
-    "bdev.delayed": "delay_bdev_bitten",
-    "bdev.error_injected": "error_bdev_bitten",
+    "bdev.delayed": "delay_bdev_effective",
+    "bdev.error_injected": "error_bdev_effective",
     "bdev.io_wait": "io_waits",
     "bdev.nomem": "nomem_retries",
     "bdev.reset": "bdev_resets",
     "bdev.split": "ios_split",
-    "disk.channel_failed": "channel_failures_bitten",
-    "disk.misdirected": "misdirected_writes_bitten",
+    "disk.channel_failed": "channel_failures_effective",
+    "disk.misdirected": "misdirected_writes_effective",
     "disk.write_torn": "torn_writes",
     "nvmf.command_queued": "connects_queued",
     "nvmf.duplicate_qid": "duplicate_qids",
@@ -84,16 +84,16 @@ _EVENTS = {
     "rebuild.started": "rebuilds_started",
 }
 _FAULT_BITES = {
-    FaultKind.BAD_BLOCKS: "bad_blocks_bitten",
-    FaultKind.HANG: "hung_ios_bitten",
-    FaultKind.SLOW: "slow_ios_bitten",
-    FaultKind.ROT: "bit_rot_bitten",
+    FaultKind.BAD_BLOCKS: "bad_blocks_effective",
+    FaultKind.HANG: "hung_ios_effective",
+    FaultKind.SLOW: "slow_ios_effective",
+    FaultKind.ROT: "bit_rot_effective",
 }
 _ERROR_BITES = {
-    IoType.READ: "read_errors_bitten",
-    IoType.WRITE: "write_errors_bitten",
-    IoType.FLUSH: "flush_errors_bitten",
-    IoType.UNMAP: "unmap_errors_bitten",
+    IoType.READ: "read_errors_effective",
+    IoType.WRITE: "write_errors_effective",
+    IoType.FLUSH: "flush_errors_effective",
+    IoType.UNMAP: "unmap_errors_effective",
 }
 _ANSWERED = frozenset((Operate, Admin, *IO))
 # Told most often, and not counted here.
@@ -131,7 +131,7 @@ class _Counting:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.hosts = HostBites(self.counts)
+        self.hosts = HostEffects(self.counts)
         self.steps: dict[int, OutsideStep] = {}
         self.failing: dict[int, bool] = {}  # disks under disk_failure, not yet seen
         self.pulled: dict[int, bool] = {}
@@ -260,9 +260,9 @@ class _Counting:
         counts = self.counts
         match name:
             case "disk.fault":
-                self._bitten(FaultKind(args[1]), args[0], IoType(args[2]), args[3])
+                self._effective(FaultKind(args[1]), args[0], IoType(args[2]), args[3])
             case "disk.cache_lost":
-                counts["power_losses_bitten"] += 1
+                counts["power_losses_effective"] += 1
             case "bdev.error_injected":
                 counts[_ERROR_BDEV_KINDS[ErrorType(args[1])]] += 1
             case "bdev.registered" if args[0] in self.returning:
@@ -332,7 +332,7 @@ class _Counting:
         )
         self.counts["write_zeroes_straddling" if is_zeroes else _STRADDLING[io_type]] += 1
 
-    def _bitten(self, kind: FaultKind, disk: int, io_type: IoType, first: int) -> None:
+    def _effective(self, kind: FaultKind, disk: int, io_type: IoType, first: int) -> None:
         counts = self.counts
         if kind in _FAULT_BITES:
             counts[_FAULT_BITES[kind]] += 1
@@ -341,7 +341,7 @@ class _Counting:
                 counts["disks_failed"] += self.failing[disk]
                 self.failing[disk] = False
             elif first == 0 and io_type is IoType.WRITE and disk in self.superblock_faults:
-                counts["superblock_errors_bitten"] += 1
+                counts["superblock_errors_effective"] += 1
             else:
                 counts[_ERROR_BITES[io_type]] += 1
 
@@ -351,14 +351,14 @@ def count_reach(history: History) -> dict[str, int]:
     counting = _Counting()
     for entry in history:
         # Classes are compared: match and isinstance ask a struct's metaclass, which is slow.
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             if entry.event.name not in _UNCOUNTED:
                 counting.happened(entry.event)
         elif entry.__class__ is Invoked:
             counting.invoked(entry.number, entry.step)
         elif entry.__class__ is Completed:
             counting.completed(entry)
-        elif entry.__class__ is Unheard:
+        elif entry.__class__ is Undelivered:
             counting.hosts.unheard(entry.op)
         elif entry.__class__ is Crashed:
             counting.counts["crashes"] += 1

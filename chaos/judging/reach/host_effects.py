@@ -30,7 +30,7 @@ class Unseen:
         self._is_seen = True
 
 
-class HostBites:
+class HostEffects:
     """Follows connections, controllers and answers along one history."""
 
     def __init__(self, counts: Counter[str]) -> None:

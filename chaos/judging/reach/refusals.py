@@ -9,7 +9,7 @@ from collections import Counter
 
 from chaos.checkers.members import MOVES, Members
 from chaos.run.wrong_requests import ADD, CREATE, REMOVE
-from chaos.steps.history import Completed, Happened, History, Invoked
+from chaos.steps.history import Completed, EngineEvent, History, Invoked
 from chaos.steps.schedule import Kill, Operate, PowerLoss
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM
 from workers.shared import BDEVS_MAX
@@ -28,7 +28,7 @@ def count_refusals(history: History) -> dict[str, int]:
     members = Members()
     for entry in history:
         # Classes are compared: match and isinstance ask a struct's metaclass, which is slow.
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             event = entry.event
             if event.name in MOVES:
                 members.take(entry)

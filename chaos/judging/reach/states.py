@@ -6,7 +6,7 @@ from collections import Counter
 
 from chaos.plan.faults import FAULTS
 from chaos.plan.reach_vocabulary import STATES, TIMES
-from chaos.steps.history import Happened, History, Invoked
+from chaos.steps.history import EngineEvent, History, Invoked
 from chaos.steps.schedule import Impair, Inject, Kill, PowerLoss, Stall, Step
 
 _FAULTY = frozenset((Inject, Impair, Stall, Kill, PowerLoss))
@@ -28,7 +28,7 @@ def count_states(history: History) -> dict[str, int]:
     lasting: dict[str, bool] = {}
     for entry in history:
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
-        if entry.__class__ is Happened:
+        if entry.__class__ is EngineEvent:
             event = entry.event.name
             if event in _ENDS:
                 for name in _ENDS[event]:

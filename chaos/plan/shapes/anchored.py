@@ -67,7 +67,7 @@ def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> li
     for _ in range(stream.between(*BIRTHS_DRAWN) if able else 0):
         born = _birth(*stream.choice(able), stream)
         if any(fault.kind == MISBIRTH for fault in experiment.faults) and stream.chance(1, 3):
-            before = max(0, born[-1].stage - stream.below(BIRTH_STAGES_MAX))
+            before = max(0, born[-1].stage - stream.integer_below(BIRTH_STAGES_MAX))
             born.append(msgspec.structs.replace(born[-1], kind=MISBIRTH, stage=before, lasting=100))
         anchored += born
     return anchored
@@ -75,9 +75,9 @@ def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> li
 
 def _birth(room: str, birth: str, stream: Stream) -> list[Planned]:
     occurrence = stream.between(1, BIRTH_OCCURRENCES_MAX)
-    event, stage = stream.choice(BORN), stream.below(BIRTH_STAGES_MAX)
+    event, stage = stream.choice(BORN), stream.integer_below(BIRTH_STAGES_MAX)
     if event == "rebuild.window_done":
-        stage += stream.below(BIRTH_STAGES_MAX)  # of any of the next windows
+        stage += stream.integer_below(BIRTH_STAGES_MAX)  # of any of the next windows
     return [
         Planned(room, "event", 0, occurrence, 0, stream.choice(ROOM_MADE), 0),
         Planned(birth, "event", 0, occurrence, 0, event, stage),
@@ -92,5 +92,5 @@ def _anchor_one(one: Planned, events: Events, stream: Stream) -> Planned:
         anchor="event",
         event=event,
         occurrence=stream.between(1, stream.between(1, occurrences)),
-        stage=stream.below(stream.between(1, STAGES_MAX)),
+        stage=stream.integer_below(stream.between(1, STAGES_MAX)),
     )

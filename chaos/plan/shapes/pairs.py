@@ -59,7 +59,7 @@ def add_pairs(planned: list[Planned], experiment: Experiment, stream: Stream) ->
             stream.between(*pair(kind.lasting if isinstance(kind, Fault) else 0))
             for kind in (kinds[first], kinds[second])
         ]
-        added.append(Planned(first, "run", stream.below(RUN_PERMILLE), 0, lasting[0]))
-        stage = stream.below(stream.between(1, APART_STEPS_MAX))
+        added.append(Planned(first, "run", stream.integer_below(RUN_PERMILLE), 0, lasting[0]))
+        stage = stream.integer_below(stream.between(1, APART_STEPS_MAX))
         added.append(Planned(second, "event", 0, 1, lasting[1], event=first, stage=stage))
     return [*planned, *added]

@@ -30,14 +30,14 @@ class HoldScheduler(RandomScheduler):
         self._stream = stream
         self.held: int | Deliver | FinishIo | None = None  # an int is a reactor
         self._changed_at = 0
-        self._next = stream.below(GAP_STEPS_MAX)  # the step in which a hold begins, or ends
+        self._next = stream.integer_below(GAP_STEPS_MAX)  # the step in which a hold begins, or ends
 
     def _choose(self, choices: list[EngineStep]) -> EngineStep | None:
         model = self._model
         if self.held is None and model.anchors.changed_at != self._changed_at:
             self._changed_at = model.anchors.changed_at
             if self._stream.chance(AFTER_CHANGE_PERCENT, 100):
-                self._next = model.steps + self._stream.below(STAGES_MAX)
+                self._next = model.steps + self._stream.integer_below(STAGES_MAX)
         if model.steps >= self._next:
             self._turn(choices)
         return self._let_go(super()._choose(choices), choices)
@@ -50,11 +50,11 @@ class HoldScheduler(RandomScheduler):
         stream, now = self._stream, self._model.steps
         if self.held is not None:
             self.held = None
-            self._next = now + stream.below(GAP_STEPS_MAX)
+            self._next = now + stream.integer_below(GAP_STEPS_MAX)
             return
         self.held = self._draw_one(choices)
         low, high = LENGTH_BITS
-        self._next = now + int(2 ** (low + stream.random() * (high - low)))
+        self._next = now + int(2 ** (low + stream.fraction() * (high - low)))
 
     def _draw_one(self, choices: list[EngineStep]) -> int | Deliver | FinishIo:
         """Of what is possible now; there are fewer I/Os than messages, but one that is late goes far."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 DEPTH = (2, 12)  # ordering constraints searched for: one more than change points
 TIME = (-1, -1)
 NO_PRIORITY = float("-inf")
-Lane = tuple[int, int]
+PriorityLane = tuple[int, int]
 
 
-def lane_of(step: EngineStep) -> Lane:
+def lane_of(step: EngineStep) -> PriorityLane:
     """Whose turn a step would be."""
     if step.__class__ is Deliver:
         return (step.sender, step.receiver)
@@ -39,8 +39,10 @@ class PctScheduler(RandomScheduler):
         super().__init__(stream, plan, model)
         depth = stream.between(*DEPTH)
         # At which engine step, and to which priority: how those that fall stand to each other is drawn too.
-        self.changes = sorted((stream.below(plan.steps), -1.0 - i) for i in range(depth - 1))
-        self.priorities: dict[Lane, float] = {}
+        self.changes = sorted(
+            (stream.integer_below(plan.steps), -1.0 - i) for i in range(depth - 1)
+        )
+        self.priorities: dict[PriorityLane, float] = {}
         self._taken = 0
 
     def _choose(self, choices: list[EngineStep]) -> EngineStep:

@@ -25,7 +25,7 @@ class RandomScheduler:
     """
 
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
-        self._draw = stream.random
+        self._draw = stream.fraction
         self._outside = plan.outside_share / 100
         self._timers = plan.timer_share / 100
         self._model = model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.run.execution import Execution
-from chaos.steps.history import Happened
+from chaos.steps.history import EngineEvent
 from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, Step
 from tests.canaries.cases import Case, judged
 from tests.stories import Story, observed
@@ -18,7 +18,7 @@ def happened(step: Step, thread: int, number: int = 1) -> Execution:
     """One step, and what happened in it, on a thread."""
     story = Story()
     story.schedule.append(step)
-    story.history.append(Happened(number, Event("raid.reset", thread, ())))
+    story.history.append(EngineEvent(number, Event("raid.reset", thread, ())))
     return story.execution()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.steps.history import Happened, Seen
+from chaos.steps.history import EngineEvent, Seen
 from tests.canaries.cases import births
 from tests.canaries.cases.births import CONFIGURED, NONE, TARGET, array, born, case, channel, seen
 from tests.stories import Story
@@ -11,7 +11,7 @@ from workers.protocol import Event
 
 def same_step(story: Story, name: str, *args: int, thread: int = 1) -> Story:
     """Another event of the newest step."""
-    story.history.append(Happened(len(story.schedule), Event(name, thread, args)))
+    story.history.append(EngineEvent(len(story.schedule), Event(name, thread, args)))
     return story
 
 

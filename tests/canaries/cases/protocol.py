@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.run.execution import Execution
-from chaos.steps.history import Unheard
+from chaos.steps.history import Undelivered
 from chaos.steps.schedule import (
     Admin,
     CompareAndWrite,
@@ -73,13 +73,13 @@ CASES = [
     ),
     case(
         "twice, the second unheard",
-        Story().write(1).observe(Unheard, 1).execution(),
+        Story().write(1).observe(Undelivered, 1).execution(),
         "INVALID protocol/answer/twice, ops 1",
         "3: op 1 was answered more than once",
     ),
     case(
         "unheard, then heard",
-        Story().send_write(1).observe(Unheard, 1).answer(1).execution(),
+        Story().send_write(1).observe(Undelivered, 1).answer(1).execution(),
         "INVALID protocol/answer/twice, ops 1",
         "3: op 1 was answered more than once",
     ),
@@ -97,7 +97,7 @@ CASES = [
     ),
     case(
         "late, and unheard",
-        Story().send_write(1).end(1).observe(Unheard, 1).execution(),
+        Story().send_write(1).end(1).observe(Undelivered, 1).execution(),
         "INVALID protocol/answer/late, ops 1",
         "3: op 1 was answered after its connection had been destroyed",
     ),
@@ -121,7 +121,7 @@ CASES = [
     ),
     case(
         "an answer to nobody that nobody hears",
-        Story().observe(Unheard, 1).execution(),
+        Story().observe(Undelivered, 1).execution(),
         "INVALID protocol/answer/nobody, ops 1",
         "1: op 1 was answered and never sent",
     ),

@@ -1,0 +1,169 @@
+"""A run as a script of what comes late: all else is in default order.
+
+Whatever order the engine's steps came in: each was the oldest possible one but for those that had been passed over. So
+a run is what is passed over, from when it would have come until it came, and when each step from outside came.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+
+import msgspec
+
+from chaos.drivers.sim import SimDriver
+from chaos.run.controller import Controller
+from chaos.scripts.player import LEFT_OUT, twin
+from chaos.shrinking.shrinker import Attempt, Case, Shrinker
+from chaos.steps.schedule import (
+    ENGINE_STEPS,
+    FireTimer,
+    Item,
+    Kill,
+    Late,
+    OutsideStep,
+    PowerLoss,
+    Rest,
+    Step,
+)
+from workers.protocol import EngineStep
+
+STEPS_UNTIL_NEVER = 1_000_000  # steps late
+
+
+class _Passed:
+    """A step that others were preferred to."""
+
+    def __init__(self, step: EngineStep, skip: int, since: int) -> None:
+        self.step = step
+        self.skip = skip
+        self.since = since
+        self.steps = STEPS_UNTIL_NEVER
+
+    def came(self, number: int) -> None:
+        """It was the step of this number."""
+        self.steps = number - 1 - self.since
+
+    @property
+    def item(self) -> Late:
+        """What a script says of it."""
+        return Late(self.step, self.skip, self.steps)
+
+
+def as_late(shrinker: Shrinker, case: Case, timers_early: tuple[bool, ...] = (True, False)) -> Case:
+    """The case's own run written so, in one of these ways; the case itself where none is a gain."""
+    best = shrinker.best
+    if best is None or best.case != case:
+        best = shrinker.play(case, shrinker.defects)
+    assert best is not None, "the case fails"
+    for is_early in timers_early:
+        script = _as_script(shrinker, best, timers_early=is_early)
+        found = shrinker.attempt(msgspec.structs.replace(case, script=script))
+        if found is not None and found.case.size < case.size:
+            case = found.case
+    return case
+
+
+def _as_script(shrinker: Shrinker, outcome: Attempt, *, timers_early: bool) -> tuple[Item, ...]:
+    case = outcome.case
+    end = len(outcome.schedule)
+    if case.to_the_end:
+        end = max((number for number in outcome.numbers if number != LEFT_OUT), default=0)
+    controller = Controller(case.plan, SimDriver(), shrinker.defects)
+    return as_delays(
+        controller,
+        outcome.schedule[:end],
+        to_the_end=case.to_the_end,
+        timers_early=timers_early,
+    )
+
+
+def as_delays(
+    controller: Controller, steps: list[Step], *, to_the_end: bool, timers_early: bool = False
+) -> tuple[Item, ...]:
+    """These steps, from a start on, as a script that is the same run when it is played.
+
+    A timer that fires while others are possible is early, or else these are late.
+    """
+    writer = _Writer(controller, timers_early)
+    for step in steps:
+        writer.take(step)
+        controller.take_recorded(step)
+    return writer.script(to_the_end=to_the_end)
+
+
+class _Writer:
+    """Writes down what each step is to the default order; asked before it is taken."""
+
+    def __init__(self, controller: Controller, timers_early: bool) -> None:
+        self._timers_early = timers_early
+        self._agenda = controller.agenda
+        self._recorder = controller.recorder
+        self._items: list[Item | _Passed] = []
+        self._late: list[_Passed] = []  # of this gap
+        self._body: list[Item] = []  # of this gap
+        self._steps = 0  # in a row
+        self._timers = 0  # of these
+        self._taken: Counter[Hashable] = Counter()  # in this gap
+        self._passed: dict[Hashable, _Passed] = {}
+
+    def take(self, step: Step) -> None:
+        if isinstance(step, FireTimer):
+            self._time_passes(step)
+        elif isinstance(step, ENGINE_STEPS):
+            self._engine(step)
+        else:
+            self._outside(step)
+
+    def script(self, *, to_the_end: bool) -> tuple[Item, ...]:
+        items = [*self._items, *self._late, *self._body]
+        if self._steps and to_the_end:
+            items.append(Rest(self._steps))
+        return tuple(item.item if isinstance(item, _Passed) else item for item in items)
+
+    def _outside(self, step: OutsideStep) -> None:
+        if not self._timers and self._is_time_all():
+            self._body.append(Rest())
+        elif self._steps:
+            self._body.append(Rest(self._steps))
+        self._items += [*self._late, *self._body, step]
+        self._late, self._body = [], []
+        self._steps = self._timers = 0
+        self._taken.clear()
+        if isinstance(step, (Kill, PowerLoss)):
+            self._passed.clear()
+
+    def _time_passes(self, step: FireTimer) -> None:
+        if not self._timers_early:
+            self._pass_all_before(None)
+        if self._is_time_all() and step in self._agenda:
+            self._steps += 1
+            self._timers += 1
+            return
+        self._body += [Rest(self._steps), step] if self._steps else [step]
+        self._steps = self._timers = 0
+
+    def _is_time_all(self) -> bool:
+        """Is nothing possible but what is late, or that time passes?"""
+        return all(
+            other.__class__ is FireTimer or twin(other) in self._passed
+            for other in self._agenda.by_age()
+        )
+
+    def _engine(self, step: EngineStep) -> None:
+        self._pass_all_before(step)
+        key = twin(step)
+        if key in self._passed:
+            self._passed.pop(key).came(self._recorder.steps + 1)
+        self._taken[key] += 1
+        self._steps += 1
+
+    def _pass_all_before(self, step: EngineStep | None) -> None:
+        """What is older than this step, or all that is possible but that time passes."""
+        for other in self._agenda.by_age():
+            if other == step:
+                break
+            key = twin(other)
+            if other.__class__ is not FireTimer and key not in self._passed:
+                self._passed[key] = _Passed(other, self._taken[key], self._recorder.steps)
+                self._late.append(self._passed[key])

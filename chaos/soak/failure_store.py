@@ -1,0 +1,147 @@
+"""Failures by signature: which runs are kept, which is the smallest, and how much disk all of it takes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+from chaos.campaigns.runner import RunResult
+from chaos.soak.state import Group, Kept, SoakState
+from chaos.soak.tasks import ShrinkTask, Shrunk
+
+FAILURES = "failures"
+SHRINKS_MAX = 3  # of one signature, each from a run of at most half the steps
+SMALLER_BY = 2
+
+
+class FailureStore:
+    """Owns the directories of failing runs below the soak's."""
+
+    def __init__(self, folder: Path, state: SoakState) -> None:
+        self.folder = folder
+        self.state = state
+        self.shrinking: str = ""  # the signature that is being shrunk
+
+    def add(self, lane: int, result: RunResult) -> bool:
+        """A run has failed; is its signature new?"""
+        state = self.state
+        first = result.findings[0]
+        group = state.groups.get(result.signature)
+        is_new = group is None
+        if group is None:
+            group = Group(
+                signature=result.signature,
+                code=int(result.verdict),
+                summary=first.summary,
+                story=result.story,
+                first_seconds=state.seconds,
+                first_seed=result.seed,
+                lanes=[],
+                replay=result.replay,
+                folder=str(self.folder / FAILURES / _slug(result.signature)),
+            )
+            state.groups[result.signature] = group
+        group.count += 1
+        if lane not in group.lanes:
+            group.lanes = sorted([*group.lanes, lane])
+        if result.run_dir:
+            kept = Kept(result.run_dir, result.seed, lane, result.steps, result.replay)
+            group.kept = [*group.kept, kept]
+            self._prune(group)
+        return is_new
+
+    def _prune(self, group: Group) -> None:
+        """The smallest stay; of runs of one length those that came first."""
+        most = 1 if self.state.disk_full else self.state.arguments.keep
+        kept = sorted(group.kept, key=lambda one: one.steps)
+        for one in kept[most:]:
+            shutil.rmtree(one.run_dir, ignore_errors=True)
+        group.kept = kept[:most]
+        if group.kept and group.shrinks == 0:
+            group.replay = group.kept[0].replay
+
+    def next_shrink(self) -> ShrinkTask | None:
+        """The failure that is to be shrunk now: one at a time, the new ones first."""
+        if self.shrinking:
+            return None
+        waiting = [group for group in self.state.groups.values() if _is_worth(group)]
+        if not waiting:
+            return None
+        group = min(waiting, key=lambda group: group.shrinks)
+        self.shrinking = group.signature
+        run_dir = group.kept[0].run_dir
+        program = self.state.arguments.program
+        return ShrinkTask(group.signature, run_dir, group.folder, program)
+
+    def shrunk(self, signature: str, outcome: Shrunk) -> None:
+        """A failure has been shrunk, or could not be."""
+        self.shrinking = ""
+        group = self.state.groups[signature]
+        group.shrinks += 1
+        group.shrunk_from = group.kept[0].steps if group.kept else 0
+        if outcome.why_not:
+            group.not_shrunk = outcome.why_not
+            return
+        group.not_shrunk = ""
+        group.minimal = str(Path(group.folder) / "minimal.json")
+        group.minimal_signature = outcome.signature
+        group.minimal_steps = outcome.steps
+        group.story = outcome.story
+        group.replay = outcome.replay
+        for other in self.state.groups.values():
+            same = other.minimal_signature == outcome.signature and not other.same_as
+            if other is not group and same and other.minimal:
+                group.same_as = other.signature
+                return
+
+    def lost_shrink(self) -> None:
+        """The process that shrank was killed; it is tried again, at most so often."""
+        if self.shrinking:
+            self.state.groups[self.shrinking].shrinks += 1
+            self.shrinking = ""
+
+    def tidy(self) -> None:
+        """After a kill: run directories that the state doesn't know are of seeds that are run again."""
+        known = {one.run_dir for group in self.state.groups.values() for one in group.kept}
+        for lane in self.state.lanes:
+            parent = Path(lane.spec.out) / lane.spec.experiment.name
+            for path in sorted(parent.iterdir()) if parent.is_dir() else []:
+                if str(path) not in known:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    def look_at_disk(self) -> int:
+        """How many bytes the soak's directory takes; when they are too many, one run of a signature stays."""
+        used = bytes_below(self.folder)
+        state = self.state
+        if used > state.arguments.disk_bytes:
+            state.disk_full = True
+            for group in state.groups.values():
+                self._prune(group)
+            used = bytes_below(self.folder)
+        return used
+
+
+def _is_worth(group: Group) -> bool:
+    if not group.kept or group.shrinks >= SHRINKS_MAX:
+        return False
+    return group.shrinks == 0 or group.kept[0].steps * SMALLER_BY <= group.shrunk_from
+
+
+def _slug(signature: str) -> str:
+    words = re.sub(r"[^A-Za-z0-9]+", "-", signature).strip("-")[:60]
+    return f"{words}-{hashlib.sha256(signature.encode()).hexdigest()[:8]}"
+
+
+def bytes_below(folder: Path) -> int:
+    """What all files below take."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+            except OSError:
+                continue  # it has just gone
+    return total

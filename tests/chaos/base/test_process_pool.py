@@ -1,0 +1,92 @@
+"""Tasks over processes: what has ended counts, what was lost with a process comes back as lost."""
+
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from os import getpid, kill
+from signal import SIGKILL
+from threading import Thread
+from time import sleep
+
+from chaos.base.process_pool import LocalPool, Task, TaskPool
+
+
+class Pool:
+    """A pool whose tasks end as the test says."""
+
+    width = 2
+
+    def __init__(self):
+        self.futures = []
+        self.reopened = 0
+
+    def submit(self, function, argument):
+        self.futures.append(Future())
+        return self.futures[-1]
+
+    def stop(self): ...
+
+    def reopen(self):
+        self.reopened += 1
+
+    def close(self, *, now): ...
+
+
+def end_others(futures):
+    """While the crew waits for what was under way."""
+    sleep(0.05)
+    futures[1].set_result("one")
+    for future in futures[2:]:
+        future.set_exception(BrokenProcessPool())
+
+
+def test_result_that_was_there_before_the_pool_broke_is_not_lost():
+    pool = Pool()
+    crew = TaskPool(pool)
+    tasks = [Task(print, number) for number in range(4)]
+    for task in tasks:
+        crew.submit(task)
+    assert not crew.has_room
+    pool.futures[0].set_exception(BrokenProcessPool())
+    later = Thread(target=end_others, args=(pool.futures,))
+    later.start()
+    ended = crew.ended(1.0)
+    later.join()
+    assert [(one.task.argument, one.result, one.is_lost) for one in ended] == [
+        (0, None, True),
+        (1, "one", False),
+        (2, None, True),
+        (3, None, True),
+    ]
+    assert pool.reopened == 1
+    assert crew.has_room
+    assert not crew.running
+
+
+def end_or_wait(seconds: float) -> int:
+    """A task that kills its process, or takes its time."""
+    if not seconds:
+        kill(getpid(), SIGKILL)
+    sleep(seconds)
+    return getpid()
+
+
+def test_process_that_was_killed_is_told_from_those_that_are_ended_with_it():
+    pool = LocalPool(2)
+    crew = TaskPool(pool)
+    try:
+        crew.submit(Task(end_or_wait, 0.01))
+        crew.submit(Task(end_or_wait, 0.01))
+        living = set()
+        while crew.running:
+            living |= {one.result for one in crew.ended()}
+        assert living <= pool.pids
+        assert pool.culprits() == set()
+        for seconds in (60.0, 0.0):
+            crew.submit(Task(end_or_wait, seconds))
+        lost = []
+        while crew.running:
+            lost += crew.ended()
+        assert [one.is_lost for one in lost] == [True, True]
+        assert len(pool.culprits()) == 1
+    finally:
+        crew.close()

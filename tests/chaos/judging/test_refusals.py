@@ -1,0 +1,144 @@
+"""Refused RPCs: the table of what is counted as what, and a foreign disk's way through a run."""
+
+import pytest
+
+from chaos.drivers.sim import SimDriver
+from chaos.judging.reach.count import add_reach, count_reach
+from chaos.judging.reach.refusals import count_refusals
+from chaos.plan.foreign import foreign_superblock
+from chaos.plan.plan import resolve
+from chaos.plan.reach_vocabulary import REACH_NAMES
+from chaos.run.controller import Controller
+from chaos.run.model import Model
+from chaos.run.wrong_requests import ADD, CREATE, REMOVE, UNKNOWN_BDEV, wrong_requests
+from chaos.steps.history import Completed, EngineEvent, Invoked
+from chaos.steps.schedule import Inject, Kill, Operate
+from experiments.catalog import EXPERIMENTS
+from tests.rig import Rig
+from workers.bdev.stack import member_bdev_id
+from workers.protocol import Event
+from workers.raid.superblock import decode
+from workers.raid.uuids import bdev_uuid
+
+SWARM = EXPERIMENTS["swarm"]
+
+ONLINE = ("raid.created", 0, 1)
+REBUILDING = ("rebuild.started", 1, 2)
+GONE = ("raid.last_member_removed",)
+TOO_SMALL = ("raid.member_too_small", 3, 28)
+# What the target told before, in the same step or an earlier one; the RPC; its status; what it counts as.
+TABLE = [
+    ([ONLINE], (ADD, 3), -17, "adds_refused_foreign"),
+    ([ONLINE, TOO_SMALL], (ADD, 3), -22, "adds_refused_small"),
+    ([ONLINE], (ADD, 3), -22, "adds_refused_full"),
+    ([ONLINE], (ADD, 1), -1, "adds_refused_own"),
+    ([ONLINE], (ADD, 3), -1, "adds_refused_busy"),
+    ([ONLINE, REBUILDING], (ADD, 3), -1, "adds_refused_in_rebuild"),
+    ([ONLINE], (ADD, UNKNOWN_BDEV), -19, "adds_refused_unknown"),
+    ([ONLINE, GONE], (ADD, 3), -19, "adds_refused_offline"),
+    ([ONLINE], (REMOVE, UNKNOWN_BDEV), -19, "removals_refused"),
+    ([ONLINE], (CREATE, 0, 0, 0), -17, "creates_refused_name"),
+    ([], (CREATE, 0, 0, 0), -22, "creates_refused_alone"),
+]
+SHOWN_BY_SWARM = [
+    "adds_refused_foreign",
+    "adds_refused_small",
+    "adds_refused_full",
+    "adds_refused_own",
+    "adds_refused_unknown",
+    "removals_refused",
+    "creates_refused_name",
+    "creates_refused_alone",
+]
+
+
+@pytest.mark.parametrize(("told", "rpc", "status", "name"), TABLE, ids=lambda value: str(value))
+def test_refusal_is_counted_by_its_reason(told, rpc, status, name):
+    method, *args = rpc
+    history = [EngineEvent(1, Event(event, 0, tuple(values))) for event, *values in told[:1]]
+    history.append(Invoked(2, Operate(1, method, tuple(args))))
+    history += [EngineEvent(3, Event(event, 0, tuple(values))) for event, *values in told[1:]]
+    history.append(Completed(3, 1, status, 0, []))
+    assert count_reach(history)[name] == 1
+    assert list(count_refusals(history)) in ([name], [])
+
+
+def test_success_and_what_was_told_of_another_bdev_before_count_for_nothing():
+    add = Operate(2, ADD, (2,))
+    early = EngineEvent(1, Event("raid.member_too_small", 0, (3, 28)))
+    assert count_refusals([early, Invoked(2, add), Completed(3, 2, -22, 0, [])]) == {
+        "adds_refused_full": 1
+    }
+    assert count_refusals([Invoked(2, add), Completed(3, 2, 0, 0, [])]) == {}
+
+
+def test_rebuild_ends_when_the_target_is_killed():
+    told = [EngineEvent(1, Event("rebuild.started", 0, (1, 2))), Invoked(2, Kill(1, ()))]
+    add = Invoked(3, Operate(2, ADD, (3,)))
+    assert count_refusals([*told, add, Completed(4, 2, -1, 0, [])]) == {"adds_refused_busy": 1}
+
+
+def test_every_refusal_has_a_name_and_a_meaning():
+    assert all(name in REACH_NAMES for *_, name in TABLE)
+
+
+def test_swarm_shows_every_refusal():
+    driver = SimDriver()
+    total: dict[str, int] = {}
+    for seed in range(400):
+        add_reach(
+            total, count_reach(Controller(resolve(SWARM, seed), driver, ()).explore(seed).history)
+        )
+        if all(total[name] for name in SHOWN_BY_SWARM):
+            return
+    missing = [name for name in SHOWN_BY_SWARM if not total[name]]
+    pytest.fail(f"not shown in 400 seeds: {missing}")
+
+
+# Foreign disks.
+
+
+def model_of(superblock: bool) -> Model:
+    plan = next(
+        plan
+        for plan in (resolve(SWARM, seed) for seed in range(100))
+        if plan.superblock is superblock and plan.layout.disks > plan.members
+    )
+    model = Model(plan)
+    for disk in model.disks:
+        disk.arrived = True
+    model.happened(Event("raid.created", 0, tuple(range(plan.members))))
+    return model
+
+
+def test_careless_operator_asks_for_everything_that_is_there_to_be_refused():
+    model = model_of(superblock=True)
+    spare = model.plan.members
+    bdev = member_bdev_id(model.plan.layout, spare)
+    assert (ADD, (bdev,)) in wrong_requests(model.plan, model)  # no slot is free
+    model.took(Inject(model.new_op(), "disk_pull", spare, ()))
+    assert (ADD, (bdev,)) not in wrong_requests(model.plan, model)
+    model.took(Inject(model.new_op(), "disk_return_foreign", spare, ()))
+    assert (ADD, (bdev,)) in wrong_requests(model.plan, model)
+
+
+@pytest.mark.parametrize("heal", ["disk_return_foreign", "disk_return_small"])
+def test_unfit_disk_is_known_until_another_one_is_in_its_place(heal):
+    model = model_of(superblock=False)
+    model.took(Inject(model.new_op(), heal, 0, ()))
+    disk = model.disks[0]
+    assert disk.unfit
+    disk.refused = True
+    model.took(Inject(model.new_op(), "disk_return_blank", 0, ()))
+    assert not disk.unfit
+    assert not disk.refused
+    model.took(Inject(model.new_op(), heal, 0, ()))
+    model.target_restarted((1, 0))
+    assert not disk.unfit  # an operator has copied another disk onto it
+
+
+def test_foreign_disk_knows_an_array_that_is_not_here():
+    rig = Rig(disks=1)
+    image = decode(foreign_superblock(rig.driver.disks[0]))
+    assert image.entry_of(bdev_uuid(rig.driver.disks[0].identity)) is not None
+    assert image.raid_size == 24
