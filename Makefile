@@ -3,8 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Three stamps, each with more than the one before: what runs raidstorm, what tests it, what makes its documentation.
 STAMP := $(VENV)/.set-up
+DEV_STAMP := $(VENV)/.set-up-dev
 DOCS_STAMP := $(VENV)/.set-up-docs
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 # Processes that share the tests; tests/conftest.py says which of them stay together.
 JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -q -n $(JOBS)
@@ -17,39 +20,46 @@ help: ## this list
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("raidstorm needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@echo 'raidstorm and its run-time packages are installed into $(VENV); this takes about 15 seconds.'
+	$(PIP_INSTALL) --editable .
 	touch $(STAMP)
 
-setup: $(STAMP) ## set up .venv
+$(DEV_STAMP): $(STAMP)
+	@echo 'What the tests need is installed into $(VENV); this takes about 20 seconds.'
+	$(PIP_INSTALL) --editable '.[dev]'
+	touch $(DEV_STAMP)
 
-chaos: $(STAMP) ## set up .venv and run the smoke suite
+setup: $(DEV_STAMP) ## set up .venv with everything the tests need
+
+chaos: $(STAMP) ## set up .venv with what raidstorm needs to run, and run the smoke suite
 	$(BIN)/raidstorm run smoke
 
-test: $(STAMP) ## set up .venv and run all tests
+test: $(DEV_STAMP) ## set up .venv and run all tests
 	$(PYTEST)
 
-check: $(STAMP) ## format, lint, types, import contracts, tests
+check: $(DEV_STAMP) ## format, lint, types, import contracts, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST)
 
-format: $(STAMP) ## let the formatter have its way
+format: $(DEV_STAMP) ## let the formatter have its way
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure speed as ratios inside one run; prints JSON
+bench: $(DEV_STAMP) ## measure speed as ratios inside one run; prints JSON
 	@$(BIN)/python -m benchmarks
 
-$(DOCS_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+$(DOCS_STAMP): $(DEV_STAMP)
+	@echo 'What the documentation needs is installed into $(VENV); this takes about 10 seconds.'
+	$(PIP_INSTALL) --editable '.[docs]'
 	touch $(DOCS_STAMP)
 
 docs: $(DOCS_STAMP) ## build the documentation into site/; a dead link is an error
 	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
-dist: $(STAMP) ## build wheel and sdist into dist/, and try them in a bare virtual environment
+dist: $(DEV_STAMP) ## build wheel and sdist into dist/, and try them in a bare virtual environment
 	rm -rf dist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --quiet
 	$(BIN)/python -m pytest -q -m dist tests/test_dist.py
