@@ -11,7 +11,7 @@ from tests.stories import Story
 
 def case(name: str, story: Story, *expected: str) -> Case:
     def ask(module: ModuleType) -> list[str]:
-        away = module.Away()
+        away = module.PulledDisks()
         for entry in story.history:
             away.take(entry)
         return [str([disk for disk in range(3) if disk in away])]

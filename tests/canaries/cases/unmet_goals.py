@@ -15,7 +15,7 @@ LEFT = "members-missing: 1 of 2 members are missing"
 
 def case(name: str, story: Story, *expected: str) -> Case:
     def ask(module: ModuleType) -> list[str]:
-        wanted = module.Wanted()
+        wanted = module.UnmetGoals()
         wanted.follow(story.history)
         return [f"{kind}: {words}" for kind, words in wanted.of(PLAN)]
 
@@ -162,4 +162,4 @@ CASES = [
     case("requests before healing", ask(Story(), "bdev_reset", 9).add(Mark("audit")), NOTHING),
 ]
 
-EQUIVALENT = {"Wanted._told: 0: 0 is -1 (2)": "the event has one number"}
+EQUIVALENT = {"UnmetGoals._told: 0: 0 is -1 (2)": "the event has one number"}
