@@ -1,8 +1,8 @@
-"""Mutants of a module, one small change each: whoever tests the module must notice every one of them.
+"""Mutants of a module, one small change each: the tests of the module must notice every one of them.
 
 Comparisons and conditions are negated, operands of ``and`` and ``or`` dropped, a ``not`` removed, numbers moved by one,
-elements of a module's tuples and statements that only do something dropped. Enums, default values and declarations stay as they are: what they say isn't
-a decision.
+elements of a module's tuples and calls made only for their effect dropped. Enums, default values and declarations stay
+as they are: they decide nothing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -41,25 +42,41 @@ class Mutant:
     """``name`` says what was changed, without line numbers, so that it can be listed by hand."""
 
     name: str
-    tree: ast.Module
+    function: str
+    code: types.CodeType
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another value for one field of a node, and its description."""
+
+    node: ast.AST
+    field: str
+    value: object
+    says: str
+
+    def compiled(self, tree: ast.Module) -> types.CodeType:
+        """Compile the tree with this change in it, and take the change back: to parse anew takes longer."""
+        original = getattr(self.node, self.field)
+        setattr(self.node, self.field, self.value)
+        ast.fix_missing_locations(self.node)
+        try:
+            return compile(tree, "<mutant>", "exec")
+        finally:
+            setattr(self.node, self.field, original)
 
 
 def mutants(source: str) -> Iterator[Mutant]:
     """All mutants of a module, in the order of its source."""
     tree = ast.parse(source)
-    places = list(_places(tree))
     seen: dict[str, int] = {}
-    for number, (where, node) in enumerate(places):
-        for index in range(len(_changes(node))):
-            mutated = ast.parse(source)  # anew: a copy takes many times as long
-            twin = list(_places(mutated))[number][1]
-            before = _line(twin)
-            what = _changes(twin)[index]()
-            name = f"{where}: {before}: {what}"
+    for function, node in list(_places(tree)):
+        for change in _changes(node):
+            name = f"{function}: {_line(node)}: {change.says}"
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name += f" ({seen[name]})"
-            yield Mutant(name, ast.fix_missing_locations(mutated))
+            yield Mutant(name, function, change.compiled(tree))
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -96,114 +113,60 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _walk(child)
 
 
-def _changes(node: ast.AST) -> list[Callable[[], str]]:
-    """What can be done to a node: each changes it in place and says how."""
+def _changes(node: ast.AST) -> list[Change]:
+    """All changes of a node."""
     match node:
         case ast.Compare(ops=[operator]):
-            found = [_swap(node, NEGATED[type(operator)])]
+            found = [_swap(node, 0, NEGATED[type(operator)])]
             if type(operator) in MOVED:
-                found.append(_swap(node, MOVED[type(operator)]))
+                found.append(_swap(node, 0, MOVED[type(operator)]))
             return found
         case ast.Compare(ops=operators):
             return [
-                _swap(node, kind[type(operator)], number)
+                _swap(node, number, kind[type(operator)])
                 for number, operator in enumerate(operators)
                 for kind in (NEGATED, MOVED)
                 if type(operator) in kind
             ]
         case ast.BoolOp(values=values):
             return [_drop(node, number) for number in range(len(values))]
-        case ast.UnaryOp(op=ast.Not()):
-            return [_unwrap(node)]
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return [Change(node, "operand", ast.UnaryOp(ast.Not(), operand), "without not")]
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
-            return [] if isinstance(test, (ast.Compare, ast.UnaryOp)) else [_negate(node)]
+            if isinstance(test, (ast.Compare, ast.UnaryOp)):
+                return []
+            return [Change(node, "test", ast.UnaryOp(ast.Not(), test), "negated")]
         case ast.comprehension(ifs=[_, *_] as conditions):
-            return [_without_condition(node, number) for number in range(len(conditions))]
+            return [_without(node, "ifs", number, "if ") for number in range(len(conditions))]
         case ast.Constant(value=int(value)) if not isinstance(value, bool):
-            return [_move(node, 1), _move(node, -1)]
+            return [Change(node, "value", value + by, f"{value} is {value + by}") for by in (1, -1)]
         case ast.Assign(value=ast.Constant() as constant, col_offset=0):
             return _changes(constant) if isinstance(constant.value, int) else []
-        case ast.Assign(value=ast.Tuple(elts=elements), col_offset=0):
-            return [_without_element(node, number) for number in range(len(elements))]
-        case ast.Expr(value=ast.Call()):
-            return [_forget(node)]
-        case ast.match_case(guard=ast.expr()):
-            return [_without_guard(node)]
+        case ast.Assign(value=ast.Tuple(elts=elements) as values, col_offset=0):
+            return [_without(values, "elts", number) for number in range(len(elements))]
+        case ast.Expr(value=ast.Call() as call):
+            return [Change(node, "value", ast.Constant(None), f"forgotten {ast.unparse(call)}")]
+        case ast.match_case(guard=ast.expr() as guard):
+            return [Change(node, "guard", None, f"without if {ast.unparse(guard)}")]
         case _:
             return []
 
 
-def _swap(node: ast.Compare, kind: type[ast.cmpop], number: int = 0) -> Callable[[], str]:
-    def change() -> str:
-        node.ops[number] = kind()
-        return kind.__name__
-
-    return change
+def _swap(node: ast.Compare, number: int, kind: type[ast.cmpop]) -> Change:
+    operators = [*node.ops[:number], kind(), *node.ops[number + 1 :]]
+    return Change(node, "ops", operators, kind.__name__)
 
 
-def _drop(node: ast.BoolOp, number: int) -> Callable[[], str]:
-    def change() -> str:
-        dropped = ast.unparse(node.values[number])
-        node.values[number] = ast.Constant(isinstance(node.op, ast.And))
-        return f"without {dropped}"
-
-    return change
+def _drop(node: ast.BoolOp, number: int) -> Change:
+    neutral = ast.Constant(isinstance(node.op, ast.And))
+    values = [*node.values[:number], neutral, *node.values[number + 1 :]]
+    return Change(node, "values", values, f"without {ast.unparse(node.values[number])}")
 
 
-def _unwrap(node: ast.UnaryOp) -> Callable[[], str]:
-    def change() -> str:
-        node.op, node.operand = ast.Not(), ast.UnaryOp(ast.Not(), node.operand)
-        return "without not"
-
-    return change
-
-
-def _negate(node: ast.If | ast.While | ast.IfExp) -> Callable[[], str]:
-    def change() -> str:
-        node.test = ast.UnaryOp(ast.Not(), node.test)
-        return "negated"
-
-    return change
-
-
-def _without_condition(node: ast.comprehension, number: int) -> Callable[[], str]:
-    def change() -> str:
-        return f"without if {ast.unparse(node.ifs.pop(number))}"
-
-    return change
-
-
-def _without_guard(node: ast.match_case) -> Callable[[], str]:
-    def change() -> str:
-        guard, node.guard = node.guard, None
-        return f"without if {ast.unparse(guard)}"
-
-    return change
-
-
-def _move(node: ast.Constant, by: int) -> Callable[[], str]:
-    def change() -> str:
-        node.value += by
-        return f"{node.value - by} is {node.value}"
-
-    return change
-
-
-def _without_element(node: ast.Assign, number: int) -> Callable[[], str]:
-    def change() -> str:
-        assert isinstance(node.value, ast.Tuple)
-        return f"without {ast.unparse(node.value.elts.pop(number))}"
-
-    return change
-
-
-def _forget(node: ast.Expr) -> Callable[[], str]:
-    def change() -> str:
-        forgotten = ast.unparse(node.value)
-        node.value = ast.Constant(None)
-        return f"forgotten {forgotten}"
-
-    return change
+def _without(node: ast.AST, field: str, number: int, word: str = "") -> Change:
+    items = getattr(node, field)
+    left = [*items[:number], *items[number + 1 :]]
+    return Change(node, field, left, f"without {word}{ast.unparse(items[number])}")
 
 
 def _line(node: ast.AST) -> str:
@@ -215,26 +178,33 @@ def _line(node: ast.AST) -> str:
     return ast.unparse(node).split("\n", 1)[0]
 
 
-def load(tree: ast.Module, name: str) -> types.ModuleType:
+def load(code: types.CodeType, name: str) -> types.ModuleType:
     """A module of this code, under a name of its own for as long as its classes are built."""
     module = types.ModuleType(name)
     sys.modules[name] = module  # structs look their annotations up here
     try:
-        exec(compile(tree, f"<{name}>", "exec"), module.__dict__)
+        exec(code, module.__dict__)
     finally:
         del sys.modules[name]
     return module
 
 
-def load_entry(mutant: ast.Module, name: str, entry: str) -> types.ModuleType:
+@cache
+def code_of(name: str) -> types.CodeType:
+    """The code of a module, compiled anew."""
+    path = import_module(name).__file__
+    assert path is not None
+    return compile(Path(path).read_text(), f"<{name}>", "exec")
+
+
+def load_entry(mutant: types.CodeType, name: str, entry: str) -> types.ModuleType:
     """The entry module as it is when module ``name`` is the mutant; both are dotted names."""
     if name == entry:
         return load(mutant, "mutant")
-    path = import_module(entry).__file__
-    assert path is not None
+    entry_code = code_of(entry)
     original = sys.modules[name]
     sys.modules[name] = load(mutant, "mutant")
     try:
-        return load(ast.parse(Path(path).read_text()), "mutant_entry")
+        return load(entry_code, "mutant_entry")
     finally:
         sys.modules[name] = original
