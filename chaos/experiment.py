@@ -1,18 +1,31 @@
 """Public: what an experiment is written with. Users' files import from here; the code is in chaos/plan/."""
 
 from chaos.plan.experiment import (
+    KINDS,
+    NAME,
+    RUN_PERMILLE,
+    SUPERBLOCK_SLOTS_MAX,
+    Anchor,
     Experiment,
     ExperimentError,
     Fault,
     Operation,
     OperationKind,
     Range,
+    check_reach,
+    pair,
+    validate,
 )
 from chaos.plan.faults import FaultName
 from chaos.plan.strategies import STRATEGY_NAMES
 
 __all__ = [
+    "KINDS",
+    "NAME",
+    "RUN_PERMILLE",
     "STRATEGY_NAMES",
+    "SUPERBLOCK_SLOTS_MAX",
+    "Anchor",
     "Experiment",
     "ExperimentError",
     "Fault",
@@ -20,4 +33,7 @@ __all__ = [
     "Operation",
     "OperationKind",
     "Range",
+    "check_reach",
+    "pair",
+    "validate",
 ]
