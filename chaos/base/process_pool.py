@@ -20,7 +20,7 @@ from chaos.base.interrupt import Interrupt, shielded
 from workers.main import die_with_parent
 
 WAIT_SECONDS = 0.2
-INTERRUPT_SECONDS_MAX = 3.0
+INTERRUPT_SECONDS_MAX = 10.0  # a task gives up its run before that; one that is stuck is ended
 LOST_MAX = 2
 LOST = "a job process was killed from outside, twice"
 

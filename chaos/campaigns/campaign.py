@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.base.doctor import clean
-from chaos.base.interrupt import Interrupt
+from chaos.base.interrupt import Interrupt, InterruptedRunError
 from chaos.base.process_pool import LocalPool, Pool, Task, run_all
 from chaos.base.resources import Resources, Watch
 from chaos.campaigns.fidelity import Fidelity
@@ -20,7 +20,6 @@ from chaos.campaigns.jobs import Job, run_job
 from chaos.campaigns.runner import Runner, RunResult, RunSpec
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.drivers.processes import InterruptedRunError
 from chaos.judging.reach.count import add_reach
 from chaos.plan.experiment import Experiment
 from chaos.plan.reach_vocabulary import REACH_NAMES

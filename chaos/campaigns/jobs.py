@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.base.interrupt import InterruptedRunError
 from chaos.base.process_pool import is_stopped
 from chaos.campaigns.runner import Runner, RunResult, RunSpec
-from chaos.drivers.processes import InterruptedRunError
 from chaos.store.store import Store
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.base.interrupt import never
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.drivers.free_replay import Divergence
@@ -74,7 +75,7 @@ class Runner:
     """Runs seeds of one spec on one driver, which is kept from run to run."""
 
     def __init__(
-        self, spec: RunSpec, store: Store, interrupted: Callable[[], bool] = lambda: False
+        self, spec: RunSpec, store: Store, interrupted: Callable[[], bool] = never
     ) -> None:
         self.spec = spec
         self.store = store

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
-from chaos.base.interrupt import Interrupt
+from chaos.base.interrupt import Interrupt, InterruptedRunError, Patience
 from chaos.base.process_pool import LocalPool, Task, is_stopped, run_all
 from chaos.checkers import Finding, Verdict
 from chaos.drivers.sim import SimDriver
@@ -171,7 +171,7 @@ def run_search(
     experiment = search.arm.experiment
     checks = tuple(load_check(path) for path in experiment.checks)
     defects = (search.defect,) if search.defect is not None else ()
-    driver = SimDriver()
+    driver = SimDriver(Patience(interrupted))
     schedules = steps = red = undecided = 0
     finds: list[Find] = []
     broken: list[Broken] = []
@@ -188,12 +188,15 @@ def run_search(
         schedules += 1
         try:
             execution = Controller(resolve(experiment, seed), driver, defects).explore(seed)
+        except InterruptedRunError:
+            cut_short = True
+            break
         except (
             ANYTHING_RAISED
         ) as error:  # the edge: one broken run must not lose all other searches
             sentence = str(error).partition("\n")[0]
             broken.append(Broken(search.name, seed, f"{type(error).__name__}: {sentence}"))
-            driver = SimDriver()
+            driver = SimDriver(Patience(interrupted))
             seconds = clock() - begun
             continue
         findings = judge(execution, checks)

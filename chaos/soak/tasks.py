@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.base.interrupt import InterruptedRunError
 from chaos.base.process_pool import is_stopped
 from chaos.campaigns.jobs import runner_of
 from chaos.campaigns.runner import RunResult, RunSpec, replay_by_seed
 from chaos.checkers import Finding, Verdict
-from chaos.drivers.processes import InterruptedRunError
 from chaos.judging.user_checks import CodeError, load_embedded_check
 from chaos.replaying.replay import replay_capsule
 from chaos.run.driver import DriverError
@@ -179,6 +179,7 @@ def shrink_run(task: ShrinkTask) -> Shrunk:
             capsule,
             checks,
             lambda: is_stopped() or time.monotonic() - begun > SHRINK_SECONDS,
+            interrupted=is_stopped,
         )
     except (ShrinkError, OSError) as error:
         return Shrunk(str(error), "", [], (0, 0), time.monotonic() - begun)
