@@ -15,7 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 import msgspec
 
 from chaos.base.interrupt import Interrupt, InterruptedRunError, Patience
-from chaos.base.process_pool import LocalPool, Task, is_stopped, run_all
+from chaos.base.job_process import JobProcess
+from chaos.base.process_pool import LocalPool, Task, run_all
 from chaos.checkers import Finding, Verdict
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
@@ -262,8 +263,8 @@ def _in_this_process(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched
         yield searched
 
 
-def _search_in_job(search: Search) -> Searched:
-    return run_search(search, is_stopped)
+def _search_in_job(process: JobProcess, search: Search) -> Searched:
+    return run_search(search, process.is_stopped)
 
 
 def _in_processes(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
