@@ -1,17 +1,34 @@
-"""Ctrl-C, SIGTERM, SIGHUP: the first asks the run to end and write its reports, the second doesn't wait."""
+"""Ctrl-C, SIGTERM, SIGHUP: the first asks the run to end and write its reports, the second ends it at once."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
+import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+PATIENCE_SECONDS = 2.0
+TURNS_BETWEEN_LOOKS = 16
+STOPPING = "stopping after this run; Ctrl-C again to stop now"
+CLEAR_LINE = "\r\x1b[2K"  # a progress bar may stand there
+
+
+class InterruptedRunError(Exception):
+    """The user asked to stop, and the run in progress was given up."""
+
+
+def never() -> bool:
+    """Return whether to stop, where nothing can ask for it."""
+    return False
 
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """Processes started in here don't get SIGINT before they can decide what it means."""
+    """Block SIGINT, so that processes started in here don't get it before they can decide what it means."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -29,14 +46,17 @@ class Interrupt:
         return self.requested
 
     def install(self) -> None:
-        """Take the signals from now on."""
+        """Handle the signals from now on.
+
+        Not before the first run can begin: until then the signals' own meaning, to end at once, is the right one.
+        """
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGTERM, self._handle)
         signal.signal(signal.SIGHUP, self._handle)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take Ctrl-C for a while, in a process whose signals are somebody else's; outside its main thread, nothing."""
+        """Handle Ctrl-C for a while, in a process that has its own signal handlers; outside its main thread, nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -50,3 +70,54 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        _say(STOPPING)
+
+
+def _say(sentence: str) -> None:
+    """Write a line to stderr at once.
+
+    Past Python's buffer: the handler may have interrupted a write to it, and a second one inside would raise.
+    """
+    with contextlib.suppress(OSError, ValueError):  # the terminal may be gone
+        descriptor = sys.__stderr__.fileno() if sys.__stderr__ is not None else 2
+        begin = CLEAR_LINE if os.isatty(descriptor) else ""
+        os.write(descriptor, f"{begin}{sentence}\n".encode())
+
+
+class Patience:
+    """Call it to ask whether a run in progress is to be given up: it may go on for a while after the wish to stop."""
+
+    def __init__(
+        self,
+        is_stopped: Callable[[], bool],
+        seconds: float = PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._is_stopped = is_stopped
+        self._seconds = seconds
+        self._clock = clock
+        self._since: float | None = None
+
+    def __call__(self) -> bool:
+        if not self._is_stopped():
+            return False
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        return now - self._since >= self._seconds
+
+
+class Lookout:
+    """Looks now and then, in a loop with short turns, whether the run is to be given up."""
+
+    __slots__ = ("_gives_up", "_turns")
+
+    def __init__(self, gives_up: Callable[[], bool]) -> None:
+        self._gives_up = gives_up
+        self._turns = 0
+
+    def look(self) -> None:
+        """Count a turn; raises InterruptedRunError."""
+        self._turns += 1
+        if self._turns % TURNS_BETWEEN_LOOKS == 0 and self._gives_up():
+            raise InterruptedRunError

@@ -1,7 +1,8 @@
-"""Tasks over processes: handed to an executor, so many under way, and none lost when a process is.
+"""Tasks over processes: handed to an executor, a bounded number at a time, and none lost when a process is.
 
 A task is a function of a module and one argument that can be pickled; whatever executor runs it, the same argument
-gives the same result. The local executor is a pool of this machine's processes; ``chaos.clustering.dask_cluster`` has another one.
+gives the same result. The function is also given what its process keeps from task to task (``JobProcess``). The local
+executor is a pool of this machine's processes; ``chaos.clustering.dask_cluster`` has another one.
 """
 
 from __future__ import annotations
@@ -17,47 +18,40 @@ from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple, Protocol
 
 from chaos.base.interrupt import Interrupt, shielded
-from workers.main import die_with_parent
+from chaos.base.job_process import TaskFunction, run_task, start_process
 
 WAIT_SECONDS = 0.2
-INTERRUPT_SECONDS_MAX = 3.0
+INTERRUPT_SECONDS_MAX = 10.0  # a task gives up its run before that; one that is stuck is ended
 LOST_MAX = 2
 LOST = "a job process was killed from outside, twice"
 
 
 class TaskLostError(Exception):
-    """One task's process is gone for good; the pool and its other tasks go on."""
-
-
-class Stop(Protocol):
-    """A wish to end early, of threads or of processes."""
-
-    def is_set(self) -> bool:
-        """Is it there?"""
+    """A task's process is gone for good; the pool and its other tasks go on."""
 
 
 class Pool(Protocol):
-    """An executor, and what its owner must be able to do with it besides."""
+    """An executor, and what else its owner can do with it."""
 
     width: int  # how many tasks run at once
 
-    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+    def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
         """Hand over a task; raises BrokenProcessPool when a process has been killed."""
 
     def stop(self) -> None:
-        """Ask the tasks under way to end early."""
+        """Ask the running tasks to end early."""
 
     def reopen(self) -> None:
         """Start anew after BrokenProcessPool."""
 
     def close(self, *, now: bool) -> None:
-        """End the processes; ``now``: also those at work."""
+        """End the processes; ``now``: also those that run a task."""
 
 
 class Task(NamedTuple):
-    """What was asked for."""
+    """A function, and what to call it with."""
 
-    function: Callable[[Any], Any]
+    function: TaskFunction
     argument: Any
 
 
@@ -70,7 +64,7 @@ class Ended(NamedTuple):
 
 
 class TaskPool:
-    """The tasks under way in a pool."""
+    """The tasks that have been handed to a pool and have not ended."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -79,11 +73,11 @@ class TaskPool:
 
     @property
     def has_room(self) -> bool:
-        """Is it time for another task? Each process has its next one at hand."""
+        """Return whether to hand over another task: each process has its next one at hand."""
         return not self._broken and len(self.running) < 2 * self.pool.width
 
     def submit(self, task: Task) -> None:
-        """Hand it over; what the pool can't take any more comes back as lost."""
+        """Hand it over; if the pool can't take it any more, it ends as lost."""
         with shielded():
             try:
                 future = self.pool.submit(task.function, task.argument)
@@ -93,14 +87,14 @@ class TaskPool:
         self.running[future] = task
 
     def ended(self, seconds: float = WAIT_SECONDS) -> list[Ended]:
-        """The tasks that have ended, in the order of their submission; waits at most so long for one.
+        """Return the tasks that have ended, in the order of their submission; waits at most so long for one.
 
-        What a task raised is raised here.
+        An exception of a task is raised here.
         """
         wait(self.running, seconds, FIRST_COMPLETED)
         ended = self._collected()
         if self._broken:
-            # With one process all are gone, and with them what they had at hand; not what had ended before.
+            # With one process all others are ended, and their tasks are lost; those that had ended before are not.
             wait(self.running)
             ended += self._collected()
             self.pool.reopen()
@@ -121,7 +115,7 @@ class TaskPool:
         return ended
 
     def close(self) -> None:
-        """What is still under way is not waited for."""
+        """End the pool; tasks that still run are not waited for."""
         self.pool.stop()
         self.pool.close(now=bool(self.running))
         self.running.clear()
@@ -130,10 +124,11 @@ class TaskPool:
 def run_all(
     pool: Pool, take: Callable[[], Task | None], interrupt: Interrupt
 ) -> Generator[Ended, None, None]:
-    """All tasks, as they end; what was lost with a process is done again, once.
+    """Run all tasks and yield them as they end; those lost with a process are run again, once.
 
-    ``take`` gives the next one; None: there is none now, and none will come but from what has not ended. When the user wants to stop, no more tasks are begun, and those under way get some seconds. Raises
-    BrokenProcessPool when processes are killed again.
+    ``take`` gives the next one, or None: then there is none until another task has ended. When the user wants to
+    stop, no task is begun any more, and those that run get some seconds. Raises BrokenProcessPool when processes are
+    killed again.
     """
     task_pool = TaskPool(pool)
     again: list[Task] = []
@@ -168,32 +163,8 @@ def run_all(
         task_pool.close()
 
 
-# In a process that runs tasks.
-
-_stop: Stop | None = None  # it has no other place to keep things between tasks
-
-
-def is_stopped() -> bool:
-    """In a task: has its owner asked it to end early?"""
-    return _stop is not None and _stop.is_set()
-
-
-def obey(stop: Stop) -> None:
-    """From now on, this is how this process's tasks are asked to end early."""
-    global _stop
-    _stop = stop
-
-
-def _start(parent_pid: int, stop: Stop) -> None:
-    die_with_parent(parent_pid)
-    # Ctrl-C reaches the whole process group; the owner decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    obey(stop)
-
-
 class LocalPool:
-    """So many processes, which end with this one, however it ends."""
+    """Processes of this machine, which end with this one, however it ends."""
 
     def __init__(self, jobs: int) -> None:
         self.width = jobs
@@ -206,26 +177,26 @@ class LocalPool:
         return ProcessPoolExecutor(
             self.width,
             mp_context=self._context,
-            initializer=_start,
+            initializer=start_process,
             initargs=(os.getpid(), self._stop),
         )
 
-    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+    def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
         """Hand over a task; raises BrokenProcessPool when a process has been killed."""
-        future = self._executor.submit(function, argument)
+        future = self._executor.submit(run_task, function, argument)
         for child in multiprocessing.active_children():
             self._children[child.pid or 0] = child
         return future
 
     @property
     def pids(self) -> set[int]:
-        """Of all the processes it has had: what the killed ones left is to be tidied up."""
+        """Return those of all processes it has had; segments of the killed ones have to be removed."""
         return set(self._children)
 
     def culprits(self) -> set[int]:
-        """The processes that ended by themselves or were killed from outside.
+        """Return the processes that ended by themselves or were killed from outside.
 
-        With one of them all others are ended too, by SIGTERM.
+        When one of them goes, the executor ends all others by SIGTERM.
         """
         return {
             pid
@@ -234,7 +205,7 @@ class LocalPool:
         }
 
     def stop(self) -> None:
-        """Ask the tasks under way to end early; they ask with ``is_stopped``."""
+        """Ask the running tasks to end early."""
         self._stop.set()
 
     def reopen(self) -> None:
@@ -243,7 +214,7 @@ class LocalPool:
         self._executor = self._open()
 
     def close(self, *, now: bool) -> None:
-        """End the processes; ``now``: also those at work."""
+        """End the processes; ``now``: also those that run a task."""
         if now:
             # Stuck, or not waited for: with a job process its reactors end.
             for child in multiprocessing.active_children():
@@ -253,9 +224,9 @@ class LocalPool:
 
 
 class ExecutorPool:
-    """Any executor whose processes see the same files as this one. Of threads it may have one: they share a runner.
+    """Any executor whose processes see the same files as this one.
 
-    It remains its owner's, who ends it.
+    Its owner ends it. If it runs threads, only one: they would share a runner.
     """
 
     def __init__(self, executor: Executor, width: int) -> None:
@@ -263,20 +234,20 @@ class ExecutorPool:
         self._executor = executor
         self._futures: list[Future[Any]] = []
 
-    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+    def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
         """Hand over a task."""
-        future = self._executor.submit(function, argument)
+        future = self._executor.submit(run_task, function, argument)
         self._futures = [known for known in self._futures if not known.done()]
         self._futures.append(future)
         return future
 
     def stop(self) -> None:
-        """Not every executor can be told; its tasks end by themselves."""
+        """Do nothing: not every executor can be asked. Its tasks run to their end."""
 
     def reopen(self) -> None:
-        """What is broken stays so: the owner has opened it."""
+        """Do nothing: its owner has opened it."""
 
     def close(self, *, now: bool) -> None:
-        """Give up what has not begun."""
+        """Cancel the tasks that have not begun."""
         for future in self._futures:
             future.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
+from bisect import insort
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -12,15 +13,14 @@ from pathlib import Path
 import msgspec
 
 from chaos.base.doctor import clean
-from chaos.base.interrupt import Interrupt
-from chaos.base.process_pool import LocalPool, Pool, Task, run_all
+from chaos.base.interrupt import Interrupt, InterruptedRunError
+from chaos.base.process_pool import Ended, LocalPool, Pool, Task, run_all
 from chaos.base.resources import Resources, Watch
 from chaos.campaigns.fidelity import Fidelity
 from chaos.campaigns.jobs import Job, run_job
-from chaos.campaigns.runner import Runner, RunResult, RunSpec
+from chaos.campaigns.runner import Runner, RunResult, RunSpec, index_line
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
-from chaos.drivers.processes import InterruptedRunError
 from chaos.judging.reach.count import add_reach
 from chaos.plan.experiment import Experiment
 from chaos.plan.reach_vocabulary import REACH_NAMES
@@ -102,10 +102,11 @@ class Report(msgspec.Struct):
             self.fidelity.add(result.seed, result.divergence, result.replay_seconds)
         if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
             self.fingerprints[str(result.seed)] = result.fingerprint
-        if result.findings and len(self.failures) < FAILURES_SHOWN_MAX:
-            self.failures.append(_failure(self, result))
-        elif result.findings:
-            self.failures_left_out += 1
+        if result.findings:
+            # Those of the lowest seeds stay, in whichever order job processes hand them over.
+            insort(self.failures, _failure(self, result), key=lambda failure: failure.seed)
+            self.failures_left_out += len(self.failures) > FAILURES_SHOWN_MAX
+            del self.failures[FAILURES_SHOWN_MAX:]
 
 
 def _failure(report: Report, result: RunResult) -> Failure:
@@ -151,19 +152,19 @@ def run_campaign(
     begun = time.monotonic()
     verdicts: list[Verdict] = []
     watch = Watch()
+    store = Store(Path(spec.out))
     local = LocalPool(request.jobs) if pool is None and request.jobs > 1 else None
     over = pool or local
     results = _in_this_process if over is None else _over(over)
     try:
         with contextlib.closing(results(request, interrupt, begun)) as running:
             for result in running:
+                store.index(index_line(spec, result))
                 report.add(result)
                 if request.spec.driver != "sim":
                     watch.look()
                 verdicts.append(result.verdict)
                 on_result(result)
-                if result.findings and request.stop_on_first:
-                    break
     except KeyboardInterrupt:
         # The second wish to stop; what has run is reported all the same.
         interrupt.requested = True
@@ -174,11 +175,10 @@ def run_campaign(
         # Of job processes that were killed; the living ones tidy up themselves.
         if local is not None:
             clean(owners=local.pids)
-        Store(Path(spec.out)).drop_if_empty(spec.experiment.name)
+        store.drop_if_empty(spec.experiment.name)
     report.interrupted = interrupt.requested
     report.resources = watch.report()
     report.seconds = round(time.monotonic() - begun, 3)
-    report.failures.sort(key=lambda failure: failure.seed)
     if report.runs > FINGERPRINTS_SHOWN_MAX:
         report.fingerprints = {}
     else:
@@ -226,8 +226,11 @@ def _in_this_process(
     try:
         for seed in _seeds(request, interrupt, begun):
             try:
-                yield runner.run_seed(seed)
+                result = runner.run_seed(seed)
             except InterruptedRunError:
+                return
+            yield result
+            if result.findings and request.stop_on_first:
                 return
     finally:
         runner.close()
@@ -237,15 +240,51 @@ def _over(pool: Pool) -> Results:
     def results(
         request: CampaignRequest, interrupt: Interrupt, begun: float
     ) -> Generator[RunResult, None, None]:
-        seeds = _seeds(request, interrupt, begun)
-        size = CHUNK_SEEDS[request.spec.driver]
-
-        def take() -> Task | None:
-            chunk = tuple(itertools.islice(seeds, size))
-            return Task(run_job, Job(request.spec, chunk)) if chunk else None
-
-        with contextlib.closing(run_all(pool, take, interrupt)) as running:
+        chunks = _Chunks(request, _seeds(request, interrupt, begun))
+        with contextlib.closing(run_all(pool, chunks.take, interrupt)) as running:
             for ended in running:
+                chunks.count(ended)
                 yield from ended.result
+                if chunks.is_decided:
+                    pool.stop()
 
     return results
+
+
+class _Chunks:
+    """Seeds handed out in chunks, up to the first failure where the user wants that.
+
+    First means: of the lowest seed. Chunks of lower seeds than one that failed go on to their end, so that over
+    several processes the same seed is named as over one; those of higher seeds end early.
+    """
+
+    def __init__(self, request: CampaignRequest, seeds: Iterator[int]) -> None:
+        self._request = request
+        self._seeds = seeds
+        self._running: list[
+            int
+        ] = []  # the first seed of each chunk that was handed out and has not ended
+        self._failed: int | None = None  # the lowest seed that has failed, where that is the end
+
+    def take(self) -> Task | None:
+        """Make the next task; None: there is no other."""
+        spec = self._request.spec
+        size = CHUNK_SEEDS[spec.driver]
+        chunk = tuple(itertools.islice(self._seeds, size)) if self._failed is None else ()
+        if not chunk:
+            return None
+        self._running.append(chunk[0])
+        return Task(run_job, Job(spec, chunk, self._request.stop_on_first))
+
+    def count(self, ended: Ended) -> None:
+        """Note that a chunk has ended."""
+        self._running.remove(ended.task.argument.seeds[0])
+        failed = [result.seed for result in ended.result if result.findings]
+        if failed and self._request.stop_on_first:
+            self._failed = min(failed if self._failed is None else [self._failed, *failed])
+
+    @property
+    def is_decided(self) -> bool:
+        """Return whether no lower seed can fail any more than one that has failed."""
+        failed = self._failed
+        return failed is not None and all(first > failed for first in self._running)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from multiprocessing.util import Finalize
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from chaos.base.process_pool import is_stopped
+from chaos.base.interrupt import InterruptedRunError
+from chaos.base.job_process import JobProcess
 from chaos.campaigns.runner import Runner, RunResult, RunSpec
-from chaos.drivers.processes import InterruptedRunError
 from chaos.store.store import Store
 
 
@@ -18,50 +18,52 @@ class Job(msgspec.Struct, frozen=True):
 
     spec: RunSpec
     seeds: tuple[int, ...]
+    stop_on_first: bool = False  # the first failure is the last run
 
 
-def run_job(job: Job) -> list[RunResult]:
-    """The runs, in the order of their seeds; fewer when it was asked to end early."""
-    return run_seeds(runner_of(job.spec), job.seeds)
+def run_job(process: JobProcess, job: Job) -> list[RunResult]:
+    """Run the seeds, in their order; fewer when asked to end early."""
+    return run_seeds(process.of(Runners).get(job.spec), job)
 
 
-def run_seeds(runner: Runner, seeds: tuple[int, ...]) -> list[RunResult]:
-    """As ``run_job``, with a runner of one's own."""
+def run_seeds(runner: Runner, job: Job) -> list[RunResult]:
+    """Run as ``run_job`` does, with a runner that the caller owns."""
     results: list[RunResult] = []
-    for seed in seeds:
-        if is_stopped():
+    for seed in job.seeds:
+        if runner.is_stopped():
             break
         try:
             results.append(runner.run_seed(seed))
         except InterruptedRunError:
             break
+        if job.stop_on_first and results[-1].findings:
+            break
     return results
 
 
-# A process keeps one runner a driver, and so its reactors, from task to task, and one store a directory, which counts
-# what it keeps.
-_runners: dict[str, tuple[bytes, Runner]] = {}
-_stores: dict[str, Store] = {}
+class Runners:
+    """A process's runners, one per driver, so that its reactors live from task to task.
 
+    Also its stores, one per directory: a store counts what it keeps.
+    """
 
-def runner_of(spec: RunSpec, store: Store | None = None) -> Runner:
-    """This process's runner of the spec; ``store``: where it keeps things, when that is not all of ``spec.out``."""
-    key = msgspec.msgpack.encode(spec)
-    known = _runners.get(spec.driver)
-    if known is not None and known[0] == key:
-        return known[1]
-    if known is None and not _runners:
-        # Before the process waits for its own children, end them.
-        Finalize(None, close_runners, exitpriority=100)
-    if known is not None:
-        known[1].close()
-    store = _stores.setdefault(spec.out, store or Store(Path(spec.out)))
-    runner = Runner(spec, store, is_stopped)
-    _runners[spec.driver] = (key, runner)
-    return runner
+    def __init__(self, is_stopped: Callable[[], bool]) -> None:
+        self.is_stopped = is_stopped
+        self._runners: dict[str, Runner] = {}
+        self._stores: dict[str, Store] = {}
 
+    def get(self, spec: RunSpec, store: Store | None = None) -> Runner:
+        """Return the runner of the spec; ``store``: where it keeps runs, if not all of them in ``spec.out``."""
+        known = self._runners.get(spec.driver)
+        if known is not None:
+            if known.spec == spec:
+                return known
+            known.close()
+        store = self._stores.setdefault(spec.out, store or Store(Path(spec.out)))
+        runner = self._runners[spec.driver] = Runner(spec, store, self.is_stopped)
+        return runner
 
-def close_runners() -> None:
-    """End this process's drivers, and with them their reactors."""
-    while _runners:
-        _runners.popitem()[1][1].close()
+    def close(self) -> None:
+        """End the drivers, and with them their reactors."""
+        while self._runners:
+            self._runners.popitem()[1].close()

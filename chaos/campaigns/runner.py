@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.base.interrupt import never
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.drivers.free_replay import Divergence
@@ -73,12 +74,10 @@ class RunResult(msgspec.Struct, frozen=True):
 class Runner:
     """Runs seeds of one spec on one driver, which is kept from run to run."""
 
-    def __init__(
-        self, spec: RunSpec, store: Store, interrupted: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, spec: RunSpec, store: Store, is_stopped: Callable[[], bool] = never) -> None:
         self.spec = spec
         self.store = store
-        self.interrupted = interrupted
+        self.is_stopped = is_stopped
         self.checks: tuple[Check, ...] = tuple(load_check(path) for path in spec.experiment.checks)
         self._driver: Driver | None = None
 
@@ -86,7 +85,7 @@ class Runner:
     def driver(self) -> Driver:
         """The driver, started when first needed."""
         if self._driver is None:
-            self._driver = make_driver(self.spec.driver, self.spec.experiment, self.interrupted)
+            self._driver = make_driver(self.spec.driver, self.spec.experiment, self.is_stopped)
         return self._driver
 
     def close(self) -> None:
@@ -223,19 +222,6 @@ class Runner:
                 replay = replay_by_seed(self.spec, head.seed)
         else:
             self.store.discard(path)
-        line = IndexLine(
-            experiment=head.experiment.name,
-            driver=head.driver,
-            seed=head.seed,
-            defects=[defect.id for defect in head.defects],
-            code=int(verdict),
-            steps=execution.steps,
-            seconds=round(seconds, 4),
-            fingerprint=execution.fingerprint,
-            signature=findings[0].signature if findings else "",
-            run_dir=run_dir,
-        )
-        self.store.index(line)
         return RunResult(
             seed=head.seed,
             verdict=verdict,
@@ -249,6 +235,25 @@ class Runner:
             replay=replay,
             divergence=judged.divergence,
         )
+
+
+def index_line(spec: RunSpec, result: RunResult) -> IndexLine:
+    """Make the line of a run in index.jsonl.
+
+    The campaign writes it when it counts the run, so that the index has as many lines as it reports runs.
+    """
+    return IndexLine(
+        experiment=spec.experiment.name,
+        driver=spec.driver,
+        seed=result.seed,
+        defects=[defect.id for defect in spec.defects],
+        code=int(result.verdict),
+        steps=result.steps,
+        seconds=round(result.seconds, 4),
+        fingerprint=result.fingerprint,
+        signature=result.signature,
+        run_dir=result.run_dir,
+    )
 
 
 def replay_by_seed(spec: RunSpec, seed: int) -> str:

@@ -7,6 +7,7 @@ import traceback
 
 import click
 
+from chaos.base.interrupt import InterruptedRunError
 from chaos.campaigns.suite import SuiteError
 from chaos.checkers import Verdict
 from chaos.cli.adopt import adopt_command, regress_command
@@ -28,7 +29,6 @@ from chaos.cli.suite import suite_command
 from chaos.cli.superblock import superblock_group
 from chaos.cli.validate import validate_command
 from chaos.clustering.remote_job import ClusterError
-from chaos.drivers.processes import InterruptedRunError
 from chaos.judging.user_checks import CodeError
 from chaos.plan.experiment import Experiment, ExperimentError
 from chaos.run.driver import DriverError

@@ -122,7 +122,7 @@ def _minimal_of(
                 task, completed=executions, state=f"{case.outside} steps from outside are left"
             )
 
-        small = minimize(whole, checks, interrupt, show).capsule
+        small = minimize(whole, checks, interrupt, show, interrupt).capsule
     if interrupt.requested:
         raise click.Abort
     if folder.is_dir():

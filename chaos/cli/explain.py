@@ -69,10 +69,10 @@ def explain_command(
     code; Ctrl-C keeps what there is by then, and exits with 130.
     """
     interrupt = Interrupt()
-    interrupt.install()
     quiet = output == "json"
     ready = make_ready(catalog, target, allow_code=allow_code)
     folder = folder_of(target, out)
+    interrupt.install()
     minimal = _minimal(ready, target, folder, quiet=quiet)
     if minimal is None:
         shrunk = make_small(ready, folder, budget, interrupt, quiet=quiet)

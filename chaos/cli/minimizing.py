@@ -74,6 +74,7 @@ def make_small(
             ready.checks,
             lambda: interrupt() or time.monotonic() - begun > budget,
             bar.show_case,
+            interrupt,
         )
     seconds = time.monotonic() - begun
     replay = replay_line(folder / MINIMAL, minimal.capsule)

@@ -57,11 +57,11 @@ def replay_command(
     when --defect replaces the defects.
     """
     interrupt = Interrupt()
-    interrupt.install()
     capsule, is_recording = capsule_of(catalog, target)
     capsule, checks = engine_and_checks(
         target, capsule, defects, is_recording=is_recording, allow_code=allow_code
     )
+    interrupt.install()
     sources = capsule.defect_sources()
     chosen = driver or capsule.replay_driver
     replayed = replay_capsule(capsule, chosen, sources, checks, interrupt)

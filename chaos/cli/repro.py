@@ -60,11 +60,11 @@ def repro_command(
     nothing failed. Ctrl-C reports what has run until then.
     """
     interrupt = Interrupt()
-    interrupt.install()
     capsule, is_recording = capsule_of(catalog, target)
     capsule, checks = engine_and_checks(
         target, capsule, defects, is_recording=is_recording, allow_code=allow_code
     )
+    interrupt.install()
     folder = _folder(out)
     chosen = driver or capsule.driver
     screen = Screen(quiet=output == "json")

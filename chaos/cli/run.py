@@ -94,9 +94,9 @@ def run_command(
     )
     groups = [_group(catalog, name, template, seed) for name in names]
     interrupt = Interrupt()
-    interrupt.install()
     screen = Screen(quiet=output == "json")
     parts = looked_up(catalog, [facet for _, facets in groups for facet in facets], jobs, out)
+    interrupt.install()
     Store(Path(out))
     reports: list[Report] = []
     outcomes: list[FacetOutcome] = []

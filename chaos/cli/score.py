@@ -13,7 +13,7 @@ import msgspec
 
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.catalog import find_experiment
-from chaos.campaigns.runner import Runner, RunSpec
+from chaos.campaigns.runner import Runner, RunSpec, index_line
 from chaos.cli.completion import complete_defect_list, complete_experiments, complete_strategies
 from chaos.cli.parameters import Catalog, Duration, command_name
 from chaos.cli.screen import Screen
@@ -340,9 +340,11 @@ def _keep(
         program=settings.program,
         out=settings.runs,
     )
-    runner = Runner(spec, Store(Path(settings.runs)))
+    store = Store(Path(settings.runs))
+    runner = Runner(spec, store)
     try:
         result = runner.run_seed(find.seed)
+        store.index(index_line(spec, result))
     finally:
         runner.close()
     if result.fingerprint != find.fingerprint:

@@ -49,9 +49,9 @@ def shrink_command(
     Ctrl-C keeps what there is by then. Exits with the failure's own code.
     """
     interrupt = Interrupt()
-    interrupt.install()
     ready = make_ready(catalog, target, allow_code=allow_code)
     folder = folder_of(target, out)
+    interrupt.install()
     if is_for_vote(ready.capsule):
         voted = by_vote(ready, budget, interrupt, quiet=output == "json")
         if voted.rebuilt is None:

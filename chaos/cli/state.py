@@ -59,11 +59,11 @@ def crash_points_command(catalog: Catalog, target: str, allow_code: bool) -> int
     For arrays with superblocks; others can't be assembled by a target.
     """
     interrupt = Interrupt()
-    interrupt.install()
     screen = Screen(quiet=False)
     capsule = recorded(catalog, target, allow_code=allow_code)
     if not capsule.plan.superblock:
         raise click.UsageError(f"{target} has an array without superblock: nothing can assemble it")
+    interrupt.install()
     wrong = judged = skipped = 0
     try:
         for point in crash_points(capsule.plan, capsule.schedule or [], capsule.defect_sources()):

@@ -27,6 +27,7 @@ def by_vote(ready: Ready, budget: float, interrupt: Interrupt, *, quiet: bool) -
             ready.checks,
             lambda: interrupt() or time.monotonic() - begun > budget,
             bar.show,
+            interrupt,
         )
 
 

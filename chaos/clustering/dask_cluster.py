@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import dask
 from distributed import Client, KilledWorker, get_worker
 
+from chaos.base.job_process import TaskFunction
 from chaos.base.process_pool import TaskLostError
 from chaos.campaigns.jobs import Job, run_job
 from chaos.campaigns.runner import RunResult, RunSpec
@@ -215,7 +216,7 @@ class ClusterPool:
         self._watch = threading.Thread(target=self._look, name="cluster watch", daemon=True)
         self._watch.start()
 
-    def submit(self, function: Callable[[Any], Any], argument: Any) -> Future[Any]:
+    def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
         """Hand over a job; other tasks have no business here."""
         assert function is run_job, "a cluster runs jobs only"
         assert isinstance(argument, Job), "a job is what run_job runs"

@@ -19,16 +19,14 @@ import msgspec
 
 import chaos
 import workers
-from chaos.base.process_pool import is_stopped, obey
 from chaos.campaigns.jobs import Job, run_seeds
 from chaos.campaigns.runner import Runner, RunResult, RunSpec, replay_by_seed
 from chaos.judging.user_checks import CodeError
 from chaos.run.driver import DriverError
-from chaos.store.store import IndexLine, Store, StoreError
+from chaos.store.store import Store, StoreError
 from chaos.store.version import tool_version
 from workers.segments import owner_tag
 
-INDEX = "index.jsonl"
 CAMPAIGNS_KNOWN_MAX = 64
 
 
@@ -61,10 +59,9 @@ class RemoteJob(msgspec.Struct, frozen=True):
 
 
 class RemoteResult(msgspec.Struct, frozen=True):
-    """What comes home: results, lines for the index, and per seed the files of a run directory, compressed."""
+    """The results, and per seed the files of its run directory, compressed."""
 
     results: list[RunResult]
-    lines: list[IndexLine]
     files: dict[int, dict[str, bytes]]
 
 
@@ -104,14 +101,13 @@ def run_remote_job(remote_job: RemoteJob, where: str) -> RemoteResult:
     wrong = difference(code_version(), remote_job.code)
     if wrong:
         raise ClusterBrokenError(f"{where} {wrong}")
-    obey(stop_of(remote_job.campaign))
     spec = remote_job.job.spec
     try:
         with TemporaryDirectory(prefix=f"{owner_tag()}-") as folder:
             store = Store(Path(folder), home=Path(spec.out), full=remote_job.full)
-            runner = Runner(spec, store, is_stopped)
+            runner = Runner(spec, store, stop_of(remote_job.campaign).is_set)
             try:
-                results = run_seeds(runner, remote_job.job.seeds)
+                results = run_seeds(runner, remote_job.job)
             finally:
                 runner.close()
             return _pack(results, store)
@@ -129,16 +125,11 @@ def _pack(results: list[RunResult], store: Store) -> RemoteResult:
                 for path in sorted(folder.rglob("*"))
                 if path.is_file()
             }
-    index = store.root / INDEX
-    written = index.read_bytes().splitlines() if index.exists() else []
-    return RemoteResult(
-        results, [msgspec.json.decode(line, type=IndexLine) for line in written], files
-    )
+    return RemoteResult(results, files)
 
 
 def import_results(remote_result: RemoteResult, spec: RunSpec, store: Store) -> list[RunResult]:
     """Write what the runs have left, within the bounds that hold here, and give their results."""
-    lines = {line.seed: line for line in remote_result.lines}
     results = []
     for result in remote_result.results:
         packed = remote_result.files.get(result.seed)
@@ -148,6 +139,5 @@ def import_results(remote_result: RemoteResult, spec: RunSpec, store: Store) -> 
                 result = msgspec.structs.replace(
                     result, run_dir="", replay=replay_by_seed(spec, result.seed)
                 )
-        store.index(msgspec.structs.replace(lines[result.seed], run_dir=result.run_dir))
         results.append(result)
     return results

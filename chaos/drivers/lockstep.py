@@ -5,6 +5,7 @@ The controller chooses every step, as in ``sim``, and sees the same run: the fin
 
 from __future__ import annotations
 
+from chaos.base.interrupt import Lookout
 from chaos.drivers.processes import CONTROLLER, Processes
 from chaos.run.driver import Counts, DriverError
 from workers.bdev.disk import Disk
@@ -31,6 +32,7 @@ class LockstepDriver:
 
     def __init__(self, processes: Processes) -> None:
         self.processes = processes
+        self._lookout = Lookout(processes.gives_up)
         self._inboxes: list[list[Message]] = []
         self._defects: tuple[DefectSource, ...] = ()
 
@@ -56,6 +58,7 @@ class LockstepDriver:
         self.processes.start_target(self.processes.layout, self._defects, new_disks=False)
 
     def perform(self, step: EngineStep) -> Outcome:
+        self._lookout.look()
         reactor = step.reactor
         # Messages for a reactor wait here and travel with its next grant: a step is one round trip.
         inbox, self._inboxes[reactor] = self._inboxes[reactor], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chaos.base.interrupt import Patience, never
 from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeDriver
@@ -21,16 +22,20 @@ Driver = SimDriver | LockstepDriver | RealtimeDriver
 
 
 def make_driver(
-    name: str, experiment: Experiment, interrupted: Callable[[], bool] = lambda: False
+    name: str, experiment: Experiment, is_stopped: Callable[[], bool] = never
 ) -> Driver:
-    """A driver large enough for every seed of the experiment."""
+    """Make a driver large enough for every seed of the experiment.
+
+    A while after ``is_stopped`` it gives up the run in progress: its next step raises InterruptedRunError.
+    """
+    gives_up = Patience(is_stopped)
     if name == "sim":
-        return SimDriver()
+        return SimDriver(gives_up)
     limits = Limits(
         reactors=pair(experiment.reactors)[1],
         disks=pair(experiment.members)[1] + pair(experiment.spares)[1],
         disk_blocks=pair(experiment.blocks)[1] + DATA_OFFSET + pair(experiment.grow_blocks)[1],
     )
     if name == "lockstep":
-        return LockstepDriver(Processes(limits, interrupted))
-    return RealtimeDriver(Processes(limits, interrupted, log_bytes=LOG_BYTES))
+        return LockstepDriver(Processes(limits, gives_up))
+    return RealtimeDriver(Processes(limits, gives_up, log_bytes=LOG_BYTES))

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from chaos.base.interrupt import shielded
+from chaos.base.interrupt import InterruptedRunError, never, shielded
 from chaos.run.driver import Counts, DriverError
 from workers import segments
 from workers.bdev.disk import Disk
@@ -66,23 +66,19 @@ class WorkerLostError(DriverError):
     """A worker process ended by itself or was killed from outside."""
 
 
-class InterruptedRunError(Exception):
-    """The user asked to stop while a worker was being waited for."""
-
-
 class Processes:
     """Workers, segments and sockets for targets up to some limits; reused from run to run."""
 
     def __init__(
         self,
         limits: Limits,
-        interrupted: Callable[[], bool] = lambda: False,
+        gives_up: Callable[[], bool] = never,
         *,
         log_bytes: int = 0,  # of each reactor's step log; 0: they won't run free
     ) -> None:
         self.limits = limits
         self.log_bytes = log_bytes
-        self.interrupted = interrupted
+        self.gives_up = gives_up
         self.layout: Layout | None = None
         self.epoch = 0
         self.disks: list[Disk] = []
@@ -232,7 +228,7 @@ class Processes:
                 return reply_decoder.decode(self.replies.recv())
             except zmq.Again:
                 self.check_alive()
-                if self.interrupted():
+                if self.gives_up():
                     raise InterruptedRunError from None
 
     def start_target(

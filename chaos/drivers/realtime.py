@@ -10,8 +10,9 @@ from pathlib import Path
 
 import trio
 
+from chaos.base.interrupt import InterruptedRunError
 from chaos.base.prng import Stream
-from chaos.drivers.processes import CONTROLLER, InterruptedRunError, Processes
+from chaos.drivers.processes import CONTROLLER, Processes
 from chaos.drivers.stall import Stalls, step_lock
 from chaos.drivers.wire.bridge import Inbox
 from chaos.plan.plan import Plan
@@ -186,7 +187,7 @@ class RealtimeRun:
             await trio.sleep(WATCH_SECONDS)
             self.processes.check_alive()
             self._check_why_they_gave_up()
-            if self.processes.interrupted():
+            if self.processes.gives_up():
                 raise InterruptedRunError
 
     def _check_why_they_gave_up(self) -> None:

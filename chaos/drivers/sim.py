@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from chaos.base.interrupt import Lookout, never
 from chaos.run.driver import Counts
 from workers.bdev.disk import Disk
 from workers.protocol import DefectSource, EngineStep, Layout, Message, Outcome, WaitRow
@@ -11,11 +14,12 @@ from workers.worker import Worker
 
 
 class SimDriver:
-    """Steps the engine by plain calls."""
+    """Steps the engine by plain calls; ``gives_up`` is asked now and then whether to give up the run."""
 
     name = "sim"
 
-    def __init__(self) -> None:
+    def __init__(self, gives_up: Callable[[], bool] = never) -> None:
+        self._lookout = Lookout(gives_up)
         self.block = ControlBlock(bytearray(ControlBlock.SIZE))
         self.disks: list[Disk] = []
         self.workers: list[Worker] = []
@@ -42,6 +46,7 @@ class SimDriver:
             worker.reset(layout, self._defects)
 
     def perform(self, step: EngineStep) -> Outcome:
+        self._lookout.look()
         outcome = self.workers[step.reactor].perform(step)
         if outcome.outgoing:
             for message in outcome.outgoing:

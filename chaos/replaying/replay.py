@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from chaos.base.interrupt import never
 from chaos.checkers import Check, Finding, Verdict
 from chaos.drivers.make import make_driver
 from chaos.drivers.realtime import RealtimeDriver
@@ -37,7 +38,7 @@ def replay_capsule(
     driver_name: str,
     defects: tuple[DefectSource, ...],
     checks: tuple[Check, ...],
-    interrupted: Callable[[], bool] = lambda: False,
+    interrupted: Callable[[], bool] = never,
 ) -> Replayed:
     """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
     driver = make_driver(driver_name, capsule.experiment, interrupted)

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from chaos.base.estimates import Share, proportion
+from chaos.base.interrupt import InterruptedRunError
 from chaos.base.prng import Stream
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM, worst
 from chaos.drivers.make import Driver, make_driver
-from chaos.drivers.processes import InterruptedRunError, WorkerLostError
+from chaos.drivers.processes import WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge
 from chaos.judging.rejudge import rejudge

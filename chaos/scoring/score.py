@@ -14,8 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
-from chaos.base.interrupt import Interrupt
-from chaos.base.process_pool import LocalPool, Task, is_stopped, run_all
+from chaos.base.interrupt import Interrupt, InterruptedRunError, Patience
+from chaos.base.job_process import JobProcess
+from chaos.base.process_pool import LocalPool, Task, run_all
 from chaos.checkers import Finding, Verdict
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
@@ -171,7 +172,7 @@ def run_search(
     experiment = search.arm.experiment
     checks = tuple(load_check(path) for path in experiment.checks)
     defects = (search.defect,) if search.defect is not None else ()
-    driver = SimDriver()
+    driver = SimDriver(Patience(interrupted))
     schedules = steps = red = undecided = 0
     finds: list[Find] = []
     broken: list[Broken] = []
@@ -188,12 +189,15 @@ def run_search(
         schedules += 1
         try:
             execution = Controller(resolve(experiment, seed), driver, defects).explore(seed)
+        except InterruptedRunError:
+            cut_short = True
+            break
         except (
             ANYTHING_RAISED
         ) as error:  # the edge: one broken run must not lose all other searches
             sentence = str(error).partition("\n")[0]
             broken.append(Broken(search.name, seed, f"{type(error).__name__}: {sentence}"))
-            driver = SimDriver()
+            driver = SimDriver(Patience(interrupted))
             seconds = clock() - begun
             continue
         findings = judge(execution, checks)
@@ -259,8 +263,8 @@ def _in_this_process(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched
         yield searched
 
 
-def _search_in_job(search: Search) -> Searched:
-    return run_search(search, is_stopped)
+def _search_in_job(process: JobProcess, search: Search) -> Searched:
+    return run_search(search, process.is_stopped)
 
 
 def _in_processes(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:

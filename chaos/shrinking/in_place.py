@@ -40,7 +40,7 @@ def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> S
     capsule = read_capsule(folder / "capsule.json")
     # It has just been run here: the code it carries is this process's own.
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
-    minimal = minimize(capsule, checks, _bound(is_over))
+    minimal = minimize(capsule, checks, _bound(is_over), interrupted=is_over)
     allow = " --allow-code" if capsule.carries_code else ""
     replay = f"{program} replay {shlex.quote(str(folder / MINIMAL))}{allow}"
     told = write_minimal(folder, minimal.capsule, checks, replay)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from chaos.base.interrupt import InterruptedRunError, Patience, never
 from chaos.checkers import Check, Finding
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge, verdict_of
@@ -39,14 +40,22 @@ def minimize(
     checks: tuple[Check, ...],
     is_over: Callable[[], bool],
     on_progress: Callable[[Case, int], None] | None = None,
+    interrupted: Callable[[], bool] = never,
 ) -> Minimal:
-    """The smallest capsule found within the budget; raises ShrinkError where there is nothing to shrink."""
+    """The smallest capsule found within the budget; raises ShrinkError where there is nothing to shrink.
+
+    A while after the user has asked to stop, the candidate in progress is given up; raises InterruptedRunError when
+    the failure had not been seen once by then.
+    """
+    gives_up = Patience(interrupted)
     defects = capsule.defect_sources()
-    schedule, goal = _failure(capsule, checks)
-    shrinker = Shrinker(goal, defects, checks, is_over, on_progress)
+    schedule, goal = _failure(capsule, checks, gives_up)
+    shrinker = Shrinker(goal, defects, checks, is_over, on_progress, gives_up)
     try:
         first = first_case(shrinker, capsule.plan, schedule)
     except OutOfBudgetError:
+        if interrupted():
+            raise InterruptedRunError from None
         raise ShrinkError(
             "the budget was over before the failure had been seen once; give it more with --budget"
         ) from None
@@ -101,14 +110,16 @@ def _up_to_the_finding(
     raise AssertionError("what was shrunk fails when its steps are taken again")
 
 
-def _failure(capsule: Capsule, checks: tuple[Check, ...]) -> tuple[list[Step], Finding]:
+def _failure(
+    capsule: Capsule, checks: tuple[Check, ...], gives_up: Callable[[], bool]
+) -> tuple[list[Step], Finding]:
     """The steps of the failing run, and what was found."""
     if capsule.driver == "realtime" and not capsule.rebuilt:
         raise ShrinkError(
             "this run ran free and its steps could not be rebuilt in sim, so nothing can be left out of them; "
             "'raidstorm shrink' makes its plan smaller, by vote"
         )
-    controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
+    controller = Controller(capsule.plan, SimDriver(gives_up), capsule.defect_sources())
     try:
         if capsule.schedule is None:
             execution = controller.explore(capsule.seed)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from chaos.base.interrupt import InterruptedRunError, never
 from chaos.checkers import Check, Finding
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
@@ -148,6 +149,7 @@ class Shrinker:
         checks: tuple[Check, ...],
         is_over: Callable[[], bool],
         on_progress: Callable[[Case, int], None] | None = None,
+        gives_up: Callable[[], bool] = never,
     ) -> None:
         self.goal = goal
         self.defects = defects
@@ -155,7 +157,7 @@ class Shrinker:
         self.executions = 0
         self._is_over = is_over
         self._on_progress = on_progress
-        self._driver = SimDriver()
+        self._driver = SimDriver(gives_up)
         self._refused: set[bytes] = set()  # only asked whether something is in it
         self.best: Attempt | None = None
 
@@ -237,7 +239,10 @@ class Shrinker:
     def _played(self, case: Case, defects: tuple[DefectSource, ...], patience: int) -> Played:
         self.executions += 1
         player = Player(case.plan, self._driver, defects)
-        return player.play(list(case.script), to_the_end=case.to_the_end, patience=patience)
+        try:
+            return player.play(list(case.script), to_the_end=case.to_the_end, patience=patience)
+        except InterruptedRunError:
+            raise OutOfBudgetError from None
 
     def _is_no_defects_fault(self, case: Case, patience: int) -> bool:
         """Does the reference engine fail alike? Then what was left out has made the script unfair.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from chaos.base.interrupt import InterruptedRunError, never
 from chaos.checkers import Check
 from chaos.drivers.make import Driver, make_driver
 from chaos.drivers.processes import WorkerLostError
@@ -60,9 +61,10 @@ def shrink_by_vote(
     checks: tuple[Check, ...],
     is_over: Callable[[], bool],
     on_progress: Callable[[str], None] = lambda _: None,
+    interrupted: Callable[[], bool] = never,
 ) -> Voted:
     """The smallest plan found within the budget; raises ShrinkError when the failure doesn't come often enough."""
-    booth = _Booth(capsule, checks, is_over, on_progress)
+    booth = _Booth(capsule, checks, is_over, on_progress, interrupted)
     try:
         return booth.shrink()
     finally:
@@ -78,12 +80,14 @@ class _Booth:
         checks: tuple[Check, ...],
         is_over: Callable[[], bool],
         on_progress: Callable[[str], None],
+        interrupted: Callable[[], bool],
     ) -> None:
         goal = goal_of(capsule)
         if goal is None:
             raise ShrinkError("no failure is recorded with this run, so there is nothing to shrink")
         self.capsule, self.checks, self.goal = capsule, checks, goal
         self.is_over, self.on_progress = is_over, on_progress
+        self.interrupted = interrupted
         self.executions = 0
         self.driver: Driver | None = None
 
@@ -109,7 +113,10 @@ class _Booth:
                     break
                 if plan in refused:
                     continue
-                asked = self.ask(plan)
+                try:
+                    asked = self.ask(plan)
+                except InterruptedRunError:
+                    break  # the run was given up; what has been voted for stays
                 if asked.is_taken:
                     best, ballot, improved = plan, asked, True
                     break
@@ -150,7 +157,9 @@ class _Booth:
         capsule = replace(self.capsule, plan=plan)
         self.executions += 1
         for attempt in (1, 2):
-            self.driver = self.driver or make_driver("realtime", capsule.experiment)
+            self.driver = self.driver or make_driver(
+                "realtime", capsule.experiment, self.interrupted
+            )
             try:
                 return run_once(self.driver, capsule, self.checks, capsule.seed)
             except WorkerLostError:

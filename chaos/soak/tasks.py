@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.base.process_pool import is_stopped
-from chaos.campaigns.jobs import runner_of
+from chaos.base.interrupt import InterruptedRunError
+from chaos.base.job_process import JobProcess
+from chaos.campaigns.jobs import Runners
 from chaos.campaigns.runner import RunResult, RunSpec, replay_by_seed
 from chaos.checkers import Finding, Verdict
-from chaos.drivers.processes import InterruptedRunError
 from chaos.judging.user_checks import CodeError, load_embedded_check
 from chaos.replaying.replay import replay_capsule
 from chaos.run.driver import DriverError
@@ -109,16 +109,16 @@ class Again(msgspec.Struct, frozen=True):
     seconds: float
 
 
-def run_seeds(task: SeedsTask) -> Ran:
+def run_seeds(process: JobProcess, task: SeedsTask) -> Ran:
     """Run the seeds; fewer when asked to end early. What memory doesn't suffice for could not be decided."""
     _limit_memory()
     begun = time.monotonic()
-    store = Store(Path(task.spec.out), kept_max=task.kept_max, indexed=False)
-    runner = runner_of(task.spec, store)
+    store = Store(Path(task.spec.out), kept_max=task.kept_max)
+    runner = process.of(Runners).get(task.spec, store)
     results: list[RunResult] = []
     with _Marker(Path(task.marks)) as marker:
         for seed in task.seeds:
-            if is_stopped():
+            if process.is_stopped():
                 break
             marker.at(task.lane, seed)
             try:
@@ -152,14 +152,15 @@ def not_ended(
     return RunResult(seed, verdict, [finding], [], "", 0, 0.0, {}, "", replay)
 
 
-def run_canary(task: CanaryTask) -> CanaryRan:
+def run_canary(process: JobProcess, task: CanaryTask) -> CanaryRan:
     """Run seeds until one fails as it must; nothing of it is kept."""
     _limit_memory()
     begun = time.monotonic()
-    runner = runner_of(task.spec, Store(Path(task.spec.out), kept_max=0, indexed=False))
+    store = Store(Path(task.spec.out), kept_max=0)
+    runner = process.of(Runners).get(task.spec, store)
     runs = 0
     for seed in task.seeds:
-        if is_stopped():
+        if process.is_stopped():
             break
         runs += 1
         if int(runner.run_seed(seed).verdict) == task.expect_code:
@@ -167,7 +168,7 @@ def run_canary(task: CanaryTask) -> CanaryRan:
     return CanaryRan(caught=False, runs=runs, seconds=time.monotonic() - begun)
 
 
-def shrink_run(task: ShrinkTask) -> Shrunk:
+def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
     """Make a failing run small."""
     begun = time.monotonic()
     folder = Path(task.folder)
@@ -178,7 +179,8 @@ def shrink_run(task: ShrinkTask) -> Shrunk:
         minimal = minimize(
             capsule,
             checks,
-            lambda: is_stopped() or time.monotonic() - begun > SHRINK_SECONDS,
+            lambda: process.is_stopped() or time.monotonic() - begun > SHRINK_SECONDS,
+            interrupted=process.is_stopped,
         )
     except (ShrinkError, OSError) as error:
         return Shrunk(str(error), "", [], (0, 0), time.monotonic() - begun)
@@ -197,12 +199,12 @@ def shrink_run(task: ShrinkTask) -> Shrunk:
     )
 
 
-def run_again(task: AgainTask) -> Again:
+def run_again(process: JobProcess, task: AgainTask) -> Again:
     """Replay a failure of an earlier soak on today's code."""
     begun = time.monotonic()
     capsule = read_capsule(Path(task.capsule))
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
-    replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks, is_stopped)
+    replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks, process.is_stopped)
     if replayed.divergence:
         state = "no longer applies"
     else:

@@ -75,8 +75,8 @@ class IndexLine(msgspec.Struct, frozen=True):
 class Store:
     """Writes below one directory, ``runs`` unless the user says otherwise.
 
-    ``kept_max`` failing runs of a signature; without an index where somebody else keeps one. With ``home``, what it
-    keeps is to be brought there, and says so; of signatures in ``full`` nothing is kept.
+    It keeps ``kept_max`` failing runs of a signature, and none of those in ``full``. With ``home``, its runs will be
+    moved there, and its sentences name them there.
     """
 
     def __init__(
@@ -86,12 +86,10 @@ class Store:
         full: Iterable[str] = (),
         *,
         kept_max: int = KEPT_PER_SIGNATURE_MAX,
-        indexed: bool = True,
     ) -> None:
         self.root = root
         self.home = home or root
         self.kept_max = kept_max
-        self.indexed = indexed
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -219,8 +217,6 @@ class Store:
 
     def index(self, line: IndexLine) -> None:
         """Append to the index; one write, so that lines of several processes don't mix."""
-        if not self.indexed:
-            return
         data = msgspec.json.encode(line) + b"\n"
         try:
             descriptor = os.open(

@@ -7,6 +7,7 @@ from signal import SIGKILL
 from threading import Thread
 from time import sleep
 
+from chaos.base.job_process import JobProcess
 from chaos.base.process_pool import LocalPool, Task, TaskPool
 
 
@@ -32,7 +33,7 @@ class Pool:
 
 
 def end_others(futures):
-    """While the crew waits for what was under way."""
+    """While the pool waits for the tasks that ran."""
     sleep(0.05)
     futures[1].set_result("one")
     for future in futures[2:]:
@@ -41,15 +42,15 @@ def end_others(futures):
 
 def test_result_that_was_there_before_the_pool_broke_is_not_lost():
     pool = Pool()
-    crew = TaskPool(pool)
+    task_pool = TaskPool(pool)
     tasks = [Task(print, number) for number in range(4)]
     for task in tasks:
-        crew.submit(task)
-    assert not crew.has_room
+        task_pool.submit(task)
+    assert not task_pool.has_room
     pool.futures[0].set_exception(BrokenProcessPool())
     later = Thread(target=end_others, args=(pool.futures,))
     later.start()
-    ended = crew.ended(1.0)
+    ended = task_pool.ended(1.0)
     later.join()
     assert [(one.task.argument, one.result, one.is_lost) for one in ended] == [
         (0, None, True),
@@ -58,11 +59,11 @@ def test_result_that_was_there_before_the_pool_broke_is_not_lost():
         (3, None, True),
     ]
     assert pool.reopened == 1
-    assert crew.has_room
-    assert not crew.running
+    assert task_pool.has_room
+    assert not task_pool.running
 
 
-def end_or_wait(seconds: float) -> int:
+def end_or_wait(_process: JobProcess, seconds: float) -> int:
     """A task that kills its process, or takes its time."""
     if not seconds:
         kill(getpid(), SIGKILL)
@@ -72,21 +73,21 @@ def end_or_wait(seconds: float) -> int:
 
 def test_process_that_was_killed_is_told_from_those_that_are_ended_with_it():
     pool = LocalPool(2)
-    crew = TaskPool(pool)
+    task_pool = TaskPool(pool)
     try:
-        crew.submit(Task(end_or_wait, 0.01))
-        crew.submit(Task(end_or_wait, 0.01))
+        task_pool.submit(Task(end_or_wait, 0.01))
+        task_pool.submit(Task(end_or_wait, 0.01))
         living = set()
-        while crew.running:
-            living |= {one.result for one in crew.ended()}
+        while task_pool.running:
+            living |= {one.result for one in task_pool.ended()}
         assert living <= pool.pids
         assert pool.culprits() == set()
         for seconds in (60.0, 0.0):
-            crew.submit(Task(end_or_wait, seconds))
+            task_pool.submit(Task(end_or_wait, seconds))
         lost = []
-        while crew.running:
-            lost += crew.ended()
+        while task_pool.running:
+            lost += task_pool.ended()
         assert [one.is_lost for one in lost] == [True, True]
         assert len(pool.culprits()) == 1
     finally:
-        crew.close()
+        task_pool.close()

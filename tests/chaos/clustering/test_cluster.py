@@ -253,8 +253,7 @@ def test_any_executor_is_a_pool(tmp_path):
     assert [line["seed"] for line in index(tmp_path)] == list(range(3, 23))
 
 
-def test_campaign_that_was_stopped_runs_no_more_seeds_on_a_worker(monkeypatch, tmp_path):
-    monkeypatch.setattr(process_pool, "_stop", None)
+def test_campaign_that_was_stopped_runs_no_more_seeds_on_a_worker(tmp_path):
     remote_jobs = [
         RemoteJob(Job(spec_of(tmp_path), (0, 1)), campaign, code_version(), ())
         for campaign in ("stopped", "another")
