@@ -8,9 +8,9 @@ STAMP := $(VENV)/.set-up
 DEV_STAMP := $(VENV)/.set-up-dev
 DOCS_STAMP := $(VENV)/.set-up-docs
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
-# Processes that share the tests; tests/conftest.py says which of them stay together.
+# Processes that share the tests; tests/units.py says which tests stay together.
 JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest -q -n $(JOBS)
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --durations=20
 
 .PHONY: help setup chaos test check format bench dist docs clean
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SPREAD, WITH_PROCESSES
 from tests.support import ROOT
 
 BIN = Path(sys.executable).parent
@@ -65,9 +64,12 @@ def test_every_module_says_what_it_is():
             assert path.read_text().startswith('"""'), f"{path} has no docstring"
 
 
-def test_modules_that_are_handed_out_otherwise_are_there():
-    names = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
-    assert {*WITH_PROCESSES, *SPREAD} <= names
+def test_tests_that_start_reactors_are_marked():
+    """Two of them at once, in two processes, would look at each other's reactors."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        text = path.read_text()
+        starts_reactors = path.parent.name == "processes" or "Processes(Limits" in text
+        assert not starts_reactors or "pytest.mark.processes" in text, path
 
 
 def test_engine_has_no_place_made_for_a_defect():

@@ -10,6 +10,8 @@ from chaos.plan.plan import resolve
 from workers.protocol import DefectSource
 from workers.step_log import LOG_BYTES
 
+pytestmark = pytest.mark.processes
+
 BUSY = Experiment(name="busy", reactors=3, hosts=3, milliseconds=500)
 DIES_AS_IT_SERVES = '''"""The target dies when a reactor has written often enough, and says at which ticket."""
 

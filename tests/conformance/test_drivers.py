@@ -17,6 +17,8 @@ from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
+pytestmark = pytest.mark.processes
+
 SEEDS = 20
 SWARM_SEEDS = 200
 FORGETS_TO_UNLOCK = '''

@@ -5,6 +5,8 @@ import pytest
 from chaos.checkers import Verdict
 from tests.support import raidstorm, run_json
 
+pytestmark = pytest.mark.processes
+
 CRASHES = '''"""The target dies when a member has been rebuilt."""
 
 from workers.raid.rebuild import Rebuild

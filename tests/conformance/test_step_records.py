@@ -17,6 +17,8 @@ from workers.bdev.io import IoType
 from workers.protocol import OPERATOR, DefectSource, Deliver, FinishIo
 from workers.step_log import LOG_BYTES
 
+pytestmark = pytest.mark.processes
+
 LIMITS = Limits(3, 3, 128)
 EXPERIMENT = Experiment(
     name="recorded",

@@ -142,6 +142,7 @@ def test_pause_without_a_resume_has_nobody_to_end_it():
         assert finding.waits[2] == "  nothing in the target is known to bring it"
 
 
+@pytest.mark.processes
 def test_chain_is_the_same_in_lockstep(processes):
     driver = LockstepDriver(processes)
     for seed in range(4):
@@ -151,6 +152,7 @@ def test_chain_is_the_same_in_lockstep(processes):
         assert stuck(execution) == stuck(expected) is not None
 
 
+@pytest.mark.processes
 def test_chain_is_told_in_realtime(processes, monkeypatch):
     monkeypatch.setattr(realtime, "SETTLE_SECONDS_MAX", 0.5)
     driver = RealtimeDriver(processes)

@@ -22,6 +22,8 @@ from tests.support import (
     wait_for,
 )
 
+pytestmark = pytest.mark.processes
+
 LONG = {
     "sim": ("connect-during-rebuild", "--seeds", "100000"),
     "lockstep": ("connect-during-rebuild", "--driver", "lockstep", "--seeds", "100000"),

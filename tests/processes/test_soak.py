@@ -18,6 +18,8 @@ from chaos.soak.state import read_state
 from tests import chromium
 from tests.support import PROGRAM, SEED_DEFECT, leftovers, processes, raidstorm, wait_for
 
+pytestmark = pytest.mark.processes
+
 SUITE = f"""
 from chaos.campaigns.suite import Facet, Suite
 

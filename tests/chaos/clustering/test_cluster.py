@@ -31,6 +31,8 @@ from chaos.store.store import KEPT_PER_SIGNATURE_MAX
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT, leftovers, raidstorm, run_json, start, told_off, wait_for
 
+pytestmark = pytest.mark.processes
+
 NAME = "connect-during-rebuild"
 WORKER = ("--no-nanny", "--no-dashboard", "--nthreads", "1", "--host", "127.0.0.1")
 

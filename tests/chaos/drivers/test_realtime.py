@@ -20,6 +20,8 @@ from workers.errors import OK
 from workers.protocol import OPERATOR, Outcome, Reply
 from workers.step_log import LOG_BYTES
 
+pytestmark = pytest.mark.processes
+
 REACTORS = 2
 STOPS = 30
 

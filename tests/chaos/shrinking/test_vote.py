@@ -95,6 +95,7 @@ def test_budget_ends_it_with_what_there_is(monkeypatch):
     assert voted.executions <= 16
 
 
+@pytest.mark.processes
 def test_run_that_could_not_be_rebuilt_is_shrunk_by_one_that_can(tmp_path):
     (tmp_path / "refuses.py").write_text(REFUSES)
     options = ("--driver", "realtime", "--seed", "1", "--defect", str(tmp_path / "refuses.py"))
