@@ -5,10 +5,10 @@ from chaos.plan.experiment import (
     ExperimentError,
     Fault,
     Operation,
-    OperationKind,
     Range,
 )
 from chaos.plan.faults import FaultName
+from chaos.plan.operations import OperationKind
 from chaos.plan.strategies import STRATEGY_NAMES
 
 __all__ = [

@@ -13,6 +13,7 @@ import msgspec
 from chaos.checkers.register import Reader
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.run.controller import Controller
 from chaos.run.disk_view import is_sound
 from chaos.run.model import Model
@@ -84,7 +85,7 @@ class SecondTarget:
         present = [disk.number for disk in disks if disk.header.present]
         first = turn % len(present)
         present = present[first:] + present[:first]
-        crash = self._call("framework_start_init", *present) or self._start_degraded(sound[0])
+        crash = self._call(Rpc.FRAMEWORK_START_INIT, *present) or self._start_degraded(sound[0])
         if crash:
             return [f"the target crashes as it starts: {crash}"]
         members = self._members()
@@ -104,15 +105,15 @@ class SecondTarget:
     def _start_degraded(self, trusted: int) -> str:
         """What an operator does about an array that waits, or about an earlier one's ghost in its place."""
         bdev = member_bdev_id(self.plan.layout, trusted)
-        for method, *args in (
-            ("bdev_raid_start_degraded", bdev),
-            ("bdev_raid_delete", 0),
-            ("bdev_examine", bdev),
-            ("bdev_raid_start_degraded", bdev),
+        for method, argument in (
+            (Rpc.BDEV_RAID_START_DEGRADED, bdev),
+            (Rpc.BDEV_RAID_DELETE, 0),
+            (Rpc.BDEV_EXAMINE, bdev),
+            (Rpc.BDEV_RAID_START_DEGRADED, bdev),
         ):
             if self._members():
                 break
-            crash = self._call(method, *args)
+            crash = self._call(method, argument)
             if crash:
                 return crash
         return ""
@@ -121,7 +122,7 @@ class SecondTarget:
         assembled = [event.args for event in self._events if event.name == "raid.assembled"]
         return assembled[0] if assembled else ()
 
-    def _call(self, method: str, *args: int) -> str:
+    def _call(self, method: Rpc, *args: int) -> str:
         """Send an RPC and run until the array is online or nothing moves; returns how it crashed."""
         self.driver.send(Message(0, OPERATOR, APP_THREAD, f"rpc.{method}", 1, args))
         for _ in range(ASSEMBLY_STEPS_MAX):

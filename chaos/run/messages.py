@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.plan.faults import apply_to_disk
+from chaos.plan.injection import apply_to_disk
 from chaos.plan.plan import Plan
 from chaos.steps.payload import payload
 from chaos.steps.schedule import (

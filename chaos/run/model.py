@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from chaos.plan.faults import FAULTS, RANGED_FAULTS, REPLACEMENTS, blocks_after
+from chaos.plan.faults import AIMED_FAULTS, FAULTS, REPLACEMENTS
+from chaos.plan.injection import blocks_after
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.run.anchors import Anchors
 from chaos.run.disk_view import (
     DiskView,
@@ -143,11 +145,11 @@ class Model:
                 return
             case Operate():
                 self.tell(step.method)
-                if step.method == "bdev_raid_remove_base_bdev" and self._is_member(step.args[0]):
+                if step.method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV and self._is_member(step.args[0]):
                     self._removing(self.disk_of(step.args[0]))
-                elif step.method == "bdev_raid_delete" and step.args[0]:
+                elif step.method == Rpc.BDEV_RAID_DELETE and step.args[0]:
                     self.is_recreating = True  # its superblocks are wiped
-                elif step.method == "framework_start_init":
+                elif step.method == Rpc.FRAMEWORK_START_INIT:
                     for number in step.args:
                         self.disks[number].arrived = True
             case _:  # what is done to processes and hosts, and marks, is answered by nobody
@@ -184,7 +186,7 @@ class Model:
             self.disk_of(step.args[0])
             for step in self.outstanding.values()
             if isinstance(step, Operate)
-            and step.method == "bdev_raid_remove_base_bdev"
+            and step.method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV
             and self._is_member(step.args[0])
         ]
 
@@ -216,7 +218,7 @@ class Model:
                 pass
             case name:
                 fault = FAULTS[name]
-                if name in RANGED_FAULTS:
+                if name in AIMED_FAULTS:
                     self.trouble = max(0, step.args[0] - self.plan.data_offset)
                 if name == "superblock_errors" and self.is_alone(step.disk):
                     return  # the engine tries again: its only member takes no harm
@@ -276,10 +278,10 @@ class Model:
                     for lba in range(step.slba, step.slba + step.blocks):
                         self.newest[lba] = step
             return step
-        if isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]:
+        if isinstance(step, Operate) and step.method == Rpc.BDEV_RAID_DELETE and step.args[0]:
             # Also when the array came online while the request was on its way.
             self.is_recreating = self.is_recreating or status == 0
-        if isinstance(step, Operate) and step.method == "bdev_error_inject_error" and status == 0:
+        if isinstance(step, Operate) and step.method == Rpc.BDEV_ERROR_INJECT_ERROR and status == 0:
             disk = self.disks[self.disk_of(step.args[0])]
             if not disk.faulted:
                 # The request took effect after the disk had been healed.
@@ -291,9 +293,9 @@ class Model:
         return step
 
     def _rpc_answered(self, step: Operate, status: int) -> None:
-        if step.method == "bdev_raid_create" and status == OK:
+        if step.method == Rpc.BDEV_RAID_CREATE and status == OK:
             self.array_configuring = not self.array_online  # it waits for a member
-        elif step.method == "bdev_raid_delete" and status == ENODEV:
+        elif step.method == Rpc.BDEV_RAID_DELETE and status == ENODEV:
             self.array_configuring = False
 
     def happened(self, event: Event) -> None:
@@ -352,7 +354,7 @@ class Model:
         self.array_online, self.array_configuring = True, False
         # An array that comes online while the request that wipes it is on its way stays one that goes.
         goes = any(
-            isinstance(step, Operate) and step.method == "bdev_raid_delete" and step.args[0]
+            isinstance(step, Operate) and step.method == Rpc.BDEV_RAID_DELETE and step.args[0]
             for step in self.outstanding.values()
         )
         self.is_recreating, self.is_dismantling = goes, False

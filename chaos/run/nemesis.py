@@ -6,16 +6,11 @@ import msgspec
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
-from chaos.plan.faults import (
-    ALL_TYPES,
-    FAULTS,
-    HOST_FAULTS,
-    HOST_HEALS,
-    SMALLER_BY,
-    TARGET_FAULTS,
-)
+from chaos.plan.faults import FAULTS, HOST_FAULTS, HOST_HEALS, TARGET_FAULTS
+from chaos.plan.injection import ALL_TYPES, SMALLER_BY
 from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
+from chaos.plan.rpcs import Rpc
 from chaos.run.disk_view import is_sound, may_be_older
 from chaos.run.hosts import Host
 from chaos.run.model import Model
@@ -154,7 +149,7 @@ class Nemesis:
         if kind == "delay_bdev":
             self._delayed.append(disk)
             return self._set_latency(disk, self.stream.between(*SLOW_US))
-        heal = "disk_heal"
+        heal = FAULTS[kind].heal
         if kind == "disk_pull":
             heal = "disk_return_stale" if disk == self._to_be_stale else self._way_back(disk)
             self._to_be_stale = None
@@ -246,11 +241,11 @@ class Nemesis:
         bdev = stacked_bdev_id(self.plan.layout, Stack.ERROR, disk)
         count = stream.between(1, TRANSIENT_ERRORS_MAX)
         args = (bdev, int(kind), io_types, count)
-        return Operate(self.model.new_op(), "bdev_error_inject_error", args)
+        return Operate(self.model.new_op(), Rpc.BDEV_ERROR_INJECT_ERROR.value, args)
 
     def _set_latency(self, disk: int, latency_us: int) -> Operate:
         bdev = stacked_bdev_id(self.plan.layout, Stack.DELAY, disk)
-        return Operate(self.model.new_op(), "bdev_delay_update_latency", (bdev, latency_us))
+        return Operate(self.model.new_op(), Rpc.BDEV_DELAY_UPDATE_LATENCY.value, (bdev, latency_us))
 
     def _grow(self, disk: int) -> Inject:
         self._has_room = False

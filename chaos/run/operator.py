@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from chaos.base.prng import Stream
-from chaos.plan.operations import OPERATIONS
+from chaos.plan.operations import OPERATIONS, Subject
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.disk_view import is_late, is_sound, trust
 from chaos.run.model import Model
 from chaos.run.moments import is_due
@@ -34,26 +35,24 @@ class Operator:
         self._is_left_over = False  # a superblock is where none should be
         self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
         self.patience = -1
-        self.script: list[tuple[str, tuple[int, ...]]] = []  # to be sent one after the other
+        self.script: list[RpcCall] = []  # to be sent one after the other
         self.is_hasty = False  # the script is sent without waiting for answers
         self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
         self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
         self.looked_at: list[int] = []  # disks examined since the last change
         self.setup = self._setup_steps(tuple(range(plan.layout.disks)), tuple(range(plan.members)))
 
-    def _setup_steps(
-        self, disks: tuple[int, ...], members: tuple[int, ...]
-    ) -> list[tuple[str, tuple[int, ...]]]:
-        steps: list[tuple[str, tuple[int, ...]]] = [("framework_start_init", disks)]
+    def _setup_steps(self, disks: tuple[int, ...], members: tuple[int, ...]) -> list[RpcCall]:
+        steps: list[RpcCall] = [(Rpc.FRAMEWORK_START_INIT, disks)]
         if members:
             steps.append(self._create(members))
         steps += [
-            ("nvmf_create_poll_group", (reactor,))
+            (Rpc.NVMF_CREATE_POLL_GROUP, (reactor,))
             for reactor in range(self.plan.poll_groups_at_start)
         ]
         self.wants_namespace = self.plan.namespace_at_start
         if members and self.wants_namespace:
-            steps.append(("nvmf_subsystem_add_ns", (NAMESPACE,)))
+            steps.append((Rpc.NVMF_SUBSYSTEM_ADD_NS, (NAMESPACE,)))
         return steps
 
     def adopt(self, under_way: list[Operate], since_start: list[Operate]) -> None:
@@ -64,18 +63,18 @@ class Operator:
         self.waiting.clear()
         self.own = {step.op: step for step in under_way}
         sent = [step.method for step in since_start]
-        kept = [
+        kept: list[RpcCall] = [
             (method, args)
             for method, args in self.setup
             if method not in sent
-            and method not in ("nvmf_create_poll_group", "nvmf_subsystem_add_ns")
+            and method not in (Rpc.NVMF_CREATE_POLL_GROUP, Rpc.NVMF_SUBSYSTEM_ADD_NS)
         ]
         self.setup = kept
 
-    def _create(self, disks: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    def _create(self, disks: tuple[int, ...]) -> RpcCall:
         number = self.model.new_op()  # it makes the array's UUID
         bdevs = tuple(self._bdev(disk) for disk in disks)
-        return ("bdev_raid_create", (int(self.plan.superblock), number, *bdevs))
+        return (Rpc.BDEV_RAID_CREATE, (int(self.plan.superblock), number, *bdevs))
 
     def _bdev(self, disk: int) -> int:
         return member_bdev_id(self.plan.layout, disk)
@@ -109,7 +108,7 @@ class Operator:
         if step is not None:
             return step
         if self.resets and len(self.own) < RPCS_MAX and self.stream.chance(1, RESET_AGAIN_ONE_IN):
-            return self._call("bdev_reset", self.resets.pop())
+            return self._call(Rpc.BDEV_RESET, self.resets.pop())
         if len(self.own) < RPCS_MAX and not self.script:
             for planned in self.waiting:
                 if is_due(planned, now_permille, self.model):
@@ -127,17 +126,15 @@ class Operator:
 
     def _planned(self, kind: str) -> Operate | None:
         """The operation's first RPC; None: it isn't applicable now."""
-        match kind:
-            case (
-                "namespace_attach" | "namespace_detach" | "poll_group_create" | "poll_group_destroy"
-            ):
+        match OPERATIONS[kind].subject:
+            case Subject.SERVICE:
                 return self._planned_for_hosts(kind)
-            case "bdev_reset" | "array_reset":
+            case Subject.RESET:
                 return self._planned_reset(kind)
-            case "wrong_requests":
+            case Subject.REFUSALS:
                 self.script = wrong_requests(self.plan, self.model)
                 return self._next_of(self.script)
-            case _:
+            case Subject.MEMBERS:
                 is_there = self.model.array_online and not self.model.is_recreating
                 return self._planned_membership(kind) if is_there else None
 
@@ -156,7 +153,9 @@ class Operator:
                 spare = [
                     number for number in range(len(model.disks)) if number != model.rebuild.disk
                 ]
-                return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(spare)))
+                return self._call(
+                    Rpc.BDEV_RAID_ADD_BASE_BDEV, self._bdev(self.stream.choice(spare))
+                )
             case "last_member_removal" | "add_to_offline":
                 if self.plan.superblock and members and self._is_intact():
                     return self._remove_all(members, then_add=kind == "add_to_offline")
@@ -175,13 +174,13 @@ class Operator:
         return not self.busy and all(is_sound(disk) and not disk.faulted for disk in members)
 
     def _remove(self, disk: int) -> Operate:
-        return self._call("bdev_raid_remove_base_bdev", self._bdev(disk))
+        return self._call(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, self._bdev(disk))
 
     def _remove_all(self, members: list[int], *, then_add: bool) -> Operate:
         order = self.stream.shuffled(members)
-        self.script = [("bdev_raid_remove_base_bdev", (self._bdev(disk),)) for disk in order]
+        self.script = [(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (self._bdev(disk),)) for disk in order]
         if then_add:
-            self.script.append(("bdev_raid_add_base_bdev", (self._bdev(order[0]),)))
+            self.script.append((Rpc.BDEV_RAID_ADD_BASE_BDEV, (self._bdev(order[0]),)))
         self.model.is_dismantling = True
         # A shelf of disks goes at once: the later ones while the first is still on its way out.
         self.is_hasty = not then_add and self.stream.chance(1, 2)
@@ -190,9 +189,9 @@ class Operator:
     def _recreate(self, members: list[int]) -> Operate:
         is_whole = len(members) == self.plan.members and self.model.rebuild is None
         if self.plan.superblock and (not is_whole or self.stream.chance(1, 2)):
-            return self._call("bdev_raid_delete", 0)  # it comes back when its disks are examined
+            return self._call(Rpc.BDEV_RAID_DELETE, 0)  # it comes back when its disks are examined
         self.recreate_from = members
-        return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
+        return self._call(Rpc.BDEV_RAID_DELETE, CLEAR_SUPERBLOCK)
 
     def _planned_reset(self, kind: str) -> Operate | None:
         model = self.model
@@ -205,7 +204,7 @@ class Operator:
         # Whoever gets no answer resets again and again: one reset begins while another one ends.
         if self.stream.chance(1, 2):
             self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
-        return self._call("bdev_reset", bdev)
+        return self._call(Rpc.BDEV_RESET, bdev)
 
     def _planned_for_hosts(self, kind: str) -> Operate | None:
         model = self.model
@@ -214,18 +213,18 @@ class Operator:
             case "namespace_attach":
                 if not model.service.namespace_attached and model.array_online:
                     self.wants_namespace = True
-                    return self._call("nvmf_subsystem_add_ns", NAMESPACE)
+                    return self._call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
             case "namespace_detach":
                 if model.service.namespace_attached:
                     self.wants_namespace = False
-                    return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+                    return self._call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
             case "poll_group_create":
                 missing = [r for r in range(self.plan.layout.reactors) if r not in groups]
                 if missing:
-                    return self._call("nvmf_create_poll_group", self.stream.choice(missing))
+                    return self._call(Rpc.NVMF_CREATE_POLL_GROUP, self.stream.choice(missing))
             case _:
                 if len(groups) > 1:
-                    return self._call("nvmf_destroy_poll_group", self.stream.choice(groups))
+                    return self._call(Rpc.NVMF_DESTROY_POLL_GROUP, self.stream.choice(groups))
         return None
 
     # Repairs.
@@ -256,7 +255,7 @@ class Operator:
         ]
         if not candidates:
             return None
-        return self._call("bdev_raid_add_base_bdev", self._bdev(self.stream.choice(candidates)))
+        return self._call(Rpc.BDEV_RAID_ADD_BASE_BDEV, self._bdev(self.stream.choice(candidates)))
 
     def _revive(self) -> Operate | None:
         """The array isn't there: create it anew if that is what is wanted, or assemble it."""
@@ -268,12 +267,12 @@ class Operator:
             # Made of a disk that an earlier array has left behind; it keeps the right one from its place.
             self._is_ghost = False
             self.looked_at.clear()
-            return self._call("bdev_raid_delete", 0)
+            return self._call(Rpc.BDEV_RAID_DELETE, 0)
         unseen = [number for number in there if number not in self.looked_at]
         unseen.sort(key=lambda number: not is_sound(model.disks[number]))
         if unseen:
             self.looked_at.append(unseen[0])
-            return self._call("bdev_examine", self._bdev(unseen[0]))
+            return self._call(Rpc.BDEV_EXAMINE, self._bdev(unseen[0]))
         trusted = [number for number in there if is_sound(model.disks[number])]
         is_early = model.array_configuring and any(is_late(disk) for disk in model.disks)
         if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
@@ -283,23 +282,23 @@ class Operator:
             return None
         # Whatever was found, a disk with all acknowledged data is there: don't wait for the others.
         self.script = [
-            ("bdev_wait_for_examine", ()),
-            ("bdev_raid_start_degraded", (self._bdev(self.stream.choice(trusted)),)),
+            (Rpc.BDEV_WAIT_FOR_EXAMINE, ()),
+            (Rpc.BDEV_RAID_START_DEGRADED, (self._bdev(self.stream.choice(trusted)),)),
         ]
         return self._next_of(self.script)
 
     def _create_again(self, there: list[int]) -> Operate | None:
         if self.model.array_configuring:
-            return self._call("bdev_raid_delete", CLEAR_SUPERBLOCK)
+            return self._call(Rpc.BDEV_RAID_DELETE, CLEAR_SUPERBLOCK)
         if self._is_left_over:
             # A disk still has the old superblock (its wiping was cut short): have it found, and wiped.
             unseen = [number for number in there if number not in self.looked_at]
             if unseen:
                 self.looked_at.append(unseen[0])
-                return self._call("bdev_examine", self._bdev(unseen[0]))
+                return self._call(Rpc.BDEV_EXAMINE, self._bdev(unseen[0]))
             self._is_left_over = False
             self.looked_at.clear()
-            self.script = [("bdev_wait_for_examine", ())]
+            self.script = [(Rpc.BDEV_WAIT_FOR_EXAMINE, ())]
             return self._next_of(self.script)
         sound = [number for number in self.recreate_from if is_sound(self.model.disks[number])]
         if len(sound) < self.plan.members or any(number not in there for number in sound):
@@ -329,10 +328,10 @@ class Operator:
         if self.busy or not model.array_online:
             return None
         if model.service.namespace_attached and model.service.channels_missing:
-            return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+            return self._call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
         if model.service.namespace_attached:
             return None
-        return self._call("nvmf_subsystem_add_ns", NAMESPACE)
+        return self._call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
 
     def create_poll_groups(self) -> Operate | None:
         """Every reactor serves hosts again."""
@@ -340,36 +339,36 @@ class Operator:
             return None
         for reactor in range(self.plan.poll_groups_at_start):
             if reactor not in self.model.service.poll_groups:
-                return self._call("nvmf_create_poll_group", reactor)
+                return self._call(Rpc.NVMF_CREATE_POLL_GROUP, reactor)
         return None
 
     def detach_namespace(self) -> Operate | None:
         """Take the namespace away again."""
         if self.busy or not self.model.service.namespace_attached:
             return None
-        return self._call("nvmf_subsystem_remove_ns", NAMESPACE)
+        return self._call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
 
-    def _next_of(self, entries: list[tuple[str, tuple[int, ...]]]) -> Operate:
+    def _next_of(self, entries: list[RpcCall]) -> Operate:
         method, args = entries.pop(0)
         self.is_hasty = self.is_hasty and bool(entries)
         return self._call(method, *args)
 
-    def _call(self, method: str, *args: int) -> Operate:
-        step = Operate(self.model.new_op(), method, args)
+    def _call(self, method: Rpc, *args: int) -> Operate:
+        step = Operate(self.model.new_op(), method.value, args)
         self.own[step.op] = step
         return step
 
     def answered(self, step: OutsideStep, status: int) -> None:
         """The RPC was answered; the next one comes after a drawn while."""
         if isinstance(step, Operate) and self.own.pop(step.op, None) is not None:
-            if step.method == "bdev_raid_add_base_bdev" and status in (EEXIST, EINVAL):
+            if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EEXIST, EINVAL):
                 self._refused(step.args[0])
-            if step.method == "bdev_raid_create" and status == EEXIST:
+            if step.method == Rpc.BDEV_RAID_CREATE and status == EEXIST:
                 self._is_left_over = True
                 self.looked_at.clear()
-            self._is_ghost = step.method == "bdev_raid_start_degraded" and status == ENODEV
+            self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
             # Who looks at one disk after the other doesn't pause in between.
-            looking = step.method == "bdev_examine"
+            looking = step.method == Rpc.BDEV_EXAMINE
             self.patience = 0 if looking else self.stream.between(*self.plan.repair_delay)
             if not self.script and not self.busy and self.model.array_online:
                 self.model.is_dismantling = False

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.plan.faults import FAULTS, HEALS, REPLACEMENTS
+from chaos.plan.faults import DISK_HEALS, FAULTS, REPLACEMENTS
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.run.disk_view import is_sound, may_be_older, trust
 from chaos.run.model import Model
 from chaos.run.nemesis import may_break
@@ -97,13 +98,13 @@ class Rules:
 
     def _operated(self, step: Operate) -> None:
         match step.method:
-            case "bdev_error_inject_error":
+            case Rpc.BDEV_ERROR_INJECT_ERROR:
                 self._breaks(step)
-            case "bdev_delay_update_latency":
+            case Rpc.BDEV_DELAY_UPDATE_LATENCY:
                 disk = self._stacked_on(step.args[0], StackKind.DELAY)
                 if step.args[1] and disk not in self.delayed:
                     self.delayed.append(disk)
-            case "bdev_raid_remove_base_bdev":
+            case Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 removed = self._member_of(step.args[0])
                 if removed is not None and not self.model.good_disks():
                     self.model.is_dismantling = True
@@ -156,22 +157,22 @@ class Rules:
     def _may_operate(self, step: Operate) -> bool:
         model, args = self.model, step.args
         match step.method:
-            case "framework_start_init":
+            case Rpc.FRAMEWORK_START_INIT:
                 return not self._has_started and all(model.disks[disk].present for disk in args)
             case _ if not self._has_started:
                 return False
-            case "bdev_raid_remove_base_bdev":
+            case Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 disk = self._member_of(args[0])
                 return disk is None or self._may_remove(disk)
-            case "bdev_raid_create":
+            case Rpc.BDEV_RAID_CREATE:
                 return self._may_create(args[2:])
-            case "bdev_raid_delete" if args[0] == CLEARS:
+            case Rpc.BDEV_RAID_DELETE if args[0] == CLEARS:
                 is_whole = len(model.members_in_sync()) == self.plan.members
                 return is_whole or model.is_recreating or model.array_configuring
-            case "bdev_raid_start_degraded":
+            case Rpc.BDEV_RAID_START_DEGRADED:
                 # Online already: it is refused.
                 return model.array_online or is_sound(model.disks[model.disk_of(args[0])])
-            case "bdev_error_inject_error" if args[1] == ErrorType.FAILURE:
+            case Rpc.BDEV_ERROR_INJECT_ERROR if args[1] == ErrorType.FAILURE:
                 return model.may_harm(self._stacked_on(args[0], StackKind.ERROR))
             case _:
                 return True
@@ -233,7 +234,7 @@ class Rules:
             case "disk_pull":
                 return view.present and (not is_sound(view) or self.model.may_harm(step.disk))
             case name:
-                assert name not in HEALS, f"{name} has a rule of its own"
+                assert name not in DISK_HEALS, f"the heal {name} has a rule of its own"
                 return view.present and self._may_break(name, step.disk)
 
     def _may_break(self, name: str, disk: int) -> bool:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from chaos.plan.faults import FAULTS, HOST_FAULTS
 from chaos.steps.history import Completed
 from chaos.steps.schedule import IO, Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
 from workers.nvmf.controller import ADMIN_QID
 from workers.protocol import Event
 
 HOST_STEPS = frozenset((Open, Connect, Disconnect, Admin, *IO))
-NAMES = {"host_vanish": "hosts_vanished", "network_cut": "network_cuts", "host_slow": "hosts_slow"}
 
 
 class Unseen:
@@ -21,7 +21,7 @@ class Unseen:
 
     def __init__(self, counts: Counter[str], fault: str) -> None:
         self._counts = counts
-        self._name = NAMES[fault]
+        self._name = FAULTS[fault].effect
         self._is_seen = False
 
     def see(self) -> None:
@@ -65,7 +65,7 @@ class HostEffects:
     def _impaired(self, step: Impair) -> None:
         if step.fault == "host_ready":
             self.slow.pop(step.host, None)
-        if step.fault not in NAMES:
+        if step.fault not in HOST_FAULTS:
             return
         fault = Unseen(self.counts, step.fault)
         if step.fault == "host_slow":

@@ -8,9 +8,10 @@ from chaos.judging.reach.refusals import count_refusals
 from chaos.plan.foreign import foreign_superblock
 from chaos.plan.plan import resolve
 from chaos.plan.reach_vocabulary import REACH_NAMES
+from chaos.plan.rpcs import Rpc
 from chaos.run.controller import Controller
 from chaos.run.model import Model
-from chaos.run.wrong_requests import ADD, CREATE, REMOVE, UNKNOWN_BDEV, wrong_requests
+from chaos.run.wrong_requests import UNKNOWN_BDEV, wrong_requests
 from chaos.steps.history import Completed, EngineEvent, Invoked
 from chaos.steps.schedule import Inject, Kill, Operate
 from experiments.catalog import EXPERIMENTS
@@ -19,6 +20,12 @@ from workers.bdev.stack import member_bdev_id
 from workers.protocol import Event
 from workers.raid.superblock import decode
 from workers.raid.uuids import bdev_uuid
+
+ADD, REMOVE, CREATE = (
+    Rpc.BDEV_RAID_ADD_BASE_BDEV,
+    Rpc.BDEV_RAID_REMOVE_BASE_BDEV,
+    Rpc.BDEV_RAID_CREATE,
+)
 
 SWARM = EXPERIMENTS["swarm"]
 
