@@ -9,7 +9,7 @@ from chaos.plan.plan import Plan
 from chaos.run.model import Model
 from chaos.run.placement import placement_of
 from chaos.steps.schedule import (
-    CHANGING,
+    OF_BLOCKS,
     Admin,
     CompareAndWrite,
     Connect,
@@ -30,7 +30,6 @@ from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 PLACE_ATTEMPTS = 4
 GIVE_UP_ONE_IN = 100
 REPLACE_ONE_IN = 40
-PLACED = (Read, *CHANGING)
 COMPARED_BLOCKS_MAX = 4
 EVENT_REQUESTS = 2
 MICROSECONDS_PER_MS = 1_000
@@ -221,7 +220,7 @@ class Host:
                 return slba
         if self.plan.meet_share and self.stream.chance(self.plan.meet_share, 100):
             busy = [
-                step.slba for step in self.model.outstanding.values() if isinstance(step, PLACED)
+                step.slba for step in self.model.outstanding.values() if isinstance(step, OF_BLOCKS)
             ]
             if busy:
                 return min(self.stream.choice(busy), self.model.blocks - blocks)

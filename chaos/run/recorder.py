@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from chaos.plan.plan import Plan
 from chaos.run.driver import Counts
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.run.model import Model
 from chaos.run.observer import Observer, contents_of
 from chaos.steps.history import (
@@ -184,8 +184,7 @@ class Recorder:
     def execution(
         self,
         *,
-        settled: bool,
-        bound_hit: bool,
+        end: RunEnd,
         disks: list[Disk],
         census: Counts,
         waits: list[WaitRow],
@@ -199,8 +198,7 @@ class Recorder:
             fingerprint=self.fingerprint.hex(),
             steps=self.steps,
             crash=self.crash,
-            settled=settled,
-            settle_bound_hit=bound_hit,
+            end=end,
             disks=contents_of(disks, self.plan.data_offset),
             census=census,
             waits=waits,

@@ -12,9 +12,8 @@ from chaos.plan.rpcs import RPCS, Rpc
 from chaos.shrinking.shrinker import Case
 from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
 from chaos.steps.schedule import (
-    IO,
+    OF_BLOCKS,
     Connect,
-    Flush,
     Inject,
     Item,
     Kill,
@@ -123,11 +122,7 @@ def _reactors_of(item: Item) -> list[int]:
 def _fewer_blocks(case: Case) -> Iterator[Case]:
     plan, layout = case.plan, case.plan.layout
     highest = max(
-        (
-            item.slba + item.blocks
-            for item in case.script
-            if isinstance(item, IO) and not isinstance(item, Flush)
-        ),
+        (item.slba + item.blocks for item in case.script if isinstance(item, OF_BLOCKS)),
         default=0,
     )
     for blocks in BLOCKS:
@@ -189,7 +184,7 @@ def _with_disks_at_start(case: Case) -> Iterator[Case]:
 
 def _on_fewer_blocks(case: Case) -> Iterator[Case]:
     """All that is done to several blocks: to one of those that the last I/O is for; and all of it further in front."""
-    ios = [item for item in case.script if isinstance(item, IO) and not isinstance(item, Flush)]
+    ios = [item for item in case.script if isinstance(item, OF_BLOCKS)]
     if not ios:
         return
     offset = case.plan.data_offset
@@ -209,7 +204,7 @@ def _on_fewer_blocks(case: Case) -> Iterator[Case]:
 def _spans(script: Iterable[Item], offset: int) -> Iterator[tuple[Item, tuple[int, int]]]:
     """Items that are for some blocks: the first and the end."""
     for item in script:
-        if isinstance(item, IO) and not isinstance(item, Flush):
+        if isinstance(item, OF_BLOCKS):
             yield item, (item.slba, item.slba + item.blocks)
         elif isinstance(item, Inject) and item.fault in RANGED_FAULTS and item.args[0] >= offset:
             yield item, (item.args[0] - offset, item.args[1] - offset)
@@ -226,7 +221,7 @@ def _with_spans(case: Case, spans: list[tuple[int, int]]) -> Case:
             if isinstance(one, Inject):
                 args = (first + offset, end + offset, *one.args[2:])
                 script.append(replace(one, args=args))
-            elif isinstance(one, IO) and not isinstance(one, Flush):
+            elif isinstance(one, OF_BLOCKS):
                 script.append(replace(one, slba=first, blocks=end - first))
             break
         else:
@@ -248,9 +243,7 @@ def _plainer(item: Item) -> Iterator[Item]:
             yield replace(item, args=tuple(sorted(item.args)))
         case Stall() if item.length > 1:
             yield replace(item, length=1)
-        case Flush():
-            pass
-        case _ if isinstance(item, IO):
+        case _ if isinstance(item, OF_BLOCKS):
             if item.blocks > 1:
                 yield replace(item, blocks=1)
             if item.slba > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chaos.plan.faults import IMPAIRMENTS, INJECTIONS, argument_count
 from chaos.plan.rpcs import RPCS, Rpc
 from chaos.steps.schedule import (
+    OF_BLOCKS,
     Admin,
     CompareAndWrite,
     Connect,
@@ -128,8 +129,6 @@ def _wrong_place(step: HostStep, layout: Layout) -> str:
     if isinstance(step, Open) or not first <= step.thread < first + layout.reactors:
         return "no such thread"
     # A host may ask for blocks beyond the end, and be refused; it can't carry more than the array has.
-    if isinstance(step, (Read, Write, Unmap, WriteZeroes, CompareAndWrite)) and not (
-        1 <= step.blocks <= layout.capacity
-    ):
+    if isinstance(step, OF_BLOCKS) and not (1 <= step.blocks <= layout.capacity):
         return "too many blocks, or none"
     return ""

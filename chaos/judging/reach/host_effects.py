@@ -9,11 +9,19 @@ from collections import Counter
 
 from chaos.plan.faults import FAULTS, HOST_FAULTS
 from chaos.steps.history import Completed
-from chaos.steps.schedule import IO, Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
+from chaos.steps.schedule import (
+    HOST_STEPS,
+    Connect,
+    Disconnect,
+    HostStep,
+    Impair,
+    Open,
+    OutsideStep,
+)
 from workers.nvmf.controller import ADMIN_QID
 from workers.protocol import Event
 
-HOST_STEPS = frozenset((Open, Connect, Disconnect, Admin, *IO))
+_HOST_STEPS = frozenset(HOST_STEPS)
 
 
 class Unseen:
@@ -49,7 +57,7 @@ class HostEffects:
     def invoked(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
-        if step.__class__ in HOST_STEPS:
+        if step.__class__ in _HOST_STEPS:
             self.sent[step.op] = step
             if step.__class__ is Open:
                 self.hosts[step.connection] = step.host
