@@ -15,7 +15,6 @@ from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.controller import Controller
-from chaos.run.disk_view import is_sound
 from chaos.run.model import Model
 from chaos.steps.payload import decode
 from chaos.steps.schedule import FinishIo, PowerLoss, Step
@@ -74,8 +73,8 @@ class SecondTarget:
 
         ``turn`` says which of the disks comes first; the others follow in their order.
         """
-        sound = [number for number, disk in enumerate(model.disks) if is_sound(disk)]
-        if not sound or model.is_recreating or model.is_dismantling:
+        sound = model.disks.numbers(sound=True)
+        if not sound or model.array.must_stay_whole:
             return None
         self._events.clear()
         for disk, original in zip(self.driver.disks, disks, strict=True):
@@ -90,14 +89,14 @@ class SecondTarget:
             return [f"the target crashes as it starts: {crash}"]
         members = self._members()
         # A rebuild that has copied everything is written down on one member after the other.
-        finishing = model.rebuild.disk if model.rebuild is not None else None
+        finishing = model.array.rebuild.disk if model.array.rebuild is not None else None
         if not members:
             return [f"the array is not assembled, though disk {sound[0]} has all acknowledged data"]
         return [
             *(
                 f"disk {number} is taken as a member, though the array has gone on without it"
                 for number in members
-                if model.disks[number].out and number != finishing
+                if model.disks[number].superblock.left_behind and number != finishing
             ),
             *self._wrong_data(members, reader),
         ]

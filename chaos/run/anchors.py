@@ -52,8 +52,8 @@ class Anchors:
             NO_STEP_DUE  # the step from which on something that is anchored should be asked for
         )
 
-    def told(self, event: str, step: int) -> None:
-        """An event has come in this step."""
+    def came(self, event: str, step: int) -> None:
+        """Count an event that came in this step."""
         if event in CHANGES:
             self.changed_at = step
         occurrences = self._stages.get(event)

@@ -6,7 +6,7 @@ from chaos.base.prng import Stream
 from chaos.plan.operations import OPERATIONS, Subject
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc, RpcCall
-from chaos.run.disk_view import is_late, is_sound, trust
+from chaos.run.array_view import Cause
 from chaos.run.model import Model
 from chaos.run.moments import is_due
 from chaos.run.wrong_requests import wrong_requests
@@ -72,7 +72,7 @@ class Operator:
         self.setup = kept
 
     def _create(self, disks: tuple[int, ...]) -> RpcCall:
-        number = self.model.new_op()  # it makes the array's UUID
+        number = self.model.ledger.new_op()  # it makes the array's UUID
         bdevs = tuple(self._bdev(disk) for disk in disks)
         return (Rpc.BDEV_RAID_CREATE, (int(self.plan.superblock), number, *bdevs))
 
@@ -115,7 +115,7 @@ class Operator:
                     step = self._planned(planned.kind)
                     if step is not None:
                         self.waiting.remove(planned)
-                        self.model.tell(planned.kind)
+                        self.model.mark(planned.kind)
                         return step
         if self.own:
             return None
@@ -135,23 +135,25 @@ class Operator:
                 self.script = wrong_requests(self.plan, self.model)
                 return self._next_of(self.script)
             case Subject.MEMBERS:
-                is_there = self.model.array_online and not self.model.is_recreating
+                is_there = self.model.array.is_online and not self.model.array.is_to_be_recreated
                 return self._planned_membership(kind) if is_there else None
 
     def _planned_membership(self, kind: str) -> Operate | None:
         model = self.model
-        sound = [number for number, disk in enumerate(model.disks) if is_sound(disk)]
+        sound = model.disks.numbers(sound=True)
         members = [number for number in sound if model.disks[number].member]
         match kind:
             case "member_removal":
-                victims = [number for number in members if model.may_harm(number)]
+                victims = [number for number in members if model.array.may_harm(number)]
                 if victims:
                     return self._remove(self.stream.choice(victims))
-            case "rebuild_stop" if model.rebuild is not None:
-                return self._remove(model.rebuild.disk)
-            case "add_in_rebuild" if model.rebuild is not None:
+            case "rebuild_stop" if model.array.rebuild is not None:
+                return self._remove(model.array.rebuild.disk)
+            case "add_in_rebuild" if model.array.rebuild is not None:
                 spare = [
-                    number for number in range(len(model.disks)) if number != model.rebuild.disk
+                    number
+                    for number in range(len(model.disks))
+                    if number != model.array.rebuild.disk
                 ]
                 return self._call(
                     Rpc.BDEV_RAID_ADD_BASE_BDEV, self._bdev(self.stream.choice(spare))
@@ -160,7 +162,7 @@ class Operator:
                 if self.plan.superblock and members and self._is_intact():
                     return self._remove_all(members, then_add=kind == "add_to_offline")
             case "array_recreate":
-                is_whole = len(members) == self.plan.members and model.rebuild is None
+                is_whole = len(members) == self.plan.members and model.array.rebuild is None
                 if self._is_intact() and (is_whole or (members and self.plan.superblock)):
                     return self._recreate(members)
             case _:
@@ -170,8 +172,8 @@ class Operator:
     def _is_intact(self) -> bool:
         """Is nothing broken, so that all members but one being rebuilt are what they seem?"""
         model = self.model
-        members = [model.disks[number] for number in model.members_in_sync()]
-        return not self.busy and all(is_sound(disk) and not disk.faulted for disk in members)
+        members = [model.disks[number] for number in model.array.members_in_sync()]
+        return not self.busy and all(disk.is_sound and not disk.faulted for disk in members)
 
     def _remove(self, disk: int) -> Operate:
         return self._call(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, self._bdev(disk))
@@ -181,13 +183,13 @@ class Operator:
         self.script = [(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (self._bdev(disk),)) for disk in order]
         if then_add:
             self.script.append((Rpc.BDEV_RAID_ADD_BASE_BDEV, (self._bdev(order[0]),)))
-        self.model.is_dismantling = True
+        self.model.array.move(Cause.DISMANTLING_BEGUN)
         # A shelf of disks goes at once: the later ones while the first is still on its way out.
         self.is_hasty = not then_add and self.stream.chance(1, 2)
         return self._next_of(self.script)
 
     def _recreate(self, members: list[int]) -> Operate:
-        is_whole = len(members) == self.plan.members and self.model.rebuild is None
+        is_whole = len(members) == self.plan.members and self.model.array.rebuild is None
         if self.plan.superblock and (not is_whole or self.stream.chance(1, 2)):
             return self._call(Rpc.BDEV_RAID_DELETE, 0)  # it comes back when its disks are examined
         self.recreate_from = members
@@ -195,8 +197,8 @@ class Operator:
 
     def _planned_reset(self, kind: str) -> Operate | None:
         model = self.model
-        members = [number for number, disk in enumerate(model.disks) if disk.member]
-        if not members or (kind == "array_reset" and not model.array_online):
+        members = model.disks.members()
+        if not members or (kind == "array_reset" and not model.array.is_online):
             return None
         bdev = raid_bdev_id(self.plan.layout)
         if kind == "bdev_reset":
@@ -211,7 +213,7 @@ class Operator:
         groups = model.service.poll_groups
         match kind:
             case "namespace_attach":
-                if not model.service.namespace_attached and model.array_online:
+                if not model.service.namespace_attached and model.array.is_online:
                     self.wants_namespace = True
                     return self._call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
             case "namespace_detach":
@@ -234,15 +236,15 @@ class Operator:
         model = self.model
         if self.own or self.script:
             return None
-        if not model.array_online:
+        if not model.array.is_online:
             return self._revive()
-        if model.rebuild is not None:
+        if model.array.rebuild is not None:
             return None
-        trust(model.disks, model.members_in_sync())
+        model.disks.trust(model.array.members_in_sync())
         for number, disk in enumerate(model.disks):
-            if disk.member and not disk.good and model.good_disks():
+            if disk.member and not disk.good and model.disks.numbers(sound=True):
                 return self._remove(number)
-        if sum(1 for disk in model.disks if disk.member) >= self.plan.members:
+        if len(model.disks.members()) >= self.plan.members:
             return None
         candidates = [
             number
@@ -261,20 +263,20 @@ class Operator:
         """The array isn't there: create it anew if that is what is wanted, or assemble it."""
         model = self.model
         there = [n for n, disk in enumerate(model.disks) if disk.present and disk.arrived]
-        if model.is_recreating:
+        if model.array.is_to_be_recreated:
             return self._create_again(there)
-        if self._is_ghost and model.array_configuring:
+        if self._is_ghost and model.array.is_configuring:
             # Made of a disk that an earlier array has left behind; it keeps the right one from its place.
             self._is_ghost = False
             self.looked_at.clear()
             return self._call(Rpc.BDEV_RAID_DELETE, 0)
         unseen = [number for number in there if number not in self.looked_at]
-        unseen.sort(key=lambda number: not is_sound(model.disks[number]))
+        unseen.sort(key=lambda number: not model.disks[number].is_sound)
         if unseen:
             self.looked_at.append(unseen[0])
             return self._call(Rpc.BDEV_EXAMINE, self._bdev(unseen[0]))
-        trusted = [number for number in there if is_sound(model.disks[number])]
-        is_early = model.array_configuring and any(is_late(disk) for disk in model.disks)
+        trusted = [number for number in there if model.disks[number].is_sound]
+        is_early = model.array.is_configuring and any(disk.is_late for disk in model.disks)
         if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
             return None  # those that the array waits for still come, perhaps
         self.looked_at.clear()
@@ -288,7 +290,7 @@ class Operator:
         return self._next_of(self.script)
 
     def _create_again(self, there: list[int]) -> Operate | None:
-        if self.model.array_configuring:
+        if self.model.array.is_configuring:
             return self._call(Rpc.BDEV_RAID_DELETE, CLEAR_SUPERBLOCK)
         if self._is_left_over:
             # A disk still has the old superblock (its wiping was cut short): have it found, and wiped.
@@ -300,7 +302,7 @@ class Operator:
             self.looked_at.clear()
             self.script = [(Rpc.BDEV_WAIT_FOR_EXAMINE, ())]
             return self._next_of(self.script)
-        sound = [number for number in self.recreate_from if is_sound(self.model.disks[number])]
+        sound = [number for number in self.recreate_from if self.model.disks[number].is_sound]
         if len(sound) < self.plan.members or any(number not in there for number in sound):
             return None
         method, args = self._create(tuple(sound))
@@ -315,17 +317,17 @@ class Operator:
     @property
     def is_array_whole(self) -> bool:
         """Are all slots filled with good members?"""
-        members = [disk for disk in self.model.disks if disk.member and is_sound(disk)]
+        members = [disk for disk in self.model.disks if disk.member and disk.is_sound]
         return (
-            self.model.array_online
+            self.model.array.is_online
             and len(members) >= self.plan.members
-            and self.model.rebuild is None
+            and self.model.array.rebuild is None
         )
 
     def attach_namespace(self) -> Operate | None:
         """Make sure that hosts find the namespace, through every poll group."""
         model = self.model
-        if self.busy or not model.array_online:
+        if self.busy or not model.array.is_online:
             return None
         if model.service.namespace_attached and model.service.channels_missing:
             return self._call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
@@ -354,7 +356,7 @@ class Operator:
         return self._call(method, *args)
 
     def _call(self, method: Rpc, *args: int) -> Operate:
-        step = Operate(self.model.new_op(), method.value, args)
+        step = Operate(self.model.ledger.new_op(), method.value, args)
         self.own[step.op] = step
         return step
 
@@ -370,13 +372,13 @@ class Operator:
             # Who looks at one disk after the other doesn't pause in between.
             looking = step.method == Rpc.BDEV_EXAMINE
             self.patience = 0 if looking else self.stream.between(*self.plan.repair_delay)
-            if not self.script and not self.busy and self.model.array_online:
-                self.model.is_dismantling = False
+            if not self.script and not self.busy and self.model.array.is_online:
+                self.model.array.move(Cause.DISMANTLING_OVER)
 
     def _refused(self, bdev: int) -> None:
         for disk, view in enumerate(self.model.disks):
             if self._bdev(disk) == bdev:
-                view.refused = view.unfit  # another one can be tried again when a slot is free
+                view.was_tried()
 
     def target_lost(self, clones: tuple[int, ...]) -> None:
         """The target died with all its configuration; with clones, they make a new array."""
@@ -389,4 +391,4 @@ class Operator:
         self.setup = self._setup_steps(everything, clones)
         self.wants_namespace = wanted
         if clones:
-            self.model.is_recreating = False
+            self.model.array.move(Cause.CLONED)

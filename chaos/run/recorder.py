@@ -104,7 +104,12 @@ class Recorder:
         if self.generator is not None:
             self.generator.took(step)
         elif step.__class__ is Impair:
-            self.model.cut_off(step)
+            self._cut_off(step)
+
+    def _cut_off(self, step: Impair) -> None:
+        """In a replay, which has no hosts that would do it themselves, cut off the host of this fault."""
+        if step.fault in ("host_vanish", "network_cut"):
+            self.model.ledger.lose_host(step.host)
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
@@ -134,7 +139,7 @@ class Recorder:
         if step is not None and self.observer is not None:
             self.observer.look(self.steps, step, outcome.events, self.history)
         for reply in outcome.replies:
-            if reply.receiver in self.model.lost_connections:
+            if reply.receiver in self.model.ledger.lost_connections:
                 unheard = Undelivered(self.steps, reply.token)
                 self.history.append(unheard)
                 shown.append(unheard)

@@ -19,7 +19,7 @@ def wrong_requests(plan: Plan, model: Model) -> list[RpcCall]:
         (Rpc.BDEV_RAID_CREATE, (0, 0, 0)),
         (Rpc.NVMF_CREATE_POLL_GROUP, (UNKNOWN_BDEV,)),
     ]
-    if model.array_online:
+    if model.array.is_online:
         disks = list(enumerate(model.disks))
         members = [number for number, disk in disks if disk.member]
         unfit = [number for number, disk in disks if disk.unfit and _can_be_asked_for(disk)]

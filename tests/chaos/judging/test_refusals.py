@@ -123,23 +123,23 @@ def test_careless_operator_asks_for_everything_that_is_there_to_be_refused():
     spare = model.plan.members
     bdev = member_bdev_id(model.plan.layout, spare)
     assert (ADD, (bdev,)) in wrong_requests(model.plan, model)  # no slot is free
-    model.took(Inject(model.new_op(), "disk_pull", spare, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_pull", spare, ()))
     assert (ADD, (bdev,)) not in wrong_requests(model.plan, model)
-    model.took(Inject(model.new_op(), "disk_return_foreign", spare, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_return_foreign", spare, ()))
     assert (ADD, (bdev,)) in wrong_requests(model.plan, model)
 
 
 @pytest.mark.parametrize("heal", ["disk_return_foreign", "disk_return_small"])
 def test_unfit_disk_is_known_until_another_one_is_in_its_place(heal):
     model = model_of(superblock=False)
-    model.took(Inject(model.new_op(), heal, 0, ()))
+    model.took(Inject(model.ledger.new_op(), heal, 0, ()))
     disk = model.disks[0]
     assert disk.unfit
     disk.refused = True
-    model.took(Inject(model.new_op(), "disk_return_blank", 0, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_return_blank", 0, ()))
     assert not disk.unfit
     assert not disk.refused
-    model.took(Inject(model.new_op(), heal, 0, ()))
+    model.took(Inject(model.ledger.new_op(), heal, 0, ()))
     model.target_restarted((1, 0))
     assert not disk.unfit  # an operator has copied another disk onto it
 
