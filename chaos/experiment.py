@@ -10,13 +10,13 @@ from chaos.plan.experiment import (
     ExperimentError,
     Fault,
     Operation,
-    OperationKind,
     Range,
     check_reach,
     pair,
     validate,
 )
 from chaos.plan.faults import FaultName
+from chaos.plan.operations import OperationKind
 from chaos.plan.strategies import STRATEGY_NAMES
 
 __all__ = [

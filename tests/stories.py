@@ -6,7 +6,7 @@ from msgspec import structs
 
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import resolve
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.steps.history import (
     NOT_LOOKED,
     Completed,
@@ -70,8 +70,7 @@ class Story:
             "fingerprint": "",
             "steps": len(self.schedule),
             "crash": None,
-            "settled": True,
-            "settle_bound_hit": False,
+            "end": RunEnd.SETTLED,
             "disks": [],
             "census": [],
         }

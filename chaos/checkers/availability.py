@@ -16,6 +16,7 @@ from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, NO_DISK, Members
 from chaos.plan.faults import REPLACEMENTS
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
 from chaos.steps.history import Completed, EngineEvent, Invoked, was_observed
 from chaos.steps.schedule import (
@@ -136,7 +137,7 @@ class _Array:
     def took(self, step: OutsideStep) -> None:
         """The next step from outside, but for I/O."""
         if step.__class__ is Operate:
-            if step.method == "bdev_raid_remove_base_bdev":
+            if step.method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 disk = self._own.get(step.args[0], NO_DISK)
                 self._to_go.append(disk)
                 self._asked[step.op] = disk

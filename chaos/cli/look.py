@@ -39,7 +39,8 @@ def list_command(catalog: Catalog, topic: str | None) -> None:
         "experiments": {name: value.description for name, value in catalog.experiments.items()},
         "suites": {name: value.description for name, value in catalog.suites.items()},
         "defects": {name: summary(DefectSource(name)) for name in known_defects()},
-        "faults": {**{name: fault.what for name, fault in FAULTS.items()}, **OPERATIONS},
+        "faults": {name: row.what for name, row in FAULTS.items()}
+        | {name: row.what for name, row in OPERATIONS.items()},
         "checks": {name: description for name, (_, description) in CHECKS.items()},
         "probes": PROBES,
         "states": {name: state.what for name, state in STATES.items()},

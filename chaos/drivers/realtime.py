@@ -18,7 +18,7 @@ from chaos.drivers.wire.bridge import Inbox
 from chaos.plan.plan import Plan
 from chaos.run.controller import end_target
 from chaos.run.driver import Counts, DriverError
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.run.generator import Generator, Phase
 from chaos.run.messages import message_of, nemesis_message
 from chaos.run.recorder import Recorder
@@ -326,10 +326,14 @@ class RealtimeRun:
             # A step that never ends is the target's failure, a process that stands still is not.
             raise DriverError(f"reactor {silent[0]} doesn't answer, and no step is under way")
 
+    def _end(self) -> RunEnd:
+        if self.recorder.crash is not None:
+            return RunEnd.CRASHED
+        return RunEnd.SETTLED if self._settled else RunEnd.BOUND_HIT
+
     def _execution(self) -> Execution:
         return self.recorder.execution(
-            settled=self._settled,
-            bound_hit=not self._settled,
+            end=self._end(),
             disks=self.processes.disks,
             # A keep-alive's timer outlives its controller by seconds; the stepping drivers see it end.
             census=sorted(row for row in self._census if row[0] != "timer"),

@@ -78,7 +78,7 @@ class Stalls:
         self.reactor = reactor
         self._awaited = [
             op
-            for op, step in self.recorder.model.outstanding.items()
+            for op, step in self.recorder.model.ledger.outstanding.items()
             if (message := message_of(step)) is not None and message.reactor == reactor
         ]
         self.processes.signal_worker(reactor, signal.SIGSTOP)
@@ -91,7 +91,7 @@ class Stalls:
     def end(self) -> None:
         """Continue the reactor that is stopped."""
         if self.reactor is not None:
-            outstanding = self.recorder.model.outstanding
+            outstanding = self.recorder.model.ledger.outstanding
             if any(op in outstanding for op in self._awaited):
                 self.recorder.held_up()
             self.processes.signal_worker(self.reactor, signal.SIGCONT)

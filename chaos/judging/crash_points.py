@@ -13,8 +13,8 @@ import msgspec
 from chaos.checkers.register import Reader
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.run.controller import Controller
-from chaos.run.disk_view import is_sound
 from chaos.run.model import Model
 from chaos.steps.payload import decode
 from chaos.steps.schedule import FinishIo, PowerLoss, Step
@@ -73,8 +73,8 @@ class SecondTarget:
 
         ``turn`` says which of the disks comes first; the others follow in their order.
         """
-        sound = [number for number, disk in enumerate(model.disks) if is_sound(disk)]
-        if not sound or model.is_recreating or model.is_dismantling:
+        sound = model.disks.numbers(sound=True)
+        if not sound or model.array.must_stay_whole:
             return None
         self._events.clear()
         for disk, original in zip(self.driver.disks, disks, strict=True):
@@ -84,19 +84,19 @@ class SecondTarget:
         present = [disk.number for disk in disks if disk.header.present]
         first = turn % len(present)
         present = present[first:] + present[:first]
-        crash = self._call("framework_start_init", *present) or self._start_degraded(sound[0])
+        crash = self._call(Rpc.FRAMEWORK_START_INIT, *present) or self._start_degraded(sound[0])
         if crash:
             return [f"the target crashes as it starts: {crash}"]
         members = self._members()
         # A rebuild that has copied everything is written down on one member after the other.
-        finishing = model.rebuild.disk if model.rebuild is not None else None
+        finishing = model.array.rebuild.disk if model.array.rebuild is not None else None
         if not members:
             return [f"the array is not assembled, though disk {sound[0]} has all acknowledged data"]
         return [
             *(
                 f"disk {number} is taken as a member, though the array has gone on without it"
                 for number in members
-                if model.disks[number].out and number != finishing
+                if model.disks[number].superblock.left_behind and number != finishing
             ),
             *self._wrong_data(members, reader),
         ]
@@ -104,15 +104,15 @@ class SecondTarget:
     def _start_degraded(self, trusted: int) -> str:
         """What an operator does about an array that waits, or about an earlier one's ghost in its place."""
         bdev = member_bdev_id(self.plan.layout, trusted)
-        for method, *args in (
-            ("bdev_raid_start_degraded", bdev),
-            ("bdev_raid_delete", 0),
-            ("bdev_examine", bdev),
-            ("bdev_raid_start_degraded", bdev),
+        for method, argument in (
+            (Rpc.BDEV_RAID_START_DEGRADED, bdev),
+            (Rpc.BDEV_RAID_DELETE, 0),
+            (Rpc.BDEV_EXAMINE, bdev),
+            (Rpc.BDEV_RAID_START_DEGRADED, bdev),
         ):
             if self._members():
                 break
-            crash = self._call(method, *args)
+            crash = self._call(method, argument)
             if crash:
                 return crash
         return ""
@@ -121,7 +121,7 @@ class SecondTarget:
         assembled = [event.args for event in self._events if event.name == "raid.assembled"]
         return assembled[0] if assembled else ()
 
-    def _call(self, method: str, *args: int) -> str:
+    def _call(self, method: Rpc, *args: int) -> str:
         """Send an RPC and run until the array is online or nothing moves; returns how it crashed."""
         self.driver.send(Message(0, OPERATOR, APP_THREAD, f"rpc.{method}", 1, args))
         for _ in range(ASSEMBLY_STEPS_MAX):

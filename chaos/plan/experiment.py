@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import msgspec
 
 from chaos.plan.faults import FaultName
+from chaos.plan.operations import OperationKind
 from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, current_names, is_known
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from workers.shared import REACTORS_MAX, SLOTS_MAX
@@ -18,21 +19,6 @@ from workers.shared import REACTORS_MAX, SLOTS_MAX
 Range = int | tuple[int, int]
 RUN_PERMILLE = 1_000
 
-OperationKind = Literal[
-    "member_removal",
-    "last_member_removal",
-    "array_recreate",
-    "rebuild_stop",
-    "add_in_rebuild",
-    "add_to_offline",
-    "wrong_requests",
-    "bdev_reset",
-    "array_reset",
-    "namespace_attach",
-    "namespace_detach",
-    "poll_group_create",
-    "poll_group_destroy",
-]
 Anchor = Literal["run", "rebuild"]
 
 KINDS = (*get_args(FaultName), *get_args(OperationKind))

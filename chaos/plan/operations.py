@@ -1,24 +1,80 @@
-"""The kinds of planned operations, in words."""
+"""The kinds of planned operations: what each does, and which part of the target it is about."""
 
 from __future__ import annotations
 
-from typing import get_args
+from enum import StrEnum
+from typing import Literal, get_args
 
-from chaos.plan.experiment import OperationKind
+import msgspec
 
-OPERATIONS = {
-    "member_removal": "a good member is removed by RPC; the operator adds one again later",
-    "last_member_removal": "all members are removed, one by one or all at once; the array comes back from the last",
-    "array_recreate": "the array is deleted, perhaps during a rebuild, and created anew or assembled again",
-    "rebuild_stop": "the disk being rebuilt is removed; the rebuild starts again later",
-    "add_in_rebuild": "a member is added while a rebuild runs: refused",
-    "add_to_offline": "a member is added while the array goes offline: refused",
-    "wrong_requests": "RPCs that can't be carried out: refused",
-    "bdev_reset": "a member is reset",
-    "array_reset": "the array is reset",
-    "namespace_attach": "the array is attached as a namespace; every poll group gets a channel",
-    "namespace_detach": "the namespace is detached; every poll group gives its channel back",
-    "poll_group_create": "a thread with a poll group is born on a reactor that has none",
-    "poll_group_destroy": "a poll group ends its connections, and its thread exits",
+OperationKind = Literal[
+    "member_removal",
+    "last_member_removal",
+    "array_recreate",
+    "rebuild_stop",
+    "add_in_rebuild",
+    "add_to_offline",
+    "wrong_requests",
+    "bdev_reset",
+    "array_reset",
+    "namespace_attach",
+    "namespace_detach",
+    "poll_group_create",
+    "poll_group_destroy",
+]
+
+
+class Subject(StrEnum):
+    """What an operation is about; it says which questions are asked before it can come."""
+
+    MEMBERS = "members"
+    RESET = "reset"
+    SERVICE = "service"  # the namespace and the poll groups
+    REFUSALS = "refusals"
+
+
+class OperationRow(msgspec.Struct, frozen=True):
+    """What is known of a kind of operation."""
+
+    what: str
+    subject: Subject
+
+
+OPERATIONS: dict[str, OperationRow] = {
+    "member_removal": OperationRow(
+        "a good member is removed by RPC; the operator adds one again later", Subject.MEMBERS
+    ),
+    "last_member_removal": OperationRow(
+        "all members are removed, one by one or all at once; the array comes back from the last",
+        Subject.MEMBERS,
+    ),
+    "array_recreate": OperationRow(
+        "the array is deleted, perhaps during a rebuild, and created anew or assembled again",
+        Subject.MEMBERS,
+    ),
+    "rebuild_stop": OperationRow(
+        "the disk being rebuilt is removed; the rebuild starts again later", Subject.MEMBERS
+    ),
+    "add_in_rebuild": OperationRow(
+        "a member is added while a rebuild runs: refused", Subject.MEMBERS
+    ),
+    "add_to_offline": OperationRow(
+        "a member is added while the array goes offline: refused", Subject.MEMBERS
+    ),
+    "wrong_requests": OperationRow("RPCs that can't be carried out: refused", Subject.REFUSALS),
+    "bdev_reset": OperationRow("a member is reset", Subject.RESET),
+    "array_reset": OperationRow("the array is reset", Subject.RESET),
+    "namespace_attach": OperationRow(
+        "the array is attached as a namespace; every poll group gets a channel", Subject.SERVICE
+    ),
+    "namespace_detach": OperationRow(
+        "the namespace is detached; every poll group gives its channel back", Subject.SERVICE
+    ),
+    "poll_group_create": OperationRow(
+        "a thread with a poll group is born on a reactor that has none", Subject.SERVICE
+    ),
+    "poll_group_destroy": OperationRow(
+        "a poll group ends its connections, and its thread exits", Subject.SERVICE
+    ),
 }
 assert set(OPERATIONS) == set(get_args(OperationKind))

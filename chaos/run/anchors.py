@@ -10,6 +10,7 @@ from bisect import insort
 from collections.abc import Iterable
 
 from chaos.plan.planned import Planned
+from chaos.plan.rpcs import Rpc
 
 NO_STEP_DUE = 1 << 62
 # Who has the data, or who has a channel, changes at one moment; the channels follow.
@@ -22,13 +23,13 @@ CHANGES = frozenset(
         "raid.removing_member",
         "raid.member_removed",
         "raid.superblock_written",
-        "bdev_raid_add_base_bdev",
-        "bdev_raid_remove_base_bdev",
-        "bdev_reset",
-        "nvmf_subsystem_add_ns",
-        "nvmf_subsystem_remove_ns",
-        "nvmf_create_poll_group",
-        "nvmf_destroy_poll_group",
+        Rpc.BDEV_RAID_ADD_BASE_BDEV,
+        Rpc.BDEV_RAID_REMOVE_BASE_BDEV,
+        Rpc.BDEV_RESET,
+        Rpc.NVMF_SUBSYSTEM_ADD_NS,
+        Rpc.NVMF_SUBSYSTEM_REMOVE_NS,
+        Rpc.NVMF_CREATE_POLL_GROUP,
+        Rpc.NVMF_DESTROY_POLL_GROUP,
         "disk_pull",
     )
 )
@@ -51,8 +52,8 @@ class Anchors:
             NO_STEP_DUE  # the step from which on something that is anchored should be asked for
         )
 
-    def told(self, event: str, step: int) -> None:
-        """An event has come in this step."""
+    def came(self, event: str, step: int) -> None:
+        """Count an event that came in this step."""
         if event in CHANGES:
             self.changed_at = step
         occurrences = self._stages.get(event)

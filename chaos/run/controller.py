@@ -12,7 +12,7 @@ from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.plan import Plan
 from chaos.run.driver import SteppingDriver
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.run.generator import Generator, Phase
 from chaos.run.messages import message_of, nemesis_message
 from chaos.run.observer import Observer
@@ -76,7 +76,7 @@ class Controller:
             if scheduler is chaotic:
                 now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
             elif recorder.steps - begin >= bound:
-                return self._execution(generator, bound_hit=True)
+                return self._execution(self._end(generator, bound_hit=True))
             step = scheduler.next_step(self.agenda, generator, now)
             while step is None and scheduler is chaotic and now < RUN_PERMILLE:
                 # All wait for planned moments: let the time pass that would bring the next one.
@@ -89,7 +89,7 @@ class Controller:
                 begin = recorder.steps
                 scheduler = chaotic if step.phase == "chaos" else fair
             self.take(step)
-        return self._execution(generator, bound_hit=False)
+        return self._execution(self._end(generator))
 
     def settle(self, generator: Generator) -> Execution:
         """Heal, finish, audit: the phases after the chaos, in the fair order."""
@@ -98,48 +98,56 @@ class Controller:
         begin = self.recorder.steps
         while self.recorder.crash is None:
             if self.recorder.steps - begin >= self.plan.settle_steps:
-                return self._execution(generator, bound_hit=True)
+                return self._execution(self._end(generator, bound_hit=True))
             step = fair.next_step(self.agenda, generator, RUN_PERMILLE)
             if step is None:
                 break
             if step.__class__ is Mark:
                 begin = self.recorder.steps
             self.take(step)
-        return self._execution(generator, bound_hit=False)
+        return self._execution(self._end(generator))
 
     def execution_so_far(self) -> Execution:
-        """A run that ends in the middle: what is under way is not stuck."""
-        execution = self._execution(None, bound_hit=False)
-        execution.interrupted = self.recorder.crash is None
-        return execution
+        """Return a run that ends in the middle: what is in flight is not stuck."""
+        is_crashed = self.recorder.crash is not None
+        return self._execution(RunEnd.CRASHED if is_crashed else RunEnd.INTERRUPTED)
 
     def replay(self, schedule: Iterable[Step], *, cut: bool = False) -> Execution:
-        """A recorded run again, step for step; raises DivergenceError where a step isn't possible.
+        """Take a recorded run again, step for step; raises DivergenceError where a step isn't possible.
 
-        Its interruption tells that the recording ends in the middle, at a crash that doesn't come any more; one
+        It ends interrupted where the recording ends in the middle, at a crash that doesn't come any more; one
         that is ``cut`` ends with its failure, whatever that is.
         """
+        phases: list[str] = []
         steps_since_mark = 0
-        done = stuck = False
         for step in schedule:
             if self.recorder.crash is not None:
                 raise DivergenceError(
                     f"at step {self.recorder.steps + 1}: the target has crashed, "
                     "but the schedule goes on"
                 )
-            # With the mark itself, as the bound of the run counts.
-            steps_since_mark = 1 if isinstance(step, Mark) else steps_since_mark + 1
-            done = done or (isinstance(step, Mark) and step.phase == "done")
-            stuck = isinstance(step, Mark) and step.phase == STUCK
+            if isinstance(step, Mark):
+                phases.append(step.phase)
+                steps_since_mark = 0
+            steps_since_mark += 1  # with the mark itself, as the bound of the run counts
             self.take_recorded(step)
-        # A free run that was given up: what nobody could go on with is stuck, what was cut off isn't.
-        stuck = stuck and all(step.__class__ is FireTimer for step in self.agenda.choices)
-        bound_hit = stuck or steps_since_mark >= self.plan.settle_steps
-        execution = self._execution(None, bound_hit=bound_hit, done=done)
-        # A schedule that was recorded up to a crash, and no crash now: what is under way is not stuck.
-        is_open = cut or (self.agenda.choices and not execution.settle_bound_hit)
-        execution.interrupted = bool(not done and is_open and self.recorder.crash is None)
-        return execution
+        return self._execution(self._end_of_replay(phases, steps_since_mark, cut=cut))
+
+    def _end_of_replay(self, phases: list[str], steps_since_mark: int, *, cut: bool) -> RunEnd:
+        choices = self.agenda.choices
+        is_done = Phase.DONE.value in phases
+        if self.recorder.crash is not None:
+            return RunEnd.CRASHED
+        if is_done and not choices:
+            return RunEnd.SETTLED
+        # A free run that was given up: it is stuck where only time could pass; else it was cut short.
+        was_given_up = phases[-1:] == [STUCK] and steps_since_mark == 1
+        is_stuck = was_given_up and all(step.__class__ is FireTimer for step in choices)
+        bound_hit = is_stuck or steps_since_mark >= self.plan.settle_steps
+        # A schedule that was recorded up to a crash, and no crash now: what is in flight is not stuck.
+        if not is_done and (cut or (choices and not bound_hit)):
+            return RunEnd.INTERRUPTED
+        return RunEnd.BOUND_HIT if bound_hit else RunEnd.STUCK
 
     def take_recorded(self, step: Step) -> None:
         """Take one step of a recording; raises DivergenceError."""
@@ -178,18 +186,20 @@ class Controller:
             self.driver.restart()
             self.recorder.restarted()
 
-    def _execution(
-        self, generator: Generator | None, *, bound_hit: bool, done: bool = False
-    ) -> Execution:
-        finished = generator.phase is Phase.DONE if generator is not None else done
-        settled = finished and not self.agenda.choices
-        crashed = self.recorder.crash is not None
+    def _end(self, generator: Generator, *, bound_hit: bool = False) -> RunEnd:
+        if self.recorder.crash is not None:
+            return RunEnd.CRASHED
+        if generator.phase is Phase.DONE and not self.agenda.choices:
+            return RunEnd.SETTLED
+        return RunEnd.BOUND_HIT if bound_hit else RunEnd.STUCK
+
+    def _execution(self, end: RunEnd) -> Execution:
+        is_over = end in (RunEnd.CRASHED, RunEnd.SETTLED)
         return self.recorder.execution(
-            settled=settled,
-            bound_hit=bound_hit,
+            end=end,
             disks=self.driver.disks,
-            census=[] if crashed else self.driver.census(),
-            waits=[] if crashed or settled else sorted(self.driver.waits()),
+            census=[] if end is RunEnd.CRASHED else self.driver.census(),
+            waits=[] if is_over else sorted(self.driver.waits()),
         )
 
 

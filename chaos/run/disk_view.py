@@ -1,157 +1,243 @@
-"""What the operator and the nemesis know of one disk, and of the rebuild under way."""
+"""What the operator and the nemesis know of the disks: where each is, how well, and what its superblock may say.
+
+A disk's state is changed here only, by what is done to it (``injected``), and by what the array does with all of
+them (:class:`Disks`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chaos.plan.faults import FAULTS, HEALS
+
+
+class Presence(Enum):
+    """Where a disk is."""
+
+    AWAY = "away"
+    LATE = "late"  # there, but the running target has not found it yet
+    ARRIVED = "arrived"
+
+
+class Health(Enum):
+    """What is injected on a disk."""
+
+    WELL = "well"
+    FAULTED = "faulted"  # it may miss what is written, or be slow
+    WEAK = "weak"  # its data stays good, but it can't be counted on
+
+
+# From the health before a fault to the health after it. A fault that weakens outlasts others.
+_WEAKENED = dict.fromkeys(Health, Health.WEAK)
+_FAULTED = {
+    Health.WELL: Health.FAULTED,
+    Health.FAULTED: Health.FAULTED,
+    Health.WEAK: Health.WEAK,
+}
+_ARRIVALS = frozenset(("disk_arrive", *(name for name in HEALS if name.startswith("disk_return"))))
+_HARMLESS = frozenset(("disk_grow", "bit_rot", "misdirected_write"))  # to what a disk is known as
+
+
+@dataclass(slots=True)
+class SuperblockView:
+    """What the superblocks may say of a disk, and its own of the others."""
+
+    left_behind: bool = False  # the superblocks of the members say that it is none
+    returned_stale: bool = False  # it came back with older content, and is no member yet
+    # Whom its own may call members: it may have missed the newest one, and still say what was so before.
+    claims_members: frozenset[int] = frozenset()
+    claims_sole: bool = False  # its own may call it the only member
+    imaged: bool = False  # an older image of the disk is kept
+    image_claims_sole: bool = False  # the image's superblock may call it the only member
+
+    def forget_claims(self) -> None:
+        """Another superblock is there, or none."""
+        self.claims_members, self.claims_sole = frozenset(), False
+
+    def written(self, number: int, members: list[int], *, is_good: bool) -> None:
+        """The members were written down on this disk, unless it has missed that."""
+        called = frozenset(members)
+        self.claims_members = called if is_good else self.claims_members | called
+        self.claims_sole = members == [number] or (self.claims_sole and not is_good)
+
+    def became_member(self) -> None:
+        """The others know it as a member."""
+        self.left_behind = self.returned_stale = False
 
 
 @dataclass(slots=True)
 class DiskView:
     """A disk as the operator and the nemesis know it."""
 
-    present: bool = True
-    arrived: bool = False  # the running target has been told of it
-    faulted: bool = False
-    weak: bool = False  # faulted, in a way that leaves its data good
+    presence: Presence = Presence.ARRIVED
+    health: Health = Health.WELL
     member: bool = False
     # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
     blocks: int = 0
     small: bool = False  # too small for the array as it is now
     foreign: bool = False  # another array's member
-    refused: bool = False  # the operator has been told that the array can't use it
-    imaged: bool = False  # an older image of it is kept
-    out: bool = False  # the superblocks of the members say that it is none
-    older: bool = False  # it came back with older content, and is no member yet
-    # Whom its superblock may call members: it may have missed the newest, and still say what was so before.
-    calls: frozenset[int] = frozenset()
-    alone: bool = False  # its superblock may call it the only member
-    imaged_alone: bool = False  # the image's may
+    refused: bool = False  # the operator has learned that the array can't use it
+    superblock: SuperblockView = field(default_factory=SuperblockView)
+
+    @property
+    def present(self) -> bool:
+        """Return whether it is in its place, also where the target has not found it yet."""
+        return self.presence is not Presence.AWAY
+
+    @property
+    def arrived(self) -> bool:
+        """Return whether the running target has found it."""
+        return self.presence is Presence.ARRIVED
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether the target has yet to find this disk, which is there."""
+        return self.presence is Presence.LATE
+
+    @property
+    def faulted(self) -> bool:
+        """Return whether something is injected on it."""
+        return self.health is not Health.WELL
 
     @property
     def unfit(self) -> bool:
-        """Would the array refuse it?"""
+        """Return whether the array would refuse it."""
         return self.small or self.foreign
 
-
-@dataclass(slots=True)
-class RebuildView:
-    """The rebuild under way; offsets in blocks."""
-
-    disk: int
-    offset: int = 0
-    blocks: int = 0
-    harmed: bool = False
+    @property
+    def is_sound(self) -> bool:
+        """Return whether all acknowledged data can be read from this disk."""
+        return self.good and self.presence is not Presence.AWAY and self.health is not Health.WEAK
 
     @property
-    def is_copied(self) -> bool:
-        """Is all on it, so that it may be written down as a member, which nobody was told of?"""
-        return self.offset >= self.blocks > 0
+    def is_harmful(self) -> bool:
+        """Return whether it would miss what is written now."""
+        return self.health is Health.FAULTED or self.presence is Presence.AWAY
+
+    # What is done to it.
+
+    def injected(self, fault: str) -> None:
+        """Take in a fault or a heal; whether it costs the disk its good data is decided elsewhere."""
+        if fault in _ARRIVALS:
+            self._arrives(fault)
+        elif fault == "disk_pull":
+            self.presence = Presence.AWAY
+        elif fault == "disk_heal":
+            self.health = Health.WELL
+        elif fault == "disk_image":
+            self.superblock.imaged = True
+            self.superblock.image_claims_sole = self.superblock.claims_sole
+        elif fault not in _HARMLESS:
+            self.health = (_WEAKENED if FAULTS[fault].weakens else _FAULTED)[self.health]
+
+    def _arrives(self, fault: str) -> None:
+        self.presence = Presence.ARRIVED
+        if fault == "disk_return_stale":
+            self.superblock.returned_stale = True
+        elif HEALS[fault].replaces:
+            self.health = Health.WELL
+            self.good = self.refused = False
+            self.foreign = fault == "disk_return_foreign"
+            self.superblock.forget_claims()
+            self.superblock.returned_stale = self.superblock.imaged = False
+
+    def held(self) -> None:
+        """Hold back what was asked of it: its data stays good."""
+        self.health = Health.WEAK
+
+    def failed(self) -> None:
+        """Fail I/O, by a bdev that stands on it."""
+        self.health = _FAULTED[self.health]
+
+    def was_tried(self) -> None:
+        """Take in that the array refused it; one that is fit can be tried again when a slot is free."""
+        self.refused = self.unfit
+
+    def has_size(self, needed: int) -> None:
+        """Compare with what the array needs, in blocks."""
+        self.small = self.blocks < needed
 
 
-def is_sound(disk: DiskView) -> bool:
-    """Can all acknowledged data be read from this disk?"""
-    return disk.good and disk.present and not (disk.faulted and disk.weak)
+class Disks(list[DiskView]):
+    """All disks, in the order of their numbers."""
 
+    def numbers(self, *, sound: bool) -> list[int]:
+        """The disks that are sound, or that are not."""
+        return [number for number, disk in enumerate(self) if disk.is_sound is sound]
 
-def is_harmful(disk: DiskView) -> bool:
-    """Would it miss what is written now?"""
-    return (disk.faulted and not disk.weak) or not disk.present
+    def members(self) -> list[int]:
+        """The disks that are members, one being rebuilt included."""
+        return [number for number, disk in enumerate(self) if disk.member]
 
+    def trust(self, members: list[int]) -> None:
+        """Take the members of an array that is online as good, if no disk is known to be.
 
-def trust(disks: list[DiskView], members: list[int]) -> None:
-    """An array is online: if no disk is known to be good, what it calls members must be.
+        A good one that can't be read for a while is known; another one, just failed, isn't to be trusted in its place.
+        """
+        if any(disk.good for disk in self):
+            return
+        for number in members:
+            self[number].good = not self[number].is_harmful
 
-    A good one that can't be read for a while is known; another one, just failed, isn't to be trusted in its place.
-    """
-    if any(disk.good for disk in disks):
-        return
-    for number in members:
-        disks[number].good = not is_harmful(disks[number])
+    def come_online(self, members: tuple[int, ...], *, fresh: bool, goes: bool) -> None:
+        """Make these the members: ``fresh`` from the array's creation; ``goes``: it is about to be wiped."""
+        first = fresh and not any(disk.good for disk in self)
+        for number, disk in enumerate(self):
+            disk.member = number in members
+            if disk.member:
+                disk.superblock.became_member()
+            if fresh:
+                disk.good = disk.member and (disk.good or first)
+                # An image would have an older array's superblock.
+                disk.superblock.imaged = disk.superblock.returned_stale = False
+                disk.superblock.forget_claims()
+            else:
+                # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
+                # couldn't know (a removal in flight when the target died); others are left behind now.
+                disk.good = disk.member and (not disk.is_harmful or (goes and disk.good))
+        self.write_down(list(members))
 
+    def write_down(self, members: list[int]) -> None:
+        """Write the superblocks of the members; those of disks that were left behind don't change.
 
-def come_online(
-    disks: list[DiskView], members: tuple[int, ...], *, fresh: bool, goes: bool
-) -> None:
-    """The array is online with these members: ``fresh`` from its creation; ``goes``: it is about to be wiped."""
-    first = fresh and not any(disk.good for disk in disks)
-    for number, disk in enumerate(disks):
-        is_member = number in members
-        disk.member, disk.out = is_member, disk.out and not is_member
-        if fresh:
-            disk.good = is_member and (disk.good or first)
-            disk.imaged = disk.older = False  # an image would have an older array's superblock
-            disk.calls, disk.alone = frozenset(), False
-        else:
-            # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
-            # couldn't know (a removal under way when the target died); others are left behind now.
-            disk.good = is_member and (not is_harmful(disk) or (goes and disk.good))
-        disk.older = disk.older and not is_member
-    write_down(disks, list(members))
+        A member that isn't good may have missed this, and all that follows.
+        """
+        for number in members:
+            disk = self[number]
+            disk.superblock.written(number, members, is_good=disk.good)
 
+    def may_be_stale(self, number: int, *, superblock: bool) -> bool:
+        """Return whether this disk may come back with older content.
 
-def write_down(disks: list[DiskView], members: list[int]) -> None:
-    """These are members now, and their superblocks say so; those of disks that were left behind don't change.
+        A disk that was left behind before it still calls it a member. With this one's older superblock, which doesn't
+        contradict, the two would make the array as it was before the others went on without them. So might two disks
+        with older content, or one that was the only member once.
+        """
+        of = self[number].superblock
+        others = [disk.superblock for disk in self if disk.superblock is not of]
+        is_called = any(other.returned_stale or number in other.claims_members for other in others)
+        return (
+            of.left_behind
+            and of.imaged
+            and not (superblock and (is_called or of.image_claims_sole))
+        )
 
-    One that isn't good may have missed this, and all that follows.
-    """
-    called = frozenset(members)
-    for number in members:
-        disk = disks[number]
-        disk.calls = called if disk.good else disk.calls | called
-        disk.alone = members == [number] or (disk.alone and not disk.good)
+    def measure(self, needed: int) -> None:
+        """Compare all sizes with what the array needs, in blocks; it may have grown without some of the disks."""
+        for disk in self:
+            disk.has_size(needed)
 
-
-def may_be_older(disks: list[DiskView], number: int, *, superblock: bool) -> bool:
-    """May this disk come back with older content?
-
-    Who was left behind before it still calls it a member; with its older superblock, which doesn't contradict, the two
-    would make the array as it was before that went on without them. So might two disks with older content, or one that
-    was the only member once.
-    """
-    disk = disks[number]
-    others = [other for other in disks if other is not disk]
-    is_called = any(other.older or number in other.calls for other in others)
-    return disk.out and disk.imaged and not (superblock and (is_called or disk.imaged_alone))
-
-
-def finish_rebuild(
-    disks: list[DiskView], number: int, rebuild: RebuildView | None, status: int
-) -> None:
-    """The rebuild onto this disk is over."""
-    disk = disks[number]
-    disk.member = status == 0
-    disk.out = disk.out and status != 0
-    disk.older = disk.older and status != 0
-    disk.good = status == 0 and rebuild is not None and not rebuild.harmed
-    write_down(disks, [place for place, each in enumerate(disks) if each.member])
-
-
-def advance(disks: list[DiskView], rebuild: RebuildView, offset: int, blocks: int) -> None:
-    """A window is copied."""
-    rebuild.offset, rebuild.blocks = offset, blocks
-    if rebuild.is_copied:
-        write_down(disks, [place for place, each in enumerate(disks) if each.member])
-
-
-def is_late(disk: DiskView) -> bool:
-    """Will the target still be told of this disk, which is there?"""
-    return disk.present and not disk.arrived
-
-
-def measure(disks: list[DiskView], needed: int) -> None:
-    """Which disks are too small now? An array may have grown without them."""
-    for disk in disks:
-        disk.small = disk.blocks < needed
-
-
-def restart(disks: list[DiskView], clones: tuple[int, ...]) -> None:
-    """The target has to find all disks again; with clones, those are identical now, and all are as they should be."""
-    largest = max(disk.blocks for disk in disks)
-    for number, disk in enumerate(disks):
-        disk.member = disk.arrived = False
-        if clones:
-            disk.present, disk.faulted, disk.weak = True, False, False
-            disk.small = disk.foreign = disk.refused = False
-            disk.blocks = largest
-            disk.good = number in clones
+    def target_lost(self, clones: tuple[int, ...]) -> None:
+        """Be found anew by the next target; with clones, those are identical now, and nothing is broken any more."""
+        largest = max(disk.blocks for disk in self)
+        for number, disk in enumerate(self):
+            disk.member = False
+            if disk.present:
+                disk.presence = Presence.LATE
+            if clones:
+                disk.presence, disk.health = Presence.LATE, Health.WELL
+                disk.small = disk.foreign = disk.refused = False
+                disk.blocks = largest
+                disk.good = number in clones

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from chaos.plan.plan import Plan
@@ -9,6 +11,16 @@ from chaos.run.driver import Counts
 from chaos.steps.history import History
 from chaos.steps.schedule import Step
 from workers.protocol import Crash, WaitRow
+
+
+class RunEnd(StrEnum):
+    """How a run ended."""
+
+    SETTLED = "settled"  # all phases are over, and nothing moves any more
+    STUCK = "stuck"  # nothing is possible any more, though phases are left
+    BOUND_HIT = "bound hit"  # a phase after the chaos took as many steps as its bound allows
+    INTERRUPTED = "interrupted"  # cut short: what is in flight is not stuck
+    CRASHED = "crashed"
 
 
 class Execution(msgspec.Struct):
@@ -21,9 +33,22 @@ class Execution(msgspec.Struct):
     fingerprint: str
     steps: int
     crash: Crash | None
-    settled: bool  # reached the end of its phases
-    settle_bound_hit: bool
+    end: RunEnd
     disks: list[list[int]]  # per disk and block: see payload.py
     census: Counts
-    interrupted: bool = False
     waits: list[WaitRow] = []  # of a run that isn't settled: what waits for what
+
+    @property
+    def settled(self) -> bool:
+        """Return whether it reached the end of its phases, with nothing left to do."""
+        return self.end is RunEnd.SETTLED
+
+    @property
+    def settle_bound_hit(self) -> bool:
+        """Return whether a phase after the chaos used up its steps."""
+        return self.end is RunEnd.BOUND_HIT
+
+    @property
+    def interrupted(self) -> bool:
+        """Return whether it was cut short, so that nothing in flight is stuck."""
+        return self.end is RunEnd.INTERRUPTED

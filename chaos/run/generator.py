@@ -104,7 +104,7 @@ class Generator:
                 return found
         model = self.model
         is_served = model.service.namespace_attached and not model.service.channels_missing
-        if operator.is_array_whole and is_served and not model.outstanding:
+        if operator.is_array_whole and is_served and not model.ledger.outstanding:
             self.phase = Phase.AUDIT
             return Mark("audit")
         return None
@@ -120,19 +120,19 @@ class Generator:
         blocks = self.model.blocks
         if self._audited < blocks:
             slba = self._audited
-            if len(self.model.connections[auditor.connections[1]]) >= self.plan.queue_depth:
+            if len(self.model.ledger.connections[auditor.connections[1]]) >= self.plan.queue_depth:
                 return None
             count = min(AUDIT_READ_BLOCKS, blocks - slba)
             self._audited += count
             return Read(
-                self.model.new_op(),
+                self.model.ledger.new_op(),
                 auditor.number,
                 auditor.connections[1],
                 auditor.threads[1],
                 slba,
                 count,
             )
-        if self.model.outstanding:
+        if self.model.ledger.outstanding:
             return None
         self.phase = Phase.TEARDOWN
         return self._tear_down()
@@ -144,10 +144,13 @@ class Generator:
             )
             if found is not None:
                 return found
-        if any(host.state is not HostState.DOWN for host in self.hosts) or self.model.connections:
+        if (
+            any(host.state is not HostState.DOWN for host in self.hosts)
+            or self.model.ledger.connections
+        ):
             return None
         step = self.operator.detach_namespace()
-        if step is None and not self.model.outstanding:
+        if step is None and not self.model.ledger.outstanding:
             self.phase = Phase.DONE
             return Mark("done")
         return step

@@ -9,7 +9,7 @@ from chaos.plan.plan import Plan
 from chaos.run.model import Model
 from chaos.run.placement import placement_of
 from chaos.steps.schedule import (
-    CHANGING,
+    OF_BLOCKS,
     Admin,
     CompareAndWrite,
     Connect,
@@ -30,7 +30,6 @@ from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 PLACE_ATTEMPTS = 4
 GIVE_UP_ONE_IN = 100
 REPLACE_ONE_IN = 40
-PLACED = (Read, *CHANGING)
 COMPARED_BLOCKS_MAX = 4
 EVENT_REQUESTS = 2
 MICROSECONDS_PER_MS = 1_000
@@ -112,8 +111,8 @@ class Host:
     def _open(self) -> HostStep:
         self.waiting = True
         self.accepted = False
-        self.connections.append(self.model.new_connection())
-        return Open(self.model.new_op(), self.number, self.connections[-1])
+        self.connections.append(self.model.ledger.new_connection())
+        return Open(self.model.ledger.new_op(), self.number, self.connections[-1])
 
     def _connect_on(self) -> HostStep | None:
         if self.waiting:
@@ -123,7 +122,7 @@ class Host:
         self.waiting = True
         qid = len(self.connections) - 1
         return Connect(
-            self.model.new_op(),
+            self.model.ledger.new_op(),
             self.number,
             self.connections[qid],
             self.threads[qid],
@@ -159,7 +158,7 @@ class Host:
 
     def _command(self, opcode: AdminOpcode, first: int = 0, second: int = 0) -> HostStep:
         return Admin(
-            self.model.new_op(),
+            self.model.ledger.new_op(),
             self.number,
             self.connections[ADMIN_QID],
             self.threads[ADMIN_QID],
@@ -175,7 +174,7 @@ class Host:
             return self.disconnect()
         qid = self.stream.between(1, len(self.connections) - 1)
         connection = self.connections[qid]
-        outstanding = self.model.connections[connection]
+        outstanding = self.model.ledger.connections[connection]
         if outstanding and self.plan.abort_share and self.stream.chance(self.plan.abort_share, 100):
             return self._command(AdminOpcode.ABORT, qid, self.stream.choice(sorted(outstanding)))
         if not self._is_served(self.threads[qid]) or len(outstanding) >= self.plan.queue_depth:
@@ -197,21 +196,21 @@ class Host:
         self.state = HostState.CONNECTING
         self.accepted = self.waiting = False
         connection, thread = self.connections.pop(), self.threads.pop()
-        return Disconnect(self.model.new_op(), self.number, connection, thread)
+        return Disconnect(self.model.ledger.new_op(), self.number, connection, thread)
 
     def _io(self, connection: int, thread: int) -> HostStep:
         stream, plan, model = self.stream, self.plan, self.model
         if stream.chance(plan.flush_share, 100):
-            return Flush(model.new_op(), self.number, connection, thread)
+            return Flush(model.ledger.new_op(), self.number, connection, thread)
         blocks = stream.between(1, plan.blocks_per_io_max)
         slba = self._place(blocks)
         if not stream.chance(plan.read_share, 100):
             # Hosts don't change blocks that a change is still out for: then any order would be right.
             for _ in range(PLACE_ATTEMPTS):
-                if not model.is_being_written(slba, blocks):
+                if not model.ledger.is_being_written(slba, blocks):
                     return self._change(connection, thread, slba, blocks)
                 slba = self._place(blocks)
-        return Read(model.new_op(), self.number, connection, thread, slba, blocks)
+        return Read(model.ledger.new_op(), self.number, connection, thread, slba, blocks)
 
     def _place(self, blocks: int) -> int:
         """Where an I/O goes: anywhere, or where the plan's strategy wants it."""
@@ -221,21 +220,23 @@ class Host:
                 return slba
         if self.plan.meet_share and self.stream.chance(self.plan.meet_share, 100):
             busy = [
-                step.slba for step in self.model.outstanding.values() if isinstance(step, PLACED)
+                step.slba
+                for step in self.model.ledger.outstanding.values()
+                if isinstance(step, OF_BLOCKS)
             ]
             if busy:
                 return min(self.stream.choice(busy), self.model.blocks - blocks)
         return self.stream.integer_below(self.model.blocks - blocks + 1)
 
     def _change(self, connection: int, thread: int, slba: int, blocks: int) -> HostStep:
-        stream, plan, op = self.stream, self.plan, self.model.new_op()
+        stream, plan, op = self.stream, self.plan, self.model.ledger.new_op()
         where = (op, self.number, connection, thread, slba, blocks)
         if plan.unmap_share and stream.chance(plan.unmap_share, 100):
             return Unmap(*where)
         if plan.write_zeroes_share and stream.chance(plan.write_zeroes_share, 100):
             return WriteZeroes(*where)
         if plan.compare_share and stream.chance(plan.compare_share, 100):
-            held = self.model.newest.get(slba)
+            held = self.model.ledger.newest.get(slba)
             if held is not None:
                 return self._compare(where, held)
         fua = plan.fua_share > 0 and stream.chance(plan.fua_share, 100)
@@ -248,7 +249,8 @@ class Host:
         op, host, connection, thread, slba, blocks = where
         count = 1
         while (
-            count < min(blocks, COMPARED_BLOCKS_MAX) and self.model.newest.get(slba + count) is held
+            count < min(blocks, COMPARED_BLOCKS_MAX)
+            and self.model.ledger.newest.get(slba + count) is held
         ):
             count += 1
         expected = held.op if self.stream.chance(3, 4) else held.op + 1
@@ -275,7 +277,7 @@ class Host:
             return None
         qid = self.to_close.pop(0)
         return Disconnect(
-            self.model.new_op(), self.number, self.connections[qid], self.threads[qid]
+            self.model.ledger.new_op(), self.number, self.connections[qid], self.threads[qid]
         )
 
     # What the nemesis does to it.
@@ -295,11 +297,11 @@ class Host:
         """Carry out a fault or its heal."""
         match step.fault:
             case "host_vanish":
-                self.model.lost_connections.update(self.connections)
+                self.model.ledger.lost_connections.update(self.connections)
                 self.forget()
                 self.state = HostState.DOWN
             case "network_cut":
-                self.model.lost_connections.update(self.connections)
+                self.model.ledger.lost_connections.update(self.connections)
                 self.state = HostState.CUT
             case "network_heal":
                 # TCP has given up by now: what is left of the old connections is reset.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.plan.faults import apply_to_disk
+from chaos.plan.injection import apply_to_disk
 from chaos.plan.plan import Plan
 from chaos.steps.payload import payload
 from chaos.steps.schedule import (
@@ -13,6 +13,7 @@ from chaos.steps.schedule import (
     Flush,
     Impair,
     Inject,
+    Io,
     Kill,
     Mark,
     Open,
@@ -31,7 +32,6 @@ from workers.protocol import APP_THREAD, NEMESIS, OPERATOR, Message
 from workers.reactor import FIRST_POLL_GROUP_THREAD
 
 NAMESPACE = 1
-NvmCommand = Read | Write | Flush | Unmap | WriteZeroes | CompareAndWrite
 
 
 def message_of(step: OutsideStep) -> Message | None:
@@ -74,7 +74,7 @@ def message_of(step: OutsideStep) -> Message | None:
             return None
 
 
-def _nvm_command(step: NvmCommand) -> Message:
+def _nvm_command(step: Io) -> Message:
     match step:
         case Read():
             return _io(step, Opcode.READ, step.slba, step.blocks)
@@ -104,7 +104,7 @@ def nemesis_message(step: Inject, disks: list[Disk], plan: Plan) -> Message | No
 
 
 def _io(
-    step: NvmCommand,
+    step: Io,
     opcode: Opcode,
     slba: int,
     blocks: int,

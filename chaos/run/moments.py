@@ -13,9 +13,9 @@ def is_due(planned: Planned, now_permille: int, model: Model) -> bool:
         return now_permille >= planned.moment
     if planned.anchor == "event":
         return model.anchors.has_come(planned, model.steps)
-    rebuild = model.rebuild
+    rebuild = model.array.rebuild
     if rebuild is None:
         return False
-    if model.rebuilds_started < planned.occurrence:
+    if model.array.rebuilds_started < planned.occurrence:
         return False
     return rebuild.offset * RUN_PERMILLE >= planned.moment * max(rebuild.blocks, 1)

@@ -6,17 +6,11 @@ import msgspec
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
-from chaos.plan.faults import (
-    ALL_TYPES,
-    FAULTS,
-    HOST_FAULTS,
-    HOST_HEALS,
-    SMALLER_BY,
-    TARGET_FAULTS,
-)
+from chaos.plan.faults import FAULTS, HOST_FAULTS, HOST_HEALS, TARGET_FAULTS
+from chaos.plan.injection import ALL_TYPES, SMALLER_BY
 from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
-from chaos.run.disk_view import is_sound, may_be_older
+from chaos.plan.rpcs import Rpc
 from chaos.run.hosts import Host
 from chaos.run.model import Model
 from chaos.run.moments import is_due
@@ -56,9 +50,9 @@ class Due(msgspec.Struct, frozen=True):
 
 def may_break(model: Model, kind: str, number: int) -> bool:
     """Does the fault budget allow this fault of this disk now?"""
-    if kind in HARMLESS_ALONE and not (model.is_recreating or model.is_dismantling):
-        return model.is_alone(number) or model.may_harm(number)
-    return model.may_harm(number)
+    if kind in HARMLESS_ALONE and not model.array.must_stay_whole:
+        return model.array.is_alone(number) or model.array.may_harm(number)
+    return model.array.may_harm(number)
 
 
 class Nemesis:
@@ -92,7 +86,7 @@ class Nemesis:
                 step = self._fault(planned, now_permille)
                 if step is not None:
                     self.waiting.remove(planned)
-                    self.model.tell(planned.kind)
+                    self.model.mark(planned.kind)
                     return step
                 # The budget doesn't allow it now, or it isn't applicable; perhaps later.
         return None
@@ -154,11 +148,11 @@ class Nemesis:
         if kind == "delay_bdev":
             self._delayed.append(disk)
             return self._set_latency(disk, self.stream.between(*SLOW_US))
-        heal = "disk_heal"
+        heal = FAULTS[kind].heal
         if kind == "disk_pull":
             heal = "disk_return_stale" if disk == self._to_be_stale else self._way_back(disk)
             self._to_be_stale = None
-            if heal == "disk_return_stale" and not self.model.disks[disk].imaged:
+            if heal == "disk_return_stale" and not self.model.disks[disk].superblock.imaged:
                 # First keep what it holds; it is pulled when the array has gone on.
                 self._to_be_stale = disk
                 self.waiting.append(
@@ -240,17 +234,19 @@ class Nemesis:
         if kind is ErrorType.FAILURE:
             self.model.harm_by_rpc(disk)
         elif kind is ErrorType.PENDING:
-            self.model.disks[disk].faulted = self.model.disks[disk].weak = True
+            self.model.disks[disk].held()
         self.heals.append(Due(ends, "disk_heal", disk))
         io_types = stream.choice(ERROR_BDEV_TYPES)
         bdev = stacked_bdev_id(self.plan.layout, Stack.ERROR, disk)
         count = stream.between(1, TRANSIENT_ERRORS_MAX)
         args = (bdev, int(kind), io_types, count)
-        return Operate(self.model.new_op(), "bdev_error_inject_error", args)
+        return Operate(self.model.ledger.new_op(), Rpc.BDEV_ERROR_INJECT_ERROR.value, args)
 
     def _set_latency(self, disk: int, latency_us: int) -> Operate:
         bdev = stacked_bdev_id(self.plan.layout, Stack.DELAY, disk)
-        return Operate(self.model.new_op(), "bdev_delay_update_latency", (bdev, latency_us))
+        return Operate(
+            self.model.ledger.new_op(), Rpc.BDEV_DELAY_UPDATE_LATENCY.value, (bdev, latency_us)
+        )
 
     def _grow(self, disk: int) -> Inject:
         self._has_room = False
@@ -267,7 +263,7 @@ class Nemesis:
         number = self.stream.choice(able)
         if kind != "host_vanish":
             self.heals.append(Due(ends, HOST_HEALS[kind], number))
-        return Impair(self.model.new_op(), kind, number)
+        return Impair(self.model.ledger.new_op(), kind, number)
 
     def _stall(self, planned: Planned) -> Stall | None:
         layout = self.plan.layout
@@ -275,7 +271,7 @@ class Nemesis:
             return None
         reactor = self.stream.integer_below(layout.reactors)
         length = max(STALL_STEPS[0], self.plan.steps * planned.lasting // RUN_PERMILLE)
-        return Stall(self.model.new_op(), reactor, min(length, STALL_STEPS[1]))
+        return Stall(self.model.ledger.new_op(), reactor, min(length, STALL_STEPS[1]))
 
     # The end of the target, and its disks' way back.
 
@@ -285,7 +281,7 @@ class Nemesis:
         Under many faults it rarely is one, and a restart that assembles several members would be rare as well.
         """
         is_patient = planned.anchor == "run" and planned.moment % 2 == 0
-        is_whole = len(self.model.members_in_sync()) >= WHOLE
+        is_whole = len(self.model.array.members_in_sync()) >= WHOLE
         waits = is_patient and self.plan.superblock and not is_whole
         return waits and now_permille < planned.moment + WHOLE_WAIT_PERMILLE
 
@@ -302,7 +298,7 @@ class Nemesis:
 
     def _end_target(self, kind: str, now_permille: int) -> Kill | PowerLoss | None:
         self._has_taken = False
-        sound = [number for number, disk in enumerate(self.model.disks) if is_sound(disk)]
+        sound = self.model.disks.numbers(sound=True)
         if not sound:
             return None
         clones: tuple[int, ...] = ()
@@ -313,7 +309,7 @@ class Nemesis:
             clones = (sound[0], *others[: self.plan.members - 1])
             self.heals = [due for due in self.heals if due.heal in HOST_HEALS.values()]
         self._delayed.clear()
-        op = self.model.new_op()
+        op = self.model.ledger.new_op()
         return Kill(op, clones) if kind == "target_kill" else PowerLoss(op, clones, self._lost())
 
     def _plan_arrivals(self, now_permille: int) -> None:
@@ -348,7 +344,7 @@ class Nemesis:
 
     def _heal(self, due: Due) -> NemesisStep | None:
         if due.heal in HOST_HEALS.values():
-            return Impair(self.model.new_op(), due.heal, due.number)
+            return Impair(self.model.ledger.new_op(), due.heal, due.number)
         disk = self.model.disks[due.number]
         if due.heal == "disk_arrive":
             return None if disk.arrived or not disk.present else self._inject(due.heal, due.number)
@@ -360,7 +356,7 @@ class Nemesis:
 
     def _return_of(self, number: int, heal: str) -> str:
         disks, superblock = self.model.disks, self.plan.superblock
-        if heal == "disk_return_stale" and not may_be_older(disks, number, superblock=superblock):
+        if heal == "disk_return_stale" and not disks.may_be_stale(number, superblock=superblock):
             return "disk_return"
         if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:
             return "disk_return_blank"
@@ -374,4 +370,4 @@ class Nemesis:
         # An unfit disk that is pulled at the end comes back as one that can be a member.
         if fault == "disk_return" and self.model.disks[disk].unfit:
             fault = "disk_return_blank"
-        return Inject(self.model.new_op(), fault, disk, args)
+        return Inject(self.model.ledger.new_op(), fault, disk, args)

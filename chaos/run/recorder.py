@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from chaos.plan.plan import Plan
 from chaos.run.driver import Counts
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.run.model import Model
 from chaos.run.observer import Observer, contents_of
 from chaos.steps.history import (
@@ -104,7 +104,12 @@ class Recorder:
         if self.generator is not None:
             self.generator.took(step)
         elif step.__class__ is Impair:
-            self.model.cut_off(step)
+            self._cut_off(step)
+
+    def _cut_off(self, step: Impair) -> None:
+        """In a replay, which has no hosts that would do it themselves, cut off the host of this fault."""
+        if step.fault in ("host_vanish", "network_cut"):
+            self.model.ledger.lose_host(step.host)
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
         """An engine step was taken."""
@@ -134,7 +139,7 @@ class Recorder:
         if step is not None and self.observer is not None:
             self.observer.look(self.steps, step, outcome.events, self.history)
         for reply in outcome.replies:
-            if reply.receiver in self.model.lost_connections:
+            if reply.receiver in self.model.ledger.lost_connections:
                 unheard = Undelivered(self.steps, reply.token)
                 self.history.append(unheard)
                 shown.append(unheard)
@@ -184,8 +189,7 @@ class Recorder:
     def execution(
         self,
         *,
-        settled: bool,
-        bound_hit: bool,
+        end: RunEnd,
         disks: list[Disk],
         census: Counts,
         waits: list[WaitRow],
@@ -199,8 +203,7 @@ class Recorder:
             fingerprint=self.fingerprint.hex(),
             steps=self.steps,
             crash=self.crash,
-            settled=settled,
-            settle_bound_hit=bound_hit,
+            end=end,
             disks=contents_of(disks, self.plan.data_offset),
             census=census,
             waits=waits,

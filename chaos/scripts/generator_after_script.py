@@ -18,11 +18,11 @@ def take_over(plan: Plan, model: Model, rules: Rules, script: Script) -> Generat
     generator = Generator(plan, model, Stream(0))
     generator.phase = Phase.HEAL
     generator.operator.adopt(
-        [step for step in model.outstanding.values() if isinstance(step, Operate)],
+        [step for step in model.ledger.outstanding.values() if isinstance(step, Operate)],
         rules.rpcs_since_start,
     )
     generator.nemesis.adopt(rules.sessions.heals(), rules.delayed)
-    model.reserve(
+    model.ledger.reserve(
         [getattr(item, "op", 0) for item in script],
         [getattr(item, "connection", 0) for item in script],
     )

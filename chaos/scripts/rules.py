@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.plan.faults import FAULTS, HEALS, REPLACEMENTS
+from chaos.plan.faults import DISK_HEALS, FAULTS, REPLACEMENTS
 from chaos.plan.plan import Plan
-from chaos.run.disk_view import is_sound, may_be_older, trust
+from chaos.plan.rpcs import Rpc
+from chaos.run.array_view import Cause
 from chaos.run.model import Model
 from chaos.run.nemesis import may_break
 from chaos.scripts.sessions import Sessions
@@ -54,8 +55,8 @@ class Rules:
 
     def may(self, step: OutsideStep) -> bool:
         """May the step be taken now?"""
-        if self.model.array_online:
-            trust(self.model.disks, self.model.members_in_sync())
+        if self.model.array.is_online:
+            self.model.disks.trust(self.model.array.members_in_sync())
         match step:
             case Operate():
                 return self._may_operate(step)
@@ -64,7 +65,7 @@ class Rules:
             case Impair():
                 return self.sessions.may_impair(step)
             case Kill() | PowerLoss():
-                return any(is_sound(disk) for disk in self.model.disks)
+                return bool(self.model.disks.numbers(sound=True))
             case Stall() | Mark():
                 return True
             case _:
@@ -82,7 +83,7 @@ class Rules:
         """A step was taken: what the generator would have told the model when it chose it."""
         if isinstance(step, Impair) and step.fault in ("host_vanish", "network_cut"):
             links = self.sessions.of(step.host)
-            self.model.lost_connections.update(link.number for link in links)
+            self.model.ledger.lost_connections.update(link.number for link in links)
         self.sessions.took(step)
         match step:
             case Kill() | PowerLoss():
@@ -97,16 +98,16 @@ class Rules:
 
     def _operated(self, step: Operate) -> None:
         match step.method:
-            case "bdev_error_inject_error":
+            case Rpc.BDEV_ERROR_INJECT_ERROR:
                 self._breaks(step)
-            case "bdev_delay_update_latency":
+            case Rpc.BDEV_DELAY_UPDATE_LATENCY:
                 disk = self._stacked_on(step.args[0], StackKind.DELAY)
                 if step.args[1] and disk not in self.delayed:
                     self.delayed.append(disk)
-            case "bdev_raid_remove_base_bdev":
+            case Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 removed = self._member_of(step.args[0])
-                if removed is not None and not self.model.good_disks():
-                    self.model.is_dismantling = True
+                if removed is not None and not self.model.disks.numbers(sound=True):
+                    self.model.array.move(Cause.DISMANTLING_BEGUN)
             case _:
                 pass
 
@@ -116,8 +117,8 @@ class Rules:
         is_size = isinstance(step, Admin) and step.opcode == AdminOpcode.IDENTIFY
         if is_size and status == 0 and value:
             self.model.grown(value)
-        if isinstance(step, Operate) and self.model.array_online:
-            self.model.is_dismantling = False
+        if isinstance(step, Operate) and self.model.array.is_online:
+            self.model.array.move(Cause.DISMANTLING_OVER)
 
     def connection_ended(self, connection: int) -> None:
         """The target has destroyed a connection."""
@@ -129,13 +130,15 @@ class Rules:
         if not isinstance(step, IO):
             return True
         model = self.model
-        if len(model.connections[step.connection]) >= self.plan.queue_depth:
+        if len(model.ledger.connections[step.connection]) >= self.plan.queue_depth:
             return False
         if isinstance(step, Flush):
             return True
         if step.slba + step.blocks > model.blocks:
             return False
-        return not isinstance(step, CHANGING) or not model.is_being_written(step.slba, step.blocks)
+        return not isinstance(step, CHANGING) or not model.ledger.is_being_written(
+            step.slba, step.blocks
+        )
 
     def _bind_clones(self, step: Kill | PowerLoss) -> Kill | PowerLoss:
         if isinstance(step, PowerLoss):
@@ -146,7 +149,7 @@ class Rules:
         if self.plan.superblock:
             return step
         disks = self.model.disks
-        sound = next(number for number, disk in enumerate(disks) if is_sound(disk))
+        sound = disks.numbers(sound=True)[0]
         others = [number for number in range(len(disks)) if number != sound]
         clones = (sound, *others[: self.plan.members - 1])
         return msgspec.structs.replace(step, clones=clones)
@@ -156,40 +159,40 @@ class Rules:
     def _may_operate(self, step: Operate) -> bool:
         model, args = self.model, step.args
         match step.method:
-            case "framework_start_init":
+            case Rpc.FRAMEWORK_START_INIT:
                 return not self._has_started and all(model.disks[disk].present for disk in args)
             case _ if not self._has_started:
                 return False
-            case "bdev_raid_remove_base_bdev":
+            case Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 disk = self._member_of(args[0])
                 return disk is None or self._may_remove(disk)
-            case "bdev_raid_create":
+            case Rpc.BDEV_RAID_CREATE:
                 return self._may_create(args[2:])
-            case "bdev_raid_delete" if args[0] == CLEARS:
-                is_whole = len(model.members_in_sync()) == self.plan.members
-                return is_whole or model.is_recreating or model.array_configuring
-            case "bdev_raid_start_degraded":
+            case Rpc.BDEV_RAID_DELETE if args[0] == CLEARS:
+                is_whole = len(model.array.members_in_sync()) == self.plan.members
+                return is_whole or model.array.is_to_be_recreated or model.array.is_configuring
+            case Rpc.BDEV_RAID_START_DEGRADED:
                 # Online already: it is refused.
-                return model.array_online or is_sound(model.disks[model.disk_of(args[0])])
-            case "bdev_error_inject_error" if args[1] == ErrorType.FAILURE:
-                return model.may_harm(self._stacked_on(args[0], StackKind.ERROR))
+                return model.array.is_online or model.disks[model.disk_of(args[0])].is_sound
+            case Rpc.BDEV_ERROR_INJECT_ERROR if args[1] == ErrorType.FAILURE:
+                return model.array.may_harm(self._stacked_on(args[0], StackKind.ERROR))
             case _:
                 return True
 
     def _may_remove(self, disk: int) -> bool:
         # With superblocks the last member stays what it is: the array goes, and comes back from it.
         view = self.model.disks[disk]
-        return self.plan.superblock or not is_sound(view) or self.model.may_harm(disk)
+        return self.plan.superblock or not view.is_sound or self.model.array.may_harm(disk)
 
     def _may_create(self, bdevs: tuple[int, ...]) -> bool:
         """Of equal disks only: the first array, or one of members that hold the same; what is refused is free."""
         model = self.model
         disks = [self._member_of(bdev) for bdev in bdevs]
         is_refused = len(bdevs) < MEMBERS_MIN or None in disks or len(set(disks)) != len(bdevs)
-        if is_refused or model.array_online:
+        if is_refused or model.array.is_online:
             return True
         views = [model.disks[disk] for disk in disks if disk is not None]
-        return all(is_sound(view) for view in views) or not any(view.good for view in model.disks)
+        return all(view.is_sound for view in views) or not any(view.good for view in model.disks)
 
     def _member_of(self, bdev: int) -> int | None:
         layout = self.plan.layout
@@ -211,7 +214,7 @@ class Rules:
         if kind == ErrorType.FAILURE:
             self.model.harm_by_rpc(disk)
         elif kind == ErrorType.PENDING:
-            self.model.disks[disk].faulted = self.model.disks[disk].weak = True
+            self.model.disks[disk].held()
 
     # The nemesis.
 
@@ -220,7 +223,7 @@ class Rules:
         match step.fault:
             case "disk_return_stale":
                 superblock = self.model.plan.superblock
-                is_fair = may_be_older(self.model.disks, step.disk, superblock=superblock)
+                is_fair = self.model.disks.may_be_stale(step.disk, superblock=superblock)
                 return not view.present and is_fair
             case name if name == "disk_return" or name in REPLACEMENTS:
                 return not view.present
@@ -231,9 +234,9 @@ class Rules:
             case "disk_image" | "disk_heal":
                 return view.present
             case "disk_pull":
-                return view.present and (not is_sound(view) or self.model.may_harm(step.disk))
+                return view.present and (not view.is_sound or self.model.array.may_harm(step.disk))
             case name:
-                assert name not in HEALS, f"{name} has a rule of its own"
+                assert name not in DISK_HEALS, f"the heal {name} has a rule of its own"
                 return view.present and self._may_break(name, step.disk)
 
     def _may_break(self, name: str, disk: int) -> bool:

@@ -174,7 +174,7 @@ def _moment(one: Planned) -> str:
 def what_comes(one: Planned) -> str:
     """What it is; which disk or host it takes is decided when it comes."""
     if one.kind in OPERATIONS:
-        words = f"{one.kind}: {OPERATIONS[one.kind]}"
+        words = f"{one.kind}: {OPERATIONS[one.kind].what}"
     else:
         words = f"{one.kind}: {FAULTS[one.kind].what}"
         if one.kind == "reactor_stall":

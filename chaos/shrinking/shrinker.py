@@ -18,6 +18,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
 from chaos.judging.same_failure import overlaps, same_failure
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
 from chaos.scripts.player import LEFT_OUT, STEPS_MAX, Played, Player
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
@@ -25,10 +26,10 @@ from workers.protocol import DefectSource
 
 EXECUTIONS_MAX = 20_000
 SET_UP = (
-    "framework_start_init",
-    "bdev_raid_create",
-    "nvmf_create_poll_group",
-    "nvmf_subsystem_add_ns",
+    Rpc.FRAMEWORK_START_INIT,
+    Rpc.BDEV_RAID_CREATE,
+    Rpc.NVMF_CREATE_POLL_GROUP,
+    Rpc.NVMF_SUBSYSTEM_ADD_NS,
 )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from chaos.plan.arguments import BLOCK_RANGE, Argument
+from chaos.plan.faults import FAULTS
+from chaos.plan.rpcs import RPCS, Rpc
 from chaos.shrinking.shrinker import Case
 from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
 from chaos.steps.schedule import (
-    IO,
+    OF_BLOCKS,
     Connect,
-    Flush,
     Inject,
     Item,
     Kill,
@@ -26,7 +28,12 @@ replace = msgspec.structs.replace
 BLOCKS = (8, 12, 16, 24, 32, 48)
 WINDOWS = (4, 8, 16, 1_000_000)
 UNBOUNDED = 64
-OF_BLOCKS = ("bad_blocks", "read_errors", "write_errors", "unmap_errors")
+# Faults of a range of blocks, which may become a range of fewer blocks or of others.
+RANGED_FAULTS = tuple(
+    name
+    for name, row in FAULTS.items()
+    if row.arguments[:2] == BLOCK_RANGE and Argument.SHIFT not in row.arguments
+)
 SETTLE_STEPS = (1_000, 4_000, 16_000)
 
 
@@ -99,26 +106,23 @@ def _fewer_reactors(case: Case) -> Iterator[Case]:
             poll_groups_at_start=min(plan.poll_groups_at_start, reactors),
         )
         script = tuple(
-            item
-            for item in case.script
-            if not (
-                isinstance(item, Operate)
-                and item.method in ("nvmf_create_poll_group", "nvmf_destroy_poll_group")
-                and item.args[0] >= reactors
-            )
-            and getattr(item, "reactor", 0) < reactors
+            item for item in case.script if max(_reactors_of(item), default=0) < reactors
         )
         yield replace(case, plan=smaller, script=script)
+
+
+def _reactors_of(item: Item) -> list[int]:
+    """The reactors that a step names."""
+    if isinstance(item, Operate):
+        kinds = RPCS[item.method].kinds(len(item.args))
+        return [arg for kind, arg in zip(kinds, item.args, strict=True) if kind is Argument.REACTOR]
+    return [getattr(item, "reactor", 0)]
 
 
 def _fewer_blocks(case: Case) -> Iterator[Case]:
     plan, layout = case.plan, case.plan.layout
     highest = max(
-        (
-            item.slba + item.blocks
-            for item in case.script
-            if isinstance(item, IO) and not isinstance(item, Flush)
-        ),
+        (item.slba + item.blocks for item in case.script if isinstance(item, OF_BLOCKS)),
         default=0,
     )
     for blocks in BLOCKS:
@@ -161,7 +165,7 @@ def _with_disks_at_start(case: Case) -> Iterator[Case]:
     start = None
     arrivals: list[tuple[int, int]] = []  # of the start, and of a disk that comes after it
     for index, item in enumerate(case.script):
-        if isinstance(item, Operate) and item.method == "framework_start_init":
+        if isinstance(item, Operate) and item.method == Rpc.FRAMEWORK_START_INIT:
             start = index
         elif isinstance(item, Inject) and item.fault == "disk_arrive" and start is not None:
             arrivals.append((start, index))
@@ -180,7 +184,7 @@ def _with_disks_at_start(case: Case) -> Iterator[Case]:
 
 def _on_fewer_blocks(case: Case) -> Iterator[Case]:
     """All that is done to several blocks: to one of those that the last I/O is for; and all of it further in front."""
-    ios = [item for item in case.script if isinstance(item, IO) and not isinstance(item, Flush)]
+    ios = [item for item in case.script if isinstance(item, OF_BLOCKS)]
     if not ios:
         return
     offset = case.plan.data_offset
@@ -200,9 +204,9 @@ def _on_fewer_blocks(case: Case) -> Iterator[Case]:
 def _spans(script: Iterable[Item], offset: int) -> Iterator[tuple[Item, tuple[int, int]]]:
     """Items that are for some blocks: the first and the end."""
     for item in script:
-        if isinstance(item, IO) and not isinstance(item, Flush):
+        if isinstance(item, OF_BLOCKS):
             yield item, (item.slba, item.slba + item.blocks)
-        elif isinstance(item, Inject) and item.fault in OF_BLOCKS and item.args[0] >= offset:
+        elif isinstance(item, Inject) and item.fault in RANGED_FAULTS and item.args[0] >= offset:
             yield item, (item.args[0] - offset, item.args[1] - offset)
 
 
@@ -217,7 +221,7 @@ def _with_spans(case: Case, spans: list[tuple[int, int]]) -> Case:
             if isinstance(one, Inject):
                 args = (first + offset, end + offset, *one.args[2:])
                 script.append(replace(one, args=args))
-            elif isinstance(one, IO) and not isinstance(one, Flush):
+            elif isinstance(one, OF_BLOCKS):
                 script.append(replace(one, slba=first, blocks=end - first))
             break
         else:
@@ -235,13 +239,11 @@ def _plainer(item: Item) -> Iterator[Item]:
                 yield replace(item, lost=tuple(() for _ in item.lost))
         case Inject() if len(item.args) in (1, 3) and item.args[-1] > 1:
             yield replace(item, args=(*item.args[:-1], 1))
-        case Operate(method="framework_start_init") if list(item.args) != sorted(item.args):
+        case Operate(method=Rpc.FRAMEWORK_START_INIT) if list(item.args) != sorted(item.args):
             yield replace(item, args=tuple(sorted(item.args)))
         case Stall() if item.length > 1:
             yield replace(item, length=1)
-        case Flush():
-            pass
-        case _ if isinstance(item, IO):
+        case _ if isinstance(item, OF_BLOCKS):
             if item.blocks > 1:
                 yield replace(item, blocks=1)
             if item.slba > 0:

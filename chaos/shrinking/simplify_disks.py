@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from chaos.plan.arguments import Argument
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import RPCS
 from chaos.scripts.rules import MEMBERS_MIN
 from chaos.shrinking.shrinker import Case
 from chaos.steps.schedule import FinishIo, Inject, Item, Kill, Late, Operate, PowerLoss
@@ -15,16 +17,6 @@ from workers.protocol import Layout
 
 replace = msgspec.structs.replace
 GONE = -1
-OF_A_BDEV = (
-    "bdev_examine",
-    "bdev_reset",
-    "bdev_error_inject_error",
-    "bdev_delay_update_latency",
-    "bdev_raid_add_base_bdev",
-    "bdev_raid_remove_base_bdev",
-    "bdev_raid_start_degraded",
-)
-OF_A_STACK = ("bdev_error_inject_error", "bdev_delay_update_latency")
 
 
 def with_nothing_on_disks(case: Case) -> Iterator[Case]:
@@ -89,20 +81,24 @@ class _Renamed:
                 return item
 
     def _operate(self, item: Operate) -> Operate | None:
-        match item.method:
-            case "framework_start_init":
-                return replace(item, args=self._disks(item.args))
-            case "bdev_raid_create":
-                bdevs = [self._bdev(bdev) for bdev in item.args[2:]]
-                members = (bdev for bdev in bdevs if bdev != GONE)
-                return replace(item, args=(*item.args[:2], *members))
-            case method if method in OF_A_STACK and self.old.stacks and not self.new.stacks:
-                return None
-            case method if method in OF_A_BDEV:
-                bdev = self._bdev(item.args[0])
-                return None if bdev == GONE else replace(item, args=(bdev, *item.args[1:]))
+        row = RPCS[item.method]
+        if row.is_for_stack and self.old.stacks and not self.new.stacks:
+            return None
+        kinds = row.kinds(len(item.args))
+        args = [self._argument(kind, arg) for kind, arg in zip(kinds, item.args, strict=True)]
+        if GONE in args[: len(row.arguments)]:
+            return None
+        return replace(item, args=tuple(arg for arg in args if arg != GONE))
+
+    def _argument(self, kind: Argument, number: int) -> int:
+        """What an RPC's argument is then; GONE where there is no such disk or bdev any more."""
+        match kind:
+            case Argument.DISK:
+                return self.numbers.get(number, GONE)
+            case Argument.BDEV | Argument.STACKED_BDEV:
+                return self._bdev(number)
             case _:
-                return item
+                return number
 
     def _disks(self, disks: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(self.numbers[disk] for disk in disks if disk in self.numbers)

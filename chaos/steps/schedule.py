@@ -195,7 +195,11 @@ class Late(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="late"):
 
 Changing = Write | Unmap | WriteZeroes | CompareAndWrite
 CHANGING = (Write, Unmap, WriteZeroes, CompareAndWrite)
+OfBlocks = Read | Changing
+OF_BLOCKS = (Read, *CHANGING)
+Io = Flush | OfBlocks
 IO = (Read, Flush, *CHANGING)
+HOST_STEPS = (Open, Connect, Disconnect, Admin, *IO)
 HostStep = Open | Connect | Read | Changing | Flush | Admin | Disconnect
 Restart = Kill | PowerLoss
 OutsideStep = HostStep | Operate | Inject | Impair | Stall | Restart | Mark
@@ -208,7 +212,9 @@ ORDER = (Rest, Late, *ENGINE_STEPS)  # what a script says of the order of steps
 __all__ = [
     "CHANGING",
     "ENGINE_STEPS",
+    "HOST_STEPS",
     "IO",
+    "OF_BLOCKS",
     "ORDER",
     "Admin",
     "Changing",
@@ -223,10 +229,12 @@ __all__ = [
     "HostStep",
     "Impair",
     "Inject",
+    "Io",
     "Item",
     "Kill",
     "Late",
     "Mark",
+    "OfBlocks",
     "Open",
     "Operate",
     "OutsideStep",

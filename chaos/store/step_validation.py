@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from chaos.plan.faults import ARGUMENTS, HOST_FAULTS, HOST_HEALS, INJECTIONS
-from chaos.plan.rpcs import METHODS
+from chaos.plan.faults import IMPAIRMENTS, INJECTIONS, argument_count
+from chaos.plan.rpcs import RPCS, Rpc
 from chaos.steps.schedule import (
+    OF_BLOCKS,
     Admin,
     CompareAndWrite,
     Connect,
@@ -52,8 +53,7 @@ def step_error(step: Step, layout: Layout, hosts: int) -> str:
         case Inject():
             return _wrong_fault(step, layout)
         case Impair():
-            known = (*HOST_FAULTS, *HOST_HEALS.values())
-            if step.fault not in known:
+            if step.fault not in IMPAIRMENTS:
                 return "no such fault"
             return "" if step.host < hosts else "no such host"
         case Open():
@@ -78,12 +78,12 @@ def _wrong_admin(step: Step) -> str:
 
 
 def _wrong_rpc(step: Operate, layout: Layout) -> str:
-    if step.method not in METHODS:
+    if step.method not in RPCS:
         return "no such RPC"
-    least, most = METHODS[step.method]
+    least, most = RPCS[step.method].arity
     if not least <= len(step.args) <= most:
         return f"{step.method} takes from {least} to {most} arguments"
-    if step.method == "framework_start_init" and any(disk >= layout.disks for disk in step.args):
+    if step.method == Rpc.FRAMEWORK_START_INIT and any(disk >= layout.disks for disk in step.args):
         return "no such disk"
     return ""
 
@@ -101,7 +101,7 @@ def _wrong_fault(step: Inject, layout: Layout) -> str:
         return "no such disk"
     if step.fault not in INJECTIONS:
         return "no such fault"
-    wanted = ARGUMENTS.get(step.fault, 0)
+    wanted = argument_count(step.fault)
     if len(step.args) != wanted:
         return f"the fault takes {wanted} arguments"
     is_outside = step.fault == "bit_rot" and step.args[0] >= layout.disk_blocks
@@ -129,8 +129,6 @@ def _wrong_place(step: HostStep, layout: Layout) -> str:
     if isinstance(step, Open) or not first <= step.thread < first + layout.reactors:
         return "no such thread"
     # A host may ask for blocks beyond the end, and be refused; it can't carry more than the array has.
-    if isinstance(step, (Read, Write, Unmap, WriteZeroes, CompareAndWrite)) and not (
-        1 <= step.blocks <= layout.capacity
-    ):
+    if isinstance(step, OF_BLOCKS) and not (1 <= step.blocks <= layout.capacity):
         return "too many blocks, or none"
     return ""

@@ -12,10 +12,13 @@ import msgspec
 
 from chaos.checkers import Finding
 from chaos.drivers.free_replay import Divergence
-from chaos.run.execution import Execution
+from chaos.plan.plan import Plan
+from chaos.run.driver import Counts
+from chaos.run.execution import Execution, RunEnd
 from chaos.steps.history import Entry, History
+from chaos.steps.schedule import Step
 from chaos.store.capsule import Capsule, read_capsule
-from workers.protocol import Crash
+from workers.protocol import Crash, WaitRow
 
 EXECUTION = "execution.json"
 HISTORY = "history.jsonl"
@@ -51,12 +54,41 @@ class StoredResult(msgspec.Struct, frozen=True):
     free_findings: list[Finding] = []
 
 
+class StoredRest(msgspec.Struct, frozen=True):
+    """An execution without what the other files have; its end is written as three flags."""
+
+    plan: Plan
+    history: History
+    schedule: list[Step]
+    notes: list[str]
+    fingerprint: str
+    steps: int
+    crash: Crash | None
+    settled: bool
+    settle_bound_hit: bool
+    disks: list[list[int]]
+    census: Counts
+    interrupted: bool = False
+    waits: list[WaitRow] = []
+
+    @property
+    def end(self) -> RunEnd:
+        """How the run ended."""
+        if self.crash is not None:
+            return RunEnd.CRASHED
+        if self.settled:
+            return RunEnd.SETTLED
+        if self.interrupted:
+            return RunEnd.INTERRUPTED
+        return RunEnd.BOUND_HIT if self.settle_bound_hit else RunEnd.STUCK
+
+
 class StoredExecution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """execution.json: all of an execution but what the other files have, and how long those are."""
 
     entries: int
     steps: int
-    execution: Execution
+    execution: StoredRest
 
 
 class StoredRun(msgspec.Struct, frozen=True):
@@ -71,7 +103,9 @@ def write_execution(folder: Path, execution: Execution) -> None:
     """Write history and execution; the capsule is written by its own module."""
     write_history(folder, execution.history)
     encode = msgspec.json.Encoder().encode
-    rest = msgspec.structs.replace(execution, **ELSEWHERE)
+    rest = StoredRest(
+        **{name: getattr(execution, name) for name in StoredRest.__struct_fields__} | ELSEWHERE
+    )
     stored = StoredExecution(len(execution.history), len(execution.schedule), rest)
     (folder / EXECUTION).write_bytes(encode(stored) + b"\n")
 
@@ -98,7 +132,9 @@ def read_run(folder: Path) -> StoredRun:
         )
     if stored.execution.plan != capsule.plan:
         raise StoredError(f"{folder}: {EXECUTION} and capsule.json are of different runs")
-    execution = msgspec.structs.replace(stored.execution, history=history, schedule=schedule)
+    rest = stored.execution
+    kept = {name: getattr(rest, name) for name in Execution.__struct_fields__}
+    execution = Execution(**kept | {"history": history, "schedule": schedule})
     return StoredRun(
         capsule, execution, _decode(folder / RESULT, _read(folder / RESULT), StoredResult)
     )

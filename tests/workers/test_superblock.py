@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaos.plan.faults import apply_to_disk
+from chaos.plan.injection import apply_to_disk
 from chaos.steps.schedule import Inject
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.io import BLOCK_SIZE

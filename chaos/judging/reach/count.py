@@ -9,6 +9,7 @@ from chaos.judging.reach.refusals import count_refusals
 from chaos.judging.reach.states import count_states
 from chaos.plan.faults import HOST_FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES
+from chaos.plan.rpcs import Rpc
 from chaos.steps.history import Completed, Crashed, EngineEvent, History, Invoked, Undelivered
 from chaos.steps.schedule import (
     IO,
@@ -32,6 +33,7 @@ from chaos.steps.schedule import (
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType
 from workers.bdev.stack import ErrorType
+from workers.errors import ENODEV, EPERM
 from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Event
 
@@ -235,9 +237,9 @@ class _Counting:
     def _rpc_answered(self, step: Operate, status: int) -> None:
         if status == 0:
             return
-        if step.method == "bdev_raid_add_base_bdev" and status == -1 and self.rebuilding:
+        if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status == EPERM and self.rebuilding:
             self.counts["adds_refused_in_rebuild"] += 1
-        elif step.method == "bdev_raid_add_base_bdev" and status == -19 and self.is_dismantled:
+        elif step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status == ENODEV and self.is_dismantled:
             self.counts["adds_refused_offline"] += 1
         else:
             self.counts["requests_refused"] += 1
@@ -289,7 +291,7 @@ class _Counting:
                 counts["channels_created_in_rebuild"] += args[1]
             case "nvmf.namespace_detached":
                 counts["namespaces_lost"] += not any(
-                    isinstance(step, Operate) and step.method == "nvmf_subsystem_remove_ns"
+                    isinstance(step, Operate) and step.method == Rpc.NVMF_SUBSYSTEM_REMOVE_NS
                     for step in self.steps.values()
                 )
             case _:

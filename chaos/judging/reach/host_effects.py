@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from collections import Counter
 
+from chaos.plan.faults import FAULTS, HOST_FAULTS
 from chaos.steps.history import Completed
-from chaos.steps.schedule import IO, Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
+from chaos.steps.schedule import (
+    HOST_STEPS,
+    Connect,
+    Disconnect,
+    HostStep,
+    Impair,
+    Open,
+    OutsideStep,
+)
 from workers.nvmf.controller import ADMIN_QID
 from workers.protocol import Event
 
-HOST_STEPS = frozenset((Open, Connect, Disconnect, Admin, *IO))
-NAMES = {"host_vanish": "hosts_vanished", "network_cut": "network_cuts", "host_slow": "hosts_slow"}
+_HOST_STEPS = frozenset(HOST_STEPS)
 
 
 class Unseen:
@@ -21,7 +29,7 @@ class Unseen:
 
     def __init__(self, counts: Counter[str], fault: str) -> None:
         self._counts = counts
-        self._name = NAMES[fault]
+        self._name = FAULTS[fault].effect
         self._is_seen = False
 
     def see(self) -> None:
@@ -49,7 +57,7 @@ class HostEffects:
     def invoked(self, step: OutsideStep) -> None:
         """A step from outside was taken."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
-        if step.__class__ in HOST_STEPS:
+        if step.__class__ in _HOST_STEPS:
             self.sent[step.op] = step
             if step.__class__ is Open:
                 self.hosts[step.connection] = step.host
@@ -65,7 +73,7 @@ class HostEffects:
     def _impaired(self, step: Impair) -> None:
         if step.fault == "host_ready":
             self.slow.pop(step.host, None)
-        if step.fault not in NAMES:
+        if step.fault not in HOST_FAULTS:
             return
         fault = Unseen(self.counts, step.fault)
         if step.fault == "host_slow":

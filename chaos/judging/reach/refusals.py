@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 
 from chaos.checkers.members import MOVES, Members
-from chaos.run.wrong_requests import ADD, CREATE, REMOVE
+from chaos.plan.rpcs import Rpc
 from chaos.steps.history import Completed, EngineEvent, History, Invoked
 from chaos.steps.schedule import Kill, Operate, PowerLoss
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM
@@ -44,7 +44,7 @@ def count_refusals(history: History) -> dict[str, int]:
                 is_rebuilding = False
         elif entry.__class__ is Completed and entry.op in asked:
             step = asked.pop(entry.op)
-            is_add = step.method == ADD
+            is_add = step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV
             if is_add and entry.status == EPERM:
                 name = _held_up(step, members.disks, is_rebuilding)
             elif is_add and entry.status == EINVAL and entry.number == too_small_at:
@@ -64,15 +64,15 @@ def _held_up(step: Operate, members: list[int], is_rebuilding: bool) -> str:
 
 
 def _name(step: Operate, status: int) -> str:
-    match step.method, status:
-        case (method, number) if method == ADD and number == ENODEV:
-            # Of one that may be there, the array is what isn't: adds_refused_offline.
+    match step.method:
+        case Rpc.BDEV_RAID_ADD_BASE_BDEV if status == ENODEV:
+            # Where the bdev may be there, the array is what is missing: adds_refused_offline.
             return "adds_refused_unknown" if step.args[0] >= BDEVS_MAX else ""
-        case (method, _) if method == ADD:
+        case Rpc.BDEV_RAID_ADD_BASE_BDEV:
             return _ADDS.get(status, "")
-        case (method, number) if method == REMOVE and number == ENODEV:
+        case Rpc.BDEV_RAID_REMOVE_BASE_BDEV if status == ENODEV:
             return "removals_refused"
-        case (method, _) if method == CREATE:
+        case Rpc.BDEV_RAID_CREATE:
             return _CREATES.get(status, "")
         case _:
             return ""

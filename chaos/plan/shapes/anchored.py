@@ -12,6 +12,7 @@ import msgspec
 from chaos.base.prng import Stream
 from chaos.plan.experiment import Experiment
 from chaos.plan.planned import Planned
+from chaos.plan.rpcs import Rpc
 
 ANCHORED_PERCENT = 60
 STAGES_MAX = 64  # steps
@@ -21,8 +22,8 @@ CHANGES = (
     ("rebuild.started", 3),
     ("rebuild.window_done", 10),
     ("rebuild.finished", 2),
-    ("bdev_raid_add_base_bdev", 3),
-    ("bdev_raid_remove_base_bdev", 3),
+    (Rpc.BDEV_RAID_ADD_BASE_BDEV, 3),
+    (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, 3),
     ("raid.removing_member", 3),
     ("raid.member_removed", 2),
     ("raid.superblock_written", 5),
@@ -38,10 +39,10 @@ OTHERS = (
     ("nvmf.qpair_destroyed", 8),
 )
 # A channel can be born only where there is none: room is made before the change, which is of the same occurrence.
-ROOM_MADE = ("bdev_raid_remove_base_bdev", "raid.member_removed", "bdev_raid_add_base_bdev")
+ROOM_MADE = (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, "raid.member_removed", Rpc.BDEV_RAID_ADD_BASE_BDEV)
 BORN = (
     "raid.member_removed",
-    "bdev_raid_add_base_bdev",
+    Rpc.BDEV_RAID_ADD_BASE_BDEV,
     "rebuild.started",
     "rebuild.window_done",
     "rebuild.window_done",

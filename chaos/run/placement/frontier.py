@@ -22,7 +22,7 @@ def near_the_edge(stream: Stream, model: Model, blocks: int) -> int | None:
     """Near the window of a rebuild, or near the last trouble."""
     if not stream.chance(FRONTIER_PERCENT, 100):
         return None
-    rebuild, trouble = model.rebuild, model.trouble
+    rebuild, trouble = model.array.rebuild, model.trouble
     if trouble is not None and (rebuild is None or stream.chance(1, 3)):
         first = stream.between(trouble - blocks + 1, trouble + 1)
     elif rebuild is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.steps.schedule import Admin, Connect, Disconnect, Inject, Mark, Open, Operate
 from tests.canaries.cases import Case, judged
 from tests.stories import CRASH, PLAN, Story
@@ -33,13 +33,13 @@ def requests(count: int) -> Story:
 
 
 def stuck(story: Story, **fields) -> Execution:
-    return story.execution(**{"settled": False} | fields)
+    return story.execution(**{"end": RunEnd.STUCK} | fields)
 
 
 CASES = [
     case(
         "ended",
-        stuck(Story().send_read(1), settled=True),
+        stuck(Story().send_read(1), end=RunEnd.SETTLED),
     ),
     case(
         "crashed",
@@ -47,7 +47,7 @@ CASES = [
     ),
     case(
         "interrupted",
-        stuck(Story().send_read(1), interrupted=True),
+        stuck(Story().send_read(1), end=RunEnd.INTERRUPTED),
     ),
     case(
         "a read, a write, an answered one",
@@ -61,7 +61,7 @@ CASES = [
     ),
     case(
         "nothing to name, and the bound hit",
-        stuck(Story().write(1), settle_bound_hit=True),
+        stuck(Story().write(1), end=RunEnd.BOUND_HIT),
         "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing within its bound: no operation is outstanding, yet the run did not end",
     ),

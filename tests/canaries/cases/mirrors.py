@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from chaos.steps.history import Compared
 from chaos.steps.payload import FOREIGN
 from chaos.steps.schedule import Inject
@@ -90,7 +90,7 @@ CASES = [
     ),
     case(
         "stuck",
-        online(0, 1).write(1).execution(settled=False, disks=held(1, 0)),
+        online(0, 1).write(1).execution(end=RunEnd.STUCK, disks=held(1, 0)),
     ),
     case(
         "a rebuild left something out",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.run.execution import Execution
+from chaos.run.execution import Execution, RunEnd
 from tests.canaries.cases import Case, judged
 from tests.stories import CRASH, Story
 
@@ -98,6 +98,6 @@ CASES = [
     ),
     case(
         "stuck",
-        ended(("thread", "raid0_rebuild", 1), settled=False),
+        ended(("thread", "raid0_rebuild", 1), end=RunEnd.STUCK),
     ),
 ]

@@ -8,9 +8,10 @@ from chaos.judging.reach.refusals import count_refusals
 from chaos.plan.foreign import foreign_superblock
 from chaos.plan.plan import resolve
 from chaos.plan.reach_vocabulary import REACH_NAMES
+from chaos.plan.rpcs import Rpc
 from chaos.run.controller import Controller
 from chaos.run.model import Model
-from chaos.run.wrong_requests import ADD, CREATE, REMOVE, UNKNOWN_BDEV, wrong_requests
+from chaos.run.wrong_requests import UNKNOWN_BDEV, wrong_requests
 from chaos.steps.history import Completed, EngineEvent, Invoked
 from chaos.steps.schedule import Inject, Kill, Operate
 from experiments.catalog import EXPERIMENTS
@@ -19,6 +20,12 @@ from workers.bdev.stack import member_bdev_id
 from workers.protocol import Event
 from workers.raid.superblock import decode
 from workers.raid.uuids import bdev_uuid
+
+ADD, REMOVE, CREATE = (
+    Rpc.BDEV_RAID_ADD_BASE_BDEV,
+    Rpc.BDEV_RAID_REMOVE_BASE_BDEV,
+    Rpc.BDEV_RAID_CREATE,
+)
 
 SWARM = EXPERIMENTS["swarm"]
 
@@ -116,23 +123,23 @@ def test_careless_operator_asks_for_everything_that_is_there_to_be_refused():
     spare = model.plan.members
     bdev = member_bdev_id(model.plan.layout, spare)
     assert (ADD, (bdev,)) in wrong_requests(model.plan, model)  # no slot is free
-    model.took(Inject(model.new_op(), "disk_pull", spare, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_pull", spare, ()))
     assert (ADD, (bdev,)) not in wrong_requests(model.plan, model)
-    model.took(Inject(model.new_op(), "disk_return_foreign", spare, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_return_foreign", spare, ()))
     assert (ADD, (bdev,)) in wrong_requests(model.plan, model)
 
 
 @pytest.mark.parametrize("heal", ["disk_return_foreign", "disk_return_small"])
 def test_unfit_disk_is_known_until_another_one_is_in_its_place(heal):
     model = model_of(superblock=False)
-    model.took(Inject(model.new_op(), heal, 0, ()))
+    model.took(Inject(model.ledger.new_op(), heal, 0, ()))
     disk = model.disks[0]
     assert disk.unfit
     disk.refused = True
-    model.took(Inject(model.new_op(), "disk_return_blank", 0, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_return_blank", 0, ()))
     assert not disk.unfit
     assert not disk.refused
-    model.took(Inject(model.new_op(), heal, 0, ()))
+    model.took(Inject(model.ledger.new_op(), heal, 0, ()))
     model.target_restarted((1, 0))
     assert not disk.unfit  # an operator has copied another disk onto it
 

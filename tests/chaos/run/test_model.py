@@ -7,7 +7,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
-from chaos.run.disk_view import DiskView, is_sound, may_be_older, trust
+from chaos.run.disk_view import Disks, DiskView, Health
 from chaos.run.model import Model
 from chaos.steps.schedule import Inject, Operate
 from experiments.catalog import EXPERIMENTS
@@ -40,7 +40,7 @@ def model_of_a_pair():
 
 def remove(model, disk):
     bdev = member_bdev_id(model.plan.layout, disk)
-    model.took(Operate(model.new_op(), "bdev_raid_remove_base_bdev", (bdev,)))
+    model.took(Operate(model.ledger.new_op(), "bdev_raid_remove_base_bdev", (bdev,)))
 
 
 def test_nobody_is_trusted_when_the_target_dies_while_all_members_leave():
@@ -52,9 +52,9 @@ def test_nobody_is_trusted_when_the_target_dies_while_all_members_leave():
     model = model_of_a_pair()
     remove(model, 0)
     remove(model, 1)
-    assert [is_sound(disk) for disk in model.disks] == [False, True]
+    assert [disk.is_sound for disk in model.disks] == [False, True]
     model.target_restarted(())
-    assert not any(is_sound(disk) for disk in model.disks)
+    assert not any(disk.is_sound for disk in model.disks)
     model.happened(Event("raid.assembled", 0, (0,)))
     assert [disk.good for disk in model.disks] == [True, False]
 
@@ -72,9 +72,9 @@ def test_fault_that_takes_effect_after_its_heal_is_healed_again():
     The request for an error bdev that holds I/O was overtaken by its own heal, by hundreds of steps.
     """
     model = model_of_a_pair()
-    step = Operate(model.new_op(), "bdev_error_inject_error", (0, 2, 4, 1))
+    step = Operate(model.ledger.new_op(), "bdev_error_inject_error", (0, 2, 4, 1))
     model.took(step)
-    model.took(Inject(model.new_op(), "disk_heal", 0, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_heal", 0, ()))
     assert not model.disks[0].faulted
     model.answered(step.op, 0)
     assert model.disks[0].faulted
@@ -83,27 +83,27 @@ def test_fault_that_takes_effect_after_its_heal_is_healed_again():
 def test_image_of_an_earlier_array_is_not_brought_back():
     """swarm, seed 10261: a disk came back with the superblock of an array deleted before, and could never be added."""
     model = model_of_a_pair()
-    model.took(Inject(model.new_op(), "disk_image", 1, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_image", 1, ()))
     model.happened(Event("raid.deleted", 0, ()))
     model.happened(Event("raid.assembled", 0, (0, 1)))
-    assert model.disks[1].imaged
+    assert model.disks[1].superblock.imaged
     model.happened(Event("raid.created", 0, (0, 1)))
-    assert not model.disks[1].imaged
+    assert not model.disks[1].superblock.imaged
 
 
 def test_array_that_comes_online_while_it_is_being_wiped_may_not_be_harmed():
     """swarm, seeds 48098 and 52475: the disks were harmed meanwhile, and were too few to make the array anew from."""
     model = model_of_a_pair()
     model.target_restarted(())
-    model.disks[1].faulted = True  # slow, say
-    step = Operate(model.new_op(), "bdev_raid_delete", (1,))
+    model.took(Inject(model.ledger.new_op(), "disk_slow", 1, (1_000,)))
+    step = Operate(model.ledger.new_op(), "bdev_raid_delete", (1,))
     model.took(step)
     model.happened(Event("raid.assembled", 0, (0, 1)))
     assert [disk.good for disk in model.disks] == [True, True]
-    assert not model.may_harm(0)
+    assert not model.array.may_harm(0)
     model.answered(step.op, 0)
     model.happened(Event("raid.created", 0, (0, 1)))
-    assert model.may_harm(0)
+    assert model.array.may_harm(0)
 
 
 @pytest.mark.parametrize("seed", [709, 2_588])
@@ -129,11 +129,11 @@ def test_target_killed_at_the_end_of_a_rebuild_may_have_written_the_member_down(
     """restart-from-superblock, seed 46: all superblocks said so, and the event that tells of it was still to come."""
     for offset, still_out in ((32, True), (64, False)):
         model = Model(resolve(EXPERIMENTS["swarm"], 1))
-        model.disks[1].out = True
+        model.disks[1].superblock.left_behind = True
         model.happened(Event("rebuild.started", 0, (1, 1)))
         model.happened(Event("rebuild.window_done", 16, (offset, 64)))
         model.target_restarted(())
-        assert model.disks[1].out is still_out
+        assert model.disks[1].superblock.left_behind is still_out
 
 
 def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_deleted():
@@ -144,20 +144,20 @@ def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_delet
     """
     model = model_of_a_pair()
     model.happened(Event("raid.deleted", 0, ()))
-    step = Operate(model.new_op(), "bdev_raid_create", (1, 2, 0, 1))
+    step = Operate(model.ledger.new_op(), "bdev_raid_create", (1, 2, 0, 1))
     model.took(step)
     model.answered(step.op, 0)
-    assert model.array_configuring
-    assert not model.array_online
-    delete = Operate(model.new_op(), "bdev_raid_delete", (1,))
+    assert model.array.is_configuring
+    assert not model.array.is_online
+    delete = Operate(model.ledger.new_op(), "bdev_raid_delete", (1,))
     model.took(delete)
     model.answered(delete.op, -19)  # given up by then: nobody tells of that
-    assert not model.array_configuring
-    again = Operate(model.new_op(), "bdev_raid_create", (1, 3, 0, 1))
+    assert not model.array.is_configuring
+    again = Operate(model.ledger.new_op(), "bdev_raid_create", (1, 3, 0, 1))
     model.took(again)
     model.happened(Event("raid.created", 0, (0, 1)))
     model.answered(again.op, 0)
-    assert not model.array_configuring
+    assert not model.array.is_configuring
 
 
 def test_member_just_failed_is_not_trusted_in_the_place_of_a_good_one_that_cannot_be_read_for_a_while():
@@ -166,11 +166,12 @@ def test_member_just_failed_is_not_trusted_in_the_place_of_a_good_one_that_canno
     The good one had bad blocks, so that no disk counted as one to rely on, and the members were trusted as found.
     """
     failed, unreadable = DiskView(member=True), DiskView(member=True, good=True)
-    unreadable.faulted = unreadable.weak = True
-    trust([failed, unreadable], [0, 1])
+    unreadable.health = Health.WEAK
+    disks = Disks([failed, unreadable])
+    disks.trust([0, 1])
     assert not failed.good
     unreadable.good = False
-    trust([failed, unreadable], [0])
+    disks.trust([0])
     assert failed.good
     execution = Controller(resolve(EXPERIMENTS["swarm"], 4_420), SimDriver(), ()).explore(4_420)
     assert judge(execution) == []
@@ -181,7 +182,7 @@ def model_of_three():
     plan = resolve(msgspec.structs.replace(EXPERIMENTS["swarm"], superblock_share=100), 1)
     model = Model(plan)
     model.happened(Event("raid.created", 0, (0, 1, 2)))
-    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_image", 0, ()))
     return model
 
 
@@ -196,8 +197,8 @@ def rebuild(model, disk, status=0):
     model.happened(Event("rebuild.finished", 0, (disk, disk, status)))
 
 
-def may_return_older(model, disk, *, superblock=True):
-    return may_be_older(model.disks, disk, superblock=superblock)
+def may_return_stale(model, disk, *, superblock=True):
+    return model.disks.may_be_stale(disk, superblock=superblock)
 
 
 def test_disk_is_not_back_with_older_content_while_one_left_behind_before_calls_it_a_member():
@@ -208,29 +209,29 @@ def test_disk_is_not_back_with_older_content_while_one_left_behind_before_calls_
     """
     model = model_of_three()
     leave(model, 2)
-    assert not may_return_older(model, 0)  # it is a member
+    assert not may_return_stale(model, 0)  # it is a member
     leave(model, 0)
-    assert not may_return_older(model, 0)
-    assert may_return_older(model, 0, superblock=False)
+    assert not may_return_stale(model, 0)
+    assert may_return_stale(model, 0, superblock=False)
     rebuild(model, 2, status=-5)
-    assert not may_return_older(model, 0)
+    assert not may_return_stale(model, 0)
     rebuild(model, 2)
-    assert may_return_older(model, 0)
+    assert may_return_stale(model, 0)
 
 
 def test_disk_may_be_back_with_older_content_when_it_was_left_behind_first():
     model = model_of_three()
     leave(model, 0)
     leave(model, 2)
-    assert may_return_older(model, 0)
+    assert may_return_stale(model, 0)
 
 
 def test_what_a_disk_held_is_gone_with_it():
     model = model_of_three()
     leave(model, 2)
     leave(model, 0)
-    model.took(Inject(model.new_op(), "disk_return_blank", 2, ()))
-    assert may_return_older(model, 0)
+    model.took(Inject(model.ledger.new_op(), "disk_return_blank", 2, ()))
+    assert may_return_stale(model, 0)
 
 
 def test_member_that_has_failed_may_not_have_heard_who_left():
@@ -239,31 +240,31 @@ def test_member_that_has_failed_may_not_have_heard_who_left():
     model.happened(Event("raid.member_failed", 0, (2, 2)))
     leave(model, 0)
     model.happened(Event("raid.member_removed", 0, (2, 2)))
-    assert not may_return_older(model, 0)
+    assert not may_return_stale(model, 0)
 
 
 def test_disk_whose_rebuild_failed_at_its_end_may_call_others_members():
     model = model_of_three()
     leave(model, 2)
-    model.took(Inject(model.new_op(), "disk_return_blank", 2, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_return_blank", 2, ()))
     rebuild(model, 2, status=-5)
     leave(model, 0)
-    assert not may_return_older(model, 0)
+    assert not may_return_stale(model, 0)
 
 
 def test_one_disk_at_a_time_is_back_with_older_content():
     model = model_of_three()
-    model.took(Inject(model.new_op(), "disk_image", 2, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_image", 2, ()))
     leave(model, 2)
     leave(model, 0)
-    model.took(Inject(model.new_op(), "disk_return_blank", 0, ()))
-    model.took(Inject(model.new_op(), "disk_image", 0, ()))
-    assert may_return_older(model, 2)
-    model.took(Inject(model.new_op(), "disk_return_stale", 2, ()))
-    model.disks[2].calls = frozenset()  # whatever it says
-    assert not may_return_older(model, 0)
+    model.took(Inject(model.ledger.new_op(), "disk_return_blank", 0, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_image", 0, ()))
+    assert may_return_stale(model, 2)
+    model.took(Inject(model.ledger.new_op(), "disk_return_stale", 2, ()))
+    model.disks[2].superblock.claims_members = frozenset()  # whatever it says
+    assert not may_return_stale(model, 0)
     model.happened(Event("raid.assembled", 0, (1, 2)))
-    assert may_return_older(model, 0)
+    assert may_return_stale(model, 0)
 
 
 def test_image_of_an_only_member_does_not_come_back():
@@ -271,19 +272,19 @@ def test_image_of_an_only_member_does_not_come_back():
     leave(model, 1)
     leave(model, 2)
     rebuild(model, 2)
-    assert may_return_older(model, 1) is False  # there is no image of it
-    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    assert may_return_stale(model, 1) is False  # there is no image of it
+    model.took(Inject(model.ledger.new_op(), "disk_image", 0, ()))
     leave(model, 0)
-    assert may_return_older(model, 0) is False  # disk 1 calls it a member
-    model.took(Inject(model.new_op(), "disk_return_blank", 1, ()))
-    assert may_return_older(model, 0)  # the image names disk 2 as well
+    assert may_return_stale(model, 0) is False  # disk 1 calls it a member
+    model.took(Inject(model.ledger.new_op(), "disk_return_blank", 1, ()))
+    assert may_return_stale(model, 0)  # the image names disk 2 as well
 
     model = model_of_three()
     leave(model, 1)
     leave(model, 2)
-    model.took(Inject(model.new_op(), "disk_image", 0, ()))
+    model.took(Inject(model.ledger.new_op(), "disk_image", 0, ()))
     for disk in (1, 2):
-        model.took(Inject(model.new_op(), "disk_return_blank", disk, ()))
+        model.took(Inject(model.ledger.new_op(), "disk_return_blank", disk, ()))
     rebuild(model, 2)
     leave(model, 0)
-    assert not may_return_older(model, 0)
+    assert not may_return_stale(model, 0)

@@ -89,7 +89,7 @@ def test_hold_begins_soon_after_a_change(monkeypatch):
         scheduler = HoldScheduler(Stream(run), plan, model)
         for model.steps in range(1, 200):
             if model.steps == 100:
-                model.tell("rebuild.started" if run % 2 else "raid.grown")
+                model.mark("rebuild.started" if run % 2 else "raid.grown")
             scheduler.next_step(agenda, NobodyOutside(), 0)
             if scheduler.held is not None:
                 begun.append(model.steps - 100)

@@ -1,0 +1,231 @@
+"""What the model knows of the array: its state, what the operator is about to do with it, its members, its rebuild."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from chaos.plan.plan import Plan
+from chaos.run.disk_view import Disks
+from workers.protocol import Event
+
+
+class ArrayState(Enum):
+    """The array as SPDK's states have it; ABSENT: there is none, or it is offline."""
+
+    ABSENT = "absent"
+    CONFIGURING = "configuring"  # it waits for members
+    ONLINE = "online"
+
+
+class Intent(Enum):
+    """What the operator has begun to do with the array; its disks must stay as they are until that is done."""
+
+    KEEP = "keep"
+    DISMANTLE = "dismantle"
+    RECREATE = "recreate"  # wipe it, and create it anew from its disks
+
+
+class Cause(Enum):
+    """What moves the array, or what is intended with it."""
+
+    FOUND = "its first superblock was found"
+    CREATION_ANSWERED = "a request that creates it was answered with success"
+    CAME_ONLINE = "it came online"
+    CAME_ONLINE_TO_GO = "it came online while a request that wipes it was in flight"
+    DELETED = "it was deleted, or lost its last member"
+    DELETION_REFUSED = "a request that deletes it was refused, for there is none"
+    WIPE_SENT = "a request that wipes it was sent, or answered with success"
+    DISMANTLING_BEGUN = "its members are about to be removed, all of them"
+    DISMANTLING_OVER = "what was to be removed is removed"
+    CLONED = "its disks were made identical outside of the target"
+    TARGET_LOST = "the target died"
+
+
+# The one table of moves: what has no row leaves the state, or the intent, as it is.
+_STATES: dict[Cause, dict[ArrayState, ArrayState]] = {
+    Cause.FOUND: {ArrayState.ABSENT: ArrayState.CONFIGURING},
+    Cause.CREATION_ANSWERED: {ArrayState.ABSENT: ArrayState.CONFIGURING},
+    Cause.CAME_ONLINE: dict.fromkeys(ArrayState, ArrayState.ONLINE),
+    Cause.CAME_ONLINE_TO_GO: dict.fromkeys(ArrayState, ArrayState.ONLINE),
+    Cause.DELETED: dict.fromkeys(ArrayState, ArrayState.ABSENT),
+    Cause.DELETION_REFUSED: {ArrayState.CONFIGURING: ArrayState.ABSENT},
+    Cause.TARGET_LOST: dict.fromkeys(ArrayState, ArrayState.ABSENT),
+}
+_INTENTS: dict[Cause, dict[Intent, Intent]] = {
+    Cause.CAME_ONLINE: dict.fromkeys(Intent, Intent.KEEP),
+    Cause.CAME_ONLINE_TO_GO: dict.fromkeys(Intent, Intent.RECREATE),
+    Cause.WIPE_SENT: dict.fromkeys(Intent, Intent.RECREATE),
+    Cause.DISMANTLING_BEGUN: {Intent.KEEP: Intent.DISMANTLE},
+    Cause.DISMANTLING_OVER: {Intent.DISMANTLE: Intent.KEEP},
+    Cause.CLONED: dict.fromkeys(Intent, Intent.KEEP),
+    Cause.TARGET_LOST: {Intent.DISMANTLE: Intent.KEEP},
+}
+
+
+@dataclass(slots=True)
+class RebuildView:
+    """The rebuild in progress; offsets in blocks."""
+
+    disk: int
+    offset: int = 0
+    blocks: int = 0
+    harmed: bool = False
+
+    @property
+    def is_copied(self) -> bool:
+        """Return whether all is on it, so that it may be written down as a member before any event says so."""
+        return self.offset >= self.blocks > 0
+
+
+class ArrayView:
+    """Kept up to date by the events the target emits, and by what the tester does."""
+
+    def __init__(self, plan: Plan, disks: Disks) -> None:
+        self.plan = plan
+        self.disks = disks
+        self.state = ArrayState.ABSENT
+        self.intent = Intent.KEEP
+        self.blocks = plan.blocks  # as the last event that named its size said
+        self.rebuild: RebuildView | None = None
+        self.rebuilds_started = 0
+
+    def move(self, cause: Cause) -> None:
+        """Change state and intent; the only place that does."""
+        self.state = _STATES.get(cause, {}).get(self.state, self.state)
+        self.intent = _INTENTS.get(cause, {}).get(self.intent, self.intent)
+
+    @property
+    def is_online(self) -> bool:
+        """Return whether it serves I/O."""
+        return self.state is ArrayState.ONLINE
+
+    @property
+    def is_configuring(self) -> bool:
+        """Return whether it waits for members."""
+        return self.state is ArrayState.CONFIGURING
+
+    @property
+    def is_to_be_recreated(self) -> bool:
+        """Return whether it was wiped, or is about to be, to be created anew."""
+        return self.intent is Intent.RECREATE
+
+    @property
+    def must_stay_whole(self) -> bool:
+        """Return whether the operator is at work on it, so that no disk may be harmed."""
+        return self.intent is not Intent.KEEP
+
+    # Members.
+
+    def members_in_sync(self) -> list[int]:
+        """The disks that are members, but for one that is being rebuilt."""
+        target = self.rebuild.disk if self.rebuild is not None else None
+        return [
+            number for number, disk in enumerate(self.disks) if disk.member and number != target
+        ]
+
+    def is_alone(self, number: int) -> bool:
+        """Return whether this sound disk is the array's only member, one being rebuilt aside."""
+        return self.disks[number].is_sound and self.members_in_sync() == [number]
+
+    def may_harm(self, number: int) -> bool:
+        """The fault budget: return whether another good copy would be left."""
+        if self.must_stay_whole:
+            return False
+        good = len(self.disks.numbers(sound=True))
+        return good - int(self.disks[number].is_sound) >= 1
+
+    def harm(self, number: int) -> None:
+        """Take this disk as one that may miss acknowledged data."""
+        assert number >= 0, "there is no disk of a negative number"
+        self.disks[number].good = False
+        if self.rebuild is not None and self.rebuild.disk == number:
+            self.rebuild.harmed = True
+
+    def leaves(self, number: int, leaving: list[int]) -> None:
+        """Harm this disk, unless it is the last member: that one keeps all acknowledged data, and the array goes."""
+        if [other for other in self.members_in_sync() if other not in (number, *leaving)]:
+            self.harm(number)
+
+    # Events.
+
+    def came_online(self, members: tuple[int, ...], *, fresh: bool, goes: bool) -> None:
+        """Take in its members; ``goes``: a request that wipes it is in flight, so it stays one that goes."""
+        if fresh:
+            smallest = min(self.disks[number].blocks for number in members)
+            self.has_size(smallest - self.plan.data_offset)
+        self.move(Cause.CAME_ONLINE_TO_GO if goes else Cause.CAME_ONLINE)
+        self.disks.come_online(members, fresh=fresh, goes=goes)
+
+    def member_removed(self, number: int, leaving: list[int]) -> None:
+        """Take in that a member is out, and that the others' superblocks say so."""
+        disk = self.disks[number]
+        disk.member = False
+        self.leaves(number, leaving)
+        disk.superblock.left_behind = not disk.good
+        self.disks.write_down(self.members_in_sync())
+
+    def observe(self, event: Event) -> None:
+        """Take in an event of the array or of its rebuild that needs no knowledge of requests."""
+        args = event.args
+        match event.name:
+            case "raid.configuring":
+                self.move(Cause.FOUND)
+            case "raid.grown":
+                self.has_size(args[0])
+            # A broken target also reports this of a slot that is empty by now.
+            case "raid.member_failed" if args[1] >= 0:
+                self.harm(args[1])
+            case "raid.deleted":
+                self.move(Cause.DELETED)
+                for disk in self.disks:
+                    disk.member = False
+            case "rebuild.started":
+                self._begin_rebuild(args[1])
+            case "rebuild.window_done":
+                self._advance(*args)
+            case "rebuild.finished":
+                self._finish_rebuild(args[1], status=args[2])
+            case _:
+                pass
+
+    def has_size(self, blocks: int) -> None:
+        """Take in its size; a disk that is smaller can't be its member."""
+        self.blocks = blocks
+        self.measure()
+
+    def measure(self) -> None:
+        """Compare the disks with its size."""
+        self.disks.measure(self.blocks + self.plan.data_offset)
+
+    def _begin_rebuild(self, number: int) -> None:
+        disk = self.disks[number]
+        disk.member, disk.good = True, False
+        self.rebuilds_started += 1
+        self.rebuild = RebuildView(number, harmed=disk.is_harmful)
+
+    def _advance(self, offset: int, blocks: int) -> None:
+        rebuild = self.rebuild
+        if rebuild is None:
+            return
+        rebuild.offset, rebuild.blocks = offset, blocks
+        if rebuild.is_copied:
+            self.disks.write_down(self.disks.members())
+
+    def _finish_rebuild(self, number: int, status: int) -> None:
+        rebuild, self.rebuild = self.rebuild, None
+        disk = self.disks[number]
+        disk.member = status == 0
+        if disk.member:
+            disk.superblock.became_member()
+        disk.good = status == 0 and rebuild is not None and not rebuild.harmed
+        self.disks.write_down(self.disks.members())
+
+    def target_lost(self, clones: tuple[int, ...]) -> None:
+        """Start over with a new target; with clones, those disks are identical now."""
+        if self.rebuild is not None and self.rebuild.is_copied:
+            # It may be written down as a member, which no event has said.
+            self.disks[self.rebuild.disk].superblock.left_behind = False
+        self.rebuild = None
+        self.move(Cause.TARGET_LOST)
+        self.disks.target_lost(clones)

@@ -1,0 +1,126 @@
+"""What is in flight between hosts and target: requests, connections, and which blocks a write may still change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chaos.steps.schedule import (
+    CHANGING,
+    Changing,
+    CompareAndWrite,
+    Connect,
+    Disconnect,
+    Io,
+    Open,
+    Operate,
+    OutsideStep,
+    Write,
+)
+from workers.protocol import FIRST_CONNECTION
+
+
+class IoLedger:
+    """Every step from outside that is to be answered, until it is answered or can't be any more."""
+
+    def __init__(self) -> None:
+        self.outstanding: dict[int, OutsideStep] = {}  # op -> the step that is not answered yet
+        self.writing: dict[int, int] = {}  # LBA -> writes in flight
+        self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
+        self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
+        self.lost_connections: set[int] = set()  # whose host doesn't hear the target any more
+        # host -> connections since its newest session began
+        self._sessions: dict[int, list[int]] = {}
+        self._last_op = 0
+        self._last_connection = FIRST_CONNECTION - 1
+
+    # Numbers.
+
+    def new_op(self) -> int:
+        """Take a number for the next step from outside."""
+        self._last_op += 1
+        return self._last_op
+
+    def new_connection(self) -> int:
+        """Take a number for the next connection."""
+        self._last_connection += 1
+        return self._last_connection
+
+    def reserve(self, ops: Iterable[int], connections: Iterable[int]) -> None:
+        """Leave these numbers out: steps that were not made here have them."""
+        self._last_op = max(self._last_op, *ops, 0)
+        self._last_connection = max(self._last_connection, *connections, 0)
+
+    # What was sent.
+
+    def is_being_written(self, slba: int, blocks: int) -> bool:
+        """Return whether a write of one of these blocks is in flight."""
+        writing = self.writing
+        return any(lba in writing for lba in range(slba, slba + blocks))
+
+    def requests(self) -> list[Operate]:
+        """The RPCs that are not answered yet."""
+        return [step for step in self.outstanding.values() if isinstance(step, Operate)]
+
+    def sent_io(self, step: Io) -> None:
+        """Take in a request for blocks, or a flush."""
+        self.connections[step.connection].add(step.op)
+        if step.__class__ in CHANGING:
+            self._hold(step, 1)
+        self.outstanding[step.op] = step
+
+    def opened(self, step: Open) -> None:
+        """Take in a new connection of a host."""
+        self.connections[step.connection] = set()
+        self._sessions.setdefault(step.host, []).append(step.connection)
+
+    def connects(self, step: Connect) -> None:
+        """Take in that a queue is being connected; the admin queue is a session's first."""
+        self.connections[step.connection].add(step.op)
+        if step.qid == 0:
+            self._sessions[step.host] = [step.connection]
+
+    def lose_host(self, host: int) -> None:
+        """Cut this host off: it doesn't hear the target on the connections it has."""
+        mine = self._sessions.get(host, [])
+        self.lost_connections.update(each for each in mine if each in self.connections)
+
+    # What came back.
+
+    def answered_io(self, step: Io, status: int) -> None:
+        """Take in the answer to a request for blocks; a write that succeeded is what the blocks hold now."""
+        self.connections[step.connection].discard(step.op)
+        if step.__class__ not in CHANGING:
+            return
+        self._hold(step, -1)
+        if status == 0 and step.__class__ in (Write, CompareAndWrite):
+            for lba in range(step.slba, step.slba + step.blocks):
+                self.newest[lba] = step
+
+    def _hold(self, step: Changing, change: int) -> None:
+        for lba in range(step.slba, step.slba + step.blocks):
+            self.newest.pop(lba, None)
+            count = self.writing.get(lba, 0) + change
+            if count:
+                self.writing[lba] = count
+            else:
+                del self.writing[lba]
+
+    def connection_ended(self, connection: int) -> None:
+        """Drop a connection that the target has destroyed, with all that was in flight on it."""
+        self.lost_connections.discard(connection)
+        for op in sorted(self.connections.pop(connection, ())):
+            step = self.outstanding.pop(op, None)
+            if isinstance(step, CHANGING):
+                self._hold(step, -1)
+        for op, step in list(self.outstanding.items()):
+            if isinstance(step, (Open, Disconnect)) and step.connection == connection:
+                del self.outstanding[op]
+
+    def target_lost(self) -> None:
+        """Drop everything: the target that would have answered is gone."""
+        for connection in sorted(self.connections):
+            self.connection_ended(connection)
+        self.outstanding.clear()
+        self.writing.clear()
+        self.newest.clear()
+        self.lost_connections.clear()
