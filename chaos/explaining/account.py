@@ -6,8 +6,6 @@ what the script says of the order. What only prepares the ground is summed up in
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from chaos.checkers import Finding
@@ -28,7 +26,9 @@ from chaos.explaining.request_narrator import RequestNarrator
 from chaos.explaining.setup_narrator import SetupNarrator
 from chaos.plan.plan import Plan
 from chaos.scripts.player import twin
-from chaos.showing.wording import Words, place, status_of
+from chaos.showing.wording.phrases import capitalized, status_of
+from chaos.showing.wording.places import named, owners_of, thread_name
+from chaos.showing.wording.words import Words
 from chaos.shrinking.shrinker import SET_UP
 from chaos.steps.history import Completed, Crashed, EngineEvent
 from chaos.steps.schedule import (
@@ -57,20 +57,16 @@ HELD_BACK_MIN = 3  # steps that come first, before anybody would say so
 FRAMES_SHOWN = 3
 ALSO_MAX = 4  # other findings
 HEALING_TOLD_MAX = 40  # clauses of what comes when all faults are healed, which may go on for long
-_THREAD = re.compile(r"\bthread (\d+)\b")
-_ON_MEMBERS = {
-    "bdev_raid_add_base_bdev": "the operator adds {} to the array",
-    "bdev_raid_remove_base_bdev": "the operator removes {} from the array",
-}
-_OF_SESSIONS = {
-    "nvmf.command_queued": "the command waits on {} for the subsystem to resume",
-    "nvmf.duplicate_qid": "the queue is still taken, so the Connect is tried again on {}",
-    "nvmf.keep_alive_expired": "{} ends a controller for lack of a keep-alive",
-    "nvmf.pausing": "the subsystem begins to pause",
-    "nvmf.qpair_connected": "{} has connected the queue",
-    "nvmf.qpair_destroyed": "{} has ended the connection",
-    "nvmf.resumed": "the subsystem has resumed",
-}
+_ON_MEMBERS = ("bdev_raid_add_base_bdev", "bdev_raid_remove_base_bdev")
+_OF_SESSIONS = (
+    "nvmf.command_queued",
+    "nvmf.duplicate_qid",
+    "nvmf.keep_alive_expired",
+    "nvmf.pausing",
+    "nvmf.qpair_connected",
+    "nvmf.qpair_destroyed",
+    "nvmf.resumed",
+)
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -134,7 +130,7 @@ def tell(
     told = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
     steps = _steps(look, clauses, Words(plan))
     return Story(
-        _named(finding.summary),
+        named(finding.summary),
         told,
         _contradiction(finding),
         " ".join(filter(None, (should_have_been(finding), teller.unanswered))),
@@ -158,34 +154,29 @@ def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
             text = words.step(step)
         told = sentences(said.get(moment.number, []), SENTENCES_MAX)
         shown = " ".join(sentence.text for sentence in told)
-        texts.append(shown or f"{text[0].upper()}{text[1:]}.")
+        texts.append(shown or f"{capitalized(text)}.")
     return texts
 
 
 def _contradiction(finding: Finding) -> list[Sentence]:
     shown = [
-        Sentence(event.step, event.step, _named(event.says))
+        Sentence(event.step, event.step, named(event.says))
         for event in finding.events
         if event.step != finding.step
     ]
     waits = [Sentence(finding.step, finding.step, line) for line in finding.waits]
-    return [*shown, Sentence(finding.step, finding.step, _named(finding.summary)), *waits]
+    return [*shown, Sentence(finding.step, finding.step, named(finding.summary)), *waits]
 
 
 def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
     """In the order of the run: what came before the failure is often its cause in other words."""
     texts = {
-        (other.step, _named(other.summary)): f"{other.check}: {_named(other.summary)}"
+        (other.step, named(other.summary)): f"{other.check}: {named(other.summary)}"
         for other in others
         if other is not finding and other.step > 0
     }
     told = [Sentence(step, step, text) for (step, _), text in texts.items()]
     return sorted(told, key=lambda sentence: sentence.first)[:ALSO_MAX]
-
-
-def _named(text: str) -> str:
-    """A finding's text with threads as the story calls them."""
-    return _THREAD.sub(lambda match: place(int(match[1])), text)
 
 
 class _Teller:
@@ -195,7 +186,7 @@ class _Teller:
         self.plan = plan
         self.look = look
         self.finding = finding
-        self.words = Words(plan)
+        self.words = Words(plan, owners=owners_of(look.execution.history))
         self.held = script.held(look.moments)
         self.early = script.early()
         self.array = ArrayNarrator(plan)
@@ -270,8 +261,9 @@ class _Teller:
                 key = f"rpc {step.method}"
                 self._asked[step.op] = key
                 if step.method in _ON_MEMBERS:
-                    text = f"{_ON_MEMBERS[step.method]} ({step.method})"
-                    disk = self.words.bdev(step.args[0])
+                    disk = self.words.places.bdev(step.args[0])
+                    # Neighbours that differ in the disk only are said at once.
+                    text = f"{self.words.step(step).replace(disk, '{}')} ({step.method})"
                     return [self._said(moment, key, text, DECISIVE, disk)]
                 text = self.words.step(step)
                 name = "" if step.method in text else f" ({step.method})"
@@ -280,7 +272,7 @@ class _Teller:
                 self._queues[step.connection] = step.qid
                 if not self.is_about_sessions:
                     return []
-                text = f"{self.words.step(step)} on {place(step.thread)} (op {step.op})"
+                text = f"{self.words.step(step)} on {thread_name(step.thread)} (op {step.op})"
                 return [self._said(moment, f"host {step.host}", text, USUAL)]
             case Disconnect():
                 qid = self._queues.get(step.connection, -1)
@@ -301,11 +293,13 @@ class _Teller:
         """RPCs that were refused, and what became of connections."""
         told = []
         for entry in moment.entries:
-            if isinstance(entry, EngineEvent) and self.is_about_sessions:
-                words = _OF_SESSIONS.get(entry.event.name, "")
-                if words:
-                    text = words.format(place(entry.event.thread))
-                    told.append(Clause(moment.number, "target", text, USUAL))
+            if (
+                isinstance(entry, EngineEvent)
+                and self.is_about_sessions
+                and entry.event.name in _OF_SESSIONS
+            ):
+                text = self.words.event(entry.event)
+                told.append(Clause(moment.number, "target", text, USUAL))
             if isinstance(entry, Completed) and entry.op in self._asked:
                 key = self._asked.pop(entry.op)
                 if entry.status:
@@ -319,7 +313,7 @@ class _Teller:
         if crash is None:
             return []
         frames = [line.split(" ")[-1] for line in crash.traceback.splitlines()[-FRAMES_SHOWN:]]
-        text = f"{place(crash.thread)} crashes in {' > '.join(frames)}: {crash.message}"
+        text = f"{thread_name(crash.thread)} crashes in {' > '.join(frames)}: {crash.message}"
         step = moment.step
         key = "crash"
         if isinstance(step, Deliver):

@@ -1,4 +1,4 @@
-"""What became of the array: members, superblocks, its rebuild and its channels, from what the engine told."""
+"""The array's part of a story: members, superblocks, rebuild and channels, from the engine's events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from chaos.checkers.members import Members
 from chaos.explaining.clauses import DECISIVE, IMPORTANT, MINOR, USUAL, Clause
 from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
-from chaos.showing.wording import Words, disks, listed, place
+from chaos.showing.wording.phrases import listed
+from chaos.showing.wording.places import disk_names, thread_name
+from chaos.showing.wording.words import Words
 from chaos.steps.block_words import blocks, blocks_are
 from chaos.steps.history import EngineEvent, Invoked, Written
 from chaos.steps.schedule import FinishIo, Kill, PowerLoss
@@ -15,24 +17,37 @@ from workers.protocol import Event
 from workers.reactor import FIRST_DYNAMIC_THREAD
 
 NO_REBUILD = -1
+# What an event of the array weighs in a story; others are only followed.
+_WEIGHTS = {
+    "member_removed": IMPORTANT,
+    "member_failed": IMPORTANT,
+    "last_member_removed": IMPORTANT,
+    "deleted": USUAL,
+    "superblock_failed": IMPORTANT,
+    "configuring": USUAL,
+    "read_repaired": IMPORTANT,
+    "member_queued": IMPORTANT,
+    "starting_degraded": IMPORTANT,
+    "reset": USUAL,
+}
 
 
 class ArrayNarrator:
-    """Follows a run moment by moment, and says of the array what there is to say."""
+    """Follows a run moment by moment, and has a clause for each change of the array."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.words = Words(plan)
         self.members = Members()
-        self.leaving: list[int] = []  # disks whose removal is under way
-        self.is_quiet = True  # no rebuild and no removal is under way
+        self.leaving: list[int] = []  # disks whose removal is in progress
+        self.is_quiet = True  # no rebuild and no removal is in progress
         self._superblocks: dict[int, Written] = {}
         self._found: dict[int, Written] = {}  # as they were when they were written anew last
         self._writing = False
         self._is_known = False  # a superblock has been written
         self._window: tuple[int, int] | None = None
         self._target = NO_REBUILD  # the disk being rebuilt
-        self._offset = NO_REBUILD  # the newest offset of the rebuild that was told
+        self._offset = NO_REBUILD  # the newest offset of the rebuild that an event gave
         self._copied_to = 0  # the first block that wasn't copied yet
         self._offsets: dict[int, int] = {}  # thread -> the offset that its channel goes by
         self._written: list[int] = []  # disks that got a superblock since it was begun
@@ -53,8 +68,8 @@ class ArrayNarrator:
             for entry in moment.entries
             if isinstance(entry, EngineEvent) and entry.event.name == "raid.channel_created"
         ]
-        # The observer looks when the step is over: what it saw came before what was told of it.
-        if _tells(moment, "raid.superblock_writing"):
+        # The observer looks at the end of a step: what it saw came before the events of the step.
+        if _has_event(moment, "raid.superblock_writing"):
             self._found = dict(self._superblocks)
         for entry in moment.entries:
             if isinstance(entry, Written):
@@ -125,8 +140,7 @@ class ArrayNarrator:
         match what:
             case "started":
                 self._target, self._offset, self._copied_to = args[1], 0, 0
-                text = f"the rebuild onto disk{args[1]} (slot {args[0]}) starts"
-                return [Clause(number, "rebuild", text, DECISIVE)]
+                return [Clause(number, "rebuild", self.words.event(event), DECISIVE)]
             case "window_locked":
                 self._window = (args[0], args[1])
                 return []
@@ -134,34 +148,32 @@ class ArrayNarrator:
                 self._window = None
                 self._offset = args[0]
                 left = ", though the rebuild has not ended yet" if args[0] == args[1] else ""
-                text = f"the window that ends at {args[0]} (of {args[1]}) is unlocked{left}"
-                untold = self._untold(args[0])
-                weight = DECISIVE if untold else USUAL
-                return [Clause(number, "rebuild", f"{text}{untold}", weight, topic="done")]
+                behind = self._behind(args[0])
+                text = f"{self.words.event(event)}{left}{behind}"
+                weight = DECISIVE if behind else USUAL
+                return [Clause(number, "rebuild", text, weight, topic="done")]
             case "finished":
                 self._target = self._offset = NO_REBUILD
                 self._window = None
                 self._offsets.clear()
-                result = "ends" if args[2] == 0 else f"is given up (error {args[2]})"
-                text = f"the rebuild onto disk{args[1]} {result}"
-                return [Clause(number, "rebuild", text, DECISIVE)]
+                return [Clause(number, "rebuild", self.words.event(event), DECISIVE)]
             case _:
                 return []
 
-    def _untold(self, offset: int) -> str:
-        """Whose channels are not at this offset, though an iteration has told the channels of it."""
+    def _behind(self, offset: int) -> str:
+        """The channels that are not at this offset, though an iteration took it to the channels."""
         others: dict[int, list[str]] = {}
         for thread, own in self._offsets.items():
             if own not in (offset, NO_REBUILD):
-                others.setdefault(own, []).append(place(thread))
+                others.setdefault(own, []).append(thread_name(thread))
         texts = [f"{listed(names)} still at block {own}" for own, names in others.items()]
         if not texts:
             return ""
-        return f", with the channels of {listed(texts)}: the iteration that told the others didn't come to them"
+        return f", with the channels of {listed(texts)}: the iteration that updated the others didn't come to them"
 
     def _channel(self, number: int, event: Event, born: Event | None) -> list[Clause]:
-        """A poll group has got its channel."""
-        where = place(event.thread)
+        """A poll group has its channel."""
+        where = thread_name(event.thread)
         _, in_rebuild, offset = event.args
         if born is not None:
             self._offsets[event.thread] = born.args[1]
@@ -189,7 +201,7 @@ class ArrayNarrator:
         args = event.args
         match what:
             case "channel" | "channel_created":
-                return self._offset_told(number, event, is_new=what == "channel_created")
+                return self._offset_known(number, event, is_new=what == "channel_created")
             case "channel_destroyed":
                 self._offsets.pop(event.thread, None)
                 return []
@@ -205,47 +217,28 @@ class ArrayNarrator:
                 return self._member(number, what, event)
 
     def _member(self, number: int, what: str, event: Event) -> list[Clause]:
-        args, where = event.args, place(event.thread)
-        text, weight = "", IMPORTANT
+        """What the table of events says of it, once ``leaving`` is up to date."""
+        weight = _WEIGHTS.get(what)
+        left_behind = ""
         match what:
             case "removing_member":
-                others = [disk for disk in self.leaving if disk != args[1]]
-                self.leaving = [*others, args[1]]
+                others = [disk for disk in self.leaving if disk != event.args[1]]
+                self.leaving = [*others, event.args[1]]
             case "member_removed":
-                self.leaving = [disk for disk in self.leaving if disk != args[1]]
-                text = f"disk{args[1]} is out of the array (slot {args[0]} is empty)"
+                self.leaving = [disk for disk in self.leaving if disk != event.args[1]]
                 if self.leaving:
-                    text += f", while the removal of {disks(self.leaving)} is still under way"
-            case "member_failed":
-                text = f"{where} takes disk{args[1]} (slot {args[0]}) for failed, since it has missed a write"
-            case "last_member_removed":
+                    left_behind = (
+                        f", while the removal of {disk_names(self.leaving)} is still in progress"
+                    )
+            case "last_member_removed" | "deleted":
                 self.leaving.clear()
-                text = "the last member goes, and the array goes offline"
-            case "deleted":
-                self.leaving.clear()
-                text, weight = "the array is gone", USUAL
-            case "superblock_failed":
-                text = "nobody can be told by superblock of a removal: the array goes offline"
-            case "configuring":
-                text = f"a superblock is found (sequence number {args[0]}); the array waits for {args[1]} of its members"
-                weight = USUAL
-            case "read_repaired":
-                result = "" if args[3] else ", in vain"
-                text = (
-                    f"{blocks(args[1], args[2])} of slot {args[0]} are repaired after a read error"
-                )
-                text += result
-            case "member_queued":
-                text = f"{self.words.bdev(args[0])} comes back, and waits for the rebuild of another one"
-            case "starting_degraded":
-                text = "the array starts without the members that are missing"
-            case "reset":
-                text, weight = "the array is being reset", USUAL
             case _:
-                return []
-        return [Clause(number, "array", text, weight)] if text else []
+                pass
+        if weight is None:
+            return []
+        return [Clause(number, "array", f"{self.words.event(event)}{left_behind}", weight)]
 
-    def _offset_told(self, number: int, event: Event, *, is_new: bool) -> list[Clause]:
+    def _offset_known(self, number: int, event: Event, *, is_new: bool) -> list[Clause]:
         offset = event.args[1]
         own = self._offsets.get(event.thread, NO_REBUILD)
         self._offsets[event.thread] = offset
@@ -253,20 +246,24 @@ class ArrayNarrator:
             return []
         self._offset = max(self._offset, offset)
         text = f"the rebuild offset {offset} reaches the channel of {{}}"
-        where = place(event.thread)
+        where = thread_name(event.thread)
         return [Clause(number, "rebuild", text, USUAL, item=where, topic="told")]
 
     def _superblock(self, number: int, status: int) -> list[Clause]:
-        """The end of a round of writing; one that was never begun has told nobody."""
+        """The end of a round of writing, which may have written no disk."""
         was_written, self._writing = self._writing, False
         written, self._written = sorted(self._written), []
         if not was_written and not status:
-            of = f" that tells of the removal of {disks(self.leaving[:1])}" if self.leaving else ""
+            of = (
+                f" that records the removal of {disk_names(self.leaving[:1])}"
+                if self.leaving
+                else ""
+            )
             still = self._called_configured()
             text = f"the superblock{of} is written to no disk"
             if self.members.disks and set(self.members.disks) <= set(self.leaving):
                 text += ", as all its members are being removed, and that counts as success"
-            text += f" (on disk it still calls {disks(still)} CONFIGURED)" if still else ""
+            text += f" (on disk it still calls {disk_names(still)} CONFIGURED)" if still else ""
             return [Clause(number, "array", text, DECISIVE)]
         if status:
             return [
@@ -275,11 +272,11 @@ class ArrayNarrator:
         if not self._is_known:
             self._is_known = True
             return []  # the array is created, and the setup says it
-        text = f"the superblock is written to {disks(written)}"
+        text = f"the superblock is written to {disk_names(written)}"
         return [Clause(number, "array", text, MINOR)]
 
     def _called_configured(self) -> list[int]:
-        """Whom the newest superblock calls CONFIGURED."""
+        """The disks that the newest superblock calls CONFIGURED."""
         known = [written for written in self._superblocks.values() if written.sequence >= 0]
         if not known:
             return []
@@ -287,7 +284,7 @@ class ArrayNarrator:
         return [disk for disk in range(mask.bit_length()) if mask & 1 << disk]
 
     def _assembled(self, members: list[int]) -> str:
-        text = f"the array is assembled from {disks(members)}"
+        text = f"the array is assembled from {disk_names(members)}"
         by_sequence: dict[int, list[int]] = {}
         for disk in members:
             if disk in self._found:
@@ -295,11 +292,13 @@ class ArrayNarrator:
         if len(by_sequence) == 1:
             alike = "whose superblocks all have" if len(members) > 1 else "whose superblock has"
             return f"{text}, {alike} sequence number {next(iter(by_sequence))}"
-        found = [f"{sequence} on {disks(own)}" for sequence, own in sorted(by_sequence.items())]
+        found = [
+            f"{sequence} on {disk_names(own)}" for sequence, own in sorted(by_sequence.items())
+        ]
         return f"{text} (sequence numbers {listed(found)})" if found else text
 
 
-def _tells(moment: Moment, name: str) -> bool:
+def _has_event(moment: Moment, name: str) -> bool:
     return any(
         isinstance(entry, EngineEvent) and entry.event.name == name for entry in moment.entries
     )

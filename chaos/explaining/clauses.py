@@ -6,7 +6,7 @@ from itertools import groupby
 
 import msgspec
 
-from chaos.showing.wording import listed
+from chaos.showing.wording.phrases import capitalized, listed
 
 FINDING, DECISIVE, IMPORTANT, USUAL, MINOR = 10, 9, 7, 5, 3
 IT = "it "
@@ -64,6 +64,5 @@ def _sentence(group: list[Clause]) -> Sentence:
     if said[0].subject and texts[0].startswith(IT):
         texts[0] = f"{said[0].subject} {texts[0].removeprefix(IT)}"
     text = "; ".join(texts)
-    return Sentence(
-        group[0].step, max(group[-1].step, group[-1].until), f"{text[0].upper()}{text[1:]}."
-    )
+    last = max(group[-1].step, group[-1].until)
+    return Sentence(group[0].step, last, f"{capitalized(text)}.")

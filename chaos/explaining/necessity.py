@@ -11,7 +11,7 @@ from chaos.drivers.sim import SimDriver
 from chaos.explaining.close_look import Moment
 from chaos.judging.judge import judge
 from chaos.scripts.player import LEFT_OUT, Player
-from chaos.showing.wording import Words
+from chaos.showing.wording.words import Words
 from chaos.shrinking.lateness import STEPS_UNTIL_NEVER
 from chaos.shrinking.shrinker import Case, Shrinker
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, EngineStep, Item, Late, OutsideStep, Rest

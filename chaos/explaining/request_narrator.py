@@ -7,14 +7,16 @@ from chaos.explaining.array_narrator import ArrayNarrator
 from chaos.explaining.clauses import DECISIVE, MINOR, USUAL, Clause
 from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
-from chaos.showing.wording import Words, data_of, disks, place, status_of
+from chaos.showing.serving import COMPARES, can_be_part_of
+from chaos.showing.wording.phrases import data_of, status_of
+from chaos.showing.wording.places import disk_names, thread_name
+from chaos.showing.wording.words import Words
 from chaos.steps.block_words import blocks
 from chaos.steps.history import Completed, EngineEvent, Entry, Undelivered
 from chaos.steps.payload import NEVER_WRITTEN
 from chaos.steps.schedule import (
     CHANGING,
     IO,
-    CompareAndWrite,
     Deliver,
     FinishIo,
     Flush,
@@ -22,13 +24,10 @@ from chaos.steps.schedule import (
     OutsideStep,
     PowerLoss,
     Read,
-    Unmap,
     WriteZeroes,
 )
 from workers.bdev.io import IoType
 from workers.reactor import FIRST_DYNAMIC_THREAD
-
-_READS = (IoType.READ, IoType.COMPARE)
 
 
 class NarratedRequest:
@@ -77,7 +76,7 @@ class RequestNarrator:
     def _sent(self, moment: Moment, step: OutsideStep) -> Clause:
         request = NarratedRequest(step, f"op {step.op}", self._weight(step))  # type: ignore[union-attr]
         self.out[step.op] = request  # type: ignore[union-attr]
-        text = f"{self.words.step(step)} through {place(step.thread)}"  # type: ignore[union-attr]
+        text = f"{self.words.step(step)} through {thread_name(step.thread)}"  # type: ignore[union-attr]
         if moment.number in self.early and moment.busy:
             text = f"meanwhile {text}"
         return request.clause(moment.number, text)
@@ -124,7 +123,7 @@ class RequestNarrator:
             return [request.clause(moment.number, text)]
         if isinstance(request.step, (Flush, Read)):
             return []  # its answer says it
-        text = "it is compared on {}" if step.io_type in _READS else "it reaches {}"
+        text = "it is compared on {}" if step.io_type in COMPARES else "it reaches {}"
         return [request.clause(moment.number, text, disk)]
 
     def _request_of(self, step: FinishIo, first: int, moment: Moment) -> NarratedRequest | None:
@@ -132,7 +131,7 @@ class RequestNarrator:
         candidates = [
             request
             for request in self.out.values()
-            if request.step.thread == step.thread and _fits(request.step, step, first)  # type: ignore[union-attr]
+            if request.step.thread == step.thread and can_be_part_of(request.step, step, first)  # type: ignore[union-attr]
         ]
         if step.io_type == IoType.WRITE and not moment.note:
             candidates = [
@@ -216,7 +215,7 @@ class RequestNarrator:
         without = [disk for disk in self.array.members.disks if disk not in request.served]
         words = []
         if without and request.served:
-            words.append(f"{disks(without)} never got it")
+            words.append(f"{disk_names(without)} never got it")
         target, copied = self.array.members.target, self.array.members.copied
         if target >= 0 and target not in request.served and step.slba + step.blocks <= copied:
             words.append(
@@ -224,25 +223,6 @@ class RequestNarrator:
                 f"(it is at {copied})"
             )
         return " and ".join(words)
-
-
-def _fits(asked: OutsideStep, step: FinishIo, first: int) -> bool:
-    """Can this I/O of a disk be a part of this request?"""
-    match asked:
-        case Flush():
-            return step.io_type == IoType.FLUSH
-        case Read():
-            is_kind = step.io_type == IoType.READ
-        case Unmap():
-            is_kind = step.io_type == IoType.UNMAP
-        case WriteZeroes():
-            is_kind = step.io_type in (IoType.WRITE_ZEROES, IoType.WRITE)
-        case CompareAndWrite():
-            is_kind = step.io_type in (*_READS, IoType.WRITE, IoType.COMPARE_AND_WRITE)
-        case _:
-            is_kind = step.io_type == IoType.WRITE
-    inside = asked.slba <= first and first + step.count <= asked.slba + asked.blocks  # type: ignore[union-attr]
-    return is_kind and inside
 
 
 assert NEVER_WRITTEN == 0, "an op's number says its age"

@@ -7,7 +7,8 @@ import msgspec
 from chaos.explaining.clauses import FINDING, MINOR, Clause
 from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
-from chaos.showing.wording import disks, listed
+from chaos.showing.wording.phrases import listed
+from chaos.showing.wording.places import disk_names
 from chaos.shrinking.shrinker import SET_UP
 from chaos.steps.history import Completed, EngineEvent
 from chaos.steps.schedule import IO, Connect, Inject, Kill, Open, Operate, PowerLoss, Step
@@ -88,7 +89,7 @@ class SetupNarrator:
         parts = []
         if life.created:
             with_superblock = "with superblocks" if self.plan.superblock else "without superblock"
-            parts.append(f"a RAID1 {with_superblock} is created on {disks(life.created)}")
+            parts.append(f"a RAID1 {with_superblock} is created on {disk_names(life.created)}")
         if life.poll_groups:
             numbers = listed([str(number) for number in sorted(life.poll_groups)])
             one = len(life.poll_groups) == 1

@@ -1,4 +1,4 @@
-"""The moments of a run that somebody looks for first: phases, faults, heals, rebuilds, crashes, findings."""
+"""The moments of a run to look at first: phases, faults, heals, rebuilds, crashes, findings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from chaos.run.execution import Execution
 from chaos.showing.lanes import FAULT_RPCS
 from chaos.showing.narrative import step_of
 from chaos.showing.story import Storyteller
+from chaos.showing.wording.places import named
 from chaos.steps.history import Crashed, EngineEvent, Invoked
 from chaos.steps.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
 
@@ -47,12 +48,12 @@ def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]
                 kind = _kind_of(entry.step)
                 if kind is not None:
                     step = entry.step
-                    words = step.phase if isinstance(step, Mark) else teller.step(step)
+                    words = step.phase if isinstance(step, Mark) else teller.words.step(step)
                     found.append(Landmark(entry.number, kind, words))
             case EngineEvent() if entry.event.name in ARRAY_EVENTS:
-                found.append(Landmark(entry.number, "array", teller.event(entry.event)))
+                found.append(Landmark(entry.number, "array", teller.words.event(entry.event)))
             case EngineEvent() if entry.event.name in REBUILD_EVENTS:
-                found.append(Landmark(entry.number, "rebuild", teller.event(entry.event)))
+                found.append(Landmark(entry.number, "rebuild", teller.words.event(entry.event)))
             case Crashed():
                 words = f"reactor {entry.crash.reactor} crashed: {entry.crash.message}"
                 found.append(Landmark(entry.number, "crash", words))
@@ -62,11 +63,11 @@ def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]
     for finding in findings:
         at = step_of(finding, execution)
         found += [
-            Landmark(event.step, "evidence", event.says)
+            Landmark(event.step, "evidence", named(event.says))
             for event in finding.events
             if event.step != at and 1 <= event.step <= steps
         ]
-        found.append(Landmark(at, "finding", f"{finding.check}: {finding.summary}"))
+        found.append(Landmark(at, "finding", f"{finding.check}: {named(finding.summary)}"))
     return sorted(found, key=lambda landmark: landmark.step)
 
 

@@ -7,16 +7,18 @@ import msgspec
 from chaos.checkers import Finding
 from chaos.run.execution import Execution
 from chaos.showing.lanes import RANK, asker_of, marks_of_entry, marks_of_step
+from chaos.showing.serving import Serving
 from chaos.showing.story import Storyteller
-from chaos.steps.block_words import blocks
+from chaos.showing.wording.places import named
+from chaos.showing.wording.steps import ops_listed
 from chaos.steps.history import Completed, Crashed, EngineEvent, Entry, Invoked, Undelivered
-from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Mark, Step
-from workers.bdev.io import IoType
-from workers.protocol import NEMESIS, OPERATOR
+from chaos.steps.schedule import ENGINE_STEPS, Mark, Step
+
+EVENT_SIGN, FINDING_SIGN = "-> ", "=> FINDING "
 
 
 class StepText(msgspec.Struct, frozen=True):
-    """One step: who it marks and how, what it is, and what it showed, a line each."""
+    """One step: which lanes it marks and how, its text, and what it showed, a line each."""
 
     number: int
     step: Step
@@ -27,8 +29,10 @@ class StepText(msgspec.Struct, frozen=True):
 
 def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[StepText]:
     """All steps, in order."""
+    is_crash_found = any(finding.check == "crash" for finding in findings)
     shown: dict[int, list[str]] = {}
     marks: dict[int, list[tuple[str, str]]] = {}
+    ends: dict[int, list[Entry]] = {}
     askers: dict[int, str] = {}
     for entry in execution.history:
         if isinstance(entry, Invoked):
@@ -36,35 +40,41 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
             if asker and hasattr(entry.step, "op"):
                 askers[entry.step.op] = asker
             continue
-        text = _shown(entry, teller)
+        ends.setdefault(entry.number, []).append(entry)
+        # A crash is a finding too, whose sentence says the same.
+        text = "" if isinstance(entry, Crashed) and is_crash_found else _shown(entry, teller)
         if text:
-            shown.setdefault(entry.number, []).append(f"-> {text}")
+            shown.setdefault(entry.number, []).append(f"{EVENT_SIGN}{text}")
         more = marks_of_entry(entry, askers)
         if more:
             marks.setdefault(entry.number, []).extend(more)
+    _add_findings(shown, execution, findings)
+    serving = Serving(execution.plan)
+    told = []
+    for number, (step, note) in enumerate(zip(execution.schedule, execution.notes, strict=True), 1):
+        ops = serving.ops(step, note)
+        for entry in ends.get(number, ()):
+            serving.end(entry)
+        step_marks = [*marks_of_step(step, note, execution.plan), *marks.get(number, ())]
+        text = _words(step, note, ops, teller)
+        told.append(StepText(number, step, _strongest(step_marks), text, shown.get(number, [])))
+    return told
+
+
+def _add_findings(
+    shown: dict[int, list[str]], execution: Execution, findings: list[Finding]
+) -> None:
     for finding in findings:
         at = shown.setdefault(step_of(finding, execution), [])
-        at.append(f"=> FINDING {finding.check}: {finding.summary}")
+        at.append(f"{FINDING_SIGN}{finding.check}: {named(finding.summary)}")
         at += [f"   {line}" for line in finding.waits]
     if execution.crash is not None:
         at = shown.setdefault(execution.steps, [])
         at += [f"   {line}" for line in execution.crash.traceback.splitlines()]
-    return [
-        StepText(
-            number,
-            step,
-            _strongest([*marks_of_step(step, note, execution.plan), *marks.get(number, ())]),
-            _words(step, note, teller),
-            shown.get(number, []),
-        )
-        for number, (step, note) in enumerate(
-            zip(execution.schedule, execution.notes, strict=True), 1
-        )
-    ]
 
 
 def step_of(finding: Finding, execution: Execution) -> int:
-    """Where a finding is shown; one that is of no step stands at the end."""
+    """The step a finding is shown at; one that belongs to no step stands at the end."""
     steps = len(execution.schedule)
     return finding.step if 1 <= finding.step <= steps else steps
 
@@ -77,47 +87,23 @@ def _strongest(marks: list[tuple[str, str]]) -> dict[str, str]:
     return kept
 
 
-def _words(step: Step, note: str, teller: Storyteller) -> str:
-    match step:
-        case Deliver():
-            return f"{teller.thread(step.receiver)} handles {note} of {_sender(step, teller)}"
-        case FinishIo():
-            kind = IoType(step.io_type).name.lower()
-            where = blocks(step.offset, step.count)
-            end = "FAILS" if note else "finishes"
-            return f"disk{step.disk} {end} a {kind} of {where} for {teller.thread(step.thread)}"
-        case FireTimer():
-            return f"a timer of {teller.thread(step.thread)} fires at {step.deadline_us} us"
-        case Mark():
-            return f"--- {step.phase} ---"
-        case _:
-            return teller.step(step)
-
-
-def _sender(step: Deliver, teller: Storyteller) -> str:
-    if step.sender < OPERATOR:
-        return teller.thread(step.sender)
-    if step.sender == OPERATOR:
-        return "the operator"
-    if step.sender == NEMESIS:
-        return "a disk's hot-plug event"
-    return teller.owner(step.sender)
+def _words(step: Step, note: str, ops: list[int], teller: Storyteller) -> str:
+    if isinstance(step, Mark):
+        return f"--- {step.phase} ---"
+    if isinstance(step, ENGINE_STEPS):
+        return teller.words.engine(step, note, ops_listed(ops))
+    return teller.words.outside(step)
 
 
 def _shown(entry: Entry, teller: Storyteller) -> str:
     match entry:
         case EngineEvent(event=event):
-            return teller.event(event)
-        case Completed(op=op, status=0, values=values) if values:
-            return f"op {op} is answered: success, with the data of ops {values} (0: never written)"
-        case Completed(op=op, status=status):
-            result = (
-                "success" if status == 0 else f"status {status:#x}" if status > 0 else f"{status}"
-            )
-            return f"op {op} is answered: {result}"
+            return teller.words.event(event)
+        case Completed():
+            return teller.words.answer(entry)
         case Crashed(crash=crash):
             return f"CRASH on reactor {crash.reactor}: {crash.message}"
         case Undelivered(op=op):
-            return f"op {op} is answered, but its host doesn't hear it"
+            return f"op {op} is answered, but the answer doesn't reach its host"
         case _:
             return ""

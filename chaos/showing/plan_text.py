@@ -11,7 +11,7 @@ from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
 from chaos.plan.strategies import STRATEGIES
 from chaos.showing.labels import Labels
-from chaos.showing.wording import listed
+from chaos.showing.wording.phrases import counted, listed
 from workers.bdev.stack import Stack
 from workers.probes import PROBES
 
@@ -36,11 +36,11 @@ def lines_of(experiment: Experiment, seed: int, plan: Plan, labels: Labels) -> I
 def target_of(plan: Plan) -> str:
     """The sizes that matter, in a line."""
     spares = plan.layout.disks - plan.members
-    disks = f"{plan.members} members of {_count(plan.blocks, 'block')}"
+    disks = f"{plan.members} members of {counted(plan.blocks, 'block')}"
     return (
         f"{disks}{f' and {spares} more disks' if spares else ''}, {'' if plan.superblock else 'no '}superblocks, "
-        f"rebuild windows of {_count(plan.layout.window_blocks, 'block')}, "
-        f"{_count(plan.layout.reactors, 'reactor')}, {_count(plan.hosts, 'host')}"
+        f"rebuild windows of {counted(plan.layout.window_blocks, 'block')}, "
+        f"{counted(plan.layout.reactors, 'reactor')}, {counted(plan.hosts, 'host')}"
     )
 
 
@@ -58,7 +58,7 @@ def _target(plan: Plan, labels: Labels) -> Section:
     rows = [
         (
             "reactors",
-            f"{layout.reactors}, {_count(plan.poll_groups_at_start, 'poll group')} at first",
+            f"{layout.reactors}, {counted(plan.poll_groups_at_start, 'poll group')} at first",
         ),
         ("disks", f"{layout.disks} of {layout.disk_blocks} blocks{grow}"),
         ("", listed([labels.disk(number) for number in range(layout.disks)])),
@@ -118,8 +118,8 @@ def _hosts(plan: Plan, labels: Labels) -> Section:
         ("hosts", f"{plan.hosts}: {listed([labels.host(number) for number in range(plan.hosts)])}"),
         (
             "each with",
-            f"{_count(plan.io_queues, 'I/O queue')} of depth {plan.queue_depth}, I/O of up to "
-            f"{_count(plan.blocks_per_io_max, 'block')}, {_range(plan.ios_per_connection)} I/Os a connection",
+            f"{counted(plan.io_queues, 'I/O queue')} of depth {plan.queue_depth}, I/O of up to "
+            f"{counted(plan.blocks_per_io_max, 'block')}, {_range(plan.ios_per_connection)} I/Os a connection",
         ),
         ("of I/O", _shares(shares)),
         ("of changes", _shares(changing)),
@@ -167,7 +167,7 @@ def _moment(one: Planned) -> str:
             return f"at {share} of the {which} rebuild, or a later one's"
         case "event":
             which = ORDINALS.get(one.occurrence, f"{one.occurrence}th")
-            steps = f"{_count(one.stage, 'step')} after" if one.stage else "right after"
+            steps = f"{counted(one.stage, 'step')} after" if one.stage else "right after"
             return f"{steps} the {which} {one.event}"
 
 
@@ -192,7 +192,3 @@ def _shares(shares: dict[str, int]) -> str:
 
 def _range(bounds: tuple[int, int]) -> str:
     return str(bounds[0]) if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -19,6 +19,7 @@ from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.showing.story import Storyteller
 from chaos.showing.trace import trace_lines
+from chaos.showing.wording.places import named
 from experiments.catalog import EXPERIMENTS
 from tests.canaries.test_checks_bite import NEVER_UNQUIESCES_AFTER_A_REMOVAL
 from tests.conformance.test_drivers import FORGETS_TO_UNLOCK
@@ -177,7 +178,7 @@ def test_story_and_trace_have_the_chain_under_the_finding():
     story = Storyteller(execution, make_labels(execution.plan, 0)).tell(finding)
     chain = [f"  {line}" for line in finding.waits]
     assert story[-len(chain) :] == chain
-    assert story[-len(chain) - 1] == f"step {finding.step}: {finding.summary}"
+    assert story[-len(chain) - 1] == f"step {finding.step}: {named(finding.summary)}"
     teller = Storyteller(execution, make_labels(execution.plan, 0))
     traced = "\n".join(trace_lines(execution, teller, [finding]))
     assert all(line in traced for line in chain)

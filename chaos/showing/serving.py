@@ -1,0 +1,129 @@
+"""Which requests of hosts the I/Os of disks serve, as far as thread, kind and blocks tell.
+
+The engine doesn't say it. Where two requests of a thread are for the same blocks, both are named.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.plan.plan import Plan
+from chaos.steps.history import Completed, EngineEvent, Entry, Undelivered
+from chaos.steps.schedule import (
+    IO,
+    CompareAndWrite,
+    Deliver,
+    FinishIo,
+    Flush,
+    Kill,
+    OutsideStep,
+    PowerLoss,
+    Read,
+    Step,
+    Unmap,
+    WriteZeroes,
+)
+from workers.bdev.io import IoType
+
+COMPARES = (IoType.READ, IoType.COMPARE)
+IO_MESSAGE = "nvmf.io"
+OPS_NAMED_MAX = 3  # more candidates than these name none
+
+
+class InFlight(msgspec.Struct):
+    """A request that is not answered yet, and the disks that have served it."""
+
+    step: OutsideStep
+    is_handled: bool = False
+    served: list[int] = []
+
+
+class Serving:
+    """Follows a run step by step."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._data_offset = plan.data_offset
+        self._out: dict[int, InFlight] = {}
+
+    def ops(self, step: Step, note: str) -> list[int]:
+        """Take the next step; the requests that it can serve if it is a disk's I/O, the likelier ones only."""
+        match step:
+            case Kill() | PowerLoss():
+                self._out.clear()
+            case Deliver() if note == IO_MESSAGE:
+                self._handle(step.sender)
+            case FinishIo():
+                return self._served(step)
+            case _ if isinstance(step, IO):
+                self._out[step.op] = InFlight(step)
+            case _:
+                pass
+        return []
+
+    def end(self, entry: Entry) -> None:
+        """Something that a step showed: an answer ends a request, and the end of a connection all of its."""
+        match entry:
+            case Completed(op=op) | Undelivered(op=op):
+                self._out.pop(op, None)
+            case EngineEvent(event=event) if event.name == "nvmf.qpair_destroyed":
+                connection = event.args[0]
+                self._out = {
+                    op: one
+                    for op, one in self._out.items()
+                    if getattr(one.step, "connection", None) != connection
+                }
+            case _:
+                pass
+
+    def _handle(self, connection: int) -> None:
+        """Messages of a connection keep their order: the oldest request is the one that is handled."""
+        for one in self._out.values():
+            if not one.is_handled and getattr(one.step, "connection", None) == connection:
+                one.is_handled = True
+                return
+
+    def _served(self, step: FinishIo) -> list[int]:
+        first = step.offset - self._data_offset
+        found = {
+            op: one
+            for op, one in self._out.items()
+            if one.is_handled
+            and getattr(one.step, "thread", None) == step.thread
+            and can_be_part_of(one.step, step, first)
+        }
+        for is_likelier in (self._is_not_served, self._is_whole):
+            likelier = {op: one for op, one in found.items() if is_likelier(one, step, first)}
+            found = likelier or found
+        for one in found.values():
+            one.served = [*one.served, step.disk]
+        return list(found) if len(found) <= OPS_NAMED_MAX else []
+
+    def _is_not_served(self, one: InFlight, step: FinishIo, first: int) -> bool:
+        """A disk does a request once, if it is not split."""
+        return step.disk not in one.served
+
+    def _is_whole(self, one: InFlight, step: FinishIo, first: int) -> bool:
+        """The I/O is for just the blocks of the request."""
+        return (getattr(one.step, "slba", None), getattr(one.step, "blocks", None)) == (
+            first,
+            step.count,
+        )
+
+
+def can_be_part_of(asked: OutsideStep, step: FinishIo, first: int) -> bool:
+    """Return whether an I/O of a disk can be a part of a request; ``first`` is its block of the array."""
+    match asked:
+        case Flush():
+            return step.io_type == IoType.FLUSH
+        case Read():
+            is_kind = step.io_type == IoType.READ
+        case Unmap():
+            is_kind = step.io_type == IoType.UNMAP
+        case WriteZeroes():
+            is_kind = step.io_type in (IoType.WRITE_ZEROES, IoType.WRITE)
+        case CompareAndWrite():
+            is_kind = step.io_type in (*COMPARES, IoType.WRITE, IoType.COMPARE_AND_WRITE)
+        case _:
+            is_kind = step.io_type == IoType.WRITE
+    inside = asked.slba <= first and first + step.count <= asked.slba + asked.blocks  # type: ignore[union-attr]
+    return is_kind and inside

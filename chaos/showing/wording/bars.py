@@ -1,0 +1,64 @@
+"""A short label for each request, for a bar in a lane: ``W 2–7 #35``."""
+
+from __future__ import annotations
+
+from chaos.showing.wording.places import Places
+from chaos.showing.wording.rpcs import RpcTexts
+from chaos.steps.schedule import (
+    Admin,
+    CompareAndWrite,
+    Connect,
+    Disconnect,
+    Flush,
+    HostStep,
+    Open,
+    Operate,
+    Read,
+    Unmap,
+    Write,
+    WriteZeroes,
+)
+from workers.nvmf.status import AdminOpcode
+
+LETTERS: dict[type[HostStep], str] = {
+    Read: "R",
+    Write: "W",
+    Unmap: "U",
+    WriteZeroes: "Z",
+    CompareAndWrite: "C",
+}
+PREFIXES = ("bdev_raid_", "bdev_", "nvmf_subsystem_", "nvmf_", "framework_")
+
+
+def bar_label(step: HostStep | Operate, places: Places) -> str:
+    """The kind, the blocks or arguments, and the number of a request."""
+    return f"{_kind(step, places)} #{step.op}"
+
+
+def _kind(step: HostStep | Operate, places: Places) -> str:
+    match step:
+        case Open():
+            return "open"
+        case Connect():
+            return "connect admin" if step.qid == 0 else f"connect Q{step.qid}"
+        case Disconnect():
+            return "disconnect"
+        case Admin():
+            return AdminOpcode(step.opcode).name.lower().replace("_", " ")
+        case Flush():
+            return "F"
+        case Operate():
+            return _rpc(step, places)
+        case _:
+            last = step.slba + step.blocks - 1
+            span = f"{step.slba}" if step.blocks == 1 else f"{step.slba}–{last}"
+            fua = " FUA" if isinstance(step, Write) and step.fua else ""
+            return f"{LETTERS[type(step)]} {span}{fua}"
+
+
+def _rpc(step: Operate, places: Places) -> str:
+    """An RPC without the prefix that says whose it is, and with its first argument."""
+    prefix = next((one for one in PREFIXES if step.method.startswith(one)), "")
+    name = step.method.removeprefix(prefix)
+    named = [value for key, value in RpcTexts(places).values(step) if key in ("bdev", "base_bdev")]
+    return " ".join([name, *named])
