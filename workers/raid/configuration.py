@@ -45,7 +45,9 @@ class Configuration:
         self.metadata = metadata
         self.slots = slots
         self.self_descriptor: Descriptor | None = None
-        self.is_configuring = False  # the superblock of an array that isn't online yet is being written
+        self.is_configuring = (
+            False  # the superblock of an array that isn't online yet is being written
+        )
         self.array_number = 0  # of an array being created; its UUID is derived from it
         self.waiters = Waiters()
 
