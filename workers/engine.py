@@ -1,7 +1,7 @@
-"""The classes an engine is made of, in one frozen record, and how a reactor's services are built from it.
+"""The classes of an engine, in one frozen record, and the construction of a reactor's services from it.
 
-A defect is another record: the same classes, some with named methods replaced. Clean and defective engines
-can live in one process.
+A defect is another record: the same classes, some with named methods replaced. Clean and defective engines can live
+in one process.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class EngineClasses:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What messages are addressed to: ``service.method``."""
+    """The services to which messages are addressed: ``service.method``."""
 
     bdev: BdevLayer
     raid_bdev: Bdev
@@ -92,11 +92,11 @@ class Services:
     rpc: Rpc
 
     def census(self) -> list[tuple[str, str, int]]:
-        """What is alive above the threads: (kind, owner, count)."""
+        """Return what is alive above the threads: (kind, owner, count)."""
         return self.bdev.census() + self.nvmf.census()
 
     def waits(self) -> list[Wait]:
-        """What is awaited above the threads, and what will bring it."""
+        """Return the futures awaited above the threads, with what will resolve them."""
         return [
             *self.bdev.waits(),
             *self.rebuild.waits(),
@@ -109,7 +109,7 @@ class Services:
 
 
 def build_services(reactor: Reactor) -> Services:
-    """The engine of one reactor; reactor 0 also starts the target: its disks' bdevs and its poll group device."""
+    """Build the engine of one reactor; reactor 0 also registers the poll groups' device."""
     classes, layout = reactor.classes, reactor.layout
     bdevs: dict[int, Bdev] = {}
     for disk in reactor.disks:
@@ -167,5 +167,5 @@ def _stacked(
 
 
 def _key(bdev_id: int) -> int:
-    # Three io_devices a bdev: the generic one, its module's, and raid1's own.
+    # Each bdev has room for three io_devices: the generic one, its module's, and raid1's own.
     return 1 + 3 * bdev_id

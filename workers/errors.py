@@ -1,4 +1,4 @@
-"""Numbers that engine functions return, as SPDK returns them: 0 or a negative errno. And what may be raised."""
+"""The numbers that engine functions return, as in SPDK: 0 or a negative errno. And the exceptions they may raise."""
 
 OK = 0
 EPERM = -1
@@ -9,5 +9,5 @@ ENOMEM = -12
 ENODEV = -19
 EINVAL = -22
 
-# What code from outside, or the engine, may raise; KeyboardInterrupt is the user's own.
+# Code from outside, and the engine, may raise any of these; KeyboardInterrupt belongs to the user.
 ANYTHING_RAISED = (Exception, SystemExit)

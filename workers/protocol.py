@@ -1,8 +1,7 @@
-"""Everything that crosses the border of a reactor: messages, steps, outcomes, commands and replies.
+"""All values that cross the border of a reactor: messages, steps, outcomes, commands and replies.
 
-This is the only wire format between the controller and its workers, and among workers. All values are
-immutable data, so that ``sim`` (which passes them by reference) and processes (which encode them) cannot
-differ.
+This is the only wire format between the controller and its workers, and among workers. All values are immutable data,
+so that ``sim``, which passes them by reference, and processes, which encode them, cannot differ.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Deliver(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="deliver"):
-    """Step: the receiver handles the oldest message that this sender has sent it."""
+    """Step: the receiver handles the oldest message from this sender."""
 
     reactor: int
     sender: int
@@ -61,11 +60,11 @@ class FireTimer(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="fir
 
 
 EngineStep = Deliver | FinishIo | FireTimer
-WaitRow = tuple[str, str, str]  # a waiter, how it waits, what it waits for
+WaitRow = tuple[str, str, str]  # the waiter, how it waits, what it waits for
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a command from outside is answered: NVMe status or errno, a value, and data."""
+    """The answer to a command from outside: NVMe status or errno, a value, and data."""
 
     status: int
     value: int = 0
@@ -83,7 +82,7 @@ class Reply(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something worth telling that happened inside the engine, on an SPDK thread."""
+    """An event inside the engine, on an SPDK thread (see ``workers/probes.py``)."""
 
     name: str
     thread: int
@@ -102,9 +101,9 @@ class Crash(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outcome(msgspec.Struct, array_like=True, gc=False):
-    """All that one step of a reactor did to the world outside its heap.
+    """All effects of one step of a reactor outside its heap.
 
-    ``posted`` has a step for every message sent; ``outgoing`` the messages that leave this reactor.
+    ``posted`` has a step for every message sent, and ``outgoing`` has the messages that leave this reactor.
     """
 
     posted: list[Deliver]
@@ -113,34 +112,34 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
     armed: list[FireTimer]
     replies: list[Reply]
     events: list[Event]
-    note: str = ""  # the message handled, or that an I/O failed: for people, in no decision
+    note: str = ""  # the message handled, or that an I/O failed: for people, never for a decision
     crash: Crash | None = None
 
 
 class Layout(msgspec.Struct, frozen=True, array_like=True):
-    """What a target looks like at its start, as its configuration file would say; sizes in blocks."""
+    """A target's configuration at its start; sizes in blocks."""
 
     reactors: int
     disks: int
     disk_blocks: int
     window_blocks: int
-    capacity_blocks: int = 0  # how far disks can grow; 0: they can't
-    disk_queue_depth: int = 64  # I/O a thread can have under way on a disk
-    disk_io_blocks_max: int = 0  # larger I/O of a disk is split; 0: no bound
+    capacity_blocks: int = 0  # the size to which disks can grow; 0: they can't
+    disk_queue_depth: int = 64  # I/O that a thread can have in flight on a disk
+    disk_io_blocks_max: int = 0  # larger I/O to a disk is split; 0: no bound
     io_pool: int = 64  # bdev_io objects of a channel
-    # Per disk what stands on it, bottom up: see workers/bdev/stack.py. Empty: nothing on any.
+    # Per disk the bdevs that stand on it, a bit mask (see workers/bdev/stack.py). Empty: none on any disk.
     stacks: tuple[int, ...] = ()
     array_passthru: bool = False  # a passthru bdev stands on the array
     rebuild_blocks_per_ms: int = 0  # process_max_bandwidth; 0: no bound
 
     @property
     def capacity(self) -> int:
-        """Blocks that a disk's segment must have room for."""
+        """The blocks for which a disk's segment must have room."""
         return max(self.disk_blocks, self.capacity_blocks)
 
 
 class DefectSource(msgspec.Struct, frozen=True, array_like=True):
-    """A defect as workers receive it: the id of a built-in one, or source text from outside."""
+    """A defect as workers receive it: the id of a built-in one, or the source text of another."""
 
     id: str
     source: str | None = None
@@ -148,36 +147,36 @@ class DefectSource(msgspec.Struct, frozen=True, array_like=True):
 
 # Commands, controller to worker.
 class Reset(msgspec.Struct, frozen=True, array_like=True, tag="reset"):
-    """Build this reactor of a new target; the control block has been cleared before."""
+    """Build this reactor of a new target; the control block has been cleared."""
 
     layout: Layout
     defects: tuple[DefectSource, ...]
-    epoch: int  # of the target; frames of an earlier one are void
+    epoch: int  # of the target; frames of an earlier epoch are void
 
 
 class Perform(msgspec.Struct, frozen=True, array_like=True, tag="perform", gc=False):
-    """Take these messages in, then perform this step."""
+    """Receive these messages, then perform this step."""
 
     step: EngineStep
     inbox: list[Message]
 
 
 class Census(msgspec.Struct, frozen=True, array_like=True, tag="census"):
-    """Count what is alive, after taking these messages in."""
+    """Count what is alive."""
 
 
 class GetWaits(msgspec.Struct, frozen=True, array_like=True, tag="get_waits"):
-    """Say what waits for what; nothing runs meanwhile."""
+    """Report what waits for what; nothing runs meanwhile."""
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True, tag="run"):
-    """Run free until told to stop; latencies of disk I/O in microseconds are used in rotation."""
+    """Run free until a Pause; the latencies of disk I/O, in microseconds, are used in rotation."""
 
     latencies_us: tuple[int, ...]
 
 
 class Frame(msgspec.Struct, frozen=True, array_like=True, tag="frame", gc=False):
-    """Messages on their way while reactors run free, with the sender's step number."""
+    """Messages between reactors that run free, with the sender's step number."""
 
     sender: int  # reactor number, or -1: the controller
     step_number: int
@@ -186,7 +185,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, tag="frame", gc=False)
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True, tag="pause"):
-    """End the free run; the worker answers Counted and waits for the next command."""
+    """End the free run; the worker replies with Counted and waits for the next command."""
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True, tag="stop"):
@@ -198,14 +197,14 @@ Command = Reset | Perform | Census | GetWaits | Run | Frame | Pause | Stop
 
 # Replies, worker to controller.
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
-    """The worker is up, or a Reset is done."""
+    """The worker has started, or a Reset is complete."""
 
     reactor: int
     pid: int
 
 
 class Performed(msgspec.Struct, frozen=True, array_like=True, tag="performed", gc=False):
-    """What the granted step did."""
+    """The outcome of the granted step."""
 
     reactor: int
     outcome: Outcome
@@ -233,28 +232,28 @@ class Waiting(msgspec.Struct, frozen=True, array_like=True, tag="waiting"):
 
 
 class StepRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One step a free-running reactor took: its number there, its ticket in the one order of all.
+    """One step of a free-running reactor: its number there, and its ticket in the one order of all.
 
-    ``outcome`` None: begun and not done, because the target was killed.
+    ``outcome`` None: the step began and did not complete, because the target was killed.
     """
 
     number: int
     ticket: int
     step: EngineStep
-    # The sender's step number for a delivered message that came from another reactor; 0 otherwise.
+    # The sender's step number, for the delivery of a message from another reactor; 0 otherwise.
     cause: int
     outcome: Outcome | None
 
 
 class Stepped(msgspec.Struct, frozen=True, array_like=True, tag="stepped", gc=False):
-    """Steps a free-running reactor has taken since its last report; its log has all there is to know of them."""
+    """The steps of a free-running reactor since its last report; its log has them in full."""
 
     reactor: int
     steps: list[tuple[EngineStep, Outcome]]
 
 
 class GaveUp(msgspec.Struct, frozen=True, array_like=True, tag="gave_up"):
-    """A free-running reactor goes on no more: the step of this ticket has not ended, so its target is dead."""
+    """A free-running reactor has stopped: the step of this ticket has not ended, so its target is dead."""
 
     reactor: int
     epoch: int
@@ -269,5 +268,5 @@ encoder = msgspec.msgpack.Encoder()
 
 
 def encode(value: Command | WorkerReply) -> bytes:
-    """One frame for the wire."""
+    """Encode a value as one frame."""
     return encoder.encode(value)

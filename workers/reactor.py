@@ -1,7 +1,7 @@
-"""A reactor: SPDK threads, their mailboxes, disk I/O under way and timers. Mirrors lib/event.
+"""A reactor: SPDK threads, their mailboxes, timers and disk I/O in flight. Mirrors lib/event.
 
-It never acts by itself: :meth:`Reactor.pending` says which steps are possible, and :meth:`Reactor.perform`
-performs the one it is told. What is possible depends on its own heap alone, never on shared memory.
+It never acts on its own: :meth:`Reactor.pending` returns the possible steps, and :meth:`Reactor.perform` performs
+one of them. Which steps are possible depends on the reactor's own heap alone, never on shared memory.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from workers.thread import Future, SpdkThread, run_flow
 
 FIRST_POLL_GROUP_THREAD = 1
 FIRST_DYNAMIC_THREAD = 16
-# Sent to a thread that may have exited by the time they come.
+# The receiving thread may have exited by the time these arrive.
 MAY_COME_TOO_LATE = ("nvmf.disconnect", "nvmf.namespace_changed", "rebuild.stop_requested")
 
 
 class StepNotPossibleError(Exception):
-    """The step asked for is not possible now; nothing has changed."""
+    """The requested step is not possible now; nothing has changed."""
 
 
 class Reactor:
@@ -77,20 +77,20 @@ class Reactor:
     # Threads.
 
     def add_thread(self, thread_id: int, name: str) -> SpdkThread:
-        """A thread is born on this reactor."""
+        """Create a thread on this reactor."""
         thread = self.threads[thread_id] = SpdkThread(self, thread_id, name)
         self.block.globals.thread_mask |= 1 << thread_id
         return thread
 
     def exit_thread(self, thread: SpdkThread) -> None:
-        """A thread ends; it has given everything back before (``spdk_thread_exit``)."""
+        """End a thread that has released everything (``spdk_thread_exit``)."""
         assert not thread.channels, f"{thread.name} exits with {list(thread.channels.values())}"
         assert not thread.calls, f"{thread.name} exits while it awaits answers"
         del self.threads[thread.id]
         self.block.globals.thread_mask &= ~(1 << thread.id)
 
     def take_thread_id(self) -> int:
-        """The lowest id no thread has; it is taken, for one that is about to be born."""
+        """Reserve the lowest free thread id, for a thread that is about to be created."""
         mask = self.block.globals.thread_mask
         for thread_id in range(FIRST_DYNAMIC_THREAD, THREADS_MAX):
             if not mask >> thread_id & 1:
@@ -99,23 +99,23 @@ class Reactor:
         raise AssertionError("no thread id is free")
 
     def reactor_of(self, thread_id: int) -> int:
-        """Where a thread lives."""
+        """Return the reactor of a thread."""
         if thread_id == APP_THREAD:
             return 0
         if thread_id < FIRST_DYNAMIC_THREAD:
             return thread_id - FIRST_POLL_GROUP_THREAD
-        # A rebuild's thread: spread over the reactors by its id, as the scheduler spreads new threads.
+        # SPDK's scheduler spreads new threads over the reactors, so a rebuild's thread is placed by its id.
         return thread_id % self.layout.reactors
 
     @staticmethod
     def poll_group_thread(reactor: int) -> int:
-        """The thread that carries a reactor's NVMe-oF poll group."""
+        """Return the thread that carries a reactor's NVMe-oF poll group."""
         return FIRST_POLL_GROUP_THREAD + reactor
 
-    # What the engine does to the world.
+    # From the engine to the outside.
 
     def new_number(self) -> int:
-        """A number used once on this reactor, never 0."""
+        """Return a number that this reactor uses once, never 0."""
         self._last_number += 1
         return self._last_number
 
@@ -135,11 +135,11 @@ class Reactor:
         self.outcome.posted.append(step)
 
     def emit(self, name: str, thread: int, args: tuple[int, ...]) -> None:
-        """Tell the outside that something happened."""
+        """Emit an event."""
         self.outcome.events.append(Event(name, thread, args))
 
     def start_io(self, io: DiskIo) -> None:
-        """A disk I/O is under way from now on; it takes effect when its step comes."""
+        """Put a disk I/O in flight; it takes effect at its completion step."""
         tag_number = 0
         request, thread, disk = io.io, io.channel.thread.id, io.disk.number
         while True:
@@ -159,7 +159,7 @@ class Reactor:
         self.outcome.started.append(step)
 
     def sleep(self, thread: int, delay_us: int) -> Future:
-        """Await a timer."""
+        """Arm a timer; the future resolves when it fires."""
         step = FireTimer(
             self.number, self.block.globals.clock_us + delay_us, thread, self.new_number()
         )
@@ -167,10 +167,10 @@ class Reactor:
         self.outcome.armed.append(step)
         return future
 
-    # What the world does to the engine.
+    # From the outside to the engine.
 
     def receive(self, message: Message, step: Deliver | None = None) -> None:
-        """Put a message into its mailbox; its delivery is possible from now on."""
+        """Put a message into its mailbox, so that its delivery becomes possible."""
         if step is None:
             step = Deliver(self.number, message.sender, message.receiver)
         mailbox = self.mailboxes.get(step)
@@ -179,16 +179,16 @@ class Reactor:
         mailbox.append(message)
 
     def pending(self) -> list[EngineStep]:
-        """All steps possible now: one per mailbox with a message, per I/O, and per timer."""
+        """Return all steps possible now: one per mailbox with a message, per I/O, and per timer."""
         deliveries: list[EngineStep] = [step for step, box in self.mailboxes.items() if box]
         return [*deliveries, *self.ios, *self.timers]
 
     def perform(self, step: EngineStep) -> Outcome:
-        """Perform one step and say what it did.
+        """Perform one step and return its outcome.
 
-        Raises StepNotPossibleError, before anything has changed; whatever else it raises is the target crashing.
+        Raise StepNotPossibleError before anything has changed; any other exception is a crash of the target.
         """
-        # A class test, not match: this is the hottest line of the simulator.
+        # This is the hottest line of the simulator, so it tests classes instead of matching.
         kind = step.__class__
         if kind is Deliver:
             mailbox = self.mailboxes.get(step)  # type: ignore[arg-type]
@@ -198,7 +198,7 @@ class Reactor:
         elif kind is FinishIo:
             io = self.ios.pop(step, None)  # type: ignore[arg-type]
             if io is None:
-                raise StepNotPossibleError(f"no such I/O is under way: {step}")
+                raise StepNotPossibleError(f"no such I/O is in flight: {step}")
             self.current_thread = step.thread  # type: ignore[union-attr]
             if not io.finish():
                 self.outcome.note = "failed"
@@ -207,7 +207,7 @@ class Reactor:
             if future is None:
                 raise StepNotPossibleError(f"no such timer is armed: {step}")
             self.current_thread = step.thread  # type: ignore[union-attr]
-            # A replay may fire timers in another order than that of deadlines; time never goes back.
+            # A replay may fire timers out of the order of deadlines, but time must never go back.
             shared = self.block.globals
             shared.clock_us = max(shared.clock_us, step.deadline_us)  # type: ignore[union-attr]
             future.resolve()
@@ -216,7 +216,7 @@ class Reactor:
         return outcome
 
     def take_outcome(self) -> Outcome:
-        """What has happened since the last outcome was taken."""
+        """Return what has happened since the last outcome was taken."""
         outcome = self.outcome
         self.outcome = Outcome([], [], [], [], [], [])
         return outcome
@@ -245,7 +245,7 @@ class Reactor:
             self.answer(message, result)
 
     def _deliver_to_nobody(self, message: Message) -> None:
-        """The thread has exited, or is not born yet."""
+        """Handle a message to a thread that has exited, or does not exist yet."""
         receiver, handler = message.receiver, message.handler
         if handler == "reactor.create_thread":
             self.add_thread(receiver, message.args[0])
@@ -253,7 +253,7 @@ class Reactor:
         elif handler == "io_device.visit":
             self.io_devices.visit_exited(receiver, message.args)
         elif message.sender >= OPERATOR or handler in MAY_COME_TOO_LATE:
-            pass  # what hosts send to a poll group that has gone is lost with their connection
+            pass  # a host's message to a poll group that is gone is lost with the connection
         else:
             what = f"{handler} was sent to thread {receiver}, which has exited"
             assert message.token, what
@@ -261,11 +261,11 @@ class Reactor:
             self.answer(message, EIO)
 
     def answer(self, message: Message, value: Any) -> None:
-        """A message has been handled; None is no answer."""
+        """Answer a handled message; None means no answer."""
         if not message.token or value is None:
             return
         if message.sender < OPERATOR:
-            # Answered by the thread that handled the message.
+            # The answer comes from the thread that handled the message.
             pair_sender, receiver = message.receiver, message.sender
             self.send(pair_sender, receiver, "reply", message.token, (value,))
         elif value.__class__ is Answer:
@@ -276,7 +276,7 @@ class Reactor:
             self.outcome.replies.append(Reply(message.sender, message.token, value, 0, b""))
 
     def census(self) -> list[tuple[str, str, int]]:
-        """What is alive on this reactor: (kind, owner, count), sorted by kind and owner."""
+        """Return what is alive on this reactor: (kind, owner, count), sorted by kind and owner."""
         rows = [
             ("channel", f"{channel.device.name} on {thread.name}", channel.references)
             for thread in self.threads.values()

@@ -1,8 +1,8 @@
 """The operator's RPCs, on the app thread, with SPDK's method names and error codes.
 
-Arguments are numbers: a bdev (see ``bdev/stack.py``), a namespace id, a reactor. Two are this engine's own:
-``bdev_raid_start_degraded`` (see ``membership.py``) and ``bdev_reset``, which stands for the LUN reset of an iSCSI
-or vhost client.
+Arguments are numbers: a bdev (see ``bdev/stack.py``), a namespace id, a reactor. Two RPCs are this engine's own:
+``bdev_raid_start_degraded`` (see ``configuration.py``), and ``bdev_reset``, which stands for the LUN reset of an
+iSCSI or vhost client.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Rpc:
         self.reactor = reactor
 
     def framework_start_init(self, thread: SpdkThread, *disks: int) -> int:
-        """The target starts; these disks are there."""
+        """Start the target with these disks."""
         return self.reactor.services.bdev.start_disks(thread, *disks)
 
     # Bdevs.
 
     def bdev_examine(self, thread: SpdkThread, bdev: int) -> int:
-        """Look at a bdev again: does an array miss it?"""
+        """Examine a bdev again, for an array that misses it."""
         layer = self.reactor.services.bdev
         if not layer.is_ready(bdev):
             return ENODEV
@@ -41,7 +41,7 @@ class Rpc:
         return OK
 
     async def bdev_wait_for_examine(self, thread: SpdkThread) -> int:
-        """Answers when every bdev that has come has been looked at."""
+        """Await the end of all examinations."""
         return await self.reactor.services.examine.idle()
 
     async def bdev_reset(self, thread: SpdkThread, bdev: int) -> int:
@@ -76,7 +76,7 @@ class Rpc:
         return await self.reactor.services.configuration.start_degraded(thread, trusted)
 
     def bdev_raid_get_bdevs(self, thread: SpdkThread) -> Answer:
-        """Value: a bit per bdev that is a configured member."""
+        """Answer with a bit per bdev that is a configured member."""
         record = self.reactor.block.raid
         if record.state == RaidState.ABSENT:
             return Answer(ENODEV)
@@ -95,13 +95,13 @@ class Rpc:
         return await self.reactor.services.namespaces.remove(thread, nsid)
 
     async def nvmf_create_poll_group(self, thread: SpdkThread, reactor: int) -> int:
-        """A thread with a poll group is born on this reactor."""
+        """Create a thread with a poll group on this reactor."""
         if not 0 <= reactor < min(self.reactor.layout.reactors, REACTORS_MAX):
             return ENODEV
         return await self.reactor.services.nvmf.create_poll_group(thread, reactor)
 
     async def nvmf_destroy_poll_group(self, thread: SpdkThread, reactor: int) -> int:
-        """The poll group's connections end, then its thread exits."""
+        """End the poll group's connections, then its thread."""
         if not 0 <= reactor < min(self.reactor.layout.reactors, REACTORS_MAX):
             return EINVAL
         return await self.reactor.services.nvmf.destroy_poll_group(thread, reactor)

@@ -1,7 +1,7 @@
-"""Shared-memory segments: creating, attaching and naming them, and what a killed run left behind.
+"""Shared-memory segments: create, attach and name them, and find those that a killed run left behind.
 
-The controller alone creates segments. Their names carry the owner's pid and start time, so that leftovers can
-be told from those of a run that is alive.
+The controller alone creates segments. Their names carry the owner's pid and start time, which distinguish leftovers
+from the segments of a live run.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _NAME = re.compile(rf"^{PREFIX}-(\d+)-(\d+)-")
 
 
 class SegmentError(Exception):
-    """Shared memory can't be had, in one sentence."""
+    """Shared memory is not available; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A segment or directory with the owner its name tells of."""
+    """A segment or directory, with the owner that its name gives."""
 
     path: Path
     owner_pid: int
@@ -34,23 +34,23 @@ class Leftover:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None: there is no such process."""
+    """Return a process's start time in clock ticks since boot, or None if there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The command's name stands in parentheses and may contain anything; field 22 is counted behind it.
+    # The command's name is in parentheses and may contain anything, so field 22 is counted after it.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" else int(fields[19])
 
 
 def owner_tag() -> str:
-    """The part of a name that says whose it is."""
+    """Return the part of a name that identifies its owner."""
     return f"{PREFIX}-{os.getpid()}-{start_time(os.getpid())}"
 
 
 def create(purpose: str, size: int) -> SharedMemory:
-    """A new segment whose memory is reserved; raises SegmentError when there is not enough."""
+    """Create a segment with its memory reserved; raise SegmentError if there is not enough."""
     name = f"{owner_tag()}-{purpose}"
     try:
         segment = SharedMemory(name=name, create=True, size=size)
@@ -59,7 +59,7 @@ def create(purpose: str, size: int) -> SharedMemory:
             f"shared memory segment {name} can't be made: {error.strerror}"
         ) from None
     try:
-        # Without this a full file system would show as SIGBUS at the first touch.
+        # Without this a full file system would cause SIGBUS at the first access.
         with open(FOLDER / name, "rb+") as file:
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
@@ -71,34 +71,34 @@ def create(purpose: str, size: int) -> SharedMemory:
 
 
 def attach(name: str) -> SharedMemory:
-    """An existing segment, without this process's resource tracker taking it for its own.
+    """Attach an existing segment, without registering it with this process's resource tracker.
 
-    Python 3.11 and 3.12 register attached segments as if they had been created here.
+    Python 3.11 and 3.12 register attached segments as if this process had created them.
     """
     with mock.patch.object(resource_tracker, "register"):
         return SharedMemory(name=name)
 
 
 def memory(segment: SharedMemory) -> memoryview:
-    """The bytes of a segment that is mapped."""
+    """Return the bytes of a mapped segment."""
     buffer = segment.buf
     assert buffer is not None, f"segment {segment.name} is closed"
     return buffer
 
 
 def destroy(segment: SharedMemory) -> None:
-    """Remove a segment; the mapping goes as soon as nobody looks at it any more."""
+    """Remove a segment; its mapping goes when the last view of it does."""
     with contextlib.suppress(FileNotFoundError):
         segment.unlink()
     close(segment)
 
 
 def close(segment: SharedMemory) -> None:
-    """Unmap a segment, or leave that to the end of the process when views of it are alive."""
+    """Unmap a segment, or leave that to the end of the process while views of it are alive."""
     try:
         segment.close()
     except BufferError:
-        # Engine objects still hold views. Without its finalizer the object can't complain at exit.
+        # Engine objects still hold views, so the finalizer would complain at exit; this class has none.
         segment.__class__ = _Abandoned
 
 
@@ -110,7 +110,7 @@ class _Abandoned(SharedMemory):
 
 
 def leftovers(folders: tuple[Path, ...]) -> list[Leftover]:
-    """Everything in these folders that bears raidstorm's name, sorted."""
+    """Return everything in these folders with raidstorm's prefix, sorted."""
     found = []
     for folder in folders:
         for path in sorted(folder.glob(f"{PREFIX}-*")):

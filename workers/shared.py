@@ -1,7 +1,7 @@
-"""The control block: what SPDK keeps in process-global memory and several threads read.
+"""The control block: the state that SPDK keeps in process-global memory and several threads read.
 
-It is an array of signed 64-bit words behind typed records, in shared memory for reactor processes and in
-a ``bytearray`` in ``sim``. What one channel owns is not here, it lives in the heap of its reactor.
+It is an array of signed 64-bit words behind typed records, in shared memory for reactor processes and in a
+``bytearray`` in ``sim``. The state of a channel is not here: it lives in the heap of its reactor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple, overload
 WORD_MAX = (1 << 63) - 1
 THREADS_MAX = 62
 SLOTS_MAX = 8
-# Each disk with an error, a delay and a passthru bdev on it, the array, and its passthru.
+# Each disk with an error, a delay and a passthru bdev on it, plus the array and its passthru.
 BDEVS_MAX = 2 + 4 * SLOTS_MAX
 DEVICES_MAX = 1 + 3 * BDEVS_MAX
 LOCKS_MAX = 16
@@ -21,7 +21,7 @@ REACTORS_MAX = 8
 
 
 class RaidState(IntEnum):
-    """State of an array; ABSENT means that nobody has created it."""
+    """State of an array; ABSENT means that it does not exist."""
 
     ABSENT = 0
     CONFIGURING = 1
@@ -30,7 +30,7 @@ class RaidState(IntEnum):
 
 
 class ProcessState(IntEnum):
-    """State of an array's rebuild; NONE means that none is under way."""
+    """State of an array's rebuild; NONE means that none is running."""
 
     NONE = 0
     INIT = 1
@@ -70,7 +70,7 @@ class Record:
 
 
 class Globals(Record):
-    """Words that exist once."""
+    """The words that exist once."""
 
     __slots__ = ()
     SIZE = 6
@@ -79,20 +79,20 @@ class Globals(Record):
     thread_mask = Word(2)
     next_poll_group = Word(3)
     accepting_mask = Word(4)  # threads whose poll group takes new connections
-    # While reactors run free: the ticket of the step under way. It stays when a step doesn't end, because its
-    # process was killed in it, or because it has crashed: the target is dead then, and nobody goes on.
+    # While reactors run free, the ticket of the step in progress. It stays if the step never ends, because its process
+    # was killed or crashed in it. The target is dead then, and every reactor stops.
     step_under_way = Word(5)
 
 
 class Device(Record):
-    """An io_device: is it registered, who has a channel, what holds its unregistration up."""
+    """An io_device: whether it is registered, which threads have a channel, and what delays its unregistration."""
 
     __slots__ = ()
     SIZE = 4
     registered = Word(0)
     channel_mask = Word(1)
     iterations = Word(2)
-    unregister_thread = Word(3)  # thread id + 1; 0: nobody unregisters it
+    unregister_thread = Word(3)  # thread id + 1; 0: it isn't being unregistered
 
 
 class LockRow(NamedTuple):
@@ -134,21 +134,21 @@ class LockTable(Record):
 
 
 class BdevRecord(Record):
-    """A bdev's size, injected faults, and its LBA range locks: the granted ones and those that wait."""
+    """A bdev's size, injected faults, and its LBA range locks, granted and pending."""
 
     __slots__ = ("locked", "pending")
     SIZE = 9 + 2 * LockTable.SIZE
     num_blocks = Word(0)
     last_lock = Word(1)
-    identity = Word(2)  # what its UUID is made of
+    identity = Word(2)  # its UUID is derived from it
     # Of an error bdev (bdev_error_inject_error).
     error_io_types = Word(3)  # bit mask over IoType
     error_type = Word(4)
     error_count = Word(5)
     # Of a delay bdev (bdev_delay_update_latency).
     latency_us = Word(6)
-    plug = Word(7)  # of a disk's bdev: which plugging-in of a device it stands for
-    is_resetting = Word(8)  # channels born now are frozen, too
+    plug = Word(7)  # of a disk's bdev: the plug count of the device it was registered for
+    is_resetting = Word(8)  # channels created now start frozen
 
     def __init__(self, words: memoryview) -> None:
         super().__init__(words)
@@ -166,10 +166,10 @@ class Slot(Record):
     is_process_target = Word(2)
     is_failed = Word(3)
     remove_scheduled = Word(4)
-    # Raised at each removal, so that late messages about the former member are known.
+    # Incremented at each removal, so that late messages about the former member are recognised.
     generation = Word(5)
-    data_offset = Word(6)  # blocks in front of the member's data
-    expected = Word(7)  # bdev id + 1 that a new array waits for; 0: none
+    data_offset = Word(6)  # blocks before the member's data
+    expected = Word(7)  # bdev id + 1 for which a new array waits; 0: none
 
 
 class RaidRecord(Record):
@@ -197,11 +197,11 @@ class RaidRecord(Record):
 
 
 class SubsystemRecord(Record):
-    """The NVMe-oF subsystem: which bdev each namespace is, and whether the subsystem is paused."""
+    """The NVMe-oF subsystem: each namespace's bdev, and whether the subsystem is paused."""
 
     __slots__ = ()
     SIZE = 1 + NAMESPACES_MAX
-    paused = Word(0)  # nsid whose change is under way; 0: active
+    paused = Word(0)  # nsid that is being changed; 0: active
 
     def bdev_of(self, nsid: int) -> int | None:
         bdev = self.words[nsid]
@@ -212,7 +212,7 @@ class SubsystemRecord(Record):
 
 
 class ControlBlock:
-    """All records over one buffer of :data:`SIZE` bytes; a zeroed buffer is a target not yet started."""
+    """All records over one buffer of :data:`SIZE` bytes; a zeroed buffer is a target that has not started."""
 
     WORDS = (
         Globals.SIZE
@@ -237,11 +237,11 @@ class ControlBlock:
         return self.words[first : self._next]
 
     def clear(self) -> None:
-        """Back to a target that has not started."""
+        """Reset to a target that has not started."""
         self.words.cast("B")[:] = bytes(self.SIZE)
 
     def take_ticket(self) -> int:
-        """The next place in the one order of all steps that touch shared memory."""
+        """Return the next place in the one order of all steps that touch shared memory."""
         ticket = self.globals.words[1] + 1
         self.globals.words[1] = ticket
         return ticket

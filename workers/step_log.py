@@ -1,8 +1,8 @@
-"""The step log of a free-running reactor: what it did, in shared memory, so that it outlives a SIGKILL.
+"""The step log of a free-running reactor, in shared memory, so that it outlives a SIGKILL.
 
-The controller makes one a reactor and reads it when the target has ended. A step is written in two halves, so
-that one that was cut short is seen as begun and not done. What is behind ``used`` doesn't count: a half that was
-being written when its writer was killed has not been. A full log says so, and the run goes on without it.
+The controller creates one per reactor and reads it when the target has ended. A step is written in two halves: one
+that was cut short appears as begun and not done. Bytes after the used length don't count, so a half whose writer was
+killed does not exist. A full log is marked as full, and the run goes on without it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DATA_DIGEST_BYTES = 8
 
 
 class Begun(msgspec.Struct, frozen=True, array_like=True, tag="begun", gc=False):
-    """First half: written before the step is performed."""
+    """The first half, written before the step is performed."""
 
     number: int
     ticket: int
@@ -29,7 +29,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag="begun", gc=False)
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True, tag="done", gc=False):
-    """Second half: what the step did."""
+    """The second half: the step's outcome."""
 
     outcome: Outcome
 
@@ -39,28 +39,28 @@ _decode = msgspec.msgpack.Decoder(Begun | Done).decode
 
 
 class StepLog:
-    """A bounded log over a buffer, with one writer."""
+    """A log of bounded size over a buffer, with one writer."""
 
     def __init__(self, buffer: memoryview | bytearray) -> None:
         view = memoryview(buffer).cast("B")
-        self._words = view[:HEADER_BYTES].cast("q")  # bytes used; is it full?
+        self._words = view[:HEADER_BYTES].cast("q")  # bytes used; 1 if it is full
         self._data = view[HEADER_BYTES:]
 
     def clear(self) -> None:
-        """A new target begins."""
+        """Empty the log for a new target."""
         self._words[0] = self._words[1] = 0
 
     @property
     def is_full(self) -> bool:
-        """Is there a step that it had no room for?"""
+        """Return whether a step found no room."""
         return self._words[1] != 0
 
     def begin(self, number: int, ticket: int, step: EngineStep, cause: int) -> None:
-        """A step is about to be performed."""
+        """Record a step that is about to be performed."""
         self._append(Begun(number, ticket, step, cause))
 
     def done(self, outcome: Outcome) -> None:
-        """It has been."""
+        """Record the outcome of the step."""
         self._append(Done(recorded(outcome)))
 
     def _append(self, half: Begun | Done) -> None:
@@ -77,7 +77,7 @@ class StepLog:
         self._words[0] = end
 
     def read(self) -> list[StepRecord]:
-        """All steps, in the order of their reactor; one without outcome was begun and not done."""
+        """Return all steps in the order of their reactor; one without an outcome began and did not complete."""
         records: list[StepRecord] = []
         begun: Begun | None = None
         data, place = bytes(self._data[: self._words[0]]), 0
@@ -101,7 +101,7 @@ def _record(begun: Begun, outcome: Outcome | None) -> StepRecord:
 
 
 def recorded(outcome: Outcome) -> Outcome:
-    """An outcome as the log keeps it: without the messages, and with a digest of what was read."""
+    """Return an outcome as the log keeps it: without messages, and with digests of the data read."""
     replies = [
         msgspec.structs.replace(reply, data=_digest(reply)) if reply.data else reply
         for reply in outcome.replies

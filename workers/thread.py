@@ -1,7 +1,7 @@
 """SPDK threads, messages, I/O channels and channel iteration. Mirrors lib/thread.
 
-Flows are coroutines on a runtime of our own: a flow awaits futures, and whoever resolves a future resumes
-the flow at once, inside the same step. A flow has no ``finally`` that acts on the engine.
+Flows are coroutines on a runtime of their own. A flow awaits futures. Resolving a future resumes the flow at once,
+inside the same step. A flow has no ``finally`` that acts on the engine.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from workers.reactor import Reactor
 
 FlowCoroutine = Coroutine["Future", None, Any]
-Wait = tuple["Future", str]  # what is awaited, and in words what will bring it
+Wait = tuple["Future", str]  # a future, and the description of what will resolve it
 
 
 class Future:
-    """A value that some later step brings; at most one flow awaits it."""
+    """A value that a later step provides; at most one flow awaits it."""
 
     __slots__ = ("done", "value", "waiter")
 
@@ -37,7 +37,7 @@ class Future:
         return self.value
 
     def resolve(self, value: Any = None) -> None:
-        """Set the value and resume whoever waits, now."""
+        """Set the value and resume the waiting flow, now."""
         assert not self.done, "a future is resolved once"
         self.done = True
         self.value = value
@@ -46,7 +46,7 @@ class Future:
 
 
 class Waiters:
-    """Flows that wait for something to change; who changes it wakes them all."""
+    """Flows that wait for a change; the flow that makes the change wakes them all."""
 
     __slots__ = ("_futures",)
 
@@ -54,17 +54,17 @@ class Waiters:
         self._futures: list[Future] = []
 
     async def wait(self) -> None:
-        """Wait for the next change; look again afterwards."""
+        """Wait for the next change; the caller checks its condition again afterwards."""
         future = Future()
         self._futures.append(future)
         await future
 
     def waits(self, what: str) -> list[Wait]:
-        """Who waits here, for what."""
+        """Return the flows that wait here, with what they wait for."""
         return [(future, what) for future in self._futures]
 
     def wake(self) -> None:
-        """Something has changed."""
+        """Wake all waiting flows."""
         futures, self._futures = self._futures, []
         for future in futures:
             future.resolve()
@@ -90,12 +90,12 @@ class Flow:
 
 
 def run_flow(coroutine: FlowCoroutine, on_done: Callable[[Any], None] | None = None) -> None:
-    """Start a flow; it runs up to its first await at once."""
+    """Start a flow and run it up to its first await."""
     Flow(coroutine, on_done).resume()
 
 
 class SpdkThread:
-    """A green thread: channels, and calls whose answers it awaits. Its mailboxes are the reactor's."""
+    """A green thread: its channels, and the calls whose answers it awaits. Its mailboxes are the reactor's."""
 
     __slots__ = ("calls", "channels", "id", "name", "reactor")
 
@@ -107,12 +107,12 @@ class SpdkThread:
         self.calls: dict[int, Future] = {}
 
     def send(self, receiver: int, handler: str, *args: Argument) -> None:
-        """Send a message and forget it (``spdk_thread_send_msg``)."""
+        """Send a message without an answer (``spdk_thread_send_msg``)."""
         assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         self.reactor.send(self.id, receiver, handler, 0, args)
 
     def call(self, receiver: int, handler: str, *args: Argument) -> Future:
-        """Send a message and await the number its handler returns: one message there, one back."""
+        """Send a message and await the number that its handler returns: one message there, one back."""
         assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         token = self.reactor.new_number()
         future = self.calls[token] = Future()
@@ -120,18 +120,18 @@ class SpdkThread:
         return future
 
     def emit(self, name: str, *args: int) -> None:
-        """Tell the outside that something happened."""
+        """Emit an event on this thread."""
         self.reactor.emit(name, self.id, args)
 
     async def retire(self) -> None:
-        """End this thread when the last channel it holds is gone; what it holds must have been put."""
+        """End this thread when its last channel is gone; all its references must have been put."""
         while self.channels:
             # Each round is a message of this thread to itself, behind the deferred destroys.
             await self.call(self.id, "io_device.still_here")
         self.reactor.exit_thread(self)
 
     def get_io_channel(self, device: IoDevice) -> Any:
-        """A reference to this thread's channel of the device, or None (``spdk_get_io_channel``)."""
+        """Return a reference to this thread's channel of the device, or None (``spdk_get_io_channel``)."""
         assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         channel = self.channels.get(device.key)
         if channel is not None:
@@ -141,7 +141,7 @@ class SpdkThread:
         if not record.registered:
             return None
         channel = device.new_channel(self)
-        # The channel is in the tree before its create callback runs, so an iteration started meanwhile sees it.
+        # The channel is in the tree before its create callback runs, so an iteration that starts meanwhile sees it.
         self.channels[device.key] = channel
         record.channel_mask |= 1 << self.id
         if not channel.create():
@@ -150,7 +150,7 @@ class SpdkThread:
         return channel
 
     def put_io_channel(self, channel: IoChannel) -> None:
-        """Give a reference back; the last one destroys the channel, by message (``spdk_put_io_channel``)."""
+        """Release a reference; the last one destroys the channel, by message (``spdk_put_io_channel``)."""
         assert self.reactor.current_thread == self.id, f"{self.name} acts on another thread"
         assert channel.references > 0, f"{channel} was put more often than it was got"
         channel.references -= 1
@@ -159,7 +159,7 @@ class SpdkThread:
             self.send(self.id, "io_device.destroy_channel", channel.device.key)
 
     def for_each_channel(self, device: IoDevice, method: str, *args: Argument) -> Future:
-        """Call the method on every channel of the device, one thread after the other; awaits a status."""
+        """Call the method on every channel of the device, one thread after the other; the future resolves to a status."""
         token = self.reactor.new_number()
         future = self.calls[token] = Future()
         self.reactor.block.devices[device.key].iterations += 1
@@ -168,7 +168,7 @@ class SpdkThread:
 
 
 class IoDevice(Protocol):
-    """What channels are made of: a key into the control block, and a way to make a channel."""
+    """The owner of channels: a key into the control block, and a factory of channels."""
 
     key: int
     name: str
@@ -177,7 +177,7 @@ class IoDevice(Protocol):
 
 
 class IoChannel:
-    """A thread's own state of an io_device; subclasses create and destroy their part."""
+    """A thread's own state of an io_device; subclasses create and destroy their parts."""
 
     __slots__ = ("destroys_queued", "device", "references", "thread")
 
@@ -188,14 +188,14 @@ class IoChannel:
         self.destroys_queued = 0
 
     def create(self) -> bool:
-        """Acquire what the channel needs; False: it couldn't, and has given everything back."""
+        """Acquire what the channel needs; return False if that failed and everything is released again."""
         return True
 
     def destroy(self) -> None:
-        """Give back what the channel holds."""
+        """Release what the channel holds."""
 
     def waits(self) -> list[Wait]:
-        """What is held up on this channel, and by what (see ``workers/waits.py``)."""
+        """Return the futures awaited on this channel, with what will resolve them (see ``workers/waits.py``)."""
         return []
 
     def __repr__(self) -> str:
@@ -210,14 +210,14 @@ class IoDevices:
         self.unregistering: dict[int, Future] = {}
 
     def register(self, device: IoDevice) -> None:
-        """From now on threads can get channels of the device."""
+        """Register a device, so that threads can get channels of it."""
         record = self.reactor.block.devices[device.key]
         assert not record.registered, f"{device.name} is registered already"
         assert not record.channel_mask, f"{device.name} still has channels"
         record.registered = 1
 
     def unregister(self, thread: SpdkThread, device: IoDevice) -> Future:
-        """Lookups fail from now on; awaits the end of the last channel and iteration."""
+        """Unregister a device: lookups fail from now on; the future resolves after the last channel and iteration."""
         record = self.reactor.block.devices[device.key]
         assert record.registered, f"{device.name} is not registered"
         record.registered = 0
@@ -227,7 +227,7 @@ class IoDevices:
         return future
 
     def waits(self) -> list[Wait]:
-        """Unregistrations, and what they wait for."""
+        """Return the pending unregistrations, with what they wait for."""
         rows: list[Wait] = []
         for key, future in self.unregistering.items():
             record = self.reactor.block.devices[key]
@@ -245,15 +245,15 @@ class IoDevices:
             self.reactor.send(sender, waiting - 1, "io_device.unregistered", 0, (key,))
 
     def unregistered(self, thread: SpdkThread, key: int) -> None:
-        """Message: the last channel of an unregistered device is gone."""
+        """Complete an unregistration: the last channel is gone (message)."""
         self.unregistering.pop(key).resolve()
 
     def still_here(self, thread: SpdkThread) -> int:
-        """Message: the thread's own turn has come round."""
+        """Answer the thread's message to itself."""
         return OK
 
     def destroy_channel(self, thread: SpdkThread, key: int) -> None:
-        """Message: destroy the channel, unless somebody got it again in the meantime."""
+        """Destroy the channel, unless it was got again meanwhile (message)."""
         channel = thread.channels[key]
         channel.destroys_queued -= 1
         if channel.references or channel.destroys_queued:
@@ -278,7 +278,7 @@ class IoDevices:
         token: int,
         *args: Argument,
     ) -> None:
-        """Go on to the first channel behind the thread ``position``, looked up now."""
+        """Continue with the first channel after the thread ``position``, looked up now."""
         later = self.reactor.block.devices[key].channel_mask >> (position + 1)
         if later == 0:
             self.reactor.send(here, origin, "io_device.iterated", 0, (key, token, OK))
@@ -290,7 +290,7 @@ class IoDevices:
     def visit(
         self, thread: SpdkThread, key: int, method: str, origin: int, token: int, *args: Argument
     ) -> None:
-        """Message: an iteration has come to this thread."""
+        """Visit this thread's channel in an iteration (message)."""
         channel = thread.channels.get(key)
         if channel is None:  # destroyed since; the iteration skips it
             self.visit_next(thread.id, key, thread.id, method, origin, token, *args)
@@ -302,7 +302,7 @@ class IoDevices:
             self.visited(thread.id, key, method, origin, token, args, result)
 
     def visit_exited(self, thread_id: int, args: tuple[Argument, ...]) -> None:
-        """The iteration has come to a thread that has exited; it skips it."""
+        """Skip a thread that has exited before the iteration reached it."""
         key, method, origin, token, *rest = args
         self.visit_next(thread_id, key, thread_id, method, origin, token, *rest)
 
@@ -316,15 +316,15 @@ class IoDevices:
         args: tuple[Argument, ...],
         status: int | None,
     ) -> None:
-        """A channel has been visited; a status of None is 0."""
+        """Continue an iteration after a visit; a status of None is 0."""
         if status:
-            # A status other than 0 aborts the rest of the visits; those done stay done.
+            # As in SPDK, a status other than 0 ends the iteration, and the visits made so far stand.
             self.reactor.send(here, origin, "io_device.iterated", 0, (key, token, status))
         else:
             self.visit_next(here, key, here, method, origin, token, *args)
 
     def iterated(self, thread: SpdkThread, key: int, token: int, status: int) -> None:
-        """Message: the iteration is over."""
+        """Complete an iteration (message)."""
         self.reactor.block.devices[key].iterations -= 1
         self._check_unregistered(thread.id, key)
         thread.calls.pop(token).resolve(status)

@@ -1,9 +1,8 @@
-"""What waits for what on a reactor: its suspended flows, read as a debugger reads the stacks of threads.
+"""The waits of a reactor: its suspended flows, read as a debugger reads the stacks of threads.
 
-It is asked for when something doesn't end, and costs nothing until then. Every part of the engine says which futures
-it holds and what will bring them; from a future it is one step to the flow that awaits it, and from there to what the
-flow was begun for: a host's request, a message, a visit. SPDK's ``thread_get_io_channels`` and
-``bdev_get_iostat`` show less of the same.
+They are read only for a run that doesn't end, so they cost nothing before. Every part of the engine lists the futures
+it holds, and what will resolve them. A future leads to the flow that awaits it, and the flow to its origin: a host's
+request, a message, a visit. SPDK's ``thread_get_io_channels`` and ``bdev_get_iostat`` show a part of this.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ from workers.thread import Flow, Future, Wait
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
-# How a row's first thing is tied to its third.
+# The relation of a row's first thing to its third.
 IS = "is"  # another name of it
-WHICH = "which"  # a remark on it, where the waiting ends
+WHICH = "which"  # a remark, at the end of a chain
 HELD_BY = "held by"
 ASKED_FOR_BY = "asked for by"
-NEVER_GIVEN_BACK = "taken, and never given back, by"
+NEVER_GIVEN_BACK = "taken, and never released, by"
 PLACES_SHOWN_MAX = 4
 
 
 def wait_rows(reactor: Reactor) -> list[WaitRow]:
-    """All waits of a reactor, sorted; what one row waits for is the waiter of others, also on other reactors."""
+    """Return all waits of a reactor, sorted; what one row waits for is the waiter of others, also on other reactors."""
     reading = Reading(reactor)
     for future, what in _awaited(reactor):
         if not future.done and future.waiter is not None:
@@ -56,7 +55,7 @@ def wait_rows(reactor: Reactor) -> list[WaitRow]:
 
 
 def _awaited(reactor: Reactor) -> list[Wait]:
-    """Every future of a reactor, with what will bring it."""
+    """Return every future of a reactor, with what will resolve it."""
     rows: list[Wait] = []
     for thread in reactor.threads.values():
         rows += [(future, _call(thread.id, token)) for token, future in thread.calls.items()]
@@ -68,7 +67,7 @@ def _awaited(reactor: Reactor) -> list[Wait]:
 
 
 def _call(thread_id: int, token: int) -> str:
-    """A call or a channel iteration, named alike by the thread that awaits it and by those that work on it."""
+    """Name a call or an iteration, the same for the thread that awaits it and for those that work on it."""
     return f"the answer to call {token} of thread {thread_id}"
 
 
@@ -84,12 +83,12 @@ class Reading:
         self.rows: dict[WaitRow, None] = {}
 
     def add(self, waiter: str, how: str, waits_for: str) -> None:
-        """One row; nothing waits for itself by another name of its own."""
+        """Add a row, unless a thing would wait for itself."""
         if waiter != waits_for:
             self.rows[waiter, how, waits_for] = None
 
     def read(self, flow: Flow, what: str) -> None:
-        """A flow that is suspended until ``what`` comes, and all that it is a part of."""
+        """Read a flow that is suspended until ``what`` comes, and the flows of which it is a part."""
         frames = frames_of(flow)
         task = self.task_of(flow)
         causes = [what]
@@ -101,7 +100,7 @@ class Reading:
                 disk_io = here["disk_io"]
                 if disk_io.future.waiter is not None:
                     self.read(disk_io.future.waiter, str(disk_io))
-                    self.add(str(disk_io), WHICH, "an injected fault makes late")
+                    self.add(str(disk_io), WHICH, "an injected fault delays")
         if task is None:
             return
         places = [frame.f_code.co_name for frame in frames][-PLACES_SHOWN_MAX:]
@@ -117,7 +116,7 @@ class Reading:
             part = _parent(part)
 
     def read_locks(self) -> None:
-        """Who holds each range lock, or took it and has ended."""
+        """Read the holder of each range lock, including one that has ended."""
         for bdev in self.reactor.services.bdev.bdevs.values():
             for row, is_granted, awaited in bdev.locks.takers():
                 name = bdev.locks.name_of(row)
@@ -130,10 +129,10 @@ class Reading:
                     self.add(name, NEVER_GIVEN_BACK, self._thread(row.owner))
 
     def read_steps(self) -> None:
-        """What only has to be let happen: disk I/O, timers, and messages that nobody has handled yet."""
+        """Read the possible steps: disk I/O, timers, and messages that are not handled yet."""
         reactor = self.reactor
         for io in reactor.ios.values():
-            self.add(str(io), WHICH, "is under way")
+            self.add(str(io), WHICH, "is in flight")
         for timer in reactor.timers:
             self.add(_timer(timer), WHICH, "is armed")
         for mailbox in reactor.mailboxes.values():
@@ -155,10 +154,10 @@ class Reading:
             self.add(f"op {message.token}", "waits for", name)
         self.add(name, WHICH, "is on its way")
 
-    # What a flow was begun for.
+    # The origin of a flow.
 
     def task_of(self, flow: Flow) -> str | None:
-        """What a flow belongs to, in words; None: nobody awaits it yet."""
+        """Describe the task of which a flow is a part; None if no flow awaits it yet."""
         while isinstance(flow.on_done, MethodType) and isinstance(flow.on_done.__self__, Future):
             parent = flow.on_done.__self__.waiter
             if parent is None:
@@ -190,7 +189,7 @@ class Reading:
         return f"the visit {method}({_told(args)}) of {channel or self._thread(here)}"
 
     def _origin(self, flow: Flow, task: str) -> None:
-        """Whoever has sent the message, or begun the iteration, waits for this."""
+        """Add the call or iteration that waits for this task."""
         begun = flow.on_done
         if not isinstance(begun, partial):
             return
@@ -206,7 +205,7 @@ class Reading:
 
 
 def frames_of(flow: Flow) -> list[FrameType]:
-    """The suspended calls of a flow, outermost first."""
+    """Return the suspended calls of a flow, outermost first."""
     frames: list[FrameType] = []
     coroutine: Any = flow.coroutine
     while isinstance(coroutine, CoroutineType) and coroutine.cr_frame is not None:
@@ -216,7 +215,7 @@ def frames_of(flow: Flow) -> list[FrameType]:
 
 
 def _parent(flow: Flow) -> Flow | None:
-    """The flow that awaits the end of this one, on this thread."""
+    """Return the flow on this thread that awaits the end of this one."""
     begun = flow.on_done
     if isinstance(begun, MethodType) and isinstance(begun.__self__, Future):
         return begun.__self__.waiter
@@ -228,7 +227,7 @@ def _is_over(flow: Flow) -> bool:
 
 
 def _name(coroutine: Any) -> str:
-    """A flow of the engine's own: the function and the numbers it was begun with."""
+    """Name a flow of the engine's own: its function and the numbers it was started with."""
     frame = coroutine.cr_frame
     name: str = coroutine.__name__
     if frame is None:
@@ -238,13 +237,13 @@ def _name(coroutine: Any) -> str:
 
 
 def _told(args: tuple[Argument, ...]) -> str:
-    """The arguments that say something: numbers and bdevs."""
-    told = [value.name if isinstance(value, Bdev) else value for value in args]
-    return ", ".join(str(value) for value in told if isinstance(value, (int, str)))
+    """Format the numbers, texts and bdevs among the arguments."""
+    shown = [value.name if isinstance(value, Bdev) else value for value in args]
+    return ", ".join(str(value) for value in shown if isinstance(value, (int, str)))
 
 
 def _overlapping(channel: BdevChannel, offset: int, end: int) -> list[str]:
-    """The submitted I/O that a range lock waits for."""
+    """Return the submitted I/O for which a range lock waits."""
     return [
         _submitted(channel, number)
         for number, io in channel.io_submitted.items()
@@ -259,7 +258,7 @@ def _submitted(channel: BdevChannel, number: int) -> str:
 
 
 def _roles(frame: FrameType) -> list[str]:
-    """The names under which others wait for what this call does."""
+    """Return the names by which other flows wait for the result of this call."""
     here, name = frame.f_locals, frame.f_code.co_name
     return _roles_in_bdev(here, name) + _roles_in_raid(here, name) + _roles_in_nvmf(here, name)
 
@@ -314,13 +313,13 @@ def _roles_in_nvmf(here: dict[str, Any], name: str) -> list[str]:
         case NvmfTarget() if name in ("connect", "io", "admin"):
             return [f"the requests of connection {here['connection']}"]
         case NvmfTarget() as target if name in ("_connect_admin", "_connect_io"):
-            return [f"the requests under way on {target.poll_group(here['thread'])}"]
+            return [f"the requests in flight on {target.poll_group(here['thread'])}"]
         case NvmfTarget() if name == "disconnect" and here.get("group") is not None:
             return [f"the connections of {here['group']}"]
         case PollGroup() as group if name == "_execute_on_namespace":
-            return [f"the requests under way on {group}"]
+            return [f"the requests in flight on {group}"]
         case NvmeController() if name == "_execute":
-            return [f"the requests under way on {here['group']}"]
+            return [f"the requests in flight on {here['group']}"]
         case _:
             return []
 
@@ -333,7 +332,7 @@ def _roles_of_removal(bdev: Bdev) -> list[str]:
 
 
 def _closing(configuration: Configuration) -> list[str]:
-    """An array that goes lets go of itself and of its members."""
+    """Return the descriptors that an array closes when it goes: its own and its members'."""
     raid = configuration.raid
     members = [raid.base_bdev(slot).name for slot in raid.slots if slot.bdev]
     return [f"{OWNER} to close {name}" for name in (configuration.bdev.name, *members)]

@@ -98,7 +98,7 @@ def test_forgotten_unlock_names_the_lock_and_who_took_it():
         "  waits in execute > _execute_on_namespace > submit > _is_let_in for quiesce 1 of raid0 "
         "(all blocks)"
     )
-    assert re.match(r"  taken, and never given back, by (bdev_raid_remove|membership)", taker)
+    assert re.match(r"  taken, and never released, by (bdev_raid_remove|membership)", taker)
     assert others
     same = [line for line in others if line.endswith("quiesce 1 of raid0 (all blocks), as above")]
     assert any(" of host " in line for line in same)
@@ -255,13 +255,13 @@ def test_names_and_side_ways_are_told():
         ("op 1", "waits for", "another thing"),
         ("the answer", IS, "a task"),
         ("a task", "waits for", "a disk"),
-        ("a disk", WHICH, "is under way"),
+        ("a disk", WHICH, "is in flight"),
     ]
     assert chains(rows, ["op 1", "op 2"], {"op 1": "a read"}) == (
         "a read",
         "  waits for a task (and 1 more)",
         "  waits for a disk",
-        "  which is under way",
+        "  which is in flight",
         "op 2",
         "  nothing in the target is known to work on it",
     )
@@ -297,6 +297,6 @@ def test_without_a_start_it_begins_where_nobody_waits():
         "  waits for c",
         "  nothing in the target is known to bring it",
         "d",
-        "  taken, and never given back, by e",
+        "  taken, and never released, by e",
     )
     assert chains([], [], {}) == ()

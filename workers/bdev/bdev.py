@@ -1,7 +1,7 @@
 """A bdev on its threads: channels and submission. Mirrors lib/bdev/bdev.c.
 
-A request passes these gates in turn: a free bdev_io object, no reset, no range lock that holds it. Large ones are
-split; what the module has no memory for is tried again when others have completed.
+A request passes these gates in turn: a free bdev_io object, no reset, no range lock that holds it. Large requests are
+split. A request for which the module has no memory is retried when others have completed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from workers.thread import Future, IoChannel, SpdkThread, Wait, Waiters, run_flo
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
-SPLIT_CHILDREN_MAX = 2  # of one request under way at a time
+SPLIT_CHILDREN_MAX = 2  # of one request in flight at a time
 ZERO_BUFFER_BLOCKS = 4
 NOMEM_RETRY_US = 1_000
 ABORTED_RETRIES_MAX = 64
@@ -38,7 +38,7 @@ EVERYTHING = 1 << 40  # blocks; more than any bdev has
 
 
 class Module(Protocol):
-    """What a bdev is made of: the io_device of a disk, an array, or a bdev on another one."""
+    """The io_device below a bdev: that of a disk, of an array, or of a bdev on another one."""
 
     key: int
     name: str
@@ -50,11 +50,11 @@ class Module(Protocol):
         """Reset the module's device; runs on the app thread."""
 
     async def let_go(self, thread: SpdkThread) -> None:
-        """Let go on what faults hold up: they are healed, or the device goes; runs on the app thread."""
+        """Release the I/O that faults hold, since they are healed or the device goes; runs on the app thread."""
 
 
 class Bdev:
-    """One bdev as one reactor sees it; what all reactors must agree on is in its record."""
+    """One bdev as one reactor sees it; the state that all reactors share is in its record."""
 
     def __init__(
         self,
@@ -79,18 +79,18 @@ class Bdev:
         return self._channel_class(self, thread)
 
     async def quiesce_range(self, thread: SpdkThread, offset: int, length: int) -> int:
-        """Hold all new I/O of these blocks and wait for what is submitted (``spdk_bdev_quiesce_range``)."""
+        """Hold all new I/O of these blocks and wait for submitted I/O (``spdk_bdev_quiesce_range``)."""
         lock = await self.locks.lock(thread, offset, length, quiesces=True)
         thread.emit("bdev.quiesced", self.id, lock, offset, offset + length)
         return lock
 
     async def unquiesce_range(self, thread: SpdkThread, lock: int) -> None:
-        """Let I/O of the blocks go on."""
+        """Release I/O of the blocks."""
         thread.emit("bdev.unquiesced", self.id, lock)
         await self.locks.unlock(thread, lock)
 
     async def quiesce(self, thread: SpdkThread) -> int:
-        """Quiesce the whole bdev, also what it may have grown by until its turn comes."""
+        """Quiesce the whole bdev, including blocks by which it grows before the lock is granted."""
         return await self.quiesce_range(thread, 0, EVERYTHING)
 
 
@@ -103,7 +103,7 @@ class Gate(Enum):
 
 
 class Waiting:
-    """A request that waits in one of a channel's queues; the future brings False when it is aborted."""
+    """A request that waits in one of a channel's queues; the future resolves to False when it is aborted."""
 
     __slots__ = ("future", "io")
 
@@ -113,7 +113,7 @@ class Waiting:
 
 
 class BdevChannel(IoChannel):
-    """A thread's channel of a bdev: the module's channel below, and the I/O on its way."""
+    """A thread's channel of a bdev: the module's channel below it, and its I/O in flight."""
 
     __slots__ = (
         "_is_retrying",
@@ -131,7 +131,7 @@ class BdevChannel(IoChannel):
     device: Bdev
 
     def create(self) -> bool:
-        """Get the module's channel first, then copy the ranges that are locked by now, as SPDK does."""
+        """Get the module's channel first, then copy the ranges that are locked by then, as SPDK does."""
         self.ranges: list[Range] = []
         self.io_submitted: dict[int, BdevIo] = {}
         self.io_locked: list[Waiting] = []
@@ -175,7 +175,7 @@ class BdevChannel(IoChannel):
             if self._watchers:
                 self._wake_watchers()
         if self.io_wait:
-            # The object passes on to the one who has waited longest.
+            # The object goes to the request that has waited longest.
             self.io_wait.popleft().future.resolve(True)
         else:
             self.io_free += 1
@@ -201,7 +201,7 @@ class BdevChannel(IoChannel):
         )
 
     async def _execute(self, io: BdevIo) -> Completion:
-        """The request has been let in; its parts pass no gate any more."""
+        """Execute an admitted request; its parts pass no further gate."""
         device = self.device
         kind = io.io_type
         if kind not in device.module.supported:
@@ -216,7 +216,7 @@ class BdevChannel(IoChannel):
         return completion
 
     async def _execute_later(self, io: BdevIo) -> Completion:
-        """No memory below: try again when another request of this channel has completed."""
+        """Retry a request that found no memory below when another one of this channel has completed."""
         completion = NOMEM
         while completion is NOMEM:
             self.thread.emit("bdev.nomem", self.device.id)
@@ -229,7 +229,7 @@ class BdevChannel(IoChannel):
         return completion
 
     def _retry_nomem_soon(self) -> None:
-        # Whether another request will still complete can't be told here, so time is the last resort.
+        # The channel can't know whether another request will complete, so a timer is the last resort.
         if not self._is_retrying:
             self._is_retrying = True
             run_flow(self._retry_nomem())
@@ -243,7 +243,7 @@ class BdevChannel(IoChannel):
             self._retry_nomem_soon()
 
     async def _split(self, io: BdevIo, largest: int) -> Completion:
-        """Children of a bounded size, a bounded number of them at a time."""
+        """Execute children of a bounded size, a bounded number at a time."""
         self.thread.emit("bdev.split", self.device.id, io.count)
         firsts = range(io.offset, io.end, largest)
         parts = [io.part(first, min(first + largest, io.end)) for first in firsts]
@@ -261,13 +261,13 @@ class BdevChannel(IoChannel):
         return Completion(IoStatus.SUCCESS, b"".join(data))
 
     def _start_child(self, io: BdevIo) -> Future:
-        """A part of a request that has been let in begins; what holds new requests doesn't hold it."""
+        """Start a part of an admitted request; the gates for new requests don't hold it."""
         child = Future()
         run_flow(self._execute(io), child.resolve)
         return child
 
     async def _emulate(self, io: BdevIo) -> Completion:
-        """What the module can't do, by what it can."""
+        """Emulate an I/O type that the module doesn't support by those that it does."""
         match io.io_type:
             case IoType.WRITE_ZEROES:
                 for first in range(io.offset, io.end, ZERO_BUFFER_BLOCKS):
@@ -291,7 +291,7 @@ class BdevChannel(IoChannel):
         return SUCCESS if read.data == io.expected else MISCOMPARE
 
     async def _compare_and_write(self, io: BdevIo) -> Completion:
-        """Atomic to other writers: they are held while it compares and writes."""
+        """Compare and write atomically: other writers of the blocks are held meanwhile."""
         locks, thread = self.device.locks, self.thread
         lock = await locks.lock(thread, io.offset, io.count, quiesces=False)
         completion = await self._compare(io)
@@ -302,7 +302,7 @@ class BdevChannel(IoChannel):
         return completion
 
     def abort(self, io: BdevIo) -> bool:
-        """End a request that waits here; False: it is under way, or over (``spdk_bdev_abort``)."""
+        """Abort a request that waits here (``spdk_bdev_abort``); return False if it is in flight or complete."""
         for queue in (self.io_locked, self.io_wait, self._nomem):
             for waiting in queue:
                 if waiting.io is io:
@@ -314,21 +314,21 @@ class BdevChannel(IoChannel):
     # Visits.
 
     async def lock_range(self, lock: int, offset: int, end: int, quiesces: bool) -> None:
-        """Visit of a lock: hold new I/O, then wait for the submitted I/O that overlaps."""
-        if not any(held.lock == lock for held in self.ranges):  # a channel born meanwhile has it
+        """Hold new I/O, then wait for the submitted I/O that overlaps (visit of a lock)."""
+        if not any(held.lock == lock for held in self.ranges):  # a channel created meanwhile has it
             self.ranges.append(Range(lock, offset, end, quiesces))
         await self._watch(lambda: not self._has_submitted(offset, end))
-        assert not self._has_submitted(offset, end), f"{self} is quiesced with I/O under way"
+        assert not self._has_submitted(offset, end), f"{self} is quiesced with I/O in flight"
 
     def unlock_range(self, lock: int) -> None:
-        """Visit of an unlock: forget the range and resubmit all that was held."""
+        """Drop the range and resubmit all held I/O (visit of an unlock)."""
         self.ranges = [held for held in self.ranges if held.lock != lock]
         held_back, self.io_locked = self.io_locked, []
         for waiting in held_back:
             waiting.future.resolve(True)
 
     def freeze(self) -> None:
-        """Visit of a reset: what waits for memory or an object is aborted, and so is what comes."""
+        """Abort new I/O from now on, and I/O that waits for memory or a bdev_io (visit of a reset)."""
         if self.gate is Gate.OPEN:
             self.gate = Gate.RESETTING
         for queue in (self._nomem, self.io_wait):
@@ -336,13 +336,13 @@ class BdevChannel(IoChannel):
                 queue.pop().future.resolve(False)
 
     def unfreeze(self) -> None:
-        """Visit of a reset's end."""
+        """Accept I/O again (visit of a reset's end)."""
         if self.gate is Gate.RESETTING:
             self.gate = Gate.OPEN
             self._thawing.wake()
 
     async def submit_again(self, io: BdevIo) -> Completion:
-        """Submit what a reset has aborted, as soon as that is over; FAILED after many tries."""
+        """Resubmit I/O that a reset has aborted once the reset is over; return FAILED after ABORTED_RETRIES_MAX tries."""
         for _ in range(ABORTED_RETRIES_MAX):
             while self.gate is Gate.RESETTING:
                 await self._thawing.wait()
@@ -352,13 +352,13 @@ class BdevChannel(IoChannel):
         return FAILED
 
     def abort_queued(self) -> None:
-        """Visit of an unregister: what waits here is over; what is under way goes on."""
+        """Abort queued I/O; I/O in flight goes on (visit of an unregister)."""
         for queue in (self._nomem, self.io_wait, self.io_locked):
             while queue:
                 queue.pop().future.resolve(False)
 
     def shut(self) -> None:
-        """Visit of a bdev that must not do any more: what comes is aborted from now on."""
+        """Abort queued I/O and all that is submitted from now on (visit of a bdev that goes out of service)."""
         self.gate = Gate.SHUT
         self.abort_queued()
 
@@ -375,7 +375,7 @@ class BdevChannel(IoChannel):
         return rows + self._thawing.waits(f"the reset of {self.device.name}")
 
     def _has_submitted(self, offset: int, end: int) -> bool:
-        # A compare-and-write waits for a lock itself; the range it holds stands in the table.
+        # A compare-and-write waits for a lock of its own, and its range is in the table.
         return any(
             io.offset < end
             and offset < io.end

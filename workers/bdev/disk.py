@@ -1,7 +1,7 @@
 """A disk: data, a volatile write cache and a fault table in memory that all reactors and the nemesis share.
 
-An I/O takes effect at its completion step, so that outstanding ones take effect in any order. The cache keeps,
-for every block written and not yet flushed, what the medium still holds: power loss brings that back.
+An I/O takes effect at its completion step, so that I/Os in flight take effect in any order. For every block written
+and not yet flushed, the cache keeps the data that the medium still holds: power loss restores it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class FaultKind(IntEnum):
 
     ERROR = 1  # the I/O fails
     BAD_BLOCKS = 2  # reads fail, until the blocks are written (the disk then remaps them)
-    HANG = 3  # the I/O stays under way, until it is healed or the disk is reset
-    SLOW = 4  # the I/O takes ``parameter`` microseconds more
-    ROT = 5  # the data has changed silently; here only to tell when somebody reads it
-    MISDIRECT = 6  # the next write lands ``parameter`` blocks further on
+    HANG = 3  # the I/O stays in flight until the fault is healed or the disk is reset
+    SLOW = 4  # the I/O takes ``parameter`` microseconds longer
+    ROT = 5  # the data has changed silently; the row only serves to report a read of it
+    MISDIRECT = 6  # the next write lands ``parameter`` blocks after its LBA
 
 
 class FaultRow(Record):
-    """An injected fault: which kinds of I/O, which blocks, how many more times."""
+    """An injected fault: the types of I/O, the blocks, and how many more times it hits."""
 
     __slots__ = ()
     SIZE = 6
@@ -54,9 +54,9 @@ class DiskHeader(Record):
     num_blocks = Word(1)
     fault_count = Word(2)
     dirty_count = Word(3)  # blocks written and not flushed
-    identity = Word(4)  # of the device: a blank replacement is another one
-    channel_failures = Word(5)  # so many channels can't be created
-    plugs = Word(6)  # raised when the disk is pulled
+    identity = Word(4)  # of the device: a blank replacement has another one
+    channel_failures = Word(5)  # how many more channel creations fail
+    plugs = Word(6)  # incremented when the disk is pulled
 
     def __init__(self, words: memoryview) -> None:
         super().__init__(words)
@@ -69,7 +69,7 @@ class DiskHeader(Record):
 class Disk:
     """One disk over its segment. The engine reads and writes blocks; the nemesis breaks and heals.
 
-    ``capacity_blocks`` is what the segment has room for; the disk shows ``num_blocks`` of them.
+    ``capacity_blocks`` is the room in the segment; the disk exposes ``num_blocks`` of it.
     """
 
     def __init__(self, number: int, buffer: memoryview | bytearray, capacity_blocks: int) -> None:
@@ -83,27 +83,27 @@ class Disk:
         self._image = view[first + 2 * size : first + 3 * size]
         end = first + 3 * size + capacity_blocks
         self._dirty = view[first + 3 * size : end]
-        # What a step may change, as it was before the step; and whether one is under way.
+        # A copy of all that a step may change, from before the step, and whether a step is in progress.
         self._before = view[end : end + first + size + capacity_blocks]
         self._is_stepping = view[end + first + size + capacity_blocks :][:1]
 
     @staticmethod
     def segment_size(capacity_blocks: int) -> int:
-        """Bytes of shared memory for a disk of up to so many blocks."""
+        """Return the bytes of shared memory for a disk of up to ``capacity_blocks``."""
         return 2 * 8 * DiskHeader.SIZE + capacity_blocks * (4 * BLOCK_SIZE + 2) + 1
 
     @property
     def num_blocks(self) -> int:
-        """How large the disk is now."""
+        """The present size in blocks."""
         return self.header.num_blocks
 
     @property
     def identity(self) -> int:
-        """Tells one device from another; a disk keeps it as long as it lives."""
+        """The number of the device, which it keeps for life; no two devices share one."""
         return self.header.identity
 
     def new(self, num_blocks: int) -> None:
-        """A new, healthy disk: present, all zero, and another device than any before."""
+        """Become a new, healthy device: present, all zero, with an identity of its own."""
         header = self.header
         plugs = header.plugs
         identity = header.identity + 256 if header.identity else self.number + 1
@@ -116,11 +116,11 @@ class Disk:
         header.plugs = plugs
 
     def forget(self) -> None:
-        """Nothing of a former run is left."""
+        """Drop what a former run has left."""
         self.header.identity = self.header.plugs = 0
 
     def digest(self) -> str:
-        """Equal digests mean equal disks: faults, data, cache, and the image of it."""
+        """Return a digest; equal digests mean equal disks: faults, data, cache and image."""
         whole = hashlib.blake2b(digest_size=DIGEST_BYTES)
         for part in (self.header.words, self.data, self._dirty, self._image):
             whole.update(part)
@@ -129,10 +129,10 @@ class Disk:
                 whole.update(self._medium[block * BLOCK_SIZE : (block + 1) * BLOCK_SIZE])
         return whole.hexdigest()
 
-    # A step that SIGKILL may cut short: a disk does an I/O, or it doesn't.
+    # SIGKILL may cut a step short, so a disk executes an I/O wholly or not at all.
 
     def begin_step(self) -> None:
-        """Keep what the next step may change."""
+        """Save all that the next step may change."""
         at = 0
         for part in self._changing():
             self._before[at : at + len(part)] = part
@@ -140,11 +140,11 @@ class Disk:
         self._is_stepping[0] = 1
 
     def end_step(self) -> None:
-        """The step has done what it does."""
+        """Mark the step as complete."""
         self._is_stepping[0] = 0
 
     def undo_step(self) -> bool:
-        """Nothing of a step that never ended has been done; False: there is none."""
+        """Roll back a step that never completed; return False if there is none."""
         if not self._is_stepping[0]:
             return False
         at = 0
@@ -155,13 +155,13 @@ class Disk:
         return True
 
     def _changing(self) -> tuple[memoryview, memoryview, memoryview]:
-        # The medium counts where a block is dirty, and is written there before it is.
+        # The medium matters only where a block is dirty, and it is written before the block becomes dirty.
         return self.header.words.cast("B"), self.data, self._dirty
 
     # What an I/O does.
 
     def fault_of(self, io: BdevIo) -> FaultRow | None:
-        """The first fault that hits this I/O; it counts as having bitten."""
+        """Return the first fault that hits this I/O, and count the hit."""
         for row in self.header.faults:
             if row.io_types >> io.io_type & 1 and io.offset < row.end and row.first < io.end:
                 if row.remaining != FOREVER:
@@ -170,7 +170,7 @@ class Disk:
         return None
 
     def transfer(self, io: BdevIo) -> Completion:
-        """Let an I/O take effect now."""
+        """Apply an I/O now."""
         kind = io.io_type
         if io.end > self.header.num_blocks and kind is not IoType.FLUSH:
             return FAILED
@@ -215,7 +215,7 @@ class Disk:
             self._dirty[first:end] = bytes(end - first)
 
     def _remap(self, first: int, end: int) -> None:
-        """A write gives bad or rotten blocks good data again."""
+        """Clear bad and rotten blocks that a write has overwritten."""
         for row in self.header.faults:
             if row.io_types and row.kind in (FaultKind.BAD_BLOCKS, FaultKind.ROT):
                 if first <= row.first < end:
@@ -223,7 +223,7 @@ class Disk:
                 elif first < row.end <= end:
                     row.end = first
                 elif row.first < first and end < row.end:
-                    # In the middle: the part behind it becomes good a little early.
+                    # One row holds one range, so the part after the write becomes good a little early.
                     row.end = first
                 if row.first >= row.end:
                     self.drop_fault(row)
@@ -231,20 +231,20 @@ class Disk:
     # What the nemesis does.
 
     def pull(self) -> None:
-        """The disk is taken out; I/O under way fails, also when a disk is put in its place before."""
+        """Take the disk out; I/O in flight fails, even if another disk is plugged in before it completes."""
         self.header.present = 0
         self.header.plugs += 1
 
     def block(self, number: int) -> bytes:
-        """What the disk holds in a block now."""
+        """Return the data of a block."""
         return bytes(self.data[number * BLOCK_SIZE : (number + 1) * BLOCK_SIZE])
 
     def dirty_blocks(self) -> list[int]:
-        """Blocks that power loss may take back."""
+        """Return the unflushed blocks, which power loss may revert."""
         return [block for block, dirty in enumerate(self._dirty) if dirty]
 
     def lose_power(self, lost: Iterable[int]) -> int:
-        """The cache is gone: these blocks, as far as unflushed, are what the medium holds; says how many."""
+        """Empty the cache; of these blocks revert the unflushed ones to the medium, and return their number."""
         count = 0
         for block in lost:
             if self._dirty[block]:
@@ -255,28 +255,28 @@ class Disk:
         return count
 
     def copy_from(self, source: Disk) -> None:
-        """The disk becomes a copy of another one, on its medium."""
+        """Copy another disk's data, onto the medium."""
         self.data[:] = source.data
         self._clean(0, self.capacity_blocks)
 
     def copy_whole(self, source: Disk) -> None:
-        """Equal to another disk in everything: data, cache, faults."""
+        """Copy everything of another disk: data, cache, faults."""
         self.header.words[:] = source.header.words
         self.data[:] = source.data
         self._medium[:] = source._medium  # one's own kind
         self._dirty[:] = source._dirty
 
     def take_image(self) -> None:
-        """Keep what the disk holds now, for a stale return."""
+        """Keep the present data, for a stale return."""
         self._image[:] = self.data
 
     def restore_image(self) -> None:
-        """The disk holds what it held when the image was taken."""
+        """Restore the data of the image."""
         self.data[:] = self._image
         self._clean(0, self.capacity_blocks)
 
     def rot(self, block: int) -> None:
-        """Silent corruption: the block holds something else from now on, also on the medium."""
+        """Corrupt a block silently, on the medium as well."""
         at = block * BLOCK_SIZE
         for view in (self.data, self._medium):
             view[at : at + BLOCK_SIZE] = bytes(byte ^ 0xFF for byte in view[at : at + BLOCK_SIZE])
@@ -290,9 +290,9 @@ class Disk:
         times: int,
         parameter: int = 0,
     ) -> bool:
-        """Hit these kinds of I/O that touch blocks [first, end), so many times or FOREVER.
+        """Hit I/O of these types in blocks [first, end), ``times`` times or FOREVER.
 
-        False: the fault table is full, and nothing has changed.
+        Return False if the fault table is full; nothing has changed then.
         """
         row = next((row for row in self.header.faults if row.io_types == 0), None)
         if row is None:
@@ -309,7 +309,7 @@ class Disk:
         self.header.fault_count -= 1
 
     def heal(self) -> None:
-        """Heal all faults of this disk but silent corruption, which only a write heals."""
+        """Heal all faults of this disk except silent corruption, which only a write heals."""
         self.header.channel_failures = 0
         for row in self.header.faults:
             if row.io_types and row.kind != FaultKind.ROT:

@@ -1,4 +1,4 @@
-"""What is asked of a bdev and how it ends (``spdk_bdev_io``)."""
+"""A request to a bdev and its completion (``spdk_bdev_io``)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class IoType(IntEnum):
     COMPARE_AND_WRITE = 7
 
 
-# What changes blocks; a range lock that is no quiesce holds these only.
+# I/O that changes blocks; a range lock that is no quiesce holds only these.
 CHANGING = (IoType.WRITE, IoType.UNMAP, IoType.WRITE_ZEROES, IoType.COMPARE_AND_WRITE)
 
 
@@ -36,7 +36,7 @@ class IoStatus(IntEnum):
 
 
 class Completion(msgspec.Struct, frozen=True, gc=False):
-    """The end of an I/O; ``data`` is what a successful read returns."""
+    """The completion of an I/O; ``data`` is the result of a successful read."""
 
     status: IoStatus
     data: bytes = b""
@@ -52,7 +52,7 @@ ABORTED = Completion(IoStatus.ABORTED)
 class BdevIo(msgspec.Struct, frozen=True, gc=False):
     """One request: ``count`` blocks from ``offset``; a write carries ``count * BLOCK_SIZE`` bytes.
 
-    ``fua``: the write is durable when it completes. ``expected``: what a compare looks for.
+    ``fua``: the write is durable when it completes. ``expected``: the data that a compare requires.
     """
 
     io_type: IoType
@@ -64,14 +64,14 @@ class BdevIo(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def end(self) -> int:
-        """The first block behind the request."""
+        """The first block after the request."""
         return self.offset + self.count
 
     def part(self, first: int, end: int) -> BdevIo:
-        """The part of the request in blocks [first, end)."""
+        """Return the part of the request in blocks [first, end)."""
         data = self.data[(first - self.offset) * BLOCK_SIZE : (end - self.offset) * BLOCK_SIZE]
         return BdevIo(self.io_type, first, end - first, data, self.fua)
 
     def shifted(self, blocks: int) -> BdevIo:
-        """The same request so many blocks further on."""
+        """Return the request moved up by a number of blocks."""
         return BdevIo(self.io_type, self.offset + blocks, self.count, self.data, self.fua)

@@ -49,7 +49,7 @@ class Descriptor:
 
 
 class BdevLayer:
-    """Service ``bdev``. All but :meth:`lock_granted` runs on the app thread, as in SPDK."""
+    """Service ``bdev``. All methods except :meth:`lock_granted` run on the app thread, as in SPDK."""
 
     def __init__(self, reactor: Reactor, bdevs: dict[int, Bdev]) -> None:
         self.reactor = reactor
@@ -61,12 +61,12 @@ class BdevLayer:
         self._all_closed: dict[int, Future] = {}
         self._unregistered: dict[int, list[Future]] = {}
         self._resets: dict[int, list[Future]] = {}
-        self._reset_status: dict[int, int] = {}  # how the reset that is ending went
+        self._reset_status: dict[int, int] = {}  # status of the reset that is ending
 
     # Registration.
 
     def register(self, bdev: Bdev, num_blocks: int, identity: int) -> None:
-        """The bdev can be opened from now on; size in blocks."""
+        """Register a bdev, so that it can be opened; size in blocks."""
         assert self.status[bdev.id] is BdevStatus.ABSENT, f"{bdev.name} is registered already"
         bdev.record.num_blocks = num_blocks
         bdev.record.identity = identity
@@ -75,7 +75,7 @@ class BdevLayer:
         self.status[bdev.id] = BdevStatus.READY
 
     def examine(self, thread: SpdkThread, bdev: Bdev) -> None:
-        """Show a bdev to the modules: one configured to stand on it claims it, else RAID looks at it."""
+        """Offer a bdev to the modules: one configured to stand on it claims it, else RAID examines it."""
         if self.claims[bdev.id] is not None or self.status[bdev.id] is not BdevStatus.READY:
             return
         upper = self._stands_on(bdev.id)
@@ -85,7 +85,7 @@ class BdevLayer:
             run_flow(self.reactor.services.examine.look_at(thread, bdev))
 
     def _stands_on(self, bdev: int) -> int | None:
-        """The configured bdev right on this one."""
+        """Return the bdev that is configured right on this one."""
         layout = self.layout
         if bdev == raid_bdev_id(layout):
             upper = raid_passthru_id(layout)
@@ -104,7 +104,7 @@ class BdevLayer:
         descriptor = self.open(base, upper.name, remove, lambda app: self._follow(app, upper, base))
         assert isinstance(descriptor, Descriptor), f"{base.name} can't be opened by {upper.name}"
         self.claim(descriptor)
-        # A bdev on another one has a UUID of its own, made from the lower one's.
+        # A stacked bdev has a UUID of its own, derived from the lower one's.
         identity = base.record.identity + 32
         self.register(upper, base.record.num_blocks, identity)
         self.examine(thread, upper)
@@ -114,7 +114,7 @@ class BdevLayer:
             self.resize(thread, upper, base.record.num_blocks)
 
     def is_ready(self, bdev: int) -> bool:
-        """Can the bdev be opened?"""
+        """Return whether the bdev can be opened."""
         return self.status.get(bdev) is BdevStatus.READY
 
     def open(
@@ -124,9 +124,9 @@ class BdevLayer:
         on_remove: Callable[[SpdkThread], None],
         on_resize: Callable[[SpdkThread], None] | None = None,
     ) -> Descriptor | int:
-        """A descriptor for reading and writing, or a negative errno.
+        """Return a descriptor for reading and writing, or a negative errno.
 
-        ENODEV: the bdev is not there, or on its way out. EPERM: a module has claimed it for itself.
+        ENODEV: the bdev is absent, or being removed. EPERM: a module has claimed it exclusively.
         """
         if self.status[bdev.id] is not BdevStatus.READY:
             return ENODEV
@@ -137,7 +137,7 @@ class BdevLayer:
         return descriptor
 
     def close(self, descriptor: Descriptor) -> None:
-        """Give a descriptor back; the last one lets a removal go on."""
+        """Close a descriptor; a pending removal proceeds when the last one is closed."""
         held = self.descriptors[descriptor.bdev.id]
         held.remove(descriptor)
         if not held:
@@ -146,18 +146,18 @@ class BdevLayer:
                 closed.resolve()
 
     def claim(self, descriptor: Descriptor) -> None:
-        """Take the opened bdev for exclusive writing; those who have it open already may go on."""
+        """Claim the opened bdev for exclusive writing; descriptors that are open already stay valid."""
         bdev = descriptor.bdev
         assert self.claims[bdev.id] is None, f"{bdev.name} is claimed already"
         self.claims[bdev.id] = descriptor.owner
 
     def release_claim(self, bdev: Bdev) -> None:
-        """Give the claim back."""
+        """Release the claim."""
         assert self.claims[bdev.id] is not None, f"{bdev.name} is not claimed"
         self.claims[bdev.id] = None
 
     async def unregister(self, thread: SpdkThread, bdev: Bdev) -> int:
-        """Abort what is queued, send REMOVE to all who have the bdev open; ends with its last channel."""
+        """Abort queued I/O and send REMOVE to all descriptors; return when the last channel is gone."""
         if self.status[bdev.id] is BdevStatus.ABSENT:
             return ENODEV
         if self.status[bdev.id] is BdevStatus.REMOVING:
@@ -179,7 +179,7 @@ class BdevLayer:
         return OK
 
     def resize(self, thread: SpdkThread, bdev: Bdev, num_blocks: int) -> None:
-        """The bdev has another size from now on; all who have it open are told."""
+        """Change the bdev's size and notify all descriptors."""
         if bdev.record.num_blocks == num_blocks:
             return
         bdev.record.num_blocks = num_blocks
@@ -191,7 +191,7 @@ class BdevLayer:
     async def reset(self, thread: SpdkThread, bdev: Bdev) -> int:
         """Freeze all channels, reset the device, thaw them; one reset of a bdev at a time.
 
-        Those that come while one is under way end with it, and as it does, as in SPDK.
+        A reset that is requested while another one runs ends with that one, with the same status, as in SPDK.
         """
         if self.status[bdev.id] is not BdevStatus.READY:
             return ENODEV
@@ -201,7 +201,7 @@ class BdevLayer:
             waiting.append(ended)
             status: int = await ended
             return status
-        # A channel of its own keeps the device from going while the reset runs.
+        # The reset's own channel keeps the device registered while it runs.
         channel = thread.get_io_channel(bdev)
         if channel is None:
             return ENOMEM
@@ -213,14 +213,14 @@ class BdevLayer:
         return status
 
     async def _freeze(self, thread: SpdkThread, bdev: Bdev) -> None:
-        """The first half of a reset: no channel submits anything to the device any more."""
+        """Stop all channels from submitting to the device: the first half of a reset."""
         bdev.record.is_resetting = 1
         thread.emit("bdev.resetting", bdev.id)
         await thread.for_each_channel(bdev, "freeze")
 
     async def _unfreeze(self, thread: SpdkThread, bdev: Bdev, channel: BdevChannel) -> None:
-        """The second half: all channels go on, and the resets that came meanwhile end."""
-        # Cleared before the iteration: who was born frozen is visited, who is born now is not frozen.
+        """Unfreeze all channels and complete the resets that were queued meanwhile: the second half."""
+        # Cleared before the iteration: channels created frozen get a visit, and those created later aren't frozen.
         bdev.record.is_resetting = 0
         await thread.for_each_channel(bdev, "unfreeze")
         thread.put_io_channel(channel)
@@ -228,7 +228,7 @@ class BdevLayer:
         self.complete_queued_resets(bdev)
 
     def complete_queued_resets(self, bdev: Bdev) -> None:
-        """No reset is in progress any more, and those that waited for its end are over, too."""
+        """Mark the reset as over and complete those that waited for it."""
         status = self._reset_status.pop(bdev.id, OK)
         for ended in self._resets.pop(bdev.id, []):
             ended.resolve(status)
@@ -236,7 +236,7 @@ class BdevLayer:
     # Messages.
 
     def start_disks(self, thread: SpdkThread, *disks: int) -> int:
-        """The target starts with these disks; others come by hot plug."""
+        """Register the disks that are present at the target's start; others come by hot plug."""
         there = [disk for disk in disks if self._disk(disk).header.present and disk in self.bdevs]
         for disk in there:
             self._register_disk(disk)
@@ -245,7 +245,7 @@ class BdevLayer:
         return OK
 
     async def attach_disk(self, thread: SpdkThread, disk: int) -> int:
-        """A disk is plugged in: its bdev appears, after the former one is quite gone."""
+        """Register the bdev of a disk that was plugged in, once the former bdev is gone."""
         bdev = self.bdevs[disk]
         while self.status[disk] is BdevStatus.REMOVING:
             gone = Future()
@@ -260,14 +260,14 @@ class BdevLayer:
         return OK
 
     async def hot_remove(self, thread: SpdkThread, disk: int) -> int:
-        """A disk was pulled: its bdev goes away, and doesn't come back for a plug that is still waiting."""
+        """Unregister the bdev of a pulled disk and cancel a plug-in that still waits."""
         if self.status[disk] is BdevStatus.REMOVING:
             for waiting in self._unregistered.pop(disk, []):
                 waiting.resolve(False)
         return await self.unregister(thread, self.bdevs[disk])
 
     async def base_removed(self, thread: SpdkThread, upper: int) -> None:
-        """The base of this bdev goes away, and so does the bdev."""
+        """Unregister a bdev whose base is being removed."""
         bdev = self.bdevs[upper]
         await self.unregister(thread, bdev)
         assert isinstance(bdev.module, StackedDevice), f"{bdev.name} stands on nothing"
@@ -277,14 +277,14 @@ class BdevLayer:
         self.close(descriptor)
 
     async def resume(self, thread: SpdkThread, disk: int) -> int:
-        """What hangs on a disk, or is held by its error bdev, goes on."""
+        """Release I/O that hangs on a disk or is held by its error bdev."""
         for number in (disk, stacked_bdev_id(self.layout, Stack.ERROR, disk)):
             if self.is_ready(number):
                 await self.bdevs[number].module.let_go(thread)
         return OK
 
     def grown(self, thread: SpdkThread, disk: int) -> int:
-        """A disk has become larger."""
+        """Follow the size of a disk that has grown."""
         if self.status[disk] is BdevStatus.READY:
             self.resize(thread, self.bdevs[disk], self._disk(disk).num_blocks)
         return OK
@@ -292,7 +292,7 @@ class BdevLayer:
     def inject_error(
         self, thread: SpdkThread, bdev: int, kind: int, io_types: int, count: int
     ) -> int:
-        """Tell an error bdev what to do to how many requests (``bdev_error_inject_error``)."""
+        """Set an error bdev's error type, and how many requests it hits (``bdev_error_inject_error``)."""
         if not self.is_ready(bdev):
             return ENODEV
         record = self.bdevs[bdev].record
@@ -300,7 +300,7 @@ class BdevLayer:
         return OK
 
     def set_latency(self, thread: SpdkThread, bdev: int, latency_us: int) -> int:
-        """Tell a delay bdev how long to wait (``bdev_delay_update_latency``)."""
+        """Set a delay bdev's latency (``bdev_delay_update_latency``)."""
         if not self.is_ready(bdev):
             return ENODEV
         if latency_us < 0:
@@ -317,11 +317,11 @@ class BdevLayer:
         return self.reactor.disks[number]
 
     def lock_granted(self, thread: SpdkThread, bdev: int, lock: int) -> None:
-        """A range lock this thread waits for is granted."""
+        """Resume the flow whose range lock has been granted."""
         self.bdevs[bdev].locks.granted(lock)
 
     def waits(self) -> list[Wait]:
-        """What waits for a close, a reset, the end of a bdev, or a range lock."""
+        """Return the waits for a close, a reset, a bdev's removal or a range lock."""
         rows: list[Wait] = []
         for bdev in self.bdevs.values():
             closed = self._all_closed.get(bdev.id)
@@ -336,7 +336,7 @@ class BdevLayer:
         return rows
 
     def census(self) -> list[tuple[str, str, int]]:
-        """Descriptors, claims and range locks; the latter stand in the control block."""
+        """Count descriptors, claims and range locks; the latter are in the control block."""
         rows = [
             ("descriptor", f"{descriptor.owner} of {descriptor.bdev.name}", 1)
             for held in self.descriptors.values()

@@ -1,6 +1,6 @@
 """LBA range locks of a bdev: quiesces, and the locks of compare-and-write. Mirrors lib/bdev/bdev.c.
 
-The granted locks and those that wait stand in the control block; every channel has copies of the granted ones.
+Granted and pending locks are in the control block; every channel has copies of the granted ones.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ class Range(NamedTuple):
 
 
 class RangeLocks:
-    """The locks of one bdev, as one reactor takes and gives them."""
+    """The locks of one bdev, as one reactor takes and releases them."""
 
     def __init__(self, bdev: Bdev) -> None:
         self.bdev = bdev
         self.record = bdev.record
         self._grants: dict[int, Future] = {}
-        # Of each lock taken here the iteration that made it known: whoever awaited that has the lock.
+        # By lock taken here, the iteration that announced it: the flow that awaited it holds the lock.
         self._iterations: dict[int, Future] = {}
 
     async def lock(self, thread: SpdkThread, offset: int, length: int, *, quiesces: bool) -> int:
-        """Hold new I/O of these blocks on every channel and wait for what is submitted.
+        """Hold new I/O of these blocks on every channel and wait for submitted I/O.
 
-        Returns the lock, for :meth:`unlock`. Overlapping locks queue up.
+        Return the lock, for :meth:`unlock`. Overlapping locks queue up.
         """
         record = self.record
         device = self.bdev.reactor.block.devices[self.bdev.key]
@@ -59,7 +59,7 @@ class RangeLocks:
         return lock
 
     async def unlock(self, thread: SpdkThread, lock: int) -> None:
-        """Let I/O of the locked blocks go on, then grant the locks that waited for this one."""
+        """Release I/O of the locked blocks, then grant the locks that waited for this one."""
         record = self.record
         rows = record.locked.rows()
         kept = [row for row in rows if row.lock != lock]
@@ -67,7 +67,7 @@ class RangeLocks:
         record.locked.store(kept)
         self._iterations.pop(lock, None)
         await thread.for_each_channel(self.bdev, "unlock_range", lock)
-        # Only now: between two locks of the same blocks, queued I/O gets through.
+        # Granted after the iteration, so that queued I/O gets through between two locks of the same blocks.
         locked = record.locked.rows()
         pending: list[LockRow] = []
         for row in record.pending.rows():
@@ -81,18 +81,18 @@ class RangeLocks:
         record.pending.store(pending)
 
     def granted(self, lock: int) -> None:
-        """A lock that waited for another one is granted."""
+        """Resume the flow whose lock has been granted."""
         self._grants.pop(lock).resolve()
 
     def for_new_channel(self) -> list[Range]:
-        """What a channel born now must hold."""
+        """Return the ranges that a channel created now must hold."""
         return [
             Range(row.lock, row.offset, row.offset + row.length, bool(row.quiesces))
             for row in self.record.locked.rows()
         ]
 
     def waits(self) -> list[Wait]:
-        """The locks that wait here, each for those that are before it."""
+        """Return the pending locks, each with the locks ahead of it."""
         before: dict[int, list[str]] = {}
         rows = self.record.locked.rows()
         for row in self.record.pending.rows():
@@ -105,7 +105,7 @@ class RangeLocks:
         ]
 
     def takers(self) -> list[tuple[LockRow, bool, Future | None]]:
-        """Of all locks: the row, whether it is granted, and what its taker has awaited (None: not here)."""
+        """Return each lock's row, whether it is granted, and the future its taker has awaited (None: not here)."""
         awaited = {**self._grants, **self._iterations}
         return [
             (row, is_granted, awaited.get(row.lock))
@@ -114,7 +114,7 @@ class RangeLocks:
         ]
 
     def name_of(self, held: LockRow | Range) -> str:
-        """A lock in words."""
+        """Describe a lock."""
         end = held.end if isinstance(held, Range) else held.offset + held.length
         kind = "quiesce" if held.quiesces else "range lock"
         is_whole = not held.offset and end >= self.record.num_blocks
@@ -123,7 +123,7 @@ class RangeLocks:
 
 
 def overlaps(row: LockRow, rows: list[LockRow]) -> bool:
-    """Does the lock share a block with one of these?"""
+    """Return whether the lock shares a block with one of these."""
     return any(
         row.offset < other.offset + other.length and other.offset < row.offset + row.length
         for other in rows

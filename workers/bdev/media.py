@@ -1,4 +1,4 @@
-"""How threads reach a disk: its io_device, its channels, and the I/O under way on them."""
+"""The threads' access to a disk: its io_device, its channels, and their I/O in flight."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DiskIo:
-    """A disk I/O under way on a thread."""
+    """A disk I/O in flight on a thread."""
 
     __slots__ = ("channel", "disk", "future", "io", "is_late")
 
@@ -31,9 +31,9 @@ class DiskIo:
         return f"the {what} on disk {self.disk.number}"
 
     def finish(self) -> bool:
-        """The I/O takes effect and completes; False: with an error, or not yet."""
+        """Apply and complete the I/O; return False if it fails or is not complete yet."""
         completion = self._take_effect()
-        # A SIGKILL that cuts the step short from here on finds it done: the disk has all of it.
+        # From here on the disk has the whole I/O, so a SIGKILL that cuts the step short finds it done.
         self.disk.end_step()
         if completion is None:
             return False
@@ -48,7 +48,7 @@ class DiskIo:
         return self._hit() if header.fault_count else disk.transfer(self.io)
 
     def _hit(self) -> Completion | None:
-        """What faults make of it; None: it stays under way."""
+        """Apply injected faults; return None if the I/O stays in flight."""
         disk, io = self.disk, self.io
         row = disk.fault_of(io)
         if row is None or (row.kind == FaultKind.SLOW and self.is_late):
@@ -74,7 +74,7 @@ class DiskIo:
                 return self._misdirect(parameter)
 
     def _misdirect(self, shift: int) -> Completion:
-        """The data lands elsewhere, and the disk says that all is well."""
+        """Write the data elsewhere, and report success."""
         io = self.io
         landed = min(io.offset + shift, self.disk.num_blocks - io.count)
         self.channel.thread.emit("disk.misdirected", self.disk.number, io.offset, landed, io.count)
@@ -91,7 +91,7 @@ class DiskChannel(IoChannel):
         self.hung: list[DiskIo] = []
         self.outstanding = 0
         header = self.device.disk.header
-        # A disk that is pulled meanwhile, or the one in its place, is not what this channel leads to.
+        # The channel belongs to this device: once it is pulled, I/O must not reach the one plugged in after it.
         self.plug = self.device.record.plug
         if header.channel_failures:
             header.channel_failures -= 1
@@ -100,10 +100,10 @@ class DiskChannel(IoChannel):
         return True
 
     def destroy(self) -> None:
-        assert not self.outstanding, f"{self} is destroyed with I/O under way"
+        assert not self.outstanding, f"{self} is destroyed with I/O in flight"
 
     async def execute(self, io: BdevIo) -> Completion:
-        """Submit to the disk and await its completion step; NOMEM: the queue is full."""
+        """Submit to the disk and await the completion step; return NOMEM if the queue is full."""
         if self.outstanding >= self.device.queue_depth:
             return NOMEM
         self.outstanding += 1
@@ -114,7 +114,7 @@ class DiskChannel(IoChannel):
         return completion
 
     def finish_later(self, disk_io: DiskIo, delay_us: int) -> None:
-        """The I/O comes up again after a while."""
+        """Start the I/O again after a delay."""
         run_flow(self._finish_later(disk_io, delay_us))
 
     async def _finish_later(self, disk_io: DiskIo, delay_us: int) -> None:
@@ -129,13 +129,13 @@ class DiskChannel(IoChannel):
     # Visits.
 
     def resume_hung(self) -> None:
-        """What hung goes on."""
+        """Restart hung I/O."""
         hung, self.hung = self.hung, []
         for disk_io in hung:
             self.thread.reactor.start_io(disk_io)
 
     def abort_hung(self) -> None:
-        """The disk is reset: what hung is over, without effect."""
+        """Abort hung I/O, without effect, since the disk is reset."""
         hung, self.hung = self.hung, []
         for disk_io in hung:
             disk_io.future.resolve(ABORTED)
@@ -158,10 +158,10 @@ class DiskDevice:
         return self._channel_class(self, thread)
 
     async def let_go(self, thread: SpdkThread) -> None:
-        """What hangs goes on; a disk that is gone then fails it."""
+        """Restart hung I/O; a disk that is gone then fails it."""
         await thread.for_each_channel(self, "resume_hung")
 
     async def reset(self, thread: SpdkThread) -> int:
-        """End all I/O that hangs, on every thread."""
+        """Abort all hung I/O, on every thread."""
         await thread.for_each_channel(self, "abort_hung")
         return OK

@@ -1,6 +1,6 @@
-"""Bdevs on bdevs: passthru, delay and error, and how bdevs are numbered. Mirrors module/bdev/{passthru,delay,error}.
+"""Stacked bdevs (passthru, delay, error), and the ids of bdevs. Mirrors module/bdev/{passthru,delay,error}.
 
-As in SPDK they are configured by the name of their base bdev: each appears when its base does, and goes with it.
+As in SPDK, each is configured by the name of its base bdev: it appears and disappears with that one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Stack(IntFlag):
-    """What stands on a disk, bottom up, and on the array."""
+    """The kinds of stacked bdevs: on a disk, bottom up, and on the array."""
 
     ERROR = 1
     DELAY = 2
@@ -27,29 +27,29 @@ class Stack(IntFlag):
 
 
 class ErrorType(IntEnum):
-    """What an error bdev does to the I/O it hits (``bdev_error_inject_error``)."""
+    """The result of an injected error (``bdev_error_inject_error``)."""
 
     FAILURE = 1
     PENDING = 2
     NOMEM = 3
 
 
-# Bdev ids: the disks, the array, then one of each kind a disk, and the array's passthru.
+# Bdev ids: the disks, the array, then one of each kind per disk, and the array's passthru.
 
 
 def raid_bdev_id(layout: Layout) -> int:
-    """The array's bdev."""
+    """Return the id of the array's bdev."""
     return layout.disks
 
 
 def stacked_bdev_id(layout: Layout, kind: Stack, disk: int) -> int:
-    """The bdev of this kind over a disk."""
+    """Return the id of the bdev of this kind on a disk."""
     place = {Stack.ERROR: 0, Stack.DELAY: 1, Stack.PASSTHRU: 2}[kind]
     return 1 + layout.disks * (1 + place) + disk
 
 
 def raid_passthru_id(layout: Layout) -> int:
-    """The passthru bdev over the array."""
+    """Return the id of the passthru bdev on the array."""
     return 1 + 4 * layout.disks
 
 
@@ -59,24 +59,24 @@ assert raid_passthru_id(Layout(1, SLOTS_MAX, 1, 1)) < BDEVS_MAX, (
 
 
 def stack_of(layout: Layout, disk: int) -> list[Stack]:
-    """What stands on this disk, bottom up."""
+    """Return the kinds of bdevs that stand on this disk, bottom up."""
     kinds = layout.stacks[disk] if layout.stacks else 0
     return [kind for kind in Stack if kinds & kind] if kinds else []
 
 
 def member_bdev_id(layout: Layout, disk: int) -> int:
-    """The top of a disk's stack: what an array is made of."""
+    """Return the id of the top of a disk's stack, which may become a member of an array."""
     kinds = stack_of(layout, disk)
     return stacked_bdev_id(layout, kinds[-1], disk) if kinds else disk
 
 
 def disk_of(layout: Layout, bdev: int) -> int:
-    """The disk at the bottom; the bdev must not be the array or stand on it."""
+    """Return the disk at the bottom; the bdev must not be the array or stand on it."""
     return bdev if bdev < layout.disks else (bdev - 1) % layout.disks
 
 
 class StackedChannel(IoChannel):
-    """A thread's channel of the module: it has the base bdev's channel."""
+    """A thread's channel of the module, with the base bdev's channel."""
 
     __slots__ = ("base_channel", "pending")
     device: StackedDevice
@@ -92,26 +92,26 @@ class StackedChannel(IoChannel):
         self.thread.put_io_channel(self.base_channel)
 
     async def execute(self, io: BdevIo) -> Completion:
-        """Hand the request on to the base bdev."""
+        """Forward the request to the base bdev."""
         channel = self.base_channel
         assert channel is not None, f"{self} has no base channel"
         return await channel.submit(io)
 
     def waits(self) -> list[Wait]:
         return [
-            (held, f"the end of the fault that {self.device.name} holds it for")
+            (held, f"the end of the fault that makes {self.device.name} hold it")
             for held in self.pending
         ]
 
     def resume_pending(self) -> None:
-        """Visit: what an error bdev has held goes on."""
+        """Release I/O that an error bdev holds (visit)."""
         pending, self.pending = self.pending, []
         for held in pending:
             held.resolve()
 
 
 class DelayChannel(StackedChannel):
-    """Completes later than its base."""
+    """A channel that completes I/O later than its base does."""
 
     __slots__ = ()
 
@@ -125,7 +125,7 @@ class DelayChannel(StackedChannel):
 
 
 class ErrorChannel(StackedChannel):
-    """Fails, holds or refuses what it was told to."""
+    """A channel that fails, holds or refuses I/O as configured."""
 
     __slots__ = ()
 
@@ -148,7 +148,7 @@ class ErrorChannel(StackedChannel):
 
 
 class StackedDevice:
-    """The io_device of a bdev on a bdev."""
+    """The io_device of a stacked bdev."""
 
     supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
@@ -170,11 +170,11 @@ class StackedDevice:
         return self._channel_class(self, thread)
 
     async def let_go(self, thread: SpdkThread) -> None:
-        """No errors are injected any more, nothing is delayed, and what was held goes on."""
+        """Stop injecting errors and delays, and release held I/O."""
         self.record.error_count = self.record.latency_us = 0
         await thread.for_each_channel(self, "resume_pending")
 
     async def reset(self, thread: SpdkThread) -> int:
-        """Let go on what is held, and reset the base bdev."""
+        """Release held I/O, and reset the base bdev."""
         await thread.for_each_channel(self, "resume_pending")
         return await self.reactor.services.bdev.reset(thread, self.base)

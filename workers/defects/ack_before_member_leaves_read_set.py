@@ -2,8 +2,8 @@
 
 Source: code reading of SPDK at 3230130e6a (raid1_write_bdev_io_completion, raid_bdev_fail_base_bdev).
 Epoch: present in August 2026.
-Trigger: a write fails on one member and is acknowledged; before the removal's iteration has reached a channel, that
-channel reads the blocks from this member. Or the target dies before the superblock says that it missed a write.
+Trigger: a write fails on one member and is acknowledged; before the removal's iteration reaches a channel, that channel
+reads the blocks from this member. Or the target dies before the superblock records that it missed a write.
 Expected: superblock, register, recovery.
 """
 
@@ -14,7 +14,7 @@ from workers.thread import SpdkThread
 
 
 class RaidBdev(array.RaidBdev):
-    """Sends the app thread a message; nobody waits for what comes of it."""
+    """Sends the app thread a message without awaiting the result."""
 
     async def report_failed(self, thread: SpdkThread, number: int, generation: int) -> bool:
         thread.send(APP_THREAD, "membership.fail_base_bdev", number, generation)

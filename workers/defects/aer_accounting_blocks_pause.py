@@ -1,11 +1,11 @@
 """An asynchronous event request that ends early stays in the count that a pause waits for.
 
-Source: SPDK commit 70f7d5ea70 (July 2026). Issue #1552 (2020), another way to the same end, is left out: it is far easier
-to find, and would hide this one.
+Source: SPDK commit 70f7d5ea70 (July 2026). Issue #1552 (2020) has the same effect by another way. It is left out,
+because it is far easier to find and would hide this one.
 Epoch: present in April 2024.
-Trigger: every request is counted in, and an event request that stays pending is counted out. One that a pause has queued
-stays counted if its host disconnects, and the resume replays it on the qpair that is leaving. The next pause of the
-poll group waits for ever.
+Trigger: every request is counted, and an event request that stays pending is subtracted. One that a pause has queued
+stays counted if its host disconnects and the resume replays it on the qpair that is leaving. The next pause of the
+poll group waits forever.
 Expected: liveness.
 """
 
@@ -48,5 +48,5 @@ class NvmfTarget(target.NvmfTarget):
 
 
 def _queue_of(connection: int) -> int:
-    # They hold no qpair up, and what is dropped when its connection ends is not among them.
+    # Event requests don't delay the end of a qpair, and the end of its connection must not drop them.
     return ~connection

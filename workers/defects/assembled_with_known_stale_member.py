@@ -1,9 +1,9 @@
-"""A member known to be stale is taken as in sync at assembly.
+"""A member known to be stale counts as in sync at assembly.
 
 Source: openebs/mayastor-control-plane PR #61, openebs/mayastor issues 1084 and 1780. SPDK compares sequence numbers.
-Epoch: none of SPDK alone; a rule that others have had to learn.
-Trigger: a member misses writes and what the others' superblocks say of it; the target dies; the stale member is the
-first that is looked at, and all those that it still calls CONFIGURED come.
+Epoch: no version of SPDK; other projects had this fault.
+Trigger: a member misses writes, and the superblock update that records it; the target dies; the stale member is
+examined first, and all members that it still calls CONFIGURED come.
 Expected: superblock, register, recovery, mirrors.
 """
 

@@ -1,10 +1,10 @@
-"""A new member is read by channels born before its rebuild has started.
+"""A new member is read by channels created before its rebuild has started.
 
 Source: corrected by SPDK commit a67085538b (v24.05).
 Epoch: present in April 2024. The gap at the end of the start iteration is start-gap-channel-without-process.
-Trigger: a member is added; while it is being looked at for another array's superblock, a thread gets its first
-channel of the array, and takes the new one for a member in sync; it reads blocks not rebuilt yet while its other members
-are busy.
+Trigger: a member is added; while it is examined for another array's superblock, a thread gets its first channel of the
+array and uses the new one as a member in sync. That channel reads blocks that are not rebuilt yet, while the other
+members are busy.
 Expected: channels, copies.
 """
 
@@ -16,7 +16,7 @@ from workers.thread import SpdkThread
 
 
 class Membership(membership.Membership):
-    """The historical order: the new member is in its slot while its superblock is looked at."""
+    """The historical order: the new member is in its slot while its superblock is read."""
 
     async def add(self, thread: SpdkThread, bdev: int) -> int:
         place = self.place_for(bdev) if self._may_add(bdev) == OK else None
@@ -27,13 +27,13 @@ class Membership(membership.Membership):
         if status != OK:
             return status
         status, found = await self.read_superblock(thread, bdev)
-        # Given back and taken again within one step, where nobody sees it.
+        # Released and taken again within one step, so that no other thread sees it.
         self.slots.release(number)
         return self.admit(thread, bdev, status, found)
 
 
 class RaidChannel(array.RaidChannel):
-    """Takes all members that are open; only a rebuild that runs tells which of them is its target."""
+    """Takes all members that are open; only a running rebuild shows which of them is its target."""
 
     def may_use(self, slot: Slot) -> bool:
         record = self.device.record
@@ -56,7 +56,7 @@ class RaidChannel(array.RaidChannel):
 
 
 class Raid1(raid1.Raid1):
-    """A write that fails on what was never admitted is an error, and no member's fault."""
+    """A write that fails on a bdev that was never admitted is an error, and fails no member."""
 
     async def fail_members(self, thread: SpdkThread, failed: list[raid1.Part]) -> Completion:
         slots = self.raid.record.slots
@@ -66,7 +66,7 @@ class Raid1(raid1.Raid1):
 
 
 class RaidBdev(array.RaidBdev):
-    """Nor is a read that couldn't be repaired there."""
+    """Nor does a read that couldn't be repaired there."""
 
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         if not self.record.slots[number].bdev:

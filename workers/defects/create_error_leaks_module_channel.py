@@ -1,6 +1,6 @@
 """A channel that can't join the rebuild when it is created keeps the module channel.
 
-Source: code reading, confirmed by running SPDK's code; came with commit 51978c16f1, the fix of
+Source: code reading, confirmed by running SPDK's code; introduced with commit 51978c16f1, the fix of
 new-channel-null-module-ctx.
 Epoch: present in August 2026 (absent in April 2024).
 Trigger: while a rebuild runs, a thread gets its first channel of the array, and its channel of the rebuild target
@@ -12,7 +12,7 @@ from workers.raid import array
 
 
 class RaidChannel(array.RaidChannel):
-    """The historical way out: base channels are put, the module channel is not."""
+    """The historical error path: base channels are put, the module channel is not."""
 
     def create(self) -> bool:
         if not (self.take_base_channels() and self.take_module_channel()):

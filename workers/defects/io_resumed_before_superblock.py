@@ -1,9 +1,9 @@
-"""A removal lets client I/O go on before it writes the superblock.
+"""A removal resumes client I/O before it writes the superblock.
 
 Source: corrected by SPDK commit cb768e815f (v24.05).
 Epoch: present in April 2024.
-Trigger: a member is removed under write load; a write is acknowledged by the others; the target is killed before
-the superblock is written; it starts again with all disks.
+Trigger: a member is removed under write load, and a write is acknowledged by the others. The target is killed before
+the superblock is written, and starts again with all disks.
 Expected: superblock, recovery, register.
 """
 

@@ -1,4 +1,4 @@
-"""Finding defects, reading them, and composing them into a record of engine classes.
+"""Find defects, read them, and compose them into a record of engine classes.
 
 A defect file holds subclasses of engine classes; the methods they define replace the reference engine's.
 """
@@ -20,17 +20,17 @@ _NO_DEFECTS = {"__init__", "loader"}
 
 
 class DefectError(Exception):
-    """A defect can't be used, in one sentence."""
+    """A defect can't be used; the message is one sentence."""
 
 
 def known_defects() -> list[str]:
-    """The ids of the built-in defects, sorted."""
+    """Return the ids of the built-in defects, sorted."""
     stems = (path.stem for path in FOLDER.glob("*.py"))
     return sorted(stem.replace("_", "-") for stem in stems if stem not in _NO_DEFECTS)
 
 
 def read_defect(name: str) -> DefectSource:
-    """A defect by its id, or by the path of a Python file (anything that ends in ``.py``)."""
+    """Read a defect by its id, or by the path of a Python file (anything that ends in ``.py``)."""
     if name.endswith(".py"):
         path = Path(name)
         try:
@@ -50,7 +50,7 @@ def read_defect(name: str) -> DefectSource:
 
 
 def source_text(defect: DefectSource) -> str:
-    """The defect's code, wherever it comes from."""
+    """Return the defect's source text."""
     if defect.source is not None:
         return defect.source
     if defect.id not in known_defects():  # an id is never a path
@@ -59,20 +59,20 @@ def source_text(defect: DefectSource) -> str:
 
 
 def digest(defect: DefectSource) -> str:
-    """SHA-256 of the defect's code, in hex."""
+    """Return the SHA-256 of the defect's source text, in hex."""
     return hashlib.sha256(source_text(defect).encode()).hexdigest()
 
 
 def summary(defect: DefectSource) -> str:
-    """The first line of the defect's docstring."""
+    """Return the first line of the defect's docstring."""
     return (_module(defect).__doc__ or "").strip().partition("\n")[0]
 
 
 @lru_cache(maxsize=64)
 def compose(defects: tuple[DefectSource, ...]) -> EngineClasses:
-    """The reference engine with these defects in it.
+    """Compose the classes of the reference engine with these defects.
 
-    Raises DefectError for code that doesn't load, replaces nothing, or replaces what another one replaces.
+    Raise DefectError for code that doesn't load, replaces nothing, or replaces a method that another one replaces.
     """
     reference = EngineClasses()
     for number, defect in enumerate(defects):
@@ -138,6 +138,6 @@ def _module(defect: DefectSource) -> ModuleType:
         raise DefectError(
             f"defect {defect.id} has a syntax error in line {error.lineno}: {error.msg}"
         ) from None
-    except ANYTHING_RAISED as error:  # a process's edge: code from outside
+    except ANYTHING_RAISED as error:  # code from outside may raise anything
         raise DefectError(f"defect {defect.id} can't be loaded: {error}") from None
     return module

@@ -2,8 +2,8 @@
 
 Source: SPDK issue #3343, corrected by commit 51978c16f1 (v24.05).
 Epoch: present in April 2024.
-Trigger: while a rebuild runs, a thread gets its first channel of the array (a namespace is attached, or a poll
-group is born); a window is finished; that channel gets a read that lies below the rebuild offset.
+Trigger: while a rebuild runs, a thread gets its first channel of the array, because a namespace is attached or a poll
+group is created. A window is finished, and that channel gets a read below the rebuild offset.
 Expected: crash.
 """
 

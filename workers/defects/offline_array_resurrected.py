@@ -1,8 +1,8 @@
-"""A disk is added to an array that is offline, as if it could bring it back.
+"""A disk is added to an array that is offline, as if that could bring it back.
 
 Source: SPDK issue #3497 (open).
-Epoch: present at HEAD (August 2026), where only assertions stand in the way; in April 2024 an add needed ONLINE. This is
-the debug build, which dies of them; the release build goes on and serves the added disk, which isn't modelled.
+Epoch: present at HEAD (August 2026), where only assertions prevent it; in April 2024 an add needed ONLINE. This is the
+debug build, which dies of them. The release build goes on and serves the added disk, which isn't modelled.
 Trigger: all members are removed while something keeps the array open; a disk is added.
 Expected: crash.
 """
@@ -13,7 +13,7 @@ from workers.shared import RaidState
 
 
 class Membership(membership.Membership):
-    """The array's state isn't asked for, nor whether it has any member left."""
+    """Checks neither the array's state nor whether it has any member left."""
 
     def _may_add(self, bdev: int) -> int:
         if self.record.state != RaidState.OFFLINE:

@@ -1,9 +1,9 @@
-"""A channel born between the offset update and the window's end lags a window behind.
+"""A channel created between the offset update and the window's end lags a window behind.
 
 Source: code reading and forced run of SPDK at 3230130e6a; not reported upstream.
 Epoch: present in April 2024 and in August 2026.
-Trigger: a window is copied and the update iteration has passed a thread; there a channel of the array is born, with
-the offset of the window's begin; the window is unlocked; a write to it through that channel, before the next update,
+Trigger: a window is copied, and the update iteration has passed a thread. A channel of the array is created there, with
+the offset of the window's start. The window is unlocked. A write to it through that channel, before the next update,
 doesn't reach the rebuild target.
 Expected: channels, mirrors, copies, register.
 """
@@ -13,7 +13,7 @@ from workers.thread import SpdkThread
 
 
 class Rebuild(rebuild.Rebuild):
-    """The historical order: channels are told the new offset first, and it is published after the unlock."""
+    """The historical order: the channels get the new offset first, and it is published after the unlock."""
 
     _advanced_to = 0
 

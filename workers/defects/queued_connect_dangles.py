@@ -2,8 +2,8 @@
 
 Source: SPDK issue #2133, commit b13ee3005d (v23.05); issue #3100, commit e1602892a1 (v23.09).
 Epoch: before both April 2024 and August 2026.
-Trigger: the subsystem is paused; a host connects, and gives up before the resume. What is queued is dropped with its
-controller, which this connection hasn't got yet; the resume replays a request of a connection that is gone.
+Trigger: the subsystem is paused; a host connects, and gives up before the resume. Queued requests are dropped with
+their controller, and this connection has none yet. The resume replays a request of a connection that is gone.
 Expected: crash.
 """
 
@@ -23,7 +23,7 @@ class PollGroup(poll_group.PollGroup):
 
 
 class NvmfTarget(target.NvmfTarget):
-    """The historical queue: what waits in it doesn't hold the connection."""
+    """The historical queue: a queued request doesn't hold the connection."""
 
     async def connect(
         self,

@@ -2,12 +2,12 @@
 
 Source: SPDK commit cc4335f442 (v25.09).
 Epoch: present in April 2024.
-Trigger: a request is carried out in several parts, not all at once; between two of them a lock of the array's blocks
-comes (a removal, a rebuild's window, the repair of a read). The first part is let through, the next one is held like
-new I/O, and the lock waits for ever for the request they belong to.
+Trigger: a request is executed in several parts, not all at once. Between two of them the array's blocks are locked (by
+a removal, a rebuild's window, the repair of a read). The first part has passed, and the next one is held like new I/O.
+The lock waits forever for the request to which they belong.
 Expected: liveness.
 
-The array's own bdev splits nothing but write-zeroes, whose writes follow one another: they are the parts.
+The array's own bdev splits only write-zeroes: the parts are its writes, one after the other.
 """
 
 from workers.bdev import bdev
@@ -16,7 +16,7 @@ from workers.thread import Future, run_flow
 
 
 class BdevChannel(bdev.BdevChannel):
-    """The historical submission: parts pass the gate that new I/O passes."""
+    """The historical submission: parts pass the same gate as new I/O."""
 
     def _start_child(self, io: BdevIo) -> Future:
         child = Future()

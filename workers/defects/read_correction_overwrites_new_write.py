@@ -3,8 +3,8 @@
 Source: code reading and forced run of SPDK at 3230130e6a; introduced with commit cc94f30314 (v24.05); not reported
 upstream.
 Epoch: present in August 2026; April 2024 returned the error.
-Trigger: a read fails on one member and is answered by another one; before that data is on the first member, a write
-of the same blocks is acknowledged.
+Trigger: a read fails on one member, and another one serves it. Before that data is on the first member, a write of the
+same blocks is acknowledged.
 Expected: copies, register, mirrors, superblock.
 """
 
@@ -14,7 +14,7 @@ from workers.raid.array import ProcessedChannel, RaidChannel
 
 
 class Raid1(raid1.Raid1):
-    """Writes what was read to the member that was tried first, with nothing held; the read waits for it."""
+    """Writes the data of the read to the member that was tried first, without a lock; the read waits for it."""
 
     async def correct(
         self,

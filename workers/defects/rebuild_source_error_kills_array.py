@@ -1,9 +1,9 @@
 """One unreadable block on the only source takes the whole array offline.
 
-Source: code reading and run at 3230130e6a; came with cc94f30314 (v24.05). No upstream report was found.
-Epoch: present at HEAD (August 2026), latent; absent in April 2024, when a read error was only handed on.
+Source: code reading and run at 3230130e6a; introduced with cc94f30314 (v24.05). No upstream report was found.
+Epoch: present at HEAD (August 2026), latent; absent in April 2024, when a read error was only returned.
 Trigger: a block can't be read from the only member that has the data, by a rebuild or by a client.
-Expected: availability, liveness. The array is gone, though nobody took its last member away.
+Expected: availability, liveness. The array is gone, though its last member was not taken away.
 """
 
 from workers.bdev.io import BdevIo, Completion, IoStatus
@@ -13,7 +13,7 @@ from workers.raid.array import ProcessedChannel, RaidChannel
 
 
 class Raid1(raid1.Raid1):
-    """When nobody can be read, the member tried first is removed, and nobody asks whether it is the last one."""
+    """When no member can be read, the one tried first is removed, even if it is the last one."""
 
     async def read(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo

@@ -2,8 +2,8 @@
 
 Source: corrected by SPDK commit 1a58750482 (v24.05).
 Epoch: present in April 2024.
-Trigger: a member is added; before all channels have been told and the rebuild's thread is there, the target or the
-last source is removed.
+Trigger: a member is added; before all channels have joined the rebuild and its thread exists, the target or the last
+source is removed.
 Expected: crash, channels, states.
 """
 
@@ -11,7 +11,7 @@ from workers.raid import membership
 
 
 class Membership(membership.Membership):
-    """A removal doesn't see a rebuild that is only starting, and the rebuild doesn't look again."""
+    """A removal doesn't see a rebuild that is only starting, and the rebuild doesn't check again."""
 
     def stops_rebuild(self, number: int) -> bool:
         return self.record.process_thread != 0 and super().stops_rebuild(number)

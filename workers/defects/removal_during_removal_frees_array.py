@@ -1,9 +1,9 @@
 """A second removal during a removal frees the array under the first.
 
 Source: SPDK issue #3305, corrected by commit 2ea7b741b9 (v24.05).
-Epoch: before April 2024. At that time the array's end waited for a rebuild, and not for removals.
-Trigger: the last two members are removed, the second while the first waits for its quiesce, its superblock or its
-channels; or the last source of a rebuild is removed, and the rebuild's target is dropped with it.
+Epoch: before April 2024. At that time the array's end waited for a rebuild, but not for removals.
+Trigger: the last two members are removed, the second while the first waits for its quiesce, superblock or channels. Or
+the last source of a rebuild is removed, and the rebuild's target is dropped with it.
 Expected: crash.
 """
 
@@ -13,7 +13,7 @@ from workers.thread import SpdkThread
 
 
 class Membership(membership.Membership):
-    """A member is counted out when its removal begins."""
+    """A member no longer counts from the start of its removal."""
 
     @property
     def is_changing(self) -> bool:
@@ -28,7 +28,7 @@ class Membership(membership.Membership):
 
 
 class Rebuild(rebuild.Rebuild):
-    """A target that is dropped is counted out like any member."""
+    """A dropped target stops counting like any member."""
 
     async def finish(self, thread: SpdkThread) -> None:
         await super().finish(thread)

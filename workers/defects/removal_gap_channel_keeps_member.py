@@ -1,10 +1,10 @@
-"""A channel born at the end of a removal keeps the removed member.
+"""A channel created at the end of a removal keeps the removed member.
 
 Source: forced run of SPDK at 51978c16f1~1; corrected by commit 6518a98df7 (v24.05), which had another purpose.
-Epoch: present in April 2024. Only that order; the superblock is written while quiesced, as since cb768e815f.
-Trigger: a member is removed, and the iteration has passed a thread; there a channel of the array is born before the
-member is closed, which comes after the unquiesce. Then the disk is pulled and can't be unregistered; or a disk is
-added, and that channel reads what isn't rebuilt yet.
+Epoch: present in April 2024. Only that order is modelled: the superblock is written while quiesced, as since cb768e815f.
+Trigger: a member is removed, and the iteration has passed a thread. A channel of the array is created there before the
+member is closed, which follows the unquiesce. Then the disk is pulled and can't be unregistered. Or a disk is added,
+and that channel reads blocks that aren't rebuilt yet.
 Expected: channels, references, availability.
 """
 
@@ -15,7 +15,7 @@ from workers.thread import SpdkThread
 
 
 class Membership(membership.Membership):
-    """The historical order: the member is closed when the array has gone on."""
+    """The historical order: the member is closed after I/O has resumed."""
 
     async def _take_out(self, thread: SpdkThread, number: int) -> int:
         status = await super()._take_out(thread, number)
@@ -28,13 +28,13 @@ class Membership(membership.Membership):
 
 
 class RaidChannel(array.RaidChannel):
-    """Takes all members that are open, also those on their way out."""
+    """Takes all members that are open, including those on their way out."""
 
     def may_use(self, slot: Slot) -> bool:
         return bool(slot.bdev and not slot.is_process_target)
 
     async def finish_process(self, number: int, status: int) -> None:
-        # Whatever is in the slot is forgotten: the rebuild's target takes its place.
+        # The rebuild's target takes the slot, and the channel that was there is never put.
         if self.base_channels[number] is not None:
             self.base_channels[number] = None
             self.tell()
@@ -42,7 +42,7 @@ class RaidChannel(array.RaidChannel):
 
 
 class Raid1(raid1.Raid1):
-    """A write that fails on a member that is none any more is an error, and nobody's fault."""
+    """A write that fails on a former member is an error, and fails no member."""
 
     async def fail_members(self, thread: SpdkThread, failed: list[raid1.Part]) -> Completion:
         slots = self.raid.record.slots
@@ -52,7 +52,7 @@ class Raid1(raid1.Raid1):
 
 
 class RaidBdev(array.RaidBdev):
-    """Nor is a read that couldn't be repaired there."""
+    """Nor does a read that couldn't be repaired there."""
 
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         if not self.record.slots[number].bdev:

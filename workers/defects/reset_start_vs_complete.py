@@ -2,9 +2,9 @@
 
 Source: SPDK commit d47eb51c96 (v25.05).
 Epoch: present in April 2024.
-Trigger: a reset has let the device go on, and the iteration that unfreezes the channels is on its way to the one it
-was asked for on; before it comes there, another reset of the same bdev starts. The iteration completes it with all
-that is queued on that channel; when its own freezing is over, the request is gone.
+Trigger: a reset has released the device, and the iteration that unfreezes the channels is on its way to the channel of
+the request. Before it arrives there, another reset of the same bdev starts. The iteration completes that one with all
+that is queued on the channel. When its own freezing is over, the request is gone.
 Expected: crash.
 """
 
@@ -16,10 +16,10 @@ from workers.thread import Future, SpdkThread
 
 
 class BdevLayer(layer.BdevLayer):
-    """The historical order: not in progress any more, then unfrozen."""
+    """The historical order: the reset is first marked as over, then the channels are unfrozen."""
 
     async def _freeze(self, thread: SpdkThread, bdev: Bdev) -> None:
-        # Until all channels are frozen a reset waits in its channel's queue itself.
+        # Until all channels are frozen, the reset itself waits in its channel's queue.
         own = Future()
         self._resets[bdev.id].append(own)
         await super()._freeze(thread, bdev)
@@ -41,5 +41,5 @@ class BdevChannel(bdev.BdevChannel):
 
     def unfreeze(self) -> None:
         super().unfreeze()
-        if self.thread.id == APP_THREAD:  # where all resets are asked for
+        if self.thread.id == APP_THREAD:  # all resets are requested there
             self.thread.reactor.services.bdev.complete_queued_resets(self.device)

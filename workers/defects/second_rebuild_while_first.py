@@ -1,10 +1,9 @@
 """A second rebuild starts while the first is starting or running.
 
 Source: code reading and run at 3230130e6a, whose source has a TODO about it. No upstream report was found.
-Epoch: present in April 2024 (two RPCs) and at HEAD (also when a former member comes back by examine).
-Trigger: an array of three or more lacks two members; one is added, and another one before all channels have been
-told of the first rebuild and its thread is there. Or both come back by themselves, the second while the first is
-being rebuilt.
+Epoch: present in April 2024 (two RPCs) and at HEAD (also when a former member returns by examine).
+Trigger: an array of three or more lacks two members. One is added, and another one before all channels have joined the
+first rebuild and its thread exists. Or both disks return, the second while the first is being rebuilt.
 Expected: states, crash, channels, references.
 """
 
@@ -14,14 +13,14 @@ from workers.thread import SpdkThread
 
 
 class Membership(membership.Membership):
-    """The guard looks at what is set last when a rebuild starts."""
+    """The guard tests the field that is set last when a rebuild starts."""
 
     def is_held_up(self) -> bool:
         return self.record.process_thread != 0 or self.is_busy
 
 
 class Examine(examine.Examine):
-    """A member that is back is added without a look at what else is being rebuilt."""
+    """A returning member is added even if another rebuild runs."""
 
     def serve_returning(self, thread: SpdkThread) -> None:
         membership = self.reactor.services.membership
@@ -36,7 +35,7 @@ class Examine(examine.Examine):
 
 
 class RaidChannel(array.RaidChannel):
-    """What a channel knows of the first rebuild is overwritten by the second."""
+    """The second rebuild overwrites a channel's state of the first."""
 
     def start_process(self) -> int:
         record = self.device.record

@@ -1,9 +1,9 @@
-"""A channel born at the end of a rebuild's start iteration doesn't know of the rebuild.
+"""A channel created at the end of a rebuild's start iteration doesn't join the rebuild.
 
 Source: code reading and forced run of SPDK at 3230130e6a; not reported upstream. Sibling of commit a67085538b.
 Epoch: present in April 2024 and in August 2026 (here the latter: a removal during the start ends the rebuild).
-Trigger: a member is added, and the start iteration has passed a thread; there a channel of the array is born before
-the app thread hears of the iteration's end; a window is finished; that channel gets I/O below the offset.
+Trigger: a member is added, and the start iteration has passed a thread. A channel of the array is created there before
+the iteration's end reaches the app thread. A window is finished, and that channel gets I/O below the offset.
 Expected: channels, crash.
 """
 
@@ -15,7 +15,7 @@ NOT_PUBLISHED = 1  # a process status; errors are negative
 
 
 class Rebuild(rebuild.Rebuild):
-    """The historical order: all channels are told, then the rebuild is published."""
+    """The historical order: all channels are visited, then the rebuild is published."""
 
     async def announce(self, thread: SpdkThread) -> int:
         record = self.record
@@ -27,7 +27,7 @@ class Rebuild(rebuild.Rebuild):
 
 
 class RaidChannel(array.RaidChannel):
-    """The visits of a rebuild's iterations take it for granted that the channel was told of its start."""
+    """The visits of a rebuild's iterations assume that the channel has seen its start."""
 
     def set_up_process(self) -> bool:
         return self.device.record.process_status == NOT_PUBLISHED or super().set_up_process()

@@ -1,8 +1,8 @@
-"""A superblock write that fails during a removal leaves the array quiesced for ever.
+"""A superblock write that fails during a removal leaves the array quiesced forever.
 
 Source: code reading and forced run of SPDK at 3230130e6a (raid_bdev_remove_base_bdev_write_sb_cb).
-Epoch: present in August 2026: the superblock is written while the array is quiesced, once, and any member that
-can't be written makes that fail. April 2024 wrote it after the array went on.
+Epoch: present in August 2026: the superblock is written once, while the array is quiesced, and any member that can't be
+written makes that fail. April 2024 wrote it after I/O had resumed.
 Trigger: a member is removed; the superblock can't be written to one of the others; any I/O.
 Expected: liveness.
 """
@@ -14,7 +14,7 @@ from workers.thread import SpdkThread
 
 
 class Metadata(metadata.Metadata):
-    """Also knows the plain write: to all at once, and as good as the worst."""
+    """Adds the plain write: to all members at once, and one error fails it."""
 
     async def _write_plainly(self, thread: SpdkThread) -> int:
         while self._is_writing:
@@ -29,7 +29,7 @@ class Metadata(metadata.Metadata):
 
 
 class Membership(membership.Membership):
-    """The removal ends where the superblock couldn't be written; its member stays."""
+    """The removal ends when the superblock can't be written; its member stays."""
 
     metadata: Metadata
 

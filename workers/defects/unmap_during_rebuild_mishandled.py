@@ -1,6 +1,6 @@
-"""An unmap or a flush fails while a rebuild is under way.
+"""An unmap or a flush fails while a rebuild runs.
 
-Source: came with SPDK commit 93ae89abc3 (v25.05), corrected by 35c6d6efa6 (v25.09).
+Source: introduced with SPDK commit 93ae89abc3 (v25.05), corrected by 35c6d6efa6 (v25.09).
 Epoch: v25.05 to v25.09; before that RAID1 had neither unmap nor flush.
 Trigger: a host unmaps or flushes while the array is rebuilt.
 Expected: availability.
@@ -11,7 +11,7 @@ from workers.raid import array
 
 
 class RaidChannel(array.RaidChannel):
-    """Requests without payload aren't routed around the rebuild's offset but refused."""
+    """Requests without payload are refused instead of routed around the rebuild's offset."""
 
     async def execute(self, io: BdevIo) -> Completion:
         if io.io_type in (IoType.UNMAP, IoType.FLUSH) and self.processed is not None:

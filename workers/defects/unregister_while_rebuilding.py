@@ -11,7 +11,7 @@ from workers.thread import SpdkThread
 
 
 class Configuration(configuration.Configuration):
-    """The unregister waits for nobody."""
+    """The unregister doesn't wait for the rebuild."""
 
     async def array_removed(self, thread: SpdkThread) -> None:
         descriptor, self.self_descriptor = self.self_descriptor, None

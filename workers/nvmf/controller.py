@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workers.nvmf.target import NvmfTarget
 
 ADMIN_QID = 0
-KEEP_ALIVE_TICKS = 4  # looks at the clock during one time-out
+KEEP_ALIVE_TICKS = 4  # checks during one time-out
 MICROSECONDS_PER_MS = 1_000
 
 
@@ -52,7 +52,7 @@ class NvmeController:
     # Keep-alive.
 
     def start_keep_alive(self, thread: SpdkThread) -> None:
-        """Watch from now on whether the host is there."""
+        """Start the keep-alive timer."""
         if self.keep_alive_ms:
             run_flow(self._watch_keep_alive(thread))
 
@@ -67,7 +67,7 @@ class NvmeController:
         self.disconnect_all(thread)
 
     def disconnect_all(self, thread: SpdkThread) -> None:
-        """End all connections of this controller."""
+        """Disconnect all qpairs of this controller."""
         for qpair_thread, connection in self.qpairs.values():
             thread.send(qpair_thread, "nvmf.disconnect", connection)
 
@@ -83,9 +83,9 @@ class NvmeController:
         first: int,
         second: int,
     ) -> Answer | None:
-        """One admin command; None when the host has gone meanwhile."""
+        """Execute an admin command; return None if the host has left meanwhile."""
         if opcode == AdminOpcode.ASYNC_EVENT_REQUEST:
-            # Stays pending: it counts neither for a pause nor for the end of the qpair.
+            # It stays pending for long, so neither a pause nor the end of the qpair waits for it.
             return await self._await_event()
         qpair.outstanding += 1
         if not await group.while_paused(MANAGEMENT, qpair.connection, cid) or qpair.is_leaving():
@@ -122,7 +122,7 @@ class NvmeController:
         return Answer(NvmeStatus.SUCCESS, 0 if result == 0 else 1)
 
     def _identify(self, group: PollGroup, cns: int, nsid: int) -> Answer:
-        """CNS 0: value is the namespace's size in blocks; CNS 2: a bit per active namespace id."""
+        """Answer Identify; CNS 0: value is the namespace's size in blocks; CNS 2: a bit per active namespace id."""
         if cns == 0:
             namespace = group.namespaces.get(nsid)
             return Answer(NvmeStatus.SUCCESS, namespace.num_blocks if namespace else 0)
@@ -143,7 +143,7 @@ class NvmeController:
         return answer
 
     def namespace_changed(self, thread: SpdkThread) -> None:
-        """Tell the host once; further changes are masked until it has read the list of them."""
+        """Notify the host once; further changes are masked until it has read the log page."""
         self._is_event_pending = True
         self._tell()
 
@@ -162,7 +162,7 @@ class NvmeController:
         return Answer(NvmeStatus.SUCCESS)
 
     def drop_event_requests(self) -> None:
-        """The admin connection ends, and what was pending on it with it."""
+        """Drop the pending event requests, since the admin connection ends."""
         requests, self._event_requests = self._event_requests, []
         for request in requests:
             request.resolve(None)

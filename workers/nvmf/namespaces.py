@@ -1,4 +1,4 @@
-"""Adding and removing namespaces: pause, change, resume. Mirrors ``subsystem.c``."""
+"""Add and remove namespaces: pause, change, resume. Mirrors ``subsystem.c``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Namespaces:
         self.target = target
         self.record = target.subsystem
         self.descriptors: dict[int, tuple[int, Descriptor]] = {}
-        self._attached = 0  # numbers attachments, so that a late REMOVE finds its own
+        self._attached = 0  # numbers attachments, so that a late REMOVE applies only to its own
         self._changing = False
         self._queue: list[Future] = []
 
     async def add(self, thread: SpdkThread, nsid: int, bdev_id: int) -> int:
-        """Attach a bdev as namespace; every poll group then gets a channel of it."""
+        """Attach a bdev as a namespace; every poll group then gets a channel of it."""
         if not 1 <= nsid <= NAMESPACES_MAX:
             return EINVAL
         await self._begin_change(thread, nsid)
@@ -72,12 +72,12 @@ class Namespaces:
         return OK
 
     async def bdev_removed(self, thread: SpdkThread, nsid: int, attachment: int) -> None:
-        """Message: the bdev of this attachment goes away."""
+        """Detach a namespace whose bdev goes away (message)."""
         if nsid in self.descriptors and self.descriptors[nsid][0] == attachment:
             await self.remove(thread, nsid)
 
     async def bdev_resized(self, thread: SpdkThread, nsid: int, attachment: int) -> None:
-        """Message: the bdev of this attachment has grown; every poll group sees it at the resume."""
+        """Update a namespace whose bdev has grown; every poll group sees it at the resume (message)."""
         if nsid in self.descriptors and self.descriptors[nsid][0] == attachment:
             await self._begin_change(thread, nsid)
             await self._end_change(thread)
@@ -85,16 +85,16 @@ class Namespaces:
             self._tell_hosts(thread)
 
     def waits(self) -> list[Wait]:
-        """Changes that wait for their turn."""
+        """Return the queued changes."""
         return [(turn, "the change of the namespaces") for turn in self._queue]
 
     def _tell_hosts(self, thread: SpdkThread) -> None:
-        """An asynchronous event to every controller."""
+        """Send an asynchronous event to every controller."""
         for cntlid, controller_thread in self.target.controller_threads.items():
             thread.send(controller_thread, "nvmf.namespace_changed", cntlid)
 
     async def _begin_change(self, thread: SpdkThread, nsid: int) -> None:
-        # Changes of a subsystem's state queue up, one at a time.
+        # A subsystem changes its state for one request at a time, so the others queue up.
         while self._changing:
             turn = Future()
             self._queue.append(turn)

@@ -18,7 +18,7 @@ from workers.thread import Future, IoChannel, Wait
 if TYPE_CHECKING:
     from workers.nvmf.target import NvmfTarget
 
-MANAGEMENT = 0  # in the place of a namespace id
+MANAGEMENT = 0  # instead of a namespace id
 IO_TYPES = {
     Opcode.READ: IoType.READ,
     Opcode.WRITE: IoType.WRITE,
@@ -41,7 +41,7 @@ SQ_DELETED = Answer(NvmeStatus.ABORTED_SQ_DELETION)
 
 
 class QpairState(Enum):
-    """A qpair's life in its poll group."""
+    """The states of a qpair in its poll group."""
 
     CONNECTING = "connecting"
     ENABLED = "enabled"
@@ -49,7 +49,7 @@ class QpairState(Enum):
 
 
 class Qpair:
-    """One queue pair: a connection from a host, for life in one poll group."""
+    """A queue pair: a host's connection, which stays in one poll group for life."""
 
     __slots__ = (
         "cntlid",
@@ -65,19 +65,19 @@ class Qpair:
     def __init__(self, connection: int) -> None:
         self.connection = connection
         self.state = QpairState.CONNECTING
-        self.outstanding = 0  # requests, those that wait for a resume included
-        self.requests: dict[int, BdevIo] = {}  # those with the bdev, by command id
+        self.outstanding = 0  # requests, including those that wait for a resume
+        self.requests: dict[int, BdevIo] = {}  # those submitted to the bdev, by command id
         self.drained: Future | None = None
         self.qid = -1
         self.cntlid = 0
         self.controller_thread = -1
 
     def is_leaving(self) -> bool:
-        """Has the connection been closed?"""
+        """Return whether the connection has been closed."""
         return self.state is QpairState.DEACTIVATING
 
     def complete(self) -> bool:
-        """A request is over; False: nobody is there to be answered."""
+        """Count a request as complete; return False if the host has left and gets no answer."""
         self.outstanding -= 1
         if self.outstanding == 0 and self.drained is not None:
             self.drained.resolve()
@@ -85,7 +85,7 @@ class Qpair:
 
 
 class NamespaceChannel:
-    """A poll group's channel of one namespace, and the I/O it has there."""
+    """A poll group's channel of one namespace, and its outstanding I/O there."""
 
     __slots__ = ("bdev_channel", "bdev_id", "io_outstanding", "num_blocks")
 
@@ -97,7 +97,7 @@ class NamespaceChannel:
 
 
 class Queued(NamedTuple):
-    """A command that waits for a resume; the future brings False when it must not go on."""
+    """A command that waits for a resume; the future resolves to False when it is dropped."""
 
     connection: int
     cid: int
@@ -105,7 +105,7 @@ class Queued(NamedTuple):
 
 
 class Command(NamedTuple):
-    """An NVM command of a host; ``slba`` and ``blocks`` in blocks."""
+    """A host's NVM command; ``slba`` and ``blocks`` in blocks."""
 
     cid: int
     opcode: int
@@ -133,7 +133,7 @@ class PollGroup(IoChannel):
     device: NvmfTarget
 
     def create(self) -> bool:
-        """A new poll group gets a channel of every namespace at once."""
+        """Get a channel of every namespace."""
         self.qpairs: dict[int, Qpair] = {}
         self.namespaces: dict[int, NamespaceChannel] = {}
         self.management_outstanding = 0
@@ -157,7 +157,7 @@ class PollGroup(IoChannel):
             if qpair.drained is not None:
                 rows.append((qpair.drained, f"the requests of connection {qpair.connection}"))
         if self._drained is not None:
-            rows.append((self._drained, f"the requests under way on {self}"))
+            rows.append((self._drained, f"the requests in flight on {self}"))
         if self.closed is not None:
             rows.append((self.closed, f"the connections of {self}"))
         return rows
@@ -165,14 +165,14 @@ class PollGroup(IoChannel):
     # Visits of channel iterations: pause and resume of the subsystem.
 
     async def pause(self, nsid: int) -> None:
-        """Queue new management commands and I/O of this namespace; wait for those under way."""
+        """Queue new management commands and I/O of this namespace; wait for those in flight."""
         self.paused = nsid
         if not self._is_drained():
             self._drained = Future()
             await self._drained
 
     async def resume(self) -> None:
-        """Follow the subsystem's namespaces, then let go on what was queued."""
+        """Update the channels to the subsystem's namespaces, then release queued commands."""
         for nsid, channel in list(self.namespaces.items()):
             bdev_id = self.device.subsystem.bdev_of(nsid)
             if bdev_id != channel.bdev_id:
@@ -206,11 +206,11 @@ class PollGroup(IoChannel):
 
     def _put_namespace_channel(self, nsid: int) -> None:
         channel = self.namespaces.pop(nsid)
-        assert channel.io_outstanding == 0, f"{self} gives up namespace {nsid} with I/O under way"
+        assert channel.io_outstanding == 0, f"{self} gives up namespace {nsid} with I/O in flight"
         self.thread.put_io_channel(channel.bdev_channel)
 
     def put_namespace_channels(self) -> None:
-        """The poll group is closing, and nobody is connected any more."""
+        """Put all channels, since the poll group closes and no host is connected."""
         for nsid in list(self.namespaces):
             self._put_namespace_channel(nsid)
 
@@ -219,13 +219,13 @@ class PollGroup(IoChannel):
         return self.management_outstanding == 0 and (paused is None or paused.io_outstanding == 0)
 
     def check_drained(self) -> None:
-        """Something ended; a pause may have waited for it."""
+        """Let a pause proceed if all that it waits for has ended."""
         if self._drained is not None and self._is_drained():
             drained, self._drained = self._drained, None
             drained.resolve()
 
     async def while_paused(self, nsid: int, connection: int, cid: int) -> bool:
-        """Wait while commands for this namespace (or MANAGEMENT) are queued; False: it is not to go on."""
+        """Wait while commands for this namespace (or MANAGEMENT) are queued; return False if this one is dropped."""
         while self.paused and nsid in (MANAGEMENT, self.paused):
             waiting = Queued(connection, cid, Future())
             self.queued.append(waiting)
@@ -238,7 +238,7 @@ class PollGroup(IoChannel):
         return True
 
     def drop_queued(self, connection: int, cid: int | None = None) -> bool:
-        """Commands of this connection (or one of them) don't wait any more; False: there are none."""
+        """Drop queued commands of this connection (or one of them); return False if there are none."""
         dropped = [
             waiting
             for waiting in self.queued
@@ -250,7 +250,7 @@ class PollGroup(IoChannel):
         return bool(dropped)
 
     def abort(self, connection: int, cid: int) -> bool:
-        """End a command that still waits somewhere; False: it is under way, or over."""
+        """Abort a command that still waits; return False if it is in flight or complete."""
         if self.drop_queued(connection, cid):
             return True
         qpair = self.qpairs.get(connection)
@@ -262,7 +262,7 @@ class PollGroup(IoChannel):
     # Host I/O.
 
     async def execute(self, qpair: Qpair, command: Command) -> Answer | None:
-        """One NVM command of a host; None when the host has gone meanwhile."""
+        """Execute a host's NVM command; return None if the host has left meanwhile."""
         qpair.outstanding += 1
         if self.paused and not await self.while_paused(command.nsid, qpair.connection, command.cid):
             answer = ENDINGS[IoStatus.ABORTED]

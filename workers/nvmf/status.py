@@ -1,4 +1,4 @@
-"""NVMe numbers a host sees: status codes (SCT << 8 | SC, DNR as bit 14), opcodes, events."""
+"""NVMe numbers that a host sees: status codes (SCT << 8 | SC, DNR as bit 14), opcodes, events."""
 
 from enum import IntEnum
 

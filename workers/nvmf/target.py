@@ -1,8 +1,7 @@
-"""The NVMe-oF target: accepting, connecting and disconnecting hosts over several threads.
+"""The NVMe-oF target: accepts, connects and disconnects hosts, over several threads.
 
-Mirrors ``ctrlr.c`` and ``nvmf.c``. A qpair belongs to one poll group for life; its controller lives on the
-thread of the admin qpair; the list of controllers is the subsystem thread's, which is the app thread.
-Reservations are left out.
+Mirrors ``ctrlr.c`` and ``nvmf.c``. A qpair belongs to one poll group for life. Its controller lives on the thread of
+the admin qpair. The subsystem thread, which is the app thread, has the list of controllers. Reservations are left out.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class NvmfTarget:
         return self._poll_group_class(self, thread)
 
     def poll_group(self, thread: SpdkThread) -> PollGroup | None:
-        """The poll group on this thread; None: it is closing."""
+        """Return the poll group on this thread, or None if it is closing."""
         group = thread.channels.get(self.key)
         assert group is None or isinstance(group, PollGroup), f"{thread.name} has {group}"
         return group
@@ -61,7 +60,7 @@ class NvmfTarget:
     # Poll groups, from the app thread.
 
     async def create_poll_group(self, thread: SpdkThread, reactor: int) -> int:
-        """A thread is born, and a poll group on it."""
+        """Create a thread with a poll group."""
         receiver = self.reactor.poll_group_thread(reactor)
         if (
             self.reactor.block.globals.thread_mask >> receiver & 1
@@ -75,7 +74,7 @@ class NvmfTarget:
         return OK
 
     async def destroy_poll_group(self, thread: SpdkThread, reactor: int) -> int:
-        """The poll group ends its connections and goes; its thread exits."""
+        """End a poll group with its connections, and its thread."""
         receiver = self.reactor.poll_group_thread(reactor)
         if reactor in self._changing_groups:
             return EBUSY
@@ -87,14 +86,14 @@ class NvmfTarget:
         return OK
 
     def open_poll_group(self, thread: SpdkThread) -> int:
-        """Message: a poll group is born on this thread."""
+        """Create the poll group of this thread (message)."""
         thread.get_io_channel(self)
         self.reactor.block.globals.accepting_mask |= 1 << thread.id
         thread.emit("nvmf.poll_group_created")
         return OK
 
     async def close_poll_group(self, thread: SpdkThread) -> int:
-        """Message: end all connections, give everything back, exit."""
+        """End all connections, release all channels and exit the thread (message)."""
         group = self.poll_group(thread)
         assert group is not None, f"{thread.name} closes its poll group twice"
         self.reactor.block.globals.accepting_mask &= ~(1 << thread.id)
@@ -111,7 +110,7 @@ class NvmfTarget:
         return OK
 
     def _is_empty(self, group: PollGroup) -> bool:
-        # Controllers of this reactor live on its one poll group's thread.
+        # A reactor has one poll group, and its controllers live on that thread.
         return not group.qpairs and not self.controllers
 
     def _check_empty(self, thread: SpdkThread) -> None:
@@ -123,7 +122,7 @@ class NvmfTarget:
     # On the app thread: the acceptor and the subsystem.
 
     async def accept(self, thread: SpdkThread, connection: int) -> Answer:
-        """Message from a host: a new connection goes to the next poll group; value: its thread."""
+        """Assign a host's new connection to the next poll group, whose thread is the answer's value (message)."""
         shared = self.reactor.block.globals
         mask = shared.accepting_mask
         if not mask:
@@ -137,23 +136,23 @@ class NvmfTarget:
         return Answer(NvmeStatus.SUCCESS, chosen)
 
     def add_controller(self, thread: SpdkThread, controller_thread: int) -> int:
-        """Message: give a new controller its id."""
+        """Assign the id of a new controller (message)."""
         self._last_cntlid += 1
         self.controller_threads[self._last_cntlid] = controller_thread
         return self._last_cntlid
 
     def find_controller(self, thread: SpdkThread, cntlid: int) -> int:
-        """Message: the thread of a controller, or -1."""
+        """Return the thread of a controller, or -1 (message)."""
         return self.controller_threads.get(cntlid, -1)
 
     def remove_controller(self, thread: SpdkThread, cntlid: int) -> None:
-        """Message: the last qpair of a controller has gone."""
+        """Drop a controller whose last qpair is gone (message)."""
         del self.controller_threads[cntlid]
 
     # On poll group threads.
 
     def new_qpair(self, thread: SpdkThread, connection: int) -> int:
-        """Message: this poll group owns the connection from now on."""
+        """Take a connection into this poll group (message)."""
         group = self.poll_group(thread)
         if group is None or group.is_closing:
             return ENODEV
@@ -169,11 +168,11 @@ class NvmfTarget:
         host: int,
         keep_alive_ms: int,
     ) -> Answer | None:
-        """Message from a host: Connect of an admin (qid 0) or an I/O queue."""
+        """Connect a host's admin queue (qid 0) or I/O queue (message)."""
         group = self.poll_group(thread)
         qpair = group.qpairs.get(connection) if group is not None else None
         if group is None or qpair is None:
-            return None  # the connection is gone: nobody to answer
+            return None  # the connection is gone, so there is no answer
         if qpair.state is not QpairState.CONNECTING or qpair.outstanding:
             return NOT_CONNECTED
         qpair.outstanding += 1
@@ -211,7 +210,7 @@ class NvmfTarget:
             return INVALID_QID
         if status != NvmeStatus.SUCCESS:  # also when that thread has exited meanwhile
             return NOT_CONNECTED
-        # The connection may have gone during the hops; it is then detached when it has drained.
+        # The connection may have ended during the hops; it is then detached once it has drained.
         self._enable(thread, qpair, qid, cntlid, controller_thread)
         return Answer(NvmeStatus.SUCCESS, cntlid)
 
@@ -236,11 +235,11 @@ class NvmfTarget:
         data: bytes,
         expected: bytes,
     ) -> Answer | None:
-        """Message from a host: an NVM command on an I/O queue."""
+        """Execute a host's NVM command on an I/O queue (message)."""
         group = self.poll_group(thread)
         qpair = group.qpairs.get(connection) if group is not None else None
         if group is None or qpair is None or qpair.is_leaving():
-            return None  # the connection is gone: nobody to answer
+            return None  # the connection is gone, so there is no answer
         if qpair.state is QpairState.CONNECTING:
             return SEQUENCE_ERROR
         if qpair.qid == ADMIN_QID:
@@ -251,7 +250,7 @@ class NvmfTarget:
     async def admin(
         self, thread: SpdkThread, connection: int, cid: int, opcode: int, first: int, second: int
     ) -> Answer | None:
-        """Message from a host: an admin command on its admin queue."""
+        """Execute a host's admin command on its admin queue (message)."""
         group = self.poll_group(thread)
         qpair = group.qpairs.get(connection) if group is not None else None
         if group is None or qpair is None or qpair.is_leaving():
@@ -264,20 +263,20 @@ class NvmfTarget:
         return await controller.admin(thread, group, qpair, cid, opcode, first, second)
 
     def abort_command(self, thread: SpdkThread, connection: int, cid: int) -> int:
-        """Message: end a command that still waits; 1: it was not aborted, as in the completion's dword 0."""
+        """Abort a command that still waits; return 1 if it was not aborted, as in the completion's dword 0 (message)."""
         group = self.poll_group(thread)
         return 0 if group is not None and group.abort(connection, cid) else 1
 
     def namespace_changed(self, thread: SpdkThread, cntlid: int) -> None:
-        """Message: the namespaces have changed; the controller's host is told."""
+        """Notify the controller's host of changed namespaces (message)."""
         controller = self.controllers.get(cntlid)
         if controller is not None:
             controller.namespace_changed(thread)
 
     async def disconnect(self, thread: SpdkThread, connection: int) -> None:
-        """Message from a host, or from the controller's thread: the connection ends.
+        """End a connection (message from a host, or from the controller's thread).
 
-        Outstanding I/O is not cancelled but waited for, so a write may land after this.
+        Outstanding I/O is awaited, not cancelled, so a write may land after this.
         """
         group = self.poll_group(thread)
         qpair = group.qpairs.get(connection) if group is not None else None
@@ -307,7 +306,7 @@ class NvmfTarget:
     async def attach_io_qpair(
         self, thread: SpdkThread, cntlid: int, qid: int, qpair_thread: int, connection: int
     ) -> int:
-        """Message: add an I/O qpair; a qid still in use is tried once more after a delay."""
+        """Add an I/O qpair; a qid that is still in use is retried once after a delay (message)."""
         for attempt in (1, 2):
             controller = self._find_connected(cntlid)
             if controller is None:
@@ -321,12 +320,12 @@ class NvmfTarget:
         return NvmeStatus.INVALID_QUEUE_IDENTIFIER
 
     def _find_connected(self, cntlid: int) -> NvmeController | None:
-        """A controller whose admin qpair is still there; None: the host has begun to leave."""
+        """Return a controller that has its admin qpair; None if the host has begun to leave."""
         controller = self.controllers.get(cntlid)
         return controller if controller is not None and ADMIN_QID in controller.qpairs else None
 
     def detach_qpair(self, thread: SpdkThread, cntlid: int, qid: int, connection: int) -> int:
-        """Message: a qpair has drained; without its admin qpair a controller ends its other ones."""
+        """Detach a drained qpair; when the admin qpair goes, the controller ends its other ones (message)."""
         controller = self.controllers[cntlid]
         _, detached = controller.qpairs.pop(qid)
         assert detached == connection, f"qid {qid} of controller {cntlid} is another connection's"
@@ -339,7 +338,7 @@ class NvmfTarget:
         return OK
 
     def census(self) -> list[tuple[str, str, int]]:
-        """Qpairs and controllers of this reactor."""
+        """Count the qpairs and controllers of this reactor."""
         rows = [
             ("qpair", group.thread.name, len(group.qpairs))
             for thread in self.reactor.threads.values()

@@ -1,4 +1,4 @@
-"""An array on its threads: the RAID channel, its processed twin, and routing around a rebuild's offset.
+"""An array on its threads: the RAID channel, its processed twin, and the routing around a rebuild's offset.
 
 Mirrors ``bdev_raid.c`` (channel creation, ``raid_bdev_submit_rw_request``).
 """
@@ -24,7 +24,7 @@ OFFSET_INVALID = -1
 
 
 class RaidBdev:
-    """The array as one reactor sees it: the io_device of RAID channels and the record all share."""
+    """The array as one reactor sees it: the io_device of RAID channels, and the record that all reactors share."""
 
     supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
@@ -42,7 +42,7 @@ class RaidBdev:
         return self._channel_class(self, thread)
 
     def base_bdev(self, slot: Slot) -> Bdev:
-        """The bdev in a slot."""
+        """Return the bdev in a slot."""
         assert slot.bdev, "an empty slot has no base bdev"
         return self.reactor.services.bdev.bdevs[slot.bdev - 1]
 
@@ -51,25 +51,25 @@ class RaidBdev:
         return self.record.slots[: self.record.num_slots]
 
     def sources_without(self, excluded: Slot) -> int:
-        """How many members besides this one hold all acknowledged data."""
+        """Return how many members besides this one hold all acknowledged data."""
         return sum(1 for slot in self.slots if slot is not excluded and is_in_sync(slot))
 
     def is_last(self, slot: Slot) -> bool:
-        """Is no other member left to read from?
+        """Return whether no other member is left to read from.
 
-        One on its way out, such as the target of a rebuild that has failed, isn't needed while another one
-        serves, even if that is to be removed as well.
+        A member on its way out, such as the target of a failed rebuild, isn't needed while another one serves. That
+        holds even if the other one is about to be removed as well.
         """
         if slot.is_configured:
             return self.sources_without(slot) == 0
         return not any(is_serviceable(other) for other in self.slots)
 
     def has_source(self) -> bool:
-        """Is there a member to rebuild from?"""
+        """Return whether there is a member to rebuild from."""
         return any(is_in_sync(slot) for slot in self.slots)
 
     def check_counts(self) -> None:
-        """The array's counters agree with its slots; called wherever one of them has changed."""
+        """Assert that the array's counters agree with its slots; called after each change of either."""
         record, slots = self.record, self.slots
         configured = sum(slot.is_configured for slot in slots)
         assert record.discovered == configured, "discovered members and configured slots differ"
@@ -79,11 +79,11 @@ class RaidBdev:
             assert record.operational == occupied, "operational members and occupied slots differ"
 
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
-        """A member couldn't be written: no channel reads from it from now on, and it is removed soon.
+        """Fail a member that missed a write: no channel reads from it from now on, and it is removed soon.
 
-        Ends when the superblocks of the others say so: what is acknowledged after that can't be undone by a
-        restart that takes the failed member for a good one. False: it is the last readable member, which is
-        never failed, or nobody could write it down; the write must fail instead.
+        Return when the superblocks of the others record it. A restart then can't use the failed member as a good one
+        and lose what is acknowledged after this. Return False if the write must fail instead: it is the last readable
+        member, which never fails, or no superblock could be written.
         """
         slot = self.record.slots[number]
         # A flush can outlive the member it failed on: no quiesce waits for it.
@@ -97,7 +97,7 @@ class RaidBdev:
         return await self.report_failed(thread, number, generation)
 
     async def report_failed(self, thread: SpdkThread, number: int, generation: int) -> bool:
-        """Have the app thread write the failure down and remove the member; False: nobody could be written."""
+        """Have the app thread record the failure and remove the member; return False if no superblock was written."""
         if not self.record.has_superblock:
             thread.send(APP_THREAD, "membership.fail_base_bdev", number, generation)
             return True
@@ -105,15 +105,15 @@ class RaidBdev:
         return status == OK
 
     def disk_in(self, slot: Slot) -> int:
-        """The disk at the bottom of a slot's member."""
+        """Return the disk at the bottom of a slot's member."""
         assert slot.bdev, "an empty slot has no disk"
         return disk_of(self.reactor.layout, slot.bdev - 1)
 
     async def let_go(self, thread: SpdkThread) -> None:
-        """The array holds nothing up by itself."""
+        """Do nothing: the array itself holds no I/O."""
 
     async def reset(self, thread: SpdkThread) -> int:
-        """Reset every member; it fails if one of these resets does."""
+        """Reset every member; return the first error of these resets."""
         thread.emit("raid.reset")
         worst = OK
         for slot in self.slots:
@@ -124,17 +124,17 @@ class RaidBdev:
 
 
 def is_serviceable(slot: Slot) -> bool:
-    """Does this member hold all acknowledged data?"""
+    """Return whether this member holds all acknowledged data."""
     return bool(slot.is_configured and not slot.is_process_target and not slot.is_failed)
 
 
 def is_in_sync(slot: Slot) -> bool:
-    """Does this member hold all acknowledged data, and will it stay?"""
+    """Return whether this member holds all acknowledged data and isn't about to be removed."""
     return is_serviceable(slot) and not slot.remove_scheduled
 
 
 def _mask(channels: list[BdevChannel | None]) -> int:
-    # A loop: a sum over a generator takes twice as long, and each move of a rebuild's window asks twice.
+    # Each move of a rebuild's window calls this twice, and a sum over a generator takes twice as long as a loop.
     mask, bit = 0, 1
     for channel in channels:
         if channel is not None:
@@ -144,7 +144,7 @@ def _mask(channels: list[BdevChannel | None]) -> int:
 
 
 class ProcessedChannel:
-    """The twin for blocks already rebuilt: the same base channels plus the rebuild target."""
+    """The twin for rebuilt blocks: the same base channels plus the rebuild target."""
 
     __slots__ = ("base_channels", "data_offsets", "module_channel")
 
@@ -156,7 +156,7 @@ class ProcessedChannel:
 
 
 class RaidChannel(IoChannel):
-    """A thread's channel of the array: one base channel a slot, and its view of the rebuild."""
+    """A thread's channel of the array: one base channel per slot, and its view of the rebuild."""
 
     __slots__ = (
         "base_channels",
@@ -174,7 +174,7 @@ class RaidChannel(IoChannel):
         super().__init__(device, thread)
         self.base_channels: list[BdevChannel | None] = []
         self.data_offsets: list[int] = []  # blocks, by slot
-        self.flushes: dict[int, Future] = {}  # under way; no quiesce waits for them
+        self.flushes: dict[int, Future] = {}  # in flight; no quiesce waits for them
         self.repairing: dict[int, int] = {}  # slot -> the member's generation
         self.module_channel: Raid1Channel | None = None
         self.process_offset = OFFSET_INVALID
@@ -182,7 +182,7 @@ class RaidChannel(IoChannel):
         self.processed: ProcessedChannel | None = None
 
     def create(self) -> bool:
-        # The module channel comes before the process: the twin copies it.
+        # The twin copies the module channel, so that comes before the process.
         complete = (
             self.take_base_channels() and self.take_module_channel() and self.set_up_process()
         )
@@ -197,7 +197,7 @@ class RaidChannel(IoChannel):
         self.give_back()
 
     def tell(self, probe: str = "raid.channel") -> None:
-        """Say what this channel takes the array to be: its members as a bit mask of slots, and the rebuild."""
+        """Emit this channel's view of the array: its members as a bit mask of slots, and the rebuild."""
         processed = self.processed
         self.thread.emit(
             probe,
@@ -207,9 +207,9 @@ class RaidChannel(IoChannel):
         )
 
     def take_base_channels(self) -> bool:
-        """Get a channel of each member that may be used as one; the rebuild target may not."""
+        """Get a channel of each member but the rebuild target; return False if that fails."""
         if self.device.record.state != RaidState.ONLINE:
-            return False  # on its way out: nobody may begin to use it
+            return False  # on its way out: no new channel may use it
         for slot in self.device.slots:
             self.data_offsets.append(slot.data_offset)
             channel = None
@@ -221,22 +221,22 @@ class RaidChannel(IoChannel):
         return True
 
     def may_use(self, slot: Slot) -> bool:
-        """Does a channel born now take the member in this slot?"""
+        """Return whether a channel created now takes the member in this slot."""
         return bool(slot.is_configured and not slot.is_process_target)
 
     def take_module_channel(self) -> bool:
-        """Get raid1's own channel."""
+        """Get raid1's own channel; return False if that fails."""
         self.module_channel = self.thread.get_io_channel(self.device.raid1_device)
         return self.module_channel is not None
 
     def set_up_process(self) -> bool:
-        """Join the rebuild, if one is under way."""
+        """Join the rebuild, if one is running; return False if that fails."""
         if self.device.record.process_state == ProcessState.NONE or self.processed is not None:
             return True
         return self.join_process()
 
     def join_process(self) -> bool:
-        """Build the twin, with a channel of the rebuild target (``raid_bdev_ch_process_setup``)."""
+        """Build the twin, with a channel of the rebuild target (``raid_bdev_ch_process_setup``); return False if that fails."""
         record = self.device.record
         slot = record.process_slot
         self.target_channel = self.thread.get_io_channel(self.device.base_bdev(record.slots[slot]))
@@ -260,21 +260,21 @@ class RaidChannel(IoChannel):
     # Visits of channel iterations.
 
     def start_process(self) -> int:
-        """The rebuild starts; a channel born since has joined it already."""
+        """Join the rebuild that starts; a channel created since has joined it already."""
         if not self.set_up_process():
             return -1
         self.tell()
         return 0
 
     def advance_process(self, offset: int) -> None:
-        """A window is on the target: blocks below the offset go to the twin from now on."""
+        """Route blocks below the offset to the twin from now on, since a window is on the target."""
         assert self.processed is not None, f"{self} doesn't know the rebuild whose offset moves"
         assert offset >= self.process_offset, f"the rebuild offset of {self} goes back"
         self.process_offset = offset
         self.tell()
 
     async def finish_process(self, number: int, status: int) -> None:
-        """The rebuild is over: the target becomes a member of this channel, or leaves it."""
+        """Make the rebuild's target a member of this channel, or drop it."""
         target, self.target_channel = self.target_channel, None
         self.processed = None
         self.process_offset = OFFSET_INVALID
@@ -290,19 +290,19 @@ class RaidChannel(IoChannel):
         self.thread.put_io_channel(target)
 
     async def remove_member(self, number: int) -> None:
-        """A member leaves the array; what is submitted to it is waited for."""
+        """Drop a member and wait for the I/O submitted to it."""
         channel, self.base_channels[number] = self.base_channels[number], None
         if self.processed is not None:
             self.processed.base_channels[number] = None
         self.tell()
         if channel is None:
             return
-        # A flush is not covered by the array's quiesce, so one may still be under way here.
+        # The array's quiesce doesn't cover flushes, so one may still be in flight here.
         await self.flushed()
         self.thread.put_io_channel(channel)
 
     async def flushed(self) -> None:
-        """Await the flushes that are under way now."""
+        """Await the flushes that are in flight now."""
         for flush in list(self.flushes.values()):
             await flush
 
@@ -312,7 +312,7 @@ class RaidChannel(IoChannel):
     # Client I/O.
 
     async def execute(self, io: BdevIo) -> Completion:
-        """Route an I/O: rebuilt blocks through the twin, others through the plain channel."""
+        """Route an I/O: rebuilt blocks go through the twin, others through the plain channel."""
         offset = self.process_offset
         module = self.device.module
         if io.io_type is IoType.FLUSH:
@@ -331,7 +331,7 @@ class RaidChannel(IoChannel):
         return Completion(lower.status, lower.data + upper.data)
 
     async def _flush(self, io: BdevIo) -> Completion:
-        """Flush all members, the rebuild target among them."""
+        """Flush all members, including the rebuild target."""
         number = self.thread.reactor.new_number()
         ended = self.flushes[number] = Future()
         completion = await self.device.module.submit(self, self.processed or self, io)

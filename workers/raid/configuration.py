@@ -1,4 +1,4 @@
-"""An array's life on the app thread: created or assembled, configured, online, deleted.
+"""An array's life on the app thread: it is created or assembled, configured, goes online, and is deleted.
 
 Mirrors ``bdev_raid.c`` (``raid_bdev_create``, ``raid_bdev_configure``, ``raid_bdev_deconfigure``,
 ``raid_bdev_delete``).
@@ -45,17 +45,19 @@ class Configuration:
         self.metadata = metadata
         self.slots = slots
         self.self_descriptor: Descriptor | None = None
-        self.is_configuring = False  # the superblock of an array not yet online is being written
-        self.array_number = 0  # of an array being created; makes its UUID
+        self.is_configuring = (
+            False  # the superblock of an array that isn't online yet is being written
+        )
+        self.array_number = 0  # of an array being created; its UUID is derived from it
         self.waiters = Waiters()
 
     # Creation.
 
     async def create(self, thread: SpdkThread, superblock: int, number: int, *bdevs: int) -> int:
-        """Make a new array of these bdevs, which are taken to be identical; no initial synchronisation.
+        """Create an array of these bdevs, which are assumed to be identical: there is no initial synchronisation.
 
-        With one that isn't there, or that nobody has heard of, it stays CONFIGURING until that comes. ``number`` makes
-        the array's UUID. EPERM: one of them is claimed, be it by this very array since it is named twice.
+        While one of them is absent or unknown, the array stays CONFIGURING. Its UUID is derived from ``number``.
+        EPERM: one of them is claimed, perhaps by this very array because it is named twice.
         """
         record = self.record
         if record.state != RaidState.ABSENT or self.is_configuring:
@@ -97,7 +99,7 @@ class Configuration:
         self.raid.check_counts()
 
     async def _refuse_owned(self, thread: SpdkThread) -> int:
-        """No bdev with a superblock may become a member of a new array by mistake, whether that has one or not."""
+        """Refuse bdevs with a superblock as members of a new array, which would overwrite another array's data."""
         for slot in self.raid.slots:
             if slot.bdev:
                 base = self.raid.base_bdev(slot)
@@ -128,7 +130,7 @@ class Configuration:
         )
 
     def assemble(self, thread: SpdkThread, superblock: Superblock) -> None:
-        """An array comes to be as a superblock found on a disk says; its members join one by one."""
+        """Begin an array from a superblock found on a disk; its members join one by one."""
         self._begin(superblock.num_base_bdevs, has_superblock=True)
         entries = superblock.entries
         for entry in entries:
@@ -140,14 +142,14 @@ class Configuration:
         thread.emit("raid.configuring", superblock.seq_number, self.record.operational)
 
     def join(self, place: int, bdev: int, data_offset: int) -> int:
-        """A member that the CONFIGURING array waits for has come."""
+        """Add a member for which the CONFIGURING array waits."""
         status = self.slots.occupy(place, bdev, data_offset)
         if status == OK:
             self._configured(place)
         return status
 
     async def configure(self, thread: SpdkThread) -> int:
-        """Go online when all members that are expected have come; OK also when some are missing."""
+        """Go online when all expected members have come; return OK also while some are missing."""
         record = self.record
         status = OK
         while (
@@ -158,13 +160,13 @@ class Configuration:
         ):
             status = await self._configure_once(thread)
         if record.state == RaidState.CONFIGURING and self._is_abandoned():
-            self.dismiss(thread)  # nothing is left that knows of the array
+            self.dismiss(thread)  # no disk with its superblock is left
             thread.emit("raid.deleted")
         self.waiters.wake()
         return status
 
     async def _configure_once(self, thread: SpdkThread) -> int:
-        """One attempt; the array stays CONFIGURING when a member goes meanwhile."""
+        """Try once to go online; the array stays CONFIGURING if a member goes meanwhile."""
         record = self.record
         fresh = self.metadata.superblock is None
         if fresh and record.has_superblock:
@@ -177,7 +179,7 @@ class Configuration:
         generations = [slot.generation for slot in self.raid.slots]
         self.is_configuring = True
         self.metadata.is_durable = False
-        # On the medium before anybody can see the array.
+        # The array must not be visible before its superblock is on the medium.
         status = await self.metadata.write(thread)
         self.is_configuring = False
         if status != OK:
@@ -223,15 +225,15 @@ class Configuration:
         thread.send(APP_THREAD, "membership.base_bdev_resized")  # disks may have grown before
 
     async def start_degraded(self, thread: SpdkThread, trusted: int) -> int:
-        """Start an array that waits for members which won't come: they are MISSING from now on.
+        """Start an array that waits for members which won't come; they become MISSING.
 
-        SPDK leaves such an array waiting for ever (issue 3449). The operator has to name a bdev that is known
-        to hold all acknowledged data; ENODEV: the array that waits doesn't have it.
+        SPDK leaves such an array waiting forever (issue 3449). The operator has to name a bdev that is known to hold
+        all acknowledged data. ENODEV: that bdev isn't a member of the waiting array.
         """
         record = self.record
         if record.state == RaidState.ABSENT:
             return ENODEV
-        # An array that is only being created has no superblock yet, nor data that anybody could trust.
+        # An array that is being created has no superblock yet, and no data to trust.
         is_waiting = record.state == RaidState.CONFIGURING and not self.is_configuring
         if not is_waiting or self.metadata.superblock is None:
             return EPERM
@@ -242,15 +244,15 @@ class Configuration:
             if not slot.bdev:
                 self.metadata.set_state(place, EntryState.MISSING)
         record.operational = record.discovered
-        # A write of superblocks that a crash cut short may have reached only those who don't come: they must not
-        # carry the same number as what is written now, and still say that they are CONFIGURED.
+        # A crash may have cut a superblock write short, so that it reached only the absent members. Their superblocks
+        # still call them CONFIGURED, so they must not carry the number that is written now.
         self.metadata.leap()
         return await self.configure(thread)
 
     # Deletion.
 
     async def delete(self, thread: SpdkThread, clear_superblock: int) -> int:
-        """Delete the array; answers when its last channel is gone."""
+        """Delete the array; return when its last channel is gone."""
         record = self.record
         while self.is_configuring:
             await self.waiters.wait()
@@ -272,11 +274,11 @@ class Configuration:
 
     async def _wipe_all(self, thread: SpdkThread) -> None:
         if not self.record.has_superblock:
-            return  # there its clients' data begins
+            return  # block 0 is client data there
         await self.metadata.wipe(thread, self.slots.occupied())
 
     def dismiss(self, thread: SpdkThread) -> None:
-        """Let go of everything of an array that is not online."""
+        """Release all that an array which is not online holds."""
         for number in self.slots.occupied():
             self.slots.release(number)
         self._forget()
@@ -290,7 +292,7 @@ class Configuration:
         record.state = RaidState.ABSENT
 
     def lose_unconfigured(self, number: int) -> None:
-        """A member goes before the array is online; it is waited for again."""
+        """Drop a member before the array is online; the array waits for it again."""
         slot = self.record.slots[number]
         bdev = slot.bdev
         if slot.is_configured:
@@ -300,7 +302,7 @@ class Configuration:
         self.raid.check_counts()
 
     async def array_removed(self, thread: SpdkThread) -> None:
-        """The array is being unregistered: nothing of it may still run when its channels go."""
+        """Close the array that is being unregistered, once no rebuild and no change of members runs any more."""
         rebuild = self.reactor.services.rebuild
         membership = self.reactor.services.membership
         while rebuild.is_under_way or membership.is_changing:
@@ -313,7 +315,7 @@ class Configuration:
         self.layer.close(descriptor)
 
     def go_offline(self, thread: SpdkThread) -> None:
-        """The array has no member left that may serve."""
+        """Take the array offline, since no member is left that may serve."""
         self.record.state = RaidState.OFFLINE
         run_flow(self._unregister(thread, clear_superblock=False))
 

@@ -1,4 +1,4 @@
-"""Looking at bdevs as they come: whose they are, and assembling the array from them. Service ``examine``.
+"""Examine bdevs as they come: find the array they belong to, and assemble it. Service ``examine``.
 
 Mirrors ``raid_bdev_examine`` and ``raid_bdev_examine_sb``; all on the app thread.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Examine:
-    """Decides for each bdev that comes: member, returning member, or none of ours."""
+    """Decides what each new bdev is: a member, a returning member, or none of this array."""
 
     def __init__(
         self, reactor: Reactor, layer: BdevLayer, configuration: Configuration, metadata: Metadata
@@ -40,13 +40,13 @@ class Examine:
         self.configuration = configuration
         self.metadata = metadata
         self.record = configuration.record
-        # Members that were left behind and are back: rebuilt one after the other.
+        # Members that were left behind and have returned; they are rebuilt one after the other.
         self.returning: list[int] = []
         self._looking = 0
         self._waiters = Waiters()
 
     async def look_at(self, thread: SpdkThread, bdev: Bdev) -> None:
-        """Read a bdev's superblock and do what it asks for."""
+        """Read a bdev's superblock and act on it."""
         self._looking += 1
         status, found = await self.read(thread, bdev)
         is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
@@ -59,18 +59,18 @@ class Examine:
             self._waiters.wake()
 
     async def idle(self) -> int:
-        """Await the end of everything that is being looked at (``bdev_wait_for_examine``)."""
+        """Await the end of all examinations in progress (``bdev_wait_for_examine``)."""
         while self._looking:
             await self._waiters.wait()
         return OK
 
     def waits(self) -> list[Wait]:
-        """Who waits for everything to have been looked at."""
+        """Return the waits for the end of the examinations."""
         return self._waiters.waits("the examination of a bdev")
 
     async def read(self, thread: SpdkThread, bdev: Bdev) -> tuple[int, Superblock | None]:
-        """The superblock of a bdev, or None if it has none; with EIO, nobody knows."""
-        # Whoever has it claimed (an array being created) has it open already.
+        """Read a bdev's superblock: None if it has none; with EIO, that is unknown."""
+        # An array being created has claimed the bdev and has it open already, so that this open may fail.
         opened = self.layer.open(bdev, "examine", lambda _: None)
         channel: BdevChannel | None = thread.get_io_channel(bdev)
         data, status = b"", EIO
@@ -90,7 +90,7 @@ class Examine:
             return status, None
 
     def _is_expected(self, bdev: Bdev) -> bool:
-        """Does an array that is being created wait for this one?"""
+        """Return whether an array that is being created waits for this bdev."""
         return (
             self.record.state == RaidState.CONFIGURING
             and self.metadata.superblock is None
@@ -109,11 +109,11 @@ class Examine:
         if record.state == RaidState.OFFLINE or not _is_usable(found):
             return
         if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
-            return  # another array's member, or one without superblock is here
+            return  # it is another array's member, or the array here has no superblock
         uuid = bdev_uuid(bdev.record.identity)
         if own is None or self._supersedes(found, own):
             if found.entry_of(uuid) is None:
-                return  # the copy of another disk: no array is made of what it says
+                return  # a copy of another disk: it must not define an array
             if own is not None:
                 self.configuration.dismiss(thread)
             self._assemble(thread, found)
@@ -131,7 +131,7 @@ class Examine:
                 await self.configuration.configure(thread)
 
     def _supersedes(self, found: Superblock, own: Superblock) -> bool:
-        """Is what has been assembled so far out of date, and not yet online?"""
+        """Return whether the array assembled so far is older than this superblock, and not yet online."""
         return (
             found.seq_number > own.seq_number
             and self.record.state == RaidState.CONFIGURING
@@ -140,7 +140,7 @@ class Examine:
 
     def _assemble(self, thread: SpdkThread, found: Superblock) -> None:
         self.configuration.assemble(thread, found)
-        # Other members may have been looked at before there was an array to join.
+        # Other members may have been examined before there was an array to join.
         for number in self.layer.bdevs:
             self._again(thread, number)
 
@@ -150,7 +150,7 @@ class Examine:
             self.layer.examine(thread, bdev)
 
     def array_is_online(self, thread: SpdkThread) -> None:
-        """Members that were not CONFIGURED could do nothing before; now they can be rebuilt."""
+        """Examine members that were not CONFIGURED again: an array that is online can rebuild them."""
         self.returning.clear()
         for number in self.layer.bdevs:
             if not self.layer.claims[number]:
@@ -164,7 +164,7 @@ class Examine:
         self.serve_returning(thread)
 
     def serve_returning(self, thread: SpdkThread) -> None:
-        """Rebuild the next member that is back, when nothing else is being rebuilt."""
+        """Rebuild the next returning member, unless a rebuild runs already."""
         membership = self.reactor.services.membership
         while self.returning and not membership.is_held_up():
             bdev = self.layer.bdevs[self.returning.pop(0)]
@@ -185,7 +185,7 @@ class Examine:
 
 
 def _is_usable(found: Superblock) -> bool:
-    """Could this engine serve such an array at all? A superblock with a right checksum may say anything."""
+    """Return whether this engine can serve such an array; a valid checksum proves nothing about the fields."""
     return (
         found.level == LEVEL_RAID1
         and found.strip_size == 0

@@ -1,4 +1,4 @@
-"""Who belongs to an array that is online: adding, removing, failing members; growing. Flows on the app thread.
+"""The members of an array that is online: add, remove and fail them, grow the array. Flows on the app thread.
 
 Mirrors ``bdev_raid.c`` (``raid_bdev_add_base_bdev``, ``raid_bdev_remove_base_bdev``, ``raid_bdev_fail_base_bdev``,
 ``raid_bdev_resize_base_bdev``).
@@ -49,18 +49,18 @@ class Membership:
 
     @property
     def is_changing(self) -> bool:
-        """Is a member being added or removed, or the array growing?"""
+        """Return whether a member is being added or removed, or the array grows."""
         return self._removals > 0 or self.is_busy
 
     @property
     def is_busy(self) -> bool:
-        """Must whoever wants to add a member come again later?"""
+        """Return whether a new member must be refused for now."""
         return self.is_adding or self._growths > 0
 
-    # Adding; each answers 0 or a negative errno.
+    # Adding; each returns 0 or a negative errno.
 
     async def add(self, thread: SpdkThread, bdev: int) -> int:
-        """Put a bdev into a free slot and rebuild it; answers when the rebuild has been started."""
+        """Put a bdev into a free slot and rebuild it; return when the rebuild has started."""
         status = self._may_add(bdev)
         if status != OK:
             return status
@@ -68,7 +68,7 @@ class Membership:
         return self.admit(thread, bdev, status, found)
 
     def place_for(self, bdev: int) -> tuple[int, int] | None:
-        """The slot and the data offset a new member gets: its former ones if they are free; None: no room."""
+        """Return a new member's slot and data offset, its former ones if they are free; None if no slot is free."""
         free = [number for number, slot in enumerate(self.raid.slots) if not slot.bdev]
         own = self.metadata.superblock
         if own is None or bdev not in self.layer.bdevs:
@@ -79,7 +79,7 @@ class Membership:
         return (free[0], DATA_OFFSET) if free else None
 
     async def read_superblock(self, thread: SpdkThread, bdev: int) -> tuple[int, Superblock | None]:
-        """What is on a bdev that is to be added; nobody else adds one meanwhile."""
+        """Read the superblock of a bdev that is to be added; other additions are refused meanwhile."""
         self.is_adding = True
         status, found = await self.reactor.services.examine.read(thread, self.layer.bdevs[bdev])
         self.is_adding = False
@@ -87,7 +87,7 @@ class Membership:
         return status, found
 
     def admit(self, thread: SpdkThread, bdev: int, status: int, found: Superblock | None) -> int:
-        """Begin the rebuild of a bdev that isn't another array's member."""
+        """Begin the rebuild of a bdev, unless it is another array's member."""
         status = self._may_add(bdev) or status
         if status != OK:
             return status
@@ -98,13 +98,13 @@ class Membership:
         return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
 
     def _may_add(self, bdev: int) -> int:
-        """In the order in which SPDK asks: the array, a free slot, the bdev."""
+        """Check, in SPDK's order, the array, a free slot and the bdev; return 0 or a negative errno."""
         if self.record.state != RaidState.ONLINE:
             return ENODEV
         if self.is_held_up():
             return EPERM
         if not self.raid.has_source():
-            return ENODEV  # its last member is being taken out: there is nothing to rebuild from
+            return ENODEV  # its last member is being removed: there is no source for a rebuild
         if self.place_for(bdev) is None:
             return EINVAL
         if not self.layer.is_ready(bdev):
@@ -114,7 +114,7 @@ class Membership:
         return OK
 
     def is_held_up(self) -> bool:
-        """Does another rebuild, or another change of the array, come first?"""
+        """Return whether another rebuild, or another change of the array, has to end first."""
         return self.reactor.services.rebuild.is_under_way or self.is_busy
 
     def rebuild_onto(self, thread: SpdkThread, bdev: int, number: int, data_offset: int) -> int:
@@ -133,14 +133,14 @@ class Membership:
     # Removing.
 
     async def remove(self, thread: SpdkThread, bdev: int) -> int:
-        """Remove the member on this bdev; the array goes offline with its last one."""
+        """Remove the member on this bdev; the array goes offline with its last member."""
         for number, slot in enumerate(self.raid.slots):
             if slot.bdev == bdev + 1:
                 return await self.remove_slot(thread, number)
         return ENODEV
 
     async def remove_slot(self, thread: SpdkThread, number: int) -> int:
-        """Remove the member in this slot, quiesced, on every channel."""
+        """Remove the member in this slot from every channel, while the array is quiesced."""
         record = self.record
         slot = record.slots[number]
         if record.state == RaidState.CONFIGURING:
@@ -152,7 +152,7 @@ class Membership:
         return await self._remove_member(thread, number)
 
     async def _remove_member(self, thread: SpdkThread, number: int) -> int:
-        """Take a member out of an array that is online; its rebuild ends first, or the one that needs it."""
+        """Remove a member of an array that is online; a rebuild that has it as target or last source ends first."""
         record = self.record
         slot = record.slots[number]
         slot.remove_scheduled = 1
@@ -171,15 +171,15 @@ class Membership:
         return status
 
     def _is_serviceable(self) -> bool:
-        # raid1 serves from a single member, but it must be one with all acknowledged data.
+        # raid1 serves from a single member, but that one must hold all acknowledged data.
         return any(is_serviceable(slot) for slot in self.raid.slots)
 
     def stops_rebuild(self, number: int) -> bool:
-        """Does a rebuild end with this member: as its target, or as its last source?"""
+        """Return whether a running rebuild must stop because it needs this member."""
         return self.record.process_state != ProcessState.NONE and self.is_needed_by_rebuild(number)
 
     def is_needed_by_rebuild(self, number: int) -> bool:
-        """Is this member a rebuild's target, or its last source?"""
+        """Return whether this member is a rebuild's target, or its last source."""
         slot = self.record.slots[number]
         return number == self.record.process_slot or self.raid.sources_without(slot) == 0
 
@@ -188,10 +188,10 @@ class Membership:
         self.deconfigure(number)
         status = await self.write_down_removal(thread, number)
         if status != OK:
-            # After a restart the member would be taken for a good one, so nothing may be acknowledged any more.
+            # A restart would use the member as a good one, so nothing may be acknowledged from now on.
             await thread.for_each_channel(self.bdev, "shut")
         await thread.for_each_channel(self.raid, "remove_member", number)
-        # Told before client I/O goes on: from the next write on the member is stale.
+        # Emitted before client I/O resumes: from the next write on the member is stale.
         self.let_go(thread, number)
         if status != OK and self.record.state == RaidState.ONLINE:
             thread.emit("raid.superblock_failed")
@@ -200,15 +200,15 @@ class Membership:
         return status
 
     def deconfigure(self, number: int) -> None:
-        """Before the channels are told: one born behind the iteration must not take the member."""
+        """Mark the member as gone before the iteration: a channel created behind it must not take the member."""
         self.record.slots[number].is_configured = 0
         self.record.discovered -= 1
         self.raid.check_counts()
 
     async def write_down_removal(self, thread: SpdkThread, number: int) -> int:
-        """Tell the others' superblocks that the member is gone, while no client I/O can run.
+        """Record in the others' superblocks that the member is gone, while no client I/O can run.
 
-        The last one stays CONFIGURED: it is how the array comes back.
+        The last member stays CONFIGURED, so that the array can be assembled from it.
         """
         if not self._is_serviceable():
             thread.emit("raid.last_member_removed")
@@ -218,7 +218,7 @@ class Membership:
         return await self.metadata.write(thread)
 
     def let_go(self, thread: SpdkThread, number: int) -> None:
-        """No channel has the member any more: empty its slot."""
+        """Empty the slot of a member that no channel has any more."""
         disk = self.raid.disk_in(self.record.slots[number])
         self.slots.release(number)
         self.record.operational -= 1
@@ -228,16 +228,16 @@ class Membership:
     # Messages.
 
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> int:
-        """A write to this member failed: write that down, and remove the member.
+        """Record that this member missed a write, and remove it.
 
-        Answers when it is written down; whoever acknowledges the write waits for that.
+        Return when the superblocks record it: the write is acknowledged only after that.
         """
         slot = self.record.slots[number]
         if slot.generation != generation:
             return OK
         status = OK
         if self.record.has_superblock:
-            # A rebuild's target isn't, until the end of its rebuild: then it may fail a flush as well.
+            # A rebuild's target is CONFIGURED only at the end of its rebuild, and even then it may fail a flush.
             if self.metadata.state_of(number) is EntryState.CONFIGURED:
                 self.metadata.set_state(number, EntryState.FAILED)
             status = await self.metadata.write(thread)
@@ -245,7 +245,7 @@ class Membership:
         return status
 
     def drop_failed(self, thread: SpdkThread, number: int, generation: int) -> None:
-        """Message: remove a failed member, if it is still the same one."""
+        """Remove a failed member, if the slot still holds the same one (message)."""
         slot = self.record.slots[number]
         if (
             slot.generation == generation
@@ -255,12 +255,12 @@ class Membership:
             run_flow(self.remove_slot(thread, number))
 
     async def base_bdev_removed(self, thread: SpdkThread, number: int, generation: int) -> None:
-        """Message: the member's bdev goes away; remove the member, so that its descriptor is closed."""
+        """Remove a member whose bdev goes away, so that its descriptor is closed (message)."""
         if self.record.slots[number].generation == generation:
             await self.remove_slot(thread, number)
 
     async def base_bdev_resized(self, thread: SpdkThread) -> None:
-        """Message: a member has grown. The array follows when all have, and no rebuild runs."""
+        """Grow the array if all members have grown and no rebuild runs (message)."""
         if self.is_growing_held_up():
             return
         blocks = self.slots.smallest()
@@ -281,5 +281,5 @@ class Membership:
         self.reactor.services.examine.serve_returning(thread)
 
     def is_growing_held_up(self) -> bool:
-        """It waits for the end of a rebuild, which asks again."""
+        """Return whether the array can't grow now; the end of a rebuild asks again."""
         return self.record.state != RaidState.ONLINE or self.reactor.services.rebuild.is_under_way

@@ -1,7 +1,7 @@
-"""The array's superblock in memory, and making it durable: service ``metadata``, on the app thread.
+"""The array's superblock in memory, and its writes to the members: service ``metadata``, on the app thread.
 
-Mirrors ``raid_bdev_write_superblock``. SPDK writes to all members at once and carries on whatever comes of it; here
-a change counts only when every member that is still CONFIGURED has it on its medium.
+Mirrors ``raid_bdev_write_superblock``. SPDK writes to all members at once and continues whatever the result. Here a
+change is complete only when every member that is still CONFIGURED has it on its medium.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 SUPERBLOCK_BLOCKS = 2  # room for SLOTS_MAX entries
 DATA_OFFSET = 8  # blocks; SPDK has 1 MiB, which would be most of a disk as small as these
-SEQUENCE_LEAP = 1 << 16  # more than the writes of superblocks that a crash can have cut short
+SEQUENCE_LEAP = 1 << 16  # more than the superblock writes that a crash can have cut short
 SEQUENCE_MAX = (
     1 << 63
-)  # of a superblock that is taken on: no number of writes and leaps reaches the field's end
+)  # of a superblock that is accepted: writes and leaps from there never overflow the field
 WRITE_ATTEMPTS_MAX = 16
 WRITE_RETRY_US = 1_000
 
 
 class Metadata:
-    """What the members' superblocks say, or are about to say."""
+    """The contents of the members' superblocks, written or about to be."""
 
     def __init__(self, reactor: Reactor, raid: RaidBdev) -> None:
         self.reactor = reactor
@@ -44,38 +44,38 @@ class Metadata:
         self.channels: list[BdevChannel | None] = [None] * SLOTS_MAX
         self.is_durable = True
         self._is_writing = False
-        self._written = 0  # the newest sequence number that any disk may have of this array
+        self._written = 0  # the newest sequence number of this array that any disk may have
         self._waiters = Waiters()
 
-    # What it says.
+    # Its contents.
 
     def begin(self, superblock: Superblock) -> None:
-        """An array comes to be, new or from the disks."""
+        """Take the superblock of an array, new or from the disks."""
         self.superblock = superblock
         self._written = superblock.seq_number
         self.is_durable = False
 
     def end(self) -> None:
-        """The array is gone."""
+        """Drop the superblock, since the array is gone."""
         self.superblock = None
 
     def state_of(self, slot: int) -> EntryState:
-        """What is said of the member in a slot."""
+        """Return the state of the member in a slot."""
         return self._entry(slot).state
 
     def set_state(self, slot: int, state: EntryState) -> None:
-        """Say something else of a member; durable only after :meth:`write`."""
+        """Change a member's state; durable only after :meth:`write`."""
         if self.superblock is not None and self._entry(slot).state != state:
             self._replace(msgspec.structs.replace(self._entry(slot), state=state))
 
     def set_member(self, slot: int, identity: int, data_offset: int, data_size: int) -> None:
-        """Another device is in the slot; it isn't CONFIGURED yet."""
+        """Put another device into the slot, as MISSING."""
         if self.superblock is not None:
             uuid = bdev_uuid(identity)
             self._replace(Entry(uuid, data_offset, data_size, EntryState.MISSING, slot))
 
     def set_size(self, raid_size: int) -> None:
-        """The array and the data of its members have grown; in blocks."""
+        """Set the size of the array and of its members' data; in blocks."""
         if self.superblock is not None:
             entries = tuple(
                 msgspec.structs.replace(entry, data_size=raid_size)
@@ -87,7 +87,7 @@ class Metadata:
             self.is_durable = False
 
     def leap(self) -> None:
-        """The next sequence number is beyond all that absent members may have seen."""
+        """Advance the sequence number beyond all that absent members may have."""
         if self.superblock is not None:
             number = self.superblock.seq_number + SEQUENCE_LEAP
             self.superblock = msgspec.structs.replace(self.superblock, seq_number=number)
@@ -108,9 +108,9 @@ class Metadata:
     # Making it durable.
 
     async def write(self, thread: SpdkThread) -> int:
-        """Write what is said to every member it calls CONFIGURED; EIO: nobody could be written.
+        """Write the superblock to every member that it calls CONFIGURED; return EIO if none could be written.
 
-        A member that can't be written is called FAILED, and the others are written again.
+        A member that can't be written becomes FAILED, and the others are written again.
         """
         while self._is_writing:
             await self._waiters.wait()
@@ -130,7 +130,7 @@ class Metadata:
         return status
 
     async def _write_once(self, thread: SpdkThread) -> bool:
-        """One sequence number after the other, until all whom it calls CONFIGURED have it."""
+        """Write one sequence number after the other, until all CONFIGURED members have the newest."""
         while True:
             generations = [slot.generation for slot in self.raid.slots]
             written, failed = await self._write_next(thread)
@@ -147,13 +147,13 @@ class Metadata:
                     self._give_up(thread, number)
 
     async def _write_next(self, thread: SpdkThread) -> tuple[list[int], list[int]]:
-        """Write the next sequence number; returns who has it and who couldn't be written."""
+        """Write the next sequence number; return the slots written and those that failed."""
         assert self.superblock is not None, "the array has no superblock"
         seq_number = self.superblock.seq_number + 1
         self.superblock = msgspec.structs.replace(self.superblock, seq_number=seq_number)
-        self.is_durable = True  # unless something is said otherwise meanwhile
+        self.is_durable = True  # unless the contents change meanwhile
         thread.emit("raid.superblock_writing", seq_number)
-        # What is read from disks proves nothing: an image may say anything. What is written must be newer, and stay.
+        # Superblocks read from disks prove nothing, since an image may hold anything. Only written ones are asserted.
         assert seq_number > self._written, "a superblock's sequence number doesn't grow"
         self._written = seq_number
         data = encode(self.superblock)
@@ -165,7 +165,7 @@ class Metadata:
         others = [number for number in numbers if number not in targets]
         written, failed = await self._write_to(thread, others, io)
         if written:
-            # A rebuild's target comes last: were it the only one to know, the others could assemble without it.
+            # If a rebuild's target alone had it, the others could assemble without it, so the target comes last.
             more_written, more_failed = await self._write_to(thread, targets, io)
             written, failed = written + more_written, failed + more_failed
         is_same = self.superblock is None or self.superblock.seq_number >= seq_number
@@ -173,7 +173,7 @@ class Metadata:
         return written, failed
 
     def recipients(self) -> list[int]:
-        """The slots whose members the superblock is written to."""
+        """Return the slots whose members get the superblock."""
         assert self.superblock is not None, "the array has no superblock"
         return [
             entry.slot
@@ -194,7 +194,7 @@ class Metadata:
         return written, failed
 
     def _give_up(self, thread: SpdkThread, number: int) -> None:
-        """The superblock couldn't be written to this member, but to another one."""
+        """Fail a member whose superblock couldn't be written while another member's could."""
         self.set_state(number, EntryState.FAILED)
         slot = self.raid.slots[number]
         if not slot.is_failed:
@@ -203,11 +203,11 @@ class Metadata:
         thread.send(thread.id, "membership.drop_failed", number, slot.generation)
 
     def waits(self) -> list[Wait]:
-        """Writes that wait for the one under way."""
+        """Return the waits for the superblock write in progress."""
         return self._waiters.waits("the superblock write")
 
     def start(self, thread: SpdkThread, number: int, io: BdevIo) -> Future:
-        """Send a member an I/O of the app thread's own; the future brings the completion."""
+        """Submit an I/O of the app thread's own to a member; the future resolves to the completion."""
         future = Future()
         run_flow(self._submit(thread, number, io), future.resolve)
         return future
@@ -223,7 +223,7 @@ class Metadata:
         return completion
 
     async def wipe(self, thread: SpdkThread, numbers: list[int]) -> None:
-        """Take the superblock off these members, so that nothing assembles the array again."""
+        """Erase the superblock on these members, so that the array is never assembled again."""
         blocks = SUPERBLOCK_BLOCKS
         io = BdevIo(IoType.WRITE, 0, blocks, bytes(blocks * BLOCK_SIZE), fua=True)
         for number in numbers:
@@ -231,6 +231,6 @@ class Metadata:
                 await self.start(thread, number, io)
 
     async def flush(self, thread: SpdkThread, number: int) -> int:
-        """Flush a member's cache: before it is called CONFIGURED, what was copied must be on its medium."""
+        """Flush a member's cache: the rebuilt data must be on its medium before it becomes CONFIGURED."""
         completion: Completion = await self.start(thread, number, BdevIo(IoType.FLUSH, 0, 1))
         return OK if completion.status is IoStatus.SUCCESS else EIO

@@ -1,4 +1,4 @@
-"""RAID1 itself: read balancing, retry and repair; writes to every member, unmap, flush. Mirrors ``raid1.c``."""
+"""The RAID1 level: read balancing, retry and repair; write, unmap and flush. Mirrors ``raid1.c``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Raid1Channel(IoChannel):
-    """A thread's module context: blocks being read, per slot."""
+    """A thread's module context: the number of blocks being read, per slot."""
 
     __slots__ = ("read_blocks_outstanding",)
 
@@ -39,7 +39,7 @@ class Raid1Device:
 
 
 class Part(NamedTuple):
-    """A member's part of a write: the slot, the member's generation there, and how it ends."""
+    """A member's part of a write: the slot, the member's generation there, and the future of its completion."""
 
     slot: int
     generation: int
@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 class Raid1:
-    """The RAID level: what happens to one request on the paths it may use."""
+    """The RAID level: executes a request on the paths it may use."""
 
     def __init__(self, raid: RaidBdev) -> None:
         self.raid = raid
@@ -56,7 +56,7 @@ class Raid1:
     async def submit(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
     ) -> Completion:
-        """Execute a request on the given paths of a channel."""
+        """Execute a request on these paths of a channel."""
         if io.io_type is IoType.READ:
             return await self.read(channel, paths, io)
         return await self.write(channel, paths, io)
@@ -64,7 +64,7 @@ class Raid1:
     def module_context(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel
     ) -> Raid1Channel:
-        """The read counters of these paths."""
+        """Return the read counters of these paths."""
         context = paths.module_channel
         # SPDK's own assertion, so that its users recognise it.
         assert context is not None, (
@@ -74,7 +74,7 @@ class Raid1:
         return context
 
     def read_order(self, context: Raid1Channel, paths: RaidChannel | ProcessedChannel) -> list[int]:
-        """Slots to try: the least busy one first, then the others as they come."""
+        """Return the slots to try: the least busy one first, then the others in order."""
         readable = self.readable(paths)
         if len(readable) > 1:
             best = min(readable, key=context.read_blocks_outstanding.__getitem__)
@@ -84,7 +84,7 @@ class Raid1:
         return readable
 
     def readable(self, paths: RaidChannel | ProcessedChannel) -> list[int]:
-        """The slots that may serve reads: those that have missed a write may not."""
+        """Return the slots that may serve reads, which excludes members that have missed a write."""
         slots = self.raid.record.slots
         return [
             number
@@ -95,10 +95,10 @@ class Raid1:
     async def read(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
     ) -> Completion:
-        """Read from one member; on an error, from the next one, and then mend the first."""
+        """Read from one member; on an error read from the next one, then repair the first."""
         context = self.module_context(channel, paths)
         unreadable: list[tuple[int, int]] = []
-        # A member that failed before the last one was tried may be well again: each gets a second chance.
+        # A member may have recovered by the time the last one fails, so each gets a second try.
         for _ in range(READ_ROUNDS):
             for number in self.read_order(context, paths):
                 base = paths.base_channels[number]
@@ -123,7 +123,7 @@ class Raid1:
     async def write(
         self, channel: RaidChannel, paths: RaidChannel | ProcessedChannel, io: BdevIo
     ) -> Completion:
-        """Write (unmap, flush) to every member; one that fails is failed before it is acknowledged."""
+        """Write (unmap, flush) to every member; a member with an error is failed before the acknowledgement."""
         slots = self.raid.record.slots
         offsets = paths.data_offsets
         under_way = [
@@ -141,7 +141,7 @@ class Raid1:
         for part in under_way:
             completion = await part.ending
             if completion.status is IoStatus.ABORTED:
-                # The member is being reset: that doesn't make it a bad one.
+                # The member is being reset, which is no fault of it.
                 again = io.shifted(offsets[part.slot])
                 completion = await part.base.submit_again(again)
             if completion.status is not IoStatus.SUCCESS:
@@ -149,12 +149,12 @@ class Raid1:
             elif not slots[part.slot].is_failed:
                 holders += 1
         if not holders:
-            # No readable copy has it: an error to the client, and no member is worth less than another.
+            # No readable copy has the data, so the client gets an error, and no member is worse than another.
             return FAILED
         return await self.fail_members(channel.thread, failed) if failed else SUCCESS
 
     async def fail_members(self, thread: SpdkThread, failed: list[Part]) -> Completion:
-        """Take the members that missed a write out of the read set, then acknowledge it."""
+        """Remove the members that missed a write from the read set, then acknowledge it."""
         for part in failed:
             if not await self.raid.fail_base_bdev(thread, part.slot, part.generation):
                 return FAILED
@@ -170,9 +170,9 @@ class Raid1:
         io: BdevIo,
         data: bytes,
     ) -> None:
-        """Write the blocks anew where they couldn't be read; the read itself doesn't wait for it.
+        """Rewrite the blocks where they couldn't be read; the read itself doesn't wait for it.
 
-        What was read is of no use: a client may have written the blocks since.
+        The data of the read can't be used: a client may have written the blocks since.
         """
         for number, generation in unreadable:
             if number not in channel.repairing:
@@ -180,9 +180,9 @@ class Raid1:
                 run_flow(self.repair(channel, number, generation, io))
 
     async def repair(self, channel: RaidChannel, number: int, generation: int, io: BdevIo) -> None:
-        """Copy the blocks from another member, while writes of them are held.
+        """Copy the blocks from another member, while writes to them are held.
 
-        SPDK writes the data of the failed read without a lock, over what a client has written since.
+        SPDK writes the data of the failed read without a lock, and so overwrites newer client data.
         """
         thread = channel.thread
         held = thread.get_io_channel(self.raid)
@@ -215,11 +215,11 @@ class Raid1:
                 first = io.offset + channel.data_offsets[number]
                 written = await target.submit(BdevIo(IoType.WRITE, first, io.count, read.data))
                 return written.status in (IoStatus.SUCCESS, IoStatus.ABORTED)
-        return True  # nobody can be read just now: that says nothing about this member
+        return True  # no source can be read now, which is no fault of this member
 
 
 def _start(base: BdevChannel, io: BdevIo) -> Future:
-    """Submit now; the future brings the completion."""
+    """Submit now; the future resolves to the completion."""
     future = Future()
     run_flow(base.submit(io), future.resolve)
     return future

@@ -1,7 +1,7 @@
-"""The rebuild: a background process that copies window by window onto a new member.
+"""The rebuild: a background process that copies the array window by window onto a new member.
 
-Mirrors ``raid_bdev_process`` in ``bdev_raid.c``. It begins and ends on the app thread; its windows run on a
-thread of its own, with a RAID channel of its own.
+Mirrors ``raid_bdev_process`` in ``bdev_raid.c``. It begins and ends on the app thread. Its windows run on their own
+thread, with their own RAID channel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workers.thread import Future, SpdkThread, Wait, run_flow
 if TYPE_CHECKING:
     from workers.reactor import Reactor
 
-END_OF_REBUILD = "the end of the rebuild"  # in lists of what waits for what
+END_OF_REBUILD = "the end of the rebuild"  # the name in wait chains
 
 
 class Rebuild:
@@ -37,7 +37,7 @@ class Rebuild:
         self.slots = slots
         self.bdev = bdev
         self.record = raid.record
-        # App thread: from begin() to the very end of finish(), which is later than process_state tells.
+        # App thread: from begin() to the end of finish(); process_state is NONE before that.
         self.is_under_way = False
         self._ended: list[Future] = []
         self._channel: RaidChannel | None = None  # process thread
@@ -45,7 +45,7 @@ class Rebuild:
     # On the app thread.
 
     def begin(self, thread: SpdkThread, number: int) -> None:
-        """Take the member in this slot as the rebuild's target, and start."""
+        """Start a rebuild with the member in this slot as its target."""
         assert self.raid.has_source(), "a rebuild begins without a member to copy from"
         self.is_under_way = True
         record = self.record
@@ -68,7 +68,7 @@ class Rebuild:
         if status and record.process_status == OK:
             record.process_status = status
         if record.process_status != OK:
-            # A channel couldn't join, or the target or the last source was removed meanwhile.
+            # A channel couldn't join, or the target or the last source was removed, so the rebuild ends here.
             await self.finish(thread)
             return
         process_thread = self.reactor.take_thread_id()
@@ -77,19 +77,19 @@ class Rebuild:
         thread.send(process_thread, "rebuild.run")
 
     async def announce(self, thread: SpdkThread) -> int:
-        """Publish the rebuild, then tell all channels.
+        """Publish the rebuild, then visit all channels.
 
-        Published first: a channel born while the iteration is under way joins the rebuild by itself.
+        Published first, so that a channel created during the iteration joins the rebuild when it is created.
         """
         self.record.process_state = ProcessState.INIT
         status: int = await thread.for_each_channel(self.raid, "start_process")
         return status
 
     async def stop(self, thread: SpdkThread) -> None:
-        """Ask the rebuild to end, and wait until it has; one that has copied everything is not undone."""
+        """Ask the rebuild to stop, and await its end; one that has copied everything still succeeds."""
         record = self.record
         if record.process_state == ProcessState.NONE:
-            pass  # it is finishing, and its thread may be gone
+            pass  # it is in finish(), and its thread may be gone
         elif record.process_thread:
             thread.send(record.process_thread - 1, "rebuild.stop_requested")
         else:
@@ -99,17 +99,17 @@ class Rebuild:
         await ended
 
     async def finish(self, thread: SpdkThread) -> None:
-        """Message: no window is copied any more; make the target a member, or drop it."""
+        """Make the target a member, or drop it, after the last window (message)."""
         record = self.record
         number = record.process_slot
         slot = record.slots[number]
         if record.process_status == OK:
-            # Before the superblock calls the target CONFIGURED, what was copied must be on its medium.
+            # The superblock may call the target CONFIGURED only when the copied data is on its medium.
             record.process_status = await self.metadata.flush(thread, number)
         lock = await self.bdev.quiesce(thread)
         disk = self.raid.disk_in(slot)
-        # The result is fixed here, for all channels alike. A failed write to the target was marked before it
-        # was acknowledged, and the quiesce has waited for all writes.
+        # The result is fixed here, so that it is the same on all channels. A failed write to the target was marked
+        # before its acknowledgement, and the quiesce has waited for all writes.
         status = record.process_status or (EIO if slot.is_failed else OK)
         if status == OK:
             whole = self.bdev.record.num_blocks
@@ -126,11 +126,11 @@ class Rebuild:
             self.slots.release(number)
             record.operational -= 1
         self.raid.check_counts()
-        # Told before client I/O goes on, and before a removal that waits for the quiesce can overtake it.
+        # Emitted before client I/O resumes, and before a removal that waits for the quiesce can overtake it.
         thread.emit("rebuild.finished", number, disk, status)
         await self.bdev.unquiesce_range(thread, lock)
         if record.process_thread:
-            # Not while the array is quiesced: a repair on that thread may wait for its range lock.
+            # A repair on that thread may wait for its range lock, so the array must not be quiesced here.
             await thread.call(record.process_thread - 1, "rebuild.exit")
             record.process_thread = 0
         self.is_under_way = False
@@ -141,7 +141,7 @@ class Rebuild:
             future.resolve()
 
     async def _write_down(self, thread: SpdkThread, number: int) -> int:
-        """The target becomes CONFIGURED in the superblock, before it does on any channel."""
+        """Make the target CONFIGURED in the superblock, before any channel takes it as a member."""
         if not self.record.has_superblock:
             return OK
         self.metadata.set_state(number, EntryState.CONFIGURED)
@@ -153,13 +153,13 @@ class Rebuild:
         return status
 
     def waits(self) -> list[Wait]:
-        """Who waits for its end."""
+        """Return the waits for its end."""
         return [(ended, END_OF_REBUILD) for ended in self._ended]
 
     # On the process thread.
 
     def stop_requested(self, thread: SpdkThread) -> None:
-        """Message: the target or the last source is being removed."""
+        """Stop, since the target or the last source is being removed (message)."""
         self._request_stop()
 
     def _request_stop(self) -> None:
@@ -169,7 +169,7 @@ class Rebuild:
             record.process_status = ENODEV
 
     async def run(self, thread: SpdkThread) -> None:
-        """Message: copy window after window."""
+        """Copy window after window (message)."""
         record = self.record
         self._channel = thread.get_io_channel(self.raid)
         if self._channel is None:
@@ -186,7 +186,7 @@ class Rebuild:
         thread.send(APP_THREAD, "rebuild.finish")
 
     async def copy_window(self, thread: SpdkThread) -> None:
-        """Lock a window, copy it, move the offset on all channels, unlock."""
+        """Lock a window, copy it, move the offset on all channels, unlock it."""
         record = self.record
         channel = self._channel
         assert channel is not None, "the rebuild copies on its own channel"
@@ -210,7 +210,7 @@ class Rebuild:
             await self.reactor.sleep(thread.id, self.record.window_size * 1_000 // limit)
 
     async def copy(self, channel: RaidChannel, first: int, count: int) -> bool:
-        """One read through the ordinary path, without the target; one write to the target."""
+        """Read through the ordinary path, without the target, and write to the target."""
         record = self.record
         target = channel.target_channel
         assert target is not None, "the rebuild's own channel was born into the rebuild"
@@ -226,16 +226,16 @@ class Rebuild:
         return written.status is IoStatus.SUCCESS
 
     async def advance(self, thread: SpdkThread, offset: int) -> None:
-        """All below the offset is on the target.
+        """Publish that all blocks below the offset are on the target.
 
-        The offset moves before the iteration: a channel born behind it starts at the new one.
+        The offset moves before the iteration, so that a channel created behind it starts at the new one.
         """
         self.record.window_offset = offset
         await thread.for_each_channel(self.raid, "advance_process", offset)
         thread.emit("rebuild.window_done", offset, self.bdev.record.num_blocks)
 
     async def exit(self, thread: SpdkThread) -> int:
-        """Message: give the channel back; the thread ends when the last thing it holds is gone."""
+        """Release the channel and end the thread when it holds nothing any more (message)."""
         if self._channel is not None:
             thread.put_io_channel(self._channel)
             self._channel = None

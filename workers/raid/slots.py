@@ -1,4 +1,4 @@
-"""The slots of an array on the app thread: opening, claiming and letting go of members."""
+"""The slots of an array on the app thread: open, claim and release members."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OWNER = "raid0"
 
 
 class Slots:
-    """What the app thread holds of each member: a descriptor, the claim, and a channel."""
+    """The app thread's hold of each member: a descriptor, the claim, and a channel."""
 
     def __init__(
         self, reactor: Reactor, layer: BdevLayer, raid: RaidBdev, metadata: Metadata
@@ -69,7 +69,7 @@ class Slots:
         self.layer.close(descriptor)
 
     def smallest(self) -> int:
-        """What the smallest member has room for, in blocks."""
+        """Return the room for data on the smallest member, in blocks."""
         return min(
             (
                 self.raid.base_bdev(slot).record.num_blocks - slot.data_offset
@@ -80,5 +80,5 @@ class Slots:
         )
 
     def occupied(self) -> list[int]:
-        """The numbers of the slots with a member."""
+        """Return the numbers of the slots with a member."""
         return [number for number, slot in enumerate(self.raid.slots) if slot.bdev]

@@ -1,8 +1,8 @@
-"""The superblock: SPDK's on-disk layout, byte for byte; reading and checking one. Mirrors ``bdev_raid_sb.c``.
+"""The superblock: SPDK's on-disk layout, byte for byte, with its validation. Mirrors ``bdev_raid_sb.c``.
 
-Little endian. A header of 256 bytes, then 64 bytes a base bdev. The CRC-32C covers the whole length, taken with
-its own field as zero, and is the bare register that starts at 0: SPDK inverts it neither before nor after. Only the
-codec is here; who writes one when is in ``metadata.py``.
+Little endian: a header of 256 bytes, then 64 bytes per base bdev. The CRC-32C covers the whole length, with its own
+field as zero. It is the bare register, which starts at 0: SPDK inverts it neither before nor after. This module is
+the codec only; ``metadata.py`` writes superblocks.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ assert (_HEADER.size, _ENTRY.size) == (256, 64), "the superblock's layout has ch
 
 
 class SuperblockError(Exception):
-    """These bytes are no superblock, in one sentence."""
+    """These bytes are no superblock; the message is one sentence."""
 
 
 class EntryState(IntEnum):
-    """State of a member as the superblock knows it."""
+    """A member's state in the superblock."""
 
     MISSING = 0
     CONFIGURED = 1
@@ -45,7 +45,7 @@ class EntryState(IntEnum):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A member: its UUID, where its data begins and how much it is (blocks), its state and slot."""
+    """A member: its UUID, the offset and size of its data (blocks), its state and slot."""
 
     uuid: bytes
     data_offset: int
@@ -56,7 +56,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Superblock(msgspec.Struct, frozen=True):
-    """What every member says about the array; sizes in blocks, ``block_size`` in bytes."""
+    """Every member's description of the array; sizes in blocks, ``block_size`` in bytes."""
 
     uuid: bytes
     name: str
@@ -73,28 +73,28 @@ class Superblock(msgspec.Struct, frozen=True):
 
     @property
     def length(self) -> int:
-        """Bytes."""
+        """The length on disk, in bytes."""
         return _HEADER.size + _ENTRY.size * len(self.entries)
 
     def entry_of(self, uuid: bytes) -> Entry | None:
-        """The entry of the member with this UUID."""
+        """Return the entry of the member with this UUID."""
         return next((entry for entry in self.entries if entry.uuid == uuid), None)
 
 
 def checksum(data: bytes) -> int:
-    """CRC-32C as ``spdk_crc32c_update(data, length, 0)`` gives it."""
-    # The library inverts the register before and after, as the usual CRC-32C has it; both are taken back.
+    """Return the CRC-32C that ``spdk_crc32c_update(data, length, 0)`` computes."""
+    # The library inverts the register before and after, as is usual for CRC-32C, so both are inverted back.
     return crc32c(data, _INVERTED) ^ _INVERTED
 
 
 def stored_checksum(data: bytes) -> int:
-    """The checksum that these bytes bring along."""
+    """Return the checksum stored in these bytes."""
     stored: int = struct.unpack_from("<I", data, _CRC_OFFSET)[0]
     return stored
 
 
 def encode(superblock: Superblock) -> bytes:
-    """The bytes of a superblock, with its checksum."""
+    """Encode a superblock, with its checksum."""
     name = superblock.name.encode()
     if len(name) >= NAME_BYTES:
         raise ValueError(f"an array's name has at most {NAME_BYTES - 1} bytes")
@@ -134,7 +134,7 @@ def encode(superblock: Superblock) -> bytes:
 
 
 def decode(data: bytes) -> Superblock:
-    """Read the superblock at the beginning of these bytes; raises SuperblockError for whatever is none."""
+    """Decode the superblock at the start of these bytes; raise SuperblockError if there is none."""
     if len(data) < _HEADER.size:
         raise SuperblockError(f"{len(data)} bytes are too few for a superblock's header")
     fields = _HEADER.unpack_from(data)
@@ -175,7 +175,7 @@ def _entry(data: bytes, number: int, members: int) -> Entry:
     )
     if state not in EntryState.__members__.values():
         raise SuperblockError(f"entry {number} has the unknown state {state}")
-    # Used as an index later: SPDK took it from the disk unchecked once.
+    # It is used as an index later, and SPDK once took it from the disk unchecked.
     if slot >= members:
         raise SuperblockError(f"entry {number} is for slot {slot} of {members}")
     return Entry(uuid, offset, size, EntryState(state), slot, flags)

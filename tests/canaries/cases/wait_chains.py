@@ -102,7 +102,7 @@ CASES = [
         [("a", NEVER_GIVEN_BACK, "b")],
         ["a"],
         "the first",
-        "  taken, and never given back, by b",
+        "  taken, and never released, by b",
     ),
     case(
         "a cycle",
