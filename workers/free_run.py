@@ -25,6 +25,7 @@ from workers.protocol import (
     GaveUp,
     Message,
     Outcome,
+    OutOfMemory,
     Pause,
     Run,
     Stepped,
@@ -116,7 +117,14 @@ class FreeRun:
         disk = worker.disks[step.disk] if step.__class__ is FinishIo else None
         if disk is not None:
             disk.begin_step()
-        outcome = worker.perform(step)
+        try:
+            outcome = worker.perform(step)
+        except MemoryError:
+            # The step stays begun: to the others the target is dead.
+            fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
+            self._is_dead = True
+            self.process.reply(OutOfMemory(self.number))
+            return
         if disk is not None:
             disk.end_step()
         self.log.done(outcome)

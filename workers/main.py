@@ -24,6 +24,7 @@ from workers.protocol import (
     Frame,
     GetWaits,
     NotPossible,
+    OutOfMemory,
     Pause,
     Perform,
     Performed,
@@ -204,5 +205,8 @@ class WorkerProcess:
             outcome = worker.perform(command.step)
         except StepNotPossibleError as error:
             self.reply(NotPossible(self.spec.number, str(error)))
+            return
+        except MemoryError:
+            self.reply(OutOfMemory(self.spec.number))
             return
         self.controller.send(encode(Performed(self.spec.number, outcome)), zmq.NOBLOCK)

@@ -260,7 +260,13 @@ class GaveUp(msgspec.Struct, frozen=True, array_like=True, tag="gave_up"):
     ticket: int
 
 
-WorkerReply = Ready | Performed | NotPossible | Counted | Waiting | Stepped | GaveUp
+class OutOfMemory(msgspec.Struct, frozen=True, array_like=True, tag="out_of_memory"):
+    """A worker had too little memory for a step: it can't go on, and nothing is known of the engine."""
+
+    reactor: int
+
+
+WorkerReply = Ready | Performed | NotPossible | Counted | Waiting | Stepped | GaveUp | OutOfMemory
 
 command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(Command)
 reply_decoder: msgspec.msgpack.Decoder[WorkerReply] = msgspec.msgpack.Decoder(WorkerReply)

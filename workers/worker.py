@@ -35,12 +35,15 @@ class Worker:
         return self.reactor.take_outcome()
 
     def perform(self, step: EngineStep) -> Outcome:
-        """Perform a step; whatever the engine raises is the target crashing."""
+        """Perform a step; whatever the engine raises is the target crashing.
+
+        But for MemoryError: it says nothing of the engine. The reactor is good for nothing after it.
+        """
         reactor = self._reactor
         assert reactor is not None, "a worker is reset before it is used"
         try:
             return reactor.perform(step)
-        except StepNotPossibleError:
+        except (StepNotPossibleError, MemoryError):
             raise
         except ANYTHING_RAISED as error:  # the edge: an exception inside the engine is a finding
             outcome = reactor.take_outcome()

@@ -1,4 +1,4 @@
-"""One run, from seed or capsule to a stored result. The place where a run gets its driver and its judge."""
+"""One run, from its seed to a stored result: here a run gets its driver and its judge."""
 
 from __future__ import annotations
 
@@ -25,20 +25,27 @@ from chaos.plan.experiment import Experiment
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.run.execution import Execution
-from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
+from chaos.showing.described import describe_run
 from chaos.steps.recording import Recording
-from chaos.store.capsule import Capsule, DriverName, Expected, capsule_defect
+from chaos.store.capsule import Capsule, DriverName, capsule_defect, expected_of, replay_line
 from chaos.store.store import IndexLine, Store
 from chaos.store.stored import StoredResult, write_history
 from chaos.store.version import tool_version
 from workers.protocol import DefectSource
 
 DOUBLE_RUN_EVERY = 20
+OUT_OF_MEMORY = Finding(
+    check="memory",
+    kind="run",
+    shape="memory",
+    summary="out of memory",
+    step=0,
+    verdict=Verdict.UNKNOWN,
+)
 
 
 class RunSpec(msgspec.Struct, frozen=True):
-    """What a campaign runs with every seed."""
+    """What a campaign runs each seed with."""
 
     experiment: Experiment
     driver: DriverName
@@ -50,7 +57,7 @@ class RunSpec(msgspec.Struct, frozen=True):
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """One run as its campaign needs it."""
+    """One run, as its campaign counts it."""
 
     seed: int
     verdict: Verdict
@@ -62,17 +69,17 @@ class RunResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     run_dir: str
     replay: str
-    divergence: Divergence | None = None  # of a free run: where its replay in sim parts from it
-    replay_seconds: float = 0.0  # what that replay took
+    divergence: Divergence | None = None  # of a free run: where its replay in sim diverges
+    replay_seconds: float = 0.0  # that the replay took
 
     @property
     def signature(self) -> str:
-        """Groups equal failures."""
+        """Return what failures of one kind have in common."""
         return self.findings[0].signature if self.findings else ""
 
 
 class Runner:
-    """Runs seeds of one spec on one driver, which is kept from run to run."""
+    """Runs seeds of one spec on one driver, which lives from run to run."""
 
     def __init__(self, spec: RunSpec, store: Store, is_stopped: Callable[[], bool] = never) -> None:
         self.spec = spec
@@ -83,7 +90,7 @@ class Runner:
 
     @property
     def driver(self) -> Driver:
-        """The driver, started when first needed."""
+        """Return the driver; it is started when first needed."""
         if self._driver is None:
             self._driver = make_driver(self.spec.driver, self.spec.experiment, self.is_stopped)
         return self._driver
@@ -95,7 +102,7 @@ class Runner:
             self._driver = None
 
     def head(self, seed: int) -> Capsule:
-        """The capsule's head: all that is known before the run."""
+        """Make the capsule's head: all that is known before the run."""
         spec = self.spec
         return Capsule(
             raidstorm_version=tool_version(),
@@ -109,19 +116,24 @@ class Runner:
         )
 
     def run_seed(self, seed: int) -> RunResult:
-        """One seed; a worker killed from outside is replaced and the seed run once more."""
+        """Run one seed; a run that memory does not suffice for could not be decided."""
         head = self.head(seed)
         path = self.store.begin(head)
-        begun = time.perf_counter()
         try:
-            execution, recording = self._execute_again_if_lost(head, path)
+            return self._run(head, path)
+        except MemoryError:
+            self.close()
+            self.store.discard(path)
+            return not_ended(self.spec, seed, OUT_OF_MEMORY)
         except BaseException:
             self.store.discard(path)
             raise
-        if seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver != "realtime":
-            difference = self._run_twice(head, execution)
-        else:
-            difference = None
+
+    def _run(self, head: Capsule, path: Path) -> RunResult:
+        begun = time.perf_counter()
+        execution, recording = self._execute_again_if_lost(head, path)
+        is_twice = head.seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver != "realtime"
+        difference = self._run_twice(head, execution) if is_twice else None
         seconds = time.perf_counter() - begun
         findings = judge(execution, self.checks)
         if difference is not None:
@@ -139,6 +151,7 @@ class Runner:
     def _execute_again_if_lost(
         self, head: Capsule, path: Path
     ) -> tuple[Execution, Recording | None]:
+        """Run it; a worker killed from outside is replaced, and the seed is run once more."""
         try:
             return self._execute(head, path)
         except WorkerLostError:
@@ -170,71 +183,66 @@ class Runner:
             verdict=Verdict.NONDETERMINISM,
         )
 
-    def _finish(
-        self,
-        head: Capsule,
-        path: Path,
-        judged: Rejudged,
-        seconds: float,
-    ) -> RunResult:
+    def _finish(self, head: Capsule, path: Path, judged: Rejudged, seconds: float) -> RunResult:
+        """Keep a run that failed, discard one that passed, and sum it up."""
         execution, findings = judged.execution, judged.findings
-        verdict = verdict_of(findings)
-        reach = count_reach(execution.history)
-        story: list[str] = []
-        replay = ""
-        run_dir = ""
-        if findings:
-            labels = make_labels(head.plan, head.seed)
-            story = Storyteller(execution, labels).tell(findings[0])
-            shown = str(self.store.shown(path))
-            words = [self.spec.program, "replay", shlex.quote(shown)]
-            replay = " ".join([*words, "--allow-code"] if head.carries_code else words)
-            expected = Expected(
-                int(verdict), findings[0].signature, execution.fingerprint, execution.steps
-            )
-            capsule = msgspec.structs.replace(
-                head,
-                labels=labels,
-                expected=expected,
-                schedule=execution.schedule,
-                rebuilt=judged.is_rebuilt,
-            )
-            result = StoredResult(
-                experiment=head.experiment.name,
-                driver=head.driver,
-                seed=head.seed,
-                code=int(verdict),
-                verdict=verdict.name.lower(),
-                defects=[defect.id for defect in head.defects],
-                steps=execution.steps,
-                fingerprint=execution.fingerprint,
-                findings=findings,
-                story=story,
-                reach=reach,
-                crash=execution.crash,
-                replay=replay,
-                divergence=judged.divergence,
-                free_findings=judged.free_findings,
-            )
-            if self.store.keep(path, capsule, execution, labels, result):
-                run_dir = shown
-            else:
-                replay = replay_by_seed(self.spec, head.seed)
-        else:
-            self.store.discard(path)
-        return RunResult(
+        result = RunResult(
             seed=head.seed,
-            verdict=verdict,
+            verdict=verdict_of(findings),
             findings=[*findings, *judged.free_findings],
-            story=story,
+            story=[],
             fingerprint=execution.fingerprint,
             steps=execution.steps,
             seconds=seconds,
-            reach=reach,
-            run_dir=run_dir,
-            replay=replay,
+            reach=count_reach(execution.history),
+            run_dir="",
+            replay="",
             divergence=judged.divergence,
         )
+        if findings:
+            return self._keep(head, path, judged, result)
+        self.store.discard(path)
+        return result
+
+    def _keep(self, head: Capsule, path: Path, judged: Rejudged, result: RunResult) -> RunResult:
+        """Write a failing run's directory, if there is room for it, and say where it is."""
+        execution, findings = judged.execution, judged.findings
+        described = describe_run(execution, findings, head.seed)
+        capsule = msgspec.structs.replace(
+            head,
+            labels=described.labels,
+            expected=expected_of(execution, findings),
+            schedule=execution.schedule,
+            rebuilt=judged.is_rebuilt,
+        )
+        shown = str(self.store.shown(path))
+        replay = replay_line(self.spec.program, shown, capsule)
+        stored = StoredResult(
+            experiment=head.experiment.name,
+            driver=head.driver,
+            seed=head.seed,
+            code=int(described.verdict),
+            verdict=described.verdict.name.lower(),
+            defects=[defect.id for defect in head.defects],
+            steps=execution.steps,
+            fingerprint=execution.fingerprint,
+            findings=findings,
+            story=described.story,
+            reach=result.reach,
+            crash=execution.crash,
+            replay=replay,
+            divergence=judged.divergence,
+            free_findings=judged.free_findings,
+        )
+        if not self.store.keep(path, capsule, execution, described.labels, stored):
+            shown, replay = "", replay_by_seed(self.spec, head.seed)
+        return msgspec.structs.replace(result, story=described.story, run_dir=shown, replay=replay)
+
+
+def not_ended(spec: RunSpec, seed: int, finding: Finding) -> RunResult:
+    """Make the result of a run that left nothing to judge."""
+    replay = replay_by_seed(spec, seed)
+    return RunResult(seed, finding.verdict, [finding], [], "", 0, 0.0, {}, "", replay)
 
 
 def index_line(spec: RunSpec, result: RunResult) -> IndexLine:
@@ -257,7 +265,7 @@ def index_line(spec: RunSpec, result: RunResult) -> IndexLine:
 
 
 def replay_by_seed(spec: RunSpec, seed: int) -> str:
-    """The line that runs a seed again without its directory."""
+    """Make the line that runs a seed again without its directory."""
     words = [spec.program, "replay", shlex.quote(f"{spec.experiment_argument}:{seed}")]
     if spec.driver != "sim":
         words += ["--driver", spec.driver]
@@ -267,7 +275,7 @@ def replay_by_seed(spec: RunSpec, seed: int) -> str:
 
 
 def first_difference(first: Execution, second: Execution) -> int:
-    """The first step at which two runs part, counted from 1."""
+    """Return the first step at which two runs differ, counted from 1."""
     for number, (one, other) in enumerate(zip(first.schedule, second.schedule, strict=False), 1):
         if one != other:
             return number

@@ -112,6 +112,9 @@ def run_command_line(experiments: dict[str, Experiment], suites: Suites) -> None
         code = USAGE
     except DriverError as error:
         click.echo(f"raidstorm: {error}", err=True)
+    except MemoryError as error:
+        click.echo(f"raidstorm: out of memory{f' ({error})' if str(error) else ''}", err=True)
+        code = int(Verdict.UNKNOWN)
     except (KeyboardInterrupt, InterruptedRunError, click.Abort, BrokenPipeError):
         code = INTERRUPTED
     except Exception:  # noqa: BLE001  # the process's edge

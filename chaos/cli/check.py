@@ -14,8 +14,7 @@ from chaos.cli.completion import complete_checks, complete_files
 from chaos.cli.screen import Screen
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.user_checks import load_check, load_embedded_check
-from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
+from chaos.showing.described import describe_run
 from chaos.store.stored import StoredError, StoredRun, read_run
 
 
@@ -105,8 +104,8 @@ def _check(
         findings = [*judge(run.execution, carried), *twice]
         findings.sort(key=lambda finding: SEVERITY.index(finding.verdict))
         now, then = findings, stored.findings
-    verdict = verdict_of(findings)
-    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
+    described = describe_run(run.execution, findings, capsule.seed, capsule.labels)
+    verdict = described.verdict
     return Checked(
         run_dir=target,
         experiment=stored.experiment,
@@ -116,7 +115,7 @@ def _check(
         code=int(verdict),
         verdict=verdict.name.lower(),
         findings=findings,
-        story=Storyteller(run.execution, labels).tell(findings[0]) if findings else [],
+        story=described.story,
         as_stored=_gist(now) == _gist(then),
         stored_code=int(verdict_of(then)),
         stored_findings=then,

@@ -14,11 +14,11 @@ from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import capsule_of
 from chaos.judging.user_checks import load_check, load_embedded_check
-from chaos.shrinking import files
 from chaos.shrinking.files import MINIMAL, MinimalReport, write_minimal
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.shrinking.shrinker import Case
 from chaos.store.capsule import Capsule, CapsuleError
+from chaos.store.capsule import replay_line as replay_line_of
 from workers.defects.loader import compose
 
 SECONDS_DEFAULT = 60.0
@@ -84,7 +84,7 @@ def make_small(
 
 def replay_line(path: Path, capsule: Capsule) -> str:
     """What to type to replay the minimal capsule."""
-    return files.replay_line(command_name(), path, capsule)
+    return replay_line_of(command_name(), path, capsule)
 
 
 class Bar:

@@ -35,6 +35,7 @@ from workers.protocol import (
     DefectSource,
     GetWaits,
     Layout,
+    OutOfMemory,
     Ready,
     Reset,
     Stop,
@@ -222,14 +223,18 @@ class Processes:
             raise DriverError(f"reactor {reactor} doesn't take its frames any more") from None
 
     def receive(self) -> WorkerReply:
-        """The next reply, while watching that the workers live."""
+        """Wait for the next reply, while watching that the workers live; raises MemoryError for a worker."""
         while True:
             try:
-                return reply_decoder.decode(self.replies.recv())
+                reply = reply_decoder.decode(self.replies.recv())
             except zmq.Again:
                 self.check_alive()
                 if self.gives_up():
                     raise InterruptedRunError from None
+                continue
+            if isinstance(reply, OutOfMemory):
+                raise MemoryError(f"the process of reactor {reply.reactor} is out of memory")
+            return reply
 
     def start_target(
         self, layout: Layout, defects: tuple[DefectSource, ...], *, new_disks: bool = True

@@ -32,6 +32,7 @@ from workers.protocol import (
     GaveUp,
     GetWaits,
     Message,
+    OutOfMemory,
     Pause,
     Run,
     Stepped,
@@ -77,7 +78,7 @@ class RealtimeDriver:
             execution = trio.run(free_run.main)
         except ExceptionGroup as group:
             # The nursery wraps what ends it; what we raise on purpose comes alone.
-            expected, other = group.split((DriverError, InterruptedRunError))
+            expected, other = group.split((DriverError, InterruptedRunError, MemoryError))
             if expected is None or other is not None:
                 raise
             raise expected.exceptions[0] from None
@@ -180,6 +181,8 @@ class RealtimeRun:
             self._waits[reply.reactor] = reply.rows
         elif isinstance(reply, GaveUp) and reply.epoch == self.processes.epoch:
             self._gave_up = self._gave_up or (reply, trio.current_time())
+        elif isinstance(reply, OutOfMemory):
+            raise MemoryError(f"the process of reactor {reply.reactor} is out of memory")
 
     async def _watch(self) -> None:
         """The user's wish to stop, and workers that end, or give up, by themselves; each ends the run."""

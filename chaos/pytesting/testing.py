@@ -23,7 +23,7 @@ from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES
 from chaos.drivers.make import DRIVERS
 from chaos.drivers.sim import SimDriver
-from chaos.judging.judge import judge, verdict_of
+from chaos.judging.judge import judge
 from chaos.judging.user_checks import CodeError, embed_check, load_check, load_embedded_check
 from chaos.plan.experiment import Experiment, ExperimentError
 from chaos.plan.plan import resolve
@@ -36,16 +36,16 @@ from chaos.pytesting.test_failure import (
 )
 from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.scripts.player import LEFT_OUT, Player
-from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
+from chaos.showing.described import describe_run
 from chaos.steps.schedule import Item, Late, Mark, Rest, describe
 from chaos.store.capsule import (
     Capsule,
     CapsuleError,
     DriverName,
-    Expected,
     capsule_defect,
+    expected_of,
     read_capsule,
+    replay_line,
 )
 from chaos.store.step_validation import step_error
 from chaos.store.store import Store, StoreError
@@ -144,11 +144,11 @@ class Tester:
             played = Player(plan, SimDriver(), sources).play(steps, to_the_end=True)
             execution = played.execution
             findings = judge(execution, tuple(load_check(path) for path in experiment.checks))
-            labels = make_labels(plan, seed)
+            described = describe_run(execution, findings, seed)
             replayed = Replayed(
-                verdict=verdict_of(findings),
+                verdict=described.verdict,
                 findings=findings,
-                story=Storyteller(execution, labels).tell(findings[0]) if findings else [],
+                story=described.story,
                 fingerprint=execution.fingerprint,
                 steps=execution.steps,
             )
@@ -172,19 +172,13 @@ class Tester:
                 plan=plan,
                 defects=[capsule_defect(source) for source in sources],
                 checks=[embed_check(path) for path in experiment.checks],
-                labels=labels,
+                labels=described.labels,
                 schedule=execution.schedule,
                 script=steps,
-                expected=Expected(
-                    int(replayed.verdict),
-                    findings[0].signature if findings else "",
-                    execution.fingerprint,
-                    execution.steps,
-                ),
+                expected=expected_of(execution, findings),
             )
             path = Store(Path(self.settings.out)).begin(capsule)
-            words = [self.settings.program, "replay", shlex.quote(str(path))]
-            replay = " ".join([*words, "--allow-code"] if capsule.carries_code else words)
+            replay = replay_line(self.settings.program, path, capsule)
             raise replay_failed(heading, replayed, expect, replay)
 
     def replay(

@@ -10,18 +10,17 @@ from chaos.base.interrupt import never
 from chaos.checkers import Check, Finding, Verdict
 from chaos.drivers.make import make_driver
 from chaos.drivers.realtime import RealtimeDriver
-from chaos.judging.judge import judge, verdict_of
+from chaos.judging.judge import judge
 from chaos.run.controller import Controller, DivergenceError
 from chaos.scripts.player import Player
-from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
+from chaos.showing.described import describe_run
 from chaos.showing.trace import trace_lines
 from chaos.store.capsule import Capsule
 from workers.protocol import DefectSource
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """What came of a replay."""
+    """The result of a replay."""
 
     verdict: Verdict
     findings: list[Finding]
@@ -60,14 +59,13 @@ def replay_capsule(
     finally:
         driver.close()
     findings = judge(execution, checks)
-    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
-    teller = Storyteller(execution, labels)
+    described = describe_run(execution, findings, capsule.seed, capsule.labels)
     return Replayed(
-        verdict=verdict_of(findings),
+        verdict=described.verdict,
         findings=findings,
-        story=teller.tell(findings[0]) if findings else [],
+        story=described.story,
         fingerprint=execution.fingerprint,
         steps=execution.steps,
         ends_early=execution.interrupted,
-        trace=list(trace_lines(execution, teller, findings)),
+        trace=list(trace_lines(execution, described.teller, findings)),
     )

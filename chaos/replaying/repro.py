@@ -25,7 +25,7 @@ from chaos.run.controller import Controller
 from chaos.run.driver import DriverError
 from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
-from chaos.store.capsule import Capsule, CapsuleError, DriverName, Expected
+from chaos.store.capsule import Capsule, CapsuleError, DriverName, expected_of
 from chaos.store.version import tool_version
 
 INTERRUPTED = 130
@@ -195,14 +195,12 @@ def is_goal(goal: Finding, found: Finding) -> bool:
 
 def _capsule(capsule: Capsule, run: Run) -> Capsule:
     """The run as one to replay."""
-    execution, first = run.execution, run.findings[0]
+    execution = run.execution
     return msgspec.structs.replace(
         capsule,
         raidstorm_version=tool_version(),
         labels=capsule.labels or make_labels(capsule.plan, capsule.seed),
-        expected=Expected(
-            int(first.verdict), first.signature, execution.fingerprint, execution.steps
-        ),
+        expected=expected_of(execution, run.findings),
         schedule=execution.schedule,
         rebuilt=run.is_rebuilt,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import msgspec
@@ -10,12 +9,11 @@ import msgspec
 from chaos.checkers import Check, Finding
 from chaos.checkers.finding import NAMES
 from chaos.drivers.sim import SimDriver
-from chaos.judging.judge import judge, verdict_of
+from chaos.judging.judge import judge
 from chaos.run.controller import Controller
-from chaos.showing.labels import make_labels
+from chaos.showing.described import describe_run
 from chaos.showing.lanes import lanes_of
 from chaos.showing.narrative import narrate
-from chaos.showing.story import Storyteller
 from chaos.showing.timeline import About, page, timeline_from
 from chaos.showing.trace import lines_of
 from chaos.store.capsule import Capsule, CapsuleError, write_capsule
@@ -23,12 +21,6 @@ from chaos.store.capsule import Capsule, CapsuleError, write_capsule
 MINIMAL = "minimal.json"
 MINIMAL_LOG = "minimal.log"
 MINIMAL_PAGE = "minimal.html"
-
-
-def replay_line(program: str, path: Path, capsule: Capsule) -> str:
-    """What to type to replay a capsule in this place."""
-    words = [program, "replay", shlex.quote(str(path))]
-    return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 
 class MinimalReport(msgspec.Struct, frozen=True):
@@ -47,10 +39,8 @@ def write_minimal(
     controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
     execution = controller.replay(capsule.schedule or [], cut=capsule.cut)
     findings = judge(execution, checks)
-    labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
-    teller = Storyteller(execution, labels)
-    story = teller.tell(findings[0]) if findings else []
-    code = int(verdict_of(findings))
+    verdict, story, labels, teller = describe_run(execution, findings, capsule.seed, capsule.labels)
+    code = int(verdict)
     about = About(
         experiment=f"{capsule.experiment.name}, shrunk",
         driver=capsule.driver,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import msgspec
 from chaos.judging.user_checks import load_embedded_check
 from chaos.shrinking.files import MINIMAL, MINIMAL_PAGE, MinimalReport, write_minimal
 from chaos.shrinking.minimal import Minimal, minimize
-from chaos.store.capsule import read_capsule
+from chaos.store.capsule import read_capsule, replay_line
 from chaos.store.stored import TIMELINE
 
 EXECUTIONS_MAX = 3_000  # a few seconds; most failures need some hundred
@@ -41,8 +40,7 @@ def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> S
     # It has just been run here: the code it carries is this process's own.
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
     minimal = minimize(capsule, checks, _bound(is_over), interrupted=is_over)
-    allow = " --allow-code" if capsule.carries_code else ""
-    replay = f"{program} replay {shlex.quote(str(folder / MINIMAL))}{allow}"
+    replay = replay_line(program, folder / MINIMAL, capsule)
     told = write_minimal(folder, minimal.capsule, checks, replay)
     timelines = f"{folder / TIMELINE}, and of these steps alone {folder / MINIMAL_PAGE}"
     return SmallRun(capsule.seed, minimal, told, replay, timelines)

@@ -9,7 +9,7 @@ import msgspec
 from chaos.base.interrupt import InterruptedRunError, Patience, never
 from chaos.checkers import Check, Finding
 from chaos.drivers.sim import SimDriver
-from chaos.judging.judge import judge, verdict_of
+from chaos.judging.judge import judge
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import Plan
 from chaos.run.controller import Controller, DivergenceError
@@ -18,7 +18,7 @@ from chaos.showing.labels import make_labels
 from chaos.shrinking.passes import first_case, shrink
 from chaos.shrinking.shrinker import Attempt, Case, OutOfBudgetError, Shrinker, ShrinkError
 from chaos.steps.schedule import Mark, Step
-from chaos.store.capsule import Capsule, Expected
+from chaos.store.capsule import Capsule, expected_of
 
 replace = msgspec.structs.replace
 
@@ -78,11 +78,8 @@ def minimize(
         rebuilt=False,
     )
     small, again, findings = _up_to_the_finding(small, outcome, shrinker)
-    expected = Expected(
-        int(verdict_of(findings)), findings[0].signature, again.fingerprint, again.steps
-    )
     return Minimal(
-        replace(small, expected=expected),
+        replace(small, expected=expected_of(again, findings)),
         findings[0],
         sum(1 for step in schedule if hasattr(step, "op")),
         case.outside,

@@ -14,8 +14,8 @@ from chaos.base.doctor import clean
 from chaos.base.interrupt import Interrupt
 from chaos.base.process_pool import Ended, LocalPool, Task, TaskPool
 from chaos.base.resources import held_now
-from chaos.campaigns.runner import RunResult, replay_by_seed
-from chaos.checkers import Verdict
+from chaos.campaigns.runner import RunResult, not_ended
+from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import worst
 from chaos.judging.reach.count import add_reach
 from chaos.soak.agenda import Agenda
@@ -33,7 +33,6 @@ from chaos.soak.tasks import (
     SeedsTask,
     ShrinkTask,
     Shrunk,
-    not_ended,
     read_marks,
 )
 
@@ -294,32 +293,26 @@ class Soak:
     def _was_at(self, mark: SeedMark) -> None:
         """It was at this seed: it has hung, or, when that happens again, could not be decided."""
         lane = self.state.lanes[mark.lane]
-        replay = replay_by_seed(lane.spec, mark.seed)
         seconds = self._timed_out.pop((mark.lane, mark.seed), None)
         if seconds is not None:
-            result = not_ended(
-                mark.seed,
-                "timeout",
-                f"seed {mark.seed} had not ended after {seconds:.0f} s",
-                f"{lane.spec.experiment.name}/{lane.spec.driver}",
-                Verdict.LIVENESS,
-                replay,
-            )
+            check, verdict = "timeout", Verdict.LIVENESS
+            summary = f"seed {mark.seed} had not ended after {seconds:.0f} s"
         else:
             key = f"{mark.lane}:{mark.seed}"
             attempts = self.state.attempts.get(key, 0) + 1
             self.state.attempts[key] = attempts
             if attempts < ATTEMPTS_MAX:
                 return
-            result = not_ended(
-                mark.seed,
-                "process",
+            check, verdict = "process", Verdict.UNKNOWN
+            summary = (
                 f"the process that ran seed {mark.seed} was killed from outside, {attempts} times; "
-                "out of memory, perhaps",
-                f"{lane.spec.experiment.name}/{lane.spec.driver}",
-                Verdict.UNKNOWN,
-                replay,
+                "out of memory, perhaps"
             )
+        shape = f"{lane.spec.experiment.name}/{lane.spec.driver}"
+        finding = Finding(
+            check=check, kind="run", shape=shape, summary=summary, step=0, verdict=verdict
+        )
+        result = not_ended(lane.spec, mark.seed, finding)
         self.agenda.give_up(mark.lane, mark.seed)
         self._count_run(mark.lane, result)
         self._append(CHUNKS, [mark.lane, mark.seed, 1])

@@ -16,15 +16,15 @@ import msgspec
 from chaos.base.interrupt import InterruptedRunError
 from chaos.base.job_process import JobProcess
 from chaos.campaigns.jobs import Runners
-from chaos.campaigns.runner import RunResult, RunSpec, replay_by_seed
+from chaos.campaigns.runner import RunResult, RunSpec, not_ended
 from chaos.checkers import Finding, Verdict
 from chaos.judging.user_checks import CodeError, load_embedded_check
 from chaos.replaying.replay import replay_capsule
 from chaos.run.driver import DriverError
-from chaos.shrinking.files import MINIMAL, replay_line, write_minimal
+from chaos.shrinking.files import MINIMAL, write_minimal
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import ShrinkError
-from chaos.store.capsule import read_capsule
+from chaos.store.capsule import read_capsule, replay_line
 from chaos.store.store import Store
 
 MARK_BYTES = 96
@@ -125,31 +125,22 @@ def run_seeds(process: JobProcess, task: SeedsTask) -> Ran:
                 results.append(runner.run_seed(seed))
             except InterruptedRunError:
                 break
-            except MemoryError:
-                runner.close()
-                replay = replay_by_seed(task.spec, seed)
-                results.append(
-                    not_ended(seed, "memory", "out of memory", "memory", Verdict.UNKNOWN, replay)
-                )
             except (CodeError, DriverError) as error:
                 # One seed that can't be run or judged must not be the end of a night.
                 runner.close()
-                replay = replay_by_seed(task.spec, seed)
-                shape = type(error).__name__
-                results.append(
-                    not_ended(seed, "raidstorm", str(error), shape, Verdict.BROKEN, replay)
-                )
+                results.append(not_ended(task.spec, seed, _broken(error)))
     return Ran(results, time.monotonic() - begun)
 
 
-def not_ended(
-    seed: int, check: str, summary: str, shape: str, verdict: Verdict, replay: str
-) -> RunResult:
-    """A run that left nothing to judge."""
-    finding = Finding(
-        check=check, kind="run", shape=shape, summary=summary, step=0, verdict=verdict
+def _broken(error: Exception) -> Finding:
+    return Finding(
+        check="raidstorm",
+        kind="run",
+        shape=type(error).__name__,
+        summary=str(error),
+        step=0,
+        verdict=Verdict.BROKEN,
     )
-    return RunResult(seed, verdict, [finding], [], "", 0, 0.0, {}, "", replay)
 
 
 def run_canary(process: JobProcess, task: CanaryTask) -> CanaryRan:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from chaos.checkers import Finding
+from chaos.judging.judge import verdict_of
 from chaos.judging.user_checks import EmbeddedCode, sha256
 from chaos.plan.experiment import Experiment, ExperimentError, validate
 from chaos.plan.plan import Plan, fits
+from chaos.run.execution import Execution
 from chaos.showing.labels import Labels
 from chaos.steps.schedule import Item, Step
 from chaos.store.step_validation import step_error
@@ -83,6 +87,19 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 def capsule_defect(defect: DefectSource) -> CapsuleDefect:
     """A defect as a capsule carries it."""
     return CapsuleDefect(defect.id, sha256(source_text(defect)), defect.source)
+
+
+def expected_of(execution: Execution, findings: list[Finding]) -> Expected:
+    """Say how a run ended, for its capsule."""
+    signature = findings[0].signature if findings else ""
+    verdict = int(verdict_of(findings))
+    return Expected(verdict, signature, execution.fingerprint, execution.steps)
+
+
+def replay_line(program: str, where: str | Path, capsule: Capsule) -> str:
+    """Make the line to type to replay the capsule that is in this place."""
+    words = [program, "replay", shlex.quote(str(where))]
+    return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 
 def write_capsule(path: Path, capsule: Capsule) -> None:
