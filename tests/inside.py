@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -43,3 +44,14 @@ def inside(*arguments: str, cwd: Path = ROOT, catalog: Catalog = CATALOG) -> Don
         case _ if isinstance(error, USER_ERRORS):
             return Done(USAGE, done.stdout, done.stderr + str(error))
     raise AssertionError("".join(traceback.format_exception(error)))
+
+
+def run_inside(*arguments: str, out: Path) -> dict:
+    """``raidstorm run`` with JSON output, decoded; its code is checked against the command's."""
+    done = inside("run", *arguments, "--out", str(out), "--format", "json")
+    assert done.stdout.count("\n") == 1, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["exit_code"] == done.returncode, done.stderr
+    counted = sum(report[kind] for kind in ("valid", "invalid", "unknown", "crashed", "hung"))
+    assert counted == report["runs"]
+    return report

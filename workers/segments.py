@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from unittest import mock
 
 PREFIX = "raidstorm"
 FOLDER = Path("/dev/shm")  # noqa: S108  # where Linux keeps POSIX shared memory
@@ -75,8 +75,19 @@ def attach(name: str) -> SharedMemory:
 
     Python 3.11 and 3.12 register attached segments as if this process had created them.
     """
-    with mock.patch.object(resource_tracker, "register"):
+    with _untracked():
         return SharedMemory(name=name)
+
+
+@contextlib.contextmanager
+def _untracked() -> Iterator[None]:
+    # By hand: unittest.mock brings asyncio along, a tenth of a worker's start.
+    register = resource_tracker.register
+    resource_tracker.register = lambda *_: None
+    try:
+        yield
+    finally:
+        resource_tracker.register = register
 
 
 def memory(segment: SharedMemory) -> memoryview:

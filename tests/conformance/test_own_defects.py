@@ -3,7 +3,7 @@
 import pytest
 
 from chaos.checkers import Verdict
-from tests.support import raidstorm, run_json
+from tests.inside import inside, run_inside
 
 pytestmark = pytest.mark.processes
 
@@ -76,7 +76,7 @@ def test_own_defect_is_caught_under_every_driver(tmp_path, name, driver):
     source, experiment, checks = OWN[name]
     path = tmp_path / f"{name}.py"
     path.write_text(source)
-    report = run_json(
+    report = run_inside(
         *(experiment, "--driver", driver, "--seeds", str(SEEDS_MAX[driver]), "-x"),
         *("--defect", str(path)),
         out=tmp_path / "runs",
@@ -91,9 +91,9 @@ def test_replay_runs_a_users_defect_only_when_told_so(tmp_path):
     path = tmp_path / "misplaces.py"
     path.write_text(WRONG_BLOCK)
     out = tmp_path / "runs"
-    report = run_json("baseline", "--seeds", "60", "-x", "--defect", str(path), out=out)
+    report = run_inside("baseline", "--seeds", "60", "-x", "--defect", str(path), out=out)
     directory = report["failures"][0]["run_dir"]
-    refused = raidstorm("replay", directory)
+    refused = inside("replay", directory)
     assert refused.returncode == 2
     assert "--allow-code" in refused.stderr
-    assert raidstorm("replay", directory, "--allow-code").returncode == report["exit_code"]
+    assert inside("replay", directory, "--allow-code").returncode == report["exit_code"]
