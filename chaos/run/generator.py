@@ -63,18 +63,18 @@ class Generator:
                 return None
 
     def _set_up(self) -> OutsideStep | None:
-        if self.operator.is_set_up:
+        if self.operator.setup.is_over:
             self.phase = Phase.CHAOS
             return Mark("chaos")
-        return self.operator.set_up()
+        return self.operator.setup.next_step()
 
     def _chaos(self, now_permille: int) -> OutsideStep | None:
         if now_permille >= RUN_PERMILLE:
             self.phase = Phase.HEAL
             return Mark("heal")
         # Planned things come first: their moments were drawn.
-        step = self.operator.set_up() or self.nemesis.next_step(now_permille)
-        if step is None and self.operator.is_set_up:
+        step = self.operator.setup.next_step() or self.nemesis.next_step(now_permille)
+        if step is None and self.operator.setup.is_over:
             step = self.operator.next_step(now_permille)
         if step is not None:
             return step
@@ -86,16 +86,10 @@ class Generator:
         return None
 
     def _heal(self) -> OutsideStep | None:
-        if not self.operator.is_set_up:
-            return self.operator.set_up()
         operator = self.operator
-        step = (
-            self.nemesis.heal_all()
-            or operator.go_on()
-            or operator.create_poll_groups()
-            or operator.repair()
-            or operator.attach_namespace()
-        )
+        if not operator.setup.is_over:
+            return operator.setup.next_step()
+        step = self.nemesis.heal_all() or operator.heal()
         if step is not None:
             return step
         for host in self.hosts:
@@ -149,7 +143,7 @@ class Generator:
             or self.model.ledger.connections
         ):
             return None
-        step = self.operator.detach_namespace()
+        step = self.operator.service.detach()
         if step is None and not self.model.ledger.outstanding:
             self.phase = Phase.DONE
             return Mark("done")

@@ -14,7 +14,7 @@ from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.array_view import Cause
 from chaos.run.model import Model
-from chaos.run.nemesis import may_break
+from chaos.run.nemesis.budget import may_break
 from chaos.scripts.sessions import Sessions
 from chaos.steps.schedule import (
     CHANGING,

@@ -1,0 +1,96 @@
+"""The nemesis: planned faults, each with its heal, within the fault budget.
+
+``disk_faults.py`` and ``target_faults.py`` break disks and the target, ``heals.py`` mends them; ``budget.py`` says what
+may be broken, ``steps.py`` makes the steps. A new kind of fault is a row in ``chaos/plan/faults.py`` and a case here.
+"""
+
+from __future__ import annotations
+
+from chaos.base.prng import Stream
+from chaos.plan.experiment import RUN_PERMILLE
+from chaos.plan.faults import FAULTS, Carrier
+from chaos.plan.plan import Plan
+from chaos.plan.planned import Planned
+from chaos.run.hosts import Host
+from chaos.run.model import Model
+from chaos.run.moments import is_due
+from chaos.run.nemesis.disk_faults import DiskFaults
+from chaos.run.nemesis.heals import Due, Heals
+from chaos.run.nemesis.steps import NemesisStep
+from chaos.run.nemesis.target_faults import TargetFaults
+from chaos.steps.schedule import Impair, Stall
+
+STALL_STEPS = (20, 200)
+
+
+class Nemesis:
+    """Breaks disks, hosts, reactors and the target at planned moments, and heals them again."""
+
+    def __init__(self, plan: Plan, model: Model, hosts: list[Host], stream: Stream) -> None:
+        self.model = model
+        self.hosts = hosts
+        self.stream = stream
+        self.plan = plan
+        self.waiting = [planned for planned in plan.planned if planned.kind in FAULTS]
+        self.heals = Heals(plan, model)
+        self.disks = DiskFaults(plan, model, self.heals, self.waiting, stream)
+        self.target = TargetFaults(plan, model, self.heals, self.disks, self.waiting, stream)
+
+    def next_step(self, now_permille: int) -> NemesisStep | None:
+        """A fault or a heal whose moment has come."""
+        step = self.heals.next_step(now_permille) or self.disks.grow_on()
+        if step is not None:
+            return step
+        for planned in self.waiting:
+            if is_due(planned, now_permille, self.model):
+                step = self._begin(planned, now_permille)
+                if step is not None:
+                    self.waiting.remove(planned)
+                    self.model.mark(planned.kind)
+                    return step
+                # The budget doesn't allow it now, or it isn't applicable; perhaps later.
+        return None
+
+    def adopt(self, heals: list[tuple[str, int]], delayed: list[int]) -> None:
+        """Heal in the end what was broken elsewhere: (heal, host) and the disks whose delay bdev delays."""
+        self.waiting.clear()
+        self.heals.due = [Due(RUN_PERMILLE, heal, host) for heal, host in heals]
+        self.heals.delayed = list(delayed)
+
+    def heal_all(self) -> NemesisStep | None:
+        """Heals, one a call, until nothing is broken."""
+        self.waiting.clear()
+        return self.disks.grow_on() or self.heals.all()
+
+    def _begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
+        ends = min(RUN_PERMILLE, now_permille + planned.lasting)
+        match FAULTS[planned.kind].carrier:
+            case Carrier.IMPAIRMENT:
+                return self._impair(planned.kind, ends)
+            case Carrier.RESTART:
+                return self.target.begin(planned, now_permille, ends)
+            case Carrier.STALL:
+                return self._stall(planned)
+            case Carrier.INJECTION | Carrier.RPC:
+                return self.disks.begin(planned, now_permille, ends)
+
+    def _impair(self, kind: str, ends: int) -> Impair | None:
+        able = [
+            host.number
+            for host in self.hosts
+            if (host.may_vanish if kind == "host_vanish" else host.may_be_cut)
+        ]
+        if not able:
+            return None
+        number = self.stream.choice(able)
+        if kind != "host_vanish":  # that one comes back by itself
+            self.heals.plan_heal(ends, FAULTS[kind].heal, number)
+        return Impair(self.model.ledger.new_op(), kind, number)
+
+    def _stall(self, planned: Planned) -> Stall | None:
+        layout = self.plan.layout
+        if self.model.stalled is not None or layout.reactors < 2:
+            return None
+        reactor = self.stream.integer_below(layout.reactors)
+        length = max(STALL_STEPS[0], self.plan.steps * planned.lasting // RUN_PERMILLE)
+        return Stall(self.model.ledger.new_op(), reactor, min(length, STALL_STEPS[1]))

@@ -1,0 +1,16 @@
+"""The fault budget: the last good copy is never destroyed."""
+
+from __future__ import annotations
+
+from chaos.run.model import Model
+
+# An array's only member keeps its data when its superblock can't be written, or blocks can't be read, for a while.
+HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
+
+
+def may_break(model: Model, kind: str, number: int) -> bool:
+    """Return whether the budget allows this fault of this disk now."""
+    array = model.array
+    if kind in HARMLESS_ALONE and not array.must_stay_whole:
+        return array.is_alone(number) or array.may_harm(number)
+    return array.may_harm(number)

@@ -1,0 +1,169 @@
+"""Faults of disks: which disk, how badly, and how it will be healed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.base.prng import Stream
+from chaos.plan.experiment import RUN_PERMILLE
+from chaos.plan.faults import FAULTS
+from chaos.plan.injection import ALL_TYPES
+from chaos.plan.plan import Plan
+from chaos.plan.planned import Planned
+from chaos.run.model import Model
+from chaos.run.nemesis.budget import may_break
+from chaos.run.nemesis.heals import Heals
+from chaos.run.nemesis.steps import NemesisStep, inject, inject_error, set_latency
+from chaos.steps.schedule import Inject, Operate
+from workers.bdev.io import IoType
+from workers.bdev.stack import ErrorType, Stack, stack_of
+
+TRANSIENT_ERRORS_MAX = 3
+READ_ERRORS_MAX = 24
+SLOW_US = (1_000, 50_000)
+CHANNEL_FAILURES_MAX = 2
+BAD_BLOCKS_MAX = 6
+IMAGE_PERMILLE = 20  # from keeping what a disk holds until it is pulled
+# Bit masks over IoType, of what an error bdev hits.
+ERROR_BDEV_TYPES = (
+    *(1 << io_type for io_type in ALL_TYPES),
+    (1 << IoType.READ) | (1 << IoType.WRITE),
+)
+# Failures are seen least: the disk must be one that may be harmed.
+ERROR_BDEV_KINDS = (ErrorType.FAILURE, *ErrorType)
+# How a pulled disk returns: percent of the draws below which it is this.
+WAYS_BACK = (
+    (40, "disk_return"),
+    (58, "disk_return_blank"),
+    (78, "disk_return_stale"),
+    (86, "disk_return_small"),
+    (92, "disk_return_large"),
+    (100, "disk_return_foreign"),
+)
+
+
+class DiskFaults:
+    """Breaks disks; ``waiting`` is where a fault goes that has to come in two steps."""
+
+    def __init__(
+        self, plan: Plan, model: Model, heals: Heals, waiting: list[Planned], stream: Stream
+    ) -> None:
+        self.plan = plan
+        self.model = model
+        self.heals = heals
+        self.waiting = waiting
+        self.stream = stream
+        self._growing: list[int] = []
+        self._to_be_stale: int | None = None  # imaged, and the next to be pulled
+
+    def begin(self, planned: Planned, now_permille: int, ends: int) -> NemesisStep | None:
+        """The fault's step; None: it isn't applicable now, or the budget doesn't allow it."""
+        kind = planned.kind
+        if kind == "disk_grow":
+            return self._begin_growing()
+        disk = self.victim(kind)
+        if disk is None:
+            return None
+        if kind == "error_bdev":
+            return self._break_error_bdev(disk, ends)
+        if kind == "delay_bdev":
+            self.heals.delayed.append(disk)
+            latency_us = self.stream.between(*SLOW_US)
+            return set_latency(self.plan, self.model, disk, latency_us)
+        heal = FAULTS[kind].heal
+        if kind == "disk_pull":
+            heal = "disk_return_stale" if disk == self._to_be_stale else self.way_back()
+            self._to_be_stale = None
+            if heal == "disk_return_stale" and not self.model.disks[disk].superblock.imaged:
+                return self._keep_image(disk, planned, now_permille)
+        self.heals.plan_heal(ends, heal, disk)
+        return inject(self.model, kind, disk, *self._arguments(kind))
+
+    def victim(self, kind: str) -> int | None:
+        """A disk this may happen to now, within the budget."""
+        fault = FAULTS[kind]
+        needed = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}.get(kind)
+        if kind == "superblock_errors" and not self.plan.superblock:
+            return None
+        able = [
+            number
+            for number, disk in enumerate(self.model.disks)
+            if disk.arrived
+            and not disk.faulted
+            and disk.member
+            and number not in self.heals.delayed
+            and (needed is None or needed in stack_of(self.plan.layout, number))
+            and (not (fault.harms or fault.weakens) or may_break(self.model, kind, number))
+        ]
+        if kind == "disk_pull" and self._to_be_stale in able:
+            return self._to_be_stale
+        return self.stream.choice(able) if able else None
+
+    def _keep_image(self, disk: int, planned: Planned, now_permille: int) -> Inject:
+        """First keep what the disk holds; it is pulled when the array has gone on."""
+        self._to_be_stale = disk
+        moment = min(RUN_PERMILLE, now_permille + IMAGE_PERMILLE)
+        self.waiting.append(msgspec.structs.replace(planned, moment=moment, anchor="run"))
+        return inject(self.model, "disk_image", disk)
+
+    def way_back(self) -> str:
+        """Draw how a pulled disk will return: as it was, or something else in its place."""
+        draw = self.stream.integer_below(100)
+        return next(heal for below, heal in WAYS_BACK if draw < below)
+
+    def _arguments(self, kind: str) -> tuple[int, ...]:
+        stream = self.stream
+        times = stream.between(1, TRANSIENT_ERRORS_MAX)
+        blocks = self.plan.layout.disk_blocks
+        first = stream.integer_below(blocks)
+        end = stream.between(first + 1, blocks)
+        match kind:
+            case "read_errors":
+                # No disk is lost by one: each is corrected, beside whatever is written there.
+                return (first, end, stream.between(1, READ_ERRORS_MAX))
+            case "write_errors":
+                return (first, end, times)
+            case "unmap_errors":
+                return (0, blocks, times)
+            case "flush_errors" | "superblock_errors":
+                return (times,)
+            case "bad_blocks":
+                return (first, min(end, first + BAD_BLOCKS_MAX))
+            case "disk_slow":
+                return (stream.between(*SLOW_US),)
+            case "channel_failures":
+                return (stream.between(1, CHANNEL_FAILURES_MAX),)
+            case "bit_rot":
+                return (max(first, self.plan.data_offset),)
+            case "misdirected_write":
+                # Far from the superblock, on both ends.
+                return (self.plan.data_offset, blocks, stream.between(1, 4))
+            case _:
+                return ()
+
+    def _break_error_bdev(self, disk: int, ends: int) -> Operate:
+        stream = self.stream
+        kind = stream.choice(ERROR_BDEV_KINDS)
+        if kind is ErrorType.FAILURE:
+            self.model.harm_by_rpc(disk)
+        elif kind is ErrorType.PENDING:
+            self.model.disks[disk].held()
+        self.heals.plan_heal(ends, FAULTS["error_bdev"].heal, disk)
+        io_types = stream.choice(ERROR_BDEV_TYPES)
+        count = stream.between(1, TRANSIENT_ERRORS_MAX)
+        return inject_error(self.plan, self.model, disk, kind, io_types, count)
+
+    # Growing, one disk after the other.
+
+    def _begin_growing(self) -> Inject | None:
+        if not self.plan.layout.capacity_blocks:
+            return None
+        self._growing = self.stream.shuffled(range(len(self.model.disks)))
+        return self.grow_on()
+
+    def grow_on(self) -> Inject | None:
+        """The next disk that is to become larger, if any."""
+        if not self._growing:
+            return None
+        self.heals.has_room = False
+        return inject(self.model, "disk_grow", self._growing.pop(0), self.plan.layout.capacity)

@@ -1,0 +1,104 @@
+"""The heals that are due, and how what is broken is mended in the end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.plan.faults import IMPAIRMENTS
+from chaos.plan.injection import SMALLER_BY
+from chaos.plan.plan import Plan
+from chaos.run.model import Model
+from chaos.run.nemesis.steps import NemesisStep, inject, set_latency
+from chaos.steps.schedule import Impair
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A heal that comes due at a point of the chaos phase: of a disk, or of a host."""
+
+    permille: int
+    heal: str
+    number: int
+
+    @property
+    def is_for_host(self) -> bool:
+        """Return whether a host is healed, not a disk."""
+        return self.heal in IMPAIRMENTS
+
+
+class Heals:
+    """What is broken and has a heal to come."""
+
+    def __init__(self, plan: Plan, model: Model) -> None:
+        self.plan = plan
+        self.model = model
+        self.due: list[Due] = []
+        self.delayed: list[int] = []  # disks whose delay bdev has a latency
+        self.has_room = plan.layout.capacity > plan.layout.disk_blocks  # for larger disks
+
+    def plan_heal(self, permille: int, heal: str, number: int) -> None:
+        """Heal this disk or host then."""
+        self.due.append(Due(permille, heal, number))
+
+    def next_step(self, now_permille: int) -> NemesisStep | None:
+        """A heal whose moment has come."""
+        for due in self.due:
+            if now_permille >= due.permille:
+                self.due.remove(
+                    due
+                )  # the one after it waits for the next turn, should this one do nothing
+                step = self._heal(due)
+                if step is not None:
+                    return step
+        return None
+
+    def all(self) -> NemesisStep | None:
+        """Heals, one a call, until nothing is broken."""
+        while self.due:
+            step = self._heal(self.due.pop(0))
+            if step is not None:
+                return step
+        if self.delayed:
+            return set_latency(self.plan, self.model, self.delayed.pop(0), 0)
+        for number, disk in enumerate(self.model.disks):
+            if not disk.present:
+                return inject(self.model, "disk_return", number)
+            if not disk.arrived:
+                return inject(self.model, "disk_arrive", number)
+            if disk.faulted:
+                return inject(self.model, "disk_heal", number)
+            if disk.unfit and not disk.member:
+                return inject(self.model, "disk_pull", number)
+        return None
+
+    def target_ends(self) -> list[Due]:
+        """Keep the heals of hosts; returns the returns of disks, which are put off until the target is back."""
+        returns = [due for due in self.due if not due.is_for_host and due.heal != "disk_heal"]
+        self.due = [due for due in self.due if due.is_for_host]
+        self.delayed.clear()
+        return returns
+
+    def _heal(self, due: Due) -> NemesisStep | None:
+        if due.is_for_host:
+            return Impair(self.model.ledger.new_op(), due.heal, due.number)
+        disk = self.model.disks[due.number]
+        if due.heal == "disk_arrive":
+            is_over = disk.arrived or not disk.present
+            return None if is_over else inject(self.model, due.heal, due.number)
+        if due.heal == "disk_heal":
+            return inject(self.model, due.heal, due.number) if disk.present else None
+        if disk.present:
+            return None
+        return inject(self.model, self._return_of(due.number, due.heal), due.number)
+
+    def _return_of(self, number: int, heal: str) -> str:
+        """How a disk returns that was to return like this."""
+        disks, superblock = self.model.disks, self.plan.superblock
+        if heal == "disk_return_stale" and not disks.may_be_stale(number, superblock=superblock):
+            return "disk_return"
+        if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:
+            return "disk_return_blank"
+        if heal == "disk_return_large" and not self.has_room:
+            return "disk_return_blank"
+        if heal == "disk_return" and disks[number].unfit:
+            return "disk_return_blank"
+        return heal

@@ -1,0 +1,164 @@
+"""Planned operations: each is carried out when its moment has come, if it is applicable then."""
+
+from __future__ import annotations
+
+from chaos.base.prng import Stream
+from chaos.plan.operations import OPERATIONS, Subject
+from chaos.plan.rpcs import Rpc, RpcCall
+from chaos.run.array_view import Cause
+from chaos.run.moments import is_due
+from chaos.run.operator.repair import CLEAR_SUPERBLOCK, KEEP_SUPERBLOCK, Repair
+from chaos.run.operator.rpc_queue import RpcQueue
+from chaos.run.operator.service import Service
+from chaos.run.operator.setup import NAMESPACE
+from chaos.run.wrong_requests import wrong_requests
+from chaos.steps.schedule import Operate
+from workers.bdev.stack import raid_bdev_id
+
+RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
+RESET_AGAIN_ONE_IN = 6
+
+
+class PlannedOperations:
+    """Those of a plan that have not come yet, and the resets that follow from one."""
+
+    def __init__(self, queue: RpcQueue, repair: Repair, service: Service, stream: Stream) -> None:
+        self.queue = queue
+        self.repair = repair
+        self.service = service
+        self.plan = queue.plan
+        self.model = queue.model
+        self.stream = stream
+        self.waiting = [planned for planned in self.plan.planned if planned.kind in OPERATIONS]
+        self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
+
+    def next_step(self, now_permille: int) -> Operate | None:
+        """The first RPC of an operation whose moment has come, or one more reset."""
+        if not self.queue.has_room:
+            return None
+        if self.resets and self.stream.chance(1, RESET_AGAIN_ONE_IN):
+            return self.queue.call(Rpc.BDEV_RESET, self.resets.pop())
+        if self.queue.script:
+            return None
+        for planned in self.waiting:
+            if is_due(planned, now_permille, self.model):
+                step = self._begin(planned.kind)
+                if step is not None:
+                    self.waiting.remove(planned)
+                    self.model.mark(planned.kind)
+                    return step
+        return None
+
+    def _begin(self, kind: str) -> Operate | None:
+        """The operation's first RPC; None: it isn't applicable now."""
+        array = self.model.array
+        match OPERATIONS[kind].subject:
+            case Subject.SERVICE:
+                return self._change_service(kind)
+            case Subject.RESET:
+                return self._reset(kind)
+            case Subject.REFUSALS:
+                return self.queue.run(wrong_requests(self.plan, self.model))
+            case Subject.MEMBERS:
+                is_there = array.is_online and not array.is_to_be_recreated
+                return self._change_members(kind) if is_there else None
+
+    # Members.
+
+    def _change_members(self, kind: str) -> Operate | None:
+        array, disks = self.model.array, self.model.disks
+        members = [number for number in disks.numbers(sound=True) if disks[number].member]
+        match kind:
+            case "member_removal":
+                victims = [number for number in members if array.may_harm(number)]
+                if victims:
+                    return self._remove(self.stream.choice(victims))
+            case "rebuild_stop" if array.rebuild is not None:
+                return self._remove(array.rebuild.disk)
+            case "add_in_rebuild" if array.rebuild is not None:
+                spare = [number for number in range(len(disks)) if number != array.rebuild.disk]
+                disk = self.stream.choice(spare)
+                return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, disk)
+            case "last_member_removal" | "add_to_offline":
+                if self.plan.superblock and members and self._is_intact():
+                    return self._remove_all(members, then_add=kind == "add_to_offline")
+            case "array_recreate":
+                if self._is_intact() and self._may_be_recreated(members):
+                    return self._recreate(members)
+            case _:
+                pass
+        return None
+
+    def _is_intact(self) -> bool:
+        """Return whether nothing is broken, so that all members but one being rebuilt are what they seem."""
+        model = self.model
+        members = [model.disks[number] for number in model.array.members_in_sync()]
+        return not self.queue.is_busy and all(
+            disk.is_sound and not disk.faulted for disk in members
+        )
+
+    def _remove(self, disk: int) -> Operate:
+        return self.queue.call_for(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, disk)
+
+    def _remove_all(self, members: list[int], *, then_add: bool) -> Operate:
+        order = self.stream.shuffled(members)
+        script: list[RpcCall] = [
+            (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (self.queue.bdev(disk),)) for disk in order
+        ]
+        if then_add:
+            script.append((Rpc.BDEV_RAID_ADD_BASE_BDEV, (self.queue.bdev(order[0]),)))
+        self.model.array.move(Cause.DISMANTLING_BEGUN)
+        # A shelf of disks goes at once: the later ones while the first is still on its way out.
+        return self.queue.run(script, hasty=not then_add and self.stream.chance(1, 2))
+
+    def _is_whole(self, members: list[int]) -> bool:
+        return len(members) == self.plan.members and self.model.array.rebuild is None
+
+    def _may_be_recreated(self, members: list[int]) -> bool:
+        return self._is_whole(members) or bool(members and self.plan.superblock)
+
+    def _recreate(self, members: list[int]) -> Operate:
+        if self.plan.superblock and (not self._is_whole(members) or self.stream.chance(1, 2)):
+            # It comes back when its disks are examined.
+            return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
+        self.repair.recreate_from = members
+        return self.queue.call(Rpc.BDEV_RAID_DELETE, CLEAR_SUPERBLOCK)
+
+    # Resets, and what hosts need.
+
+    def _reset(self, kind: str) -> Operate | None:
+        members = self.model.disks.members()
+        if not members or (kind == "array_reset" and not self.model.array.is_online):
+            return None
+        bdev = raid_bdev_id(self.plan.layout)
+        if kind == "bdev_reset":
+            bdev = self.queue.bdev(self.stream.choice(members))
+        # An initiator that gets no answer resets again and again: one reset begins while another one ends.
+        if self.stream.chance(1, 2):
+            self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
+        return self.queue.call(Rpc.BDEV_RESET, bdev)
+
+    def _change_service(self, kind: str) -> Operate | None:
+        model = self.model
+        groups = model.service.poll_groups
+        match kind:
+            case "namespace_attach":
+                if not model.service.namespace_attached and model.array.is_online:
+                    self.service.wants_namespace = True
+                    return self.queue.call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
+            case "namespace_detach":
+                if model.service.namespace_attached:
+                    self.service.wants_namespace = False
+                    return self.queue.call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
+            case "poll_group_create":
+                missing = [r for r in range(self.plan.layout.reactors) if r not in groups]
+                if missing:
+                    return self.queue.call(Rpc.NVMF_CREATE_POLL_GROUP, self.stream.choice(missing))
+            case _:
+                if len(groups) > 1:
+                    return self.queue.call(Rpc.NVMF_DESTROY_POLL_GROUP, self.stream.choice(groups))
+        return None
+
+    def target_lost(self) -> None:
+        """Reset nothing more: what was to be reset is gone."""
+        self.resets.clear()

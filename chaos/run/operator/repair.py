@@ -1,0 +1,144 @@
+"""Repairs: a member that isn't good any more is replaced, a free slot filled, an array that is gone brought back."""
+
+from __future__ import annotations
+
+from chaos.base.prng import Stream
+from chaos.plan.rpcs import Rpc
+from chaos.run.operator.rpc_queue import RpcQueue
+from chaos.steps.schedule import Operate
+from workers.errors import EEXIST, EINVAL, ENODEV
+
+IMPATIENT_ONE_IN = 25  # turns, while disks are late
+KEEP_SUPERBLOCK, CLEAR_SUPERBLOCK = 0, 1
+
+
+class Repair:
+    """What to do about the array, as far as the model knows."""
+
+    def __init__(self, queue: RpcQueue, stream: Stream) -> None:
+        self.queue = queue
+        self.plan = queue.plan
+        self.model = queue.model
+        self.stream = stream
+        self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
+        self._is_left_over = False  # a superblock is where none should be
+        self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
+        self._looked_at: list[int] = []  # disks examined since the last change
+        self._patience = -1  # turns until the next repair
+
+    def is_pausing(self) -> bool:
+        """Let a turn go by; returns whether the next repair is still some turns away."""
+        if self._patience <= 0:
+            return False
+        self._patience -= 1
+        return True
+
+    def next_step(self) -> Operate | None:
+        """The next RPC of a repair; None: nothing can be done now."""
+        model = self.model
+        if not self.queue.is_idle:
+            return None
+        if not model.array.is_online:
+            return self._revive()
+        if model.array.rebuild is not None:
+            return None
+        model.disks.trust(model.array.members_in_sync())
+        for number, disk in enumerate(model.disks):
+            if disk.member and not disk.good and model.disks.numbers(sound=True):
+                return self.queue.call_for(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, number)
+        return self._fill_slot()
+
+    def _fill_slot(self) -> Operate | None:
+        disks = self.model.disks
+        if len(disks.members()) >= self.plan.members:
+            return None
+        candidates = [
+            number
+            for number, disk in enumerate(disks)
+            if disk.arrived
+            and not disk.faulted
+            and not disk.member
+            and not disk.refused  # what a disk is isn't known before it is tried
+        ]
+        if not candidates:
+            return None
+        return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, self.stream.choice(candidates))
+
+    # The array isn't there.
+
+    def _revive(self) -> Operate | None:
+        """Create it anew if that is what is wanted, or assemble it."""
+        array, disks = self.model.array, self.model.disks
+        there = [number for number, disk in enumerate(disks) if disk.arrived]
+        if array.is_to_be_recreated:
+            return self._create_again(there)
+        if self._is_ghost and array.is_configuring:
+            # Made of a disk that an earlier array has left behind; it keeps the right one from its place.
+            self._is_ghost = False
+            self._looked_at.clear()
+            return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
+        step = self._examine(sorted(there, key=lambda number: not disks[number].is_sound))
+        if step is not None:
+            return step
+        is_early = array.is_configuring and any(disk.is_late for disk in disks)
+        if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
+            return None  # those that the array waits for still come, perhaps
+        self._looked_at.clear()
+        return self._start_degraded([number for number in there if disks[number].is_sound])
+
+    def _examine(self, disks: list[int]) -> Operate | None:
+        """Look at the first of these disks that has not been looked at."""
+        unseen = next((number for number in disks if number not in self._looked_at), None)
+        if unseen is None:
+            return None
+        self._looked_at.append(unseen)
+        return self.queue.call_for(Rpc.BDEV_EXAMINE, unseen)
+
+    def _start_degraded(self, trusted: list[int]) -> Operate | None:
+        """Don't wait for other disks where one with all acknowledged data is there, whatever was found."""
+        if not trusted or not self.plan.superblock:
+            return None
+        bdev = self.queue.bdev(self.stream.choice(trusted))
+        return self.queue.run(
+            [(Rpc.BDEV_WAIT_FOR_EXAMINE, ()), (Rpc.BDEV_RAID_START_DEGRADED, (bdev,))]
+        )
+
+    def _create_again(self, there: list[int]) -> Operate | None:
+        if self.model.array.is_configuring:
+            return self.queue.call(Rpc.BDEV_RAID_DELETE, CLEAR_SUPERBLOCK)
+        if self._is_left_over:
+            # A disk still has the old superblock (its wiping was cut short): have it found, and wiped.
+            step = self._examine(there)
+            if step is not None:
+                return step
+            self._is_left_over = False
+            self._looked_at.clear()
+            return self.queue.run([(Rpc.BDEV_WAIT_FOR_EXAMINE, ())])
+        sound = [number for number in self.recreate_from if self.model.disks[number].is_sound]
+        if len(sound) < self.plan.members or any(number not in there for number in sound):
+            return None
+        method, args = self.queue.creation(sound)
+        return self.queue.call(method, *args)
+
+    # What comes back.
+
+    def answered(self, step: Operate, status: int) -> None:
+        """Take in an answer; the next repair comes after a drawn while."""
+        if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EEXIST, EINVAL):
+            self._refused(step.args[0])
+        if step.method == Rpc.BDEV_RAID_CREATE and status == EEXIST:
+            self._is_left_over = True
+            self._looked_at.clear()
+        self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
+        # There is no pause between looking at one disk and at the next.
+        is_looking = step.method == Rpc.BDEV_EXAMINE
+        self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)
+
+    def _refused(self, bdev: int) -> None:
+        for number, disk in enumerate(self.model.disks):
+            if self.queue.bdev(number) == bdev:
+                disk.was_tried()
+
+    def target_lost(self) -> None:
+        """Look at all disks again."""
+        self._looked_at.clear()

@@ -1,0 +1,84 @@
+"""The operator's one queue: RPCs in flight, and those of an operation that are still to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc, RpcCall
+from chaos.run.model import Model
+from chaos.steps.schedule import Operate
+from workers.bdev.stack import member_bdev_id
+
+RPCS_MAX = 2  # in flight at a time
+
+
+class RpcQueue:
+    """Mostly one RPC at a time, as a person at a console would; planned ones may come on top."""
+
+    def __init__(self, plan: Plan, model: Model) -> None:
+        self.plan = plan
+        self.model = model
+        self.in_flight: dict[int, Operate] = {}
+        self.script: list[RpcCall] = []  # to be sent one after the other
+        self._is_hasty = False  # the script is sent without waiting for answers
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether an answer is awaited."""
+        return bool(self.in_flight)
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing is in flight, and nothing left to be sent."""
+        return not self.in_flight and not self.script
+
+    @property
+    def has_room(self) -> bool:
+        """Return whether one more RPC may be in flight."""
+        return len(self.in_flight) < RPCS_MAX
+
+    def call(self, method: Rpc, *args: int) -> Operate:
+        """Send an RPC."""
+        step = Operate(self.model.ledger.new_op(), method.value, args)
+        self.in_flight[step.op] = step
+        return step
+
+    def call_for(self, method: Rpc, disk: int) -> Operate:
+        """Send an RPC for the member bdev on this disk."""
+        return self.call(method, self.bdev(disk))
+
+    def run(self, script: list[RpcCall], *, hasty: bool = False) -> Operate:
+        """Send the first of several RPCs; the others follow."""
+        self.script, self._is_hasty = script, hasty
+        return self.send_next(script)
+
+    def go_on(self) -> Operate | None:
+        """Send the next RPC of an operation that takes several."""
+        is_ready = self.script and (self._is_hasty or not self.in_flight)
+        return self.send_next(self.script) if is_ready else None
+
+    def send_next(self, calls: list[RpcCall]) -> Operate:
+        """Send the first of these, and take it out of them."""
+        method, args = calls.pop(0)
+        return self.call(method, *args)
+
+    def creation(self, disks: Iterable[int]) -> RpcCall:
+        """The RPC that creates an array of these disks; a number of its own makes its UUID."""
+        number = self.model.ledger.new_op()
+        bdevs = (self.bdev(disk) for disk in disks)
+        return (Rpc.BDEV_RAID_CREATE, (int(self.plan.superblock), number, *bdevs))
+
+    def bdev(self, disk: int) -> int:
+        """The bdev that stands for this disk as a member."""
+        return member_bdev_id(self.plan.layout, disk)
+
+    def answered(self, op: int) -> bool:
+        """Take in an answer; returns whether it is to an RPC of this queue."""
+        return self.in_flight.pop(op, None) is not None
+
+    def clear(self) -> None:
+        """Drop everything: the target is gone."""
+        self.in_flight.clear()
+        self.script = []
+        self._is_hasty = False
