@@ -17,6 +17,7 @@ from chaos.cli.completion import complete_files
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.screen import Screen
 from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
+from chaos.explaining.minimal_files import write_minimal
 from chaos.judging.user_checks import load_embedded_check
 from chaos.replaying.regression import (
     STORY_SUFFIX,
@@ -26,7 +27,7 @@ from chaos.replaying.regression import (
     check_file,
 )
 from chaos.replaying.replay import Replayed, replay_capsule
-from chaos.shrinking.files import MINIMAL, write_minimal
+from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import Case
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule, write_capsule

@@ -10,7 +10,7 @@ from pathlib import Path
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import Report
 from chaos.cli.screen import Screen
-from chaos.shrinking.in_place import shrink_run_dir
+from chaos.explaining.in_place import shrink_run_dir
 from chaos.shrinking.shrinker import ShrinkError
 
 

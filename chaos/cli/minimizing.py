@@ -13,8 +13,9 @@ from chaos.base.interrupt import Interrupt
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.targets import capsule_of
+from chaos.explaining.minimal_files import MinimalReport, write_minimal
 from chaos.judging.user_checks import load_check, load_embedded_check
-from chaos.shrinking.files import MINIMAL, MinimalReport, write_minimal
+from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.shrinking.shrinker import Case
 from chaos.store.capsule import Capsule, CapsuleError

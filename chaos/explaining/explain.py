@@ -78,7 +78,7 @@ def explain(
     """Explain a shrunk capsule; raises ShrinkError when it doesn't fail (any more)."""
     on_progress("looking closely")
     look, finding, others = _failure(capsule, checks)
-    case, numbers = _script_of(capsule)
+    case, numbers = script_of(capsule)
     story = tell(capsule.plan, look, finding, StoryScript(list(case.script), numbers), others)
     shrinker = Shrinker(finding, capsule.defect_sources(), checks, is_over)
     on_progress("leaving out each step")
@@ -132,7 +132,7 @@ def _failure(
     return look, finding, [other for other in findings if other is not finding]
 
 
-def _script_of(capsule: Capsule) -> tuple[Case, list[int]]:
+def script_of(capsule: Capsule) -> tuple[Case, list[int]]:
     """The script as a case, and where each of its items stands in the schedule."""
     assert capsule.script is not None, "a shrunk capsule has its script"
     case = Case(capsule.plan, tuple(capsule.script), not capsule.cut)

@@ -12,8 +12,8 @@ import msgspec
 from chaos.campaigns.campaign import Failure, Report
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import NAMES
+from chaos.explaining.in_place import shrink_run_dir
 from chaos.replaying.replay import Replayed
-from chaos.shrinking.in_place import shrink_run_dir
 from chaos.shrinking.shrinker import ShrinkError
 from workers.protocol import DefectSource
 

@@ -1,7 +1,7 @@
 """timeline.html: a run as swim lanes, in one static file that needs no network.
 
-This module gathers what is shown; how it is shown is ``timeline.html`` beside it, a template with one place for the
-data. Its size is bounded: of very long runs the steps far from everything of interest are left out.
+This module gathers the data; ``timeline.html`` beside it draws them, a template with one place for the data. The size is
+bounded: of very long runs the steps far from everything of interest are left out.
 """
 
 from __future__ import annotations
@@ -18,27 +18,32 @@ from chaos.showing.landmarks import Landmark, landmarks
 from chaos.showing.lanes import NOTHING, Lane, lanes_of
 from chaos.showing.narrative import StepText, narrate, step_of
 from chaos.showing.rebuild_curve import RebuildCurves, rebuild_curves
+from chaos.showing.requests import Request, requests_of
 from chaos.showing.story import Storyteller
+from chaos.showing.story_line import StoryLine, story_lines
+from chaos.showing.wording.places import named
 
 TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"
 TITLE_PLACE = "@@TITLE@@"
-STEPS_MAX = 8_000  # with words; of the others only bands, curves and landmarks are shown
+STEPS_MAX = 8_000  # with words; of the others only bars, bands, curves and landmarks are shown
 STEPS_BEFORE_FINDING = 3_000
 STEPS_AFTER_FINDING = 500
 LINE_LENGTH_MAX = 600
 
 
 class About(msgspec.Struct, frozen=True):
-    """What the page says of the run above all."""
+    """What the page says of the run at its top."""
 
     experiment: str
     driver: str
     seed: int
     verdict: str
     defects: list[str]
-    story: list[str]
+    story: list[str]  # as Storyteller.tell and sentence_lines write it; shown as Timeline.story
     replay: str
+    promise: str = ""  # what should have been; only a shrunk run says it
+    consequence: str = ""
 
 
 class ShownFinding(msgspec.Struct, frozen=True):
@@ -54,16 +59,20 @@ class ShownFinding(msgspec.Struct, frozen=True):
 class Timeline(msgspec.Struct, frozen=True):
     """All that the page shows. A step is (number, marks, words, what it showed); texts are numbers into ``texts``.
 
-    Findings stand in the order of their steps, for the cause is nearer to the first than to the worst.
+    Findings stand in the order of their steps, for the cause is nearer to the first than to the worst. ``view``: the
+    first and the last step that the page opens with, so that cause and finding are seen at once.
     """
 
     about: About
     findings: list[ShownFinding]
+    story: list[StoryLine]
+    view: tuple[int, int]
     lanes: list[Lane]
     last: int
     left_out: int
     texts: list[str]
     steps: list[tuple[int, int, int, list[int]]]
+    requests: list[Request]
     bands: list[Band]
     rebuilds: RebuildCurves
     landmarks: list[Landmark]
@@ -83,54 +92,104 @@ def timeline_from(
     findings: list[Finding],
     about: About,
 ) -> Timeline:
-    """The same, of a run that is told already."""
+    """The same, of a run whose steps are narrated already."""
     lanes = lanes_of(execution.plan, teller.labels)
-    shown_findings = [
-        ShownFinding(
-            step_of(finding, execution),
-            finding.check,
-            finding.signature,
-            finding.summary,
-            is_headline=number == 0,
-        )
-        for number, finding in enumerate(findings)
-    ]
-    shown_findings.sort(key=lambda finding: finding.step)
+    shown_findings = _findings(execution, findings)
     marked = landmarks(execution, teller, findings)
+    headline = next((one for one in shown_findings if one.is_headline), None)
+    story = story_lines(
+        about.story,
+        told,
+        headline.summary if headline else "",
+        headline.step if headline else 0,
+    )
     focus = shown_findings[0].step if shown_findings else len(told)
-    kept = kept_steps(told, focus, [landmark.step for landmark in marked])
-    texts: dict[str, int] = {}
-
-    def place(text: str) -> int:
-        return texts.setdefault(text[:LINE_LENGTH_MAX], len(texts))
-
+    wanted = [line.first for line in story] + [landmark.step for landmark in marked]
+    kept = kept_steps(told, focus, wanted)
+    texts = Texts()
     keys = [lane.key for lane in lanes]
     steps = [
         (
             one.number,
-            place("".join(one.marks.get(key, NOTHING) for key in keys)),
-            place(one.words),
-            [place(line) for line in one.shown],
+            texts.place("".join(one.marks.get(key, NOTHING) for key in keys)),
+            texts.place(one.words),
+            [texts.place(line) for line in one.shown],
         )
         for one in kept
     ]
     return Timeline(
-        about=about,
+        about=msgspec.structs.replace(about, story=[]),
         findings=shown_findings,
+        story=story,
+        view=_view(story, shown_findings, len(told)),
         lanes=lanes,
         last=len(told),
         left_out=len(told) - len(kept),
-        texts=list(texts),
+        texts=list(texts.places),
         steps=steps,
+        requests=requests_of(execution, teller.words.places),
         bands=bands_of(execution),
         rebuilds=rebuild_curves(execution),
-        landmarks=marked,
+        landmarks=_not_in(story, marked),
     )
 
 
+class Texts:
+    """Each text once, by its number."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+
+    def place(self, text: str) -> int:
+        """The number of a text."""
+        return self.places.setdefault(text[:LINE_LENGTH_MAX], len(self.places))
+
+
+def _findings(execution: Execution, findings: list[Finding]) -> list[ShownFinding]:
+    shown = [
+        ShownFinding(
+            step_of(finding, execution),
+            finding.check,
+            finding.signature,
+            named(finding.summary),
+            is_headline=number == 0,
+        )
+        for number, finding in enumerate(findings)
+    ]
+    return sorted(shown, key=lambda finding: finding.step)
+
+
+def _view(story: list[StoryLine], findings: list[ShownFinding], last: int) -> tuple[int, int]:
+    """From the first sentence that is more than the set-up to the headline, or the last finding before it."""
+    steps = [line.first for line in story if line.first]
+    # What only sets the target up is one sentence about many steps from the first one on.
+    if len(steps) > 1 and steps[0] == 1:
+        steps = steps[1:]
+    headline = [finding.step for finding in findings if finding.is_headline] or [last]
+    begin = min([*steps, *(finding.step for finding in findings[:1]), headline[0]])
+    return max(1, begin), max(headline[0], begin)
+
+
+def _not_in(story: list[StoryLine], marked: list[Landmark]) -> list[Landmark]:
+    """Landmarks, without the words of those that the story or the headline has said already."""
+    return [
+        msgspec.structs.replace(landmark, words="") if _is_said(landmark, story) else landmark
+        for landmark in marked
+    ]
+
+
+def _is_said(landmark: Landmark, story: list[StoryLine]) -> bool:
+    """Return whether the page says it elsewhere: it is a finding, or in the steps of a sentence."""
+    if landmark.kind in ("crash", "finding"):
+        return True
+    if landmark.kind == "phase":
+        return False
+    return any(line.first <= landmark.step <= line.last for line in story)
+
+
 def kept_steps(told: list[StepText], focus: int, wanted: list[int]) -> list[StepText]:
-    """All; or of a very long run the finding's neighbourhood, the landmarks, and from the begin as many as there is
-    room for: what never ends began to wait early.
+    """All steps; of a very long run those around the finding, those of the story and the landmarks, and from the
+    beginning as many as there is room for, since what never ends began to wait early.
     """
     if len(told) <= STEPS_MAX:
         return told

@@ -1,37 +1,30 @@
-"""``soak.html``: what a soak has come to, for a browser; one file without network, rewritten every minute."""
+"""``soak.html``: the state of a soak, for a browser; one file that needs no network, rewritten every minute."""
 
 from __future__ import annotations
 
-import itertools
 from functools import cache
 from pathlib import Path
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from chaos.base.estimates import NONE_SEEN_95
 from chaos.checkers.finding import NAMES
 from chaos.plan.faults import FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, TIMES
-from chaos.soak.state import Drift, SoakState, green_line
+from chaos.showing.wording.phrases import counted
+from chaos.soak import plots
+from chaos.soak.plots import plots_of
+from chaos.soak.state import Drift, SoakState
 
 PAGE = "soak.html"
-WIDTH, HEIGHT = 560, 110
-MIB = 1024
-SLOPE_HOURS_MIN = 0.1  # what grew in less says nothing of an hour
-
-
-class Plot(msgspec.Struct, frozen=True):
-    """A line over the time of the soak, as an SVG path within WIDTH x HEIGHT."""
-
-    title: str
-    path: str
-    first: str
-    last: str
-    most: str
+SLOPE_HOURS_MIN = 0.1  # in less time, growth says nothing about an hour
+SAMPLES_MIN = 3
+NOT_YET = "–"
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """How something that must not grow has grown: at the end of the warm-up, and now."""
+    """The growth of something that must not grow: at the end of the warm-up, now, and in an hour."""
 
     what: str
     first: str
@@ -48,8 +41,10 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["below"] = below
     environment.filters["clock"] = clock
     environment.filters["number"] = number
+    environment.filters["counted"] = counted_apart
     return environment.get_template("soak.html")
 
 
@@ -62,18 +57,67 @@ def page_of(state: SoakState) -> str:
         state=state,
         groups=groups,
         names=NAMES,
-        green=green_line(state),
-        is_green=not state.groups and not any(one.missed for one in state.canaries),
+        headline=headline(state),
+        confidence=confidence(state),
+        is_green=is_green(state),
         rate=state.runs / state.seconds if state.seconds else 0.0,
         plots=plots_of(state.drift),
+        plot=plots,
         trends=trends_of(state.drift),
+        not_yet=NOT_YET,
+        minutes_min=round(60 * SLOPE_HOURS_MIN),
         faults=sorted(FAULTS),
         states={name: one.what for name, one in STATES.items()},
         crossed=lambda name, fault: state.reach.get(f"{name}{TIMES}{fault}", 0),
         happened=[(what, state.reach.get(name, 0)) for name, what in REACH_NAMES.items()],
-        width=WIDTH,
-        height=HEIGHT,
     )
+
+
+def is_green(state: SoakState) -> bool:
+    """Return whether nothing failed, and every canary was caught."""
+    return not state.groups and not any(one.missed for one in state.canaries)
+
+
+def headline(state: SoakState) -> str:
+    """The result in one sentence."""
+    if not state.runs:
+        return "Nothing has run yet."
+    missed = sum(one.missed for one in state.canaries)
+    canaries = f" {counted_apart(missed, 'canary', 'canaries')} missed." if missed else ""
+    if not state.groups:
+        return f"No failure in {counted_apart(state.runs, 'run')}.{canaries}"
+    distinct = sum(1 for group in state.groups.values() if not group.same_as)
+    failed = f"{number(state.failed)} of {counted_apart(state.runs, 'run')} failed"
+    return f"{failed}, with {counted(distinct, 'signature')}.{canaries}"
+
+
+def confidence(state: SoakState) -> str:
+    """What the runs without a defect are worth, where none of them has failed."""
+    clean = [lane for lane in state.lanes if not lane.spec.defects]
+    runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
+    if failed or not runs:
+        return ""
+    # The headline has said it where all lanes are clean and nothing failed.
+    none = "" if clean == state.lanes and not state.groups else "No failure without a defect, in "
+    which = f"{none}{counted_apart(runs, 'run')}. " if none else ""
+    once_in = int(runs / NONE_SEEN_95)
+    if once_in < 2:
+        return f"{which}That is too few to say anything."
+    return (
+        f"{which}Anything that fails more often than once in {number(once_in)} runs would have "
+        "shown, 95 %."
+    )
+
+
+def below(path: str, levels: int, name: str = "") -> str:
+    """The last levels of a path: below the soak's directory, where the page is; or ``name`` in the directory there.
+
+    A run is in runs/EXPERIMENT/RUN, a shrunk one in failures/SIGNATURE/minimal.json.
+    """
+    parts = Path(path).parts[-levels:]
+    if Path(path).suffix == ".json":
+        parts = parts[:-1]
+    return "/".join((*parts, name) if name else parts)
 
 
 def clock(seconds: float) -> str:
@@ -87,66 +131,35 @@ def number(value: float) -> str:
     return f"{value:,.0f}".replace(",", " ")
 
 
-def rates_of(drift: list[Drift]) -> list[float]:
-    """Runs a second between each sample and the one before."""
-    rates = [0.0]
-    for before, after in itertools.pairwise(drift):
-        span = after.seconds - before.seconds
-        rates.append((after.runs - before.runs) / span if span > 0 else 0.0)
-    return rates
-
-
-def plots_of(drift: list[Drift]) -> list[Plot]:
-    """What is drawn, once there is more than a point."""
-    if len(drift) < 2:
-        return []
-    times = [one.seconds for one in drift]
-    return [
-        _plot("runs a second", times[1:], rates_of(drift)[1:], ""),
-        _plot("failing runs", times, [one.failed for one in drift], ""),
-        _plot("job processes at work", times, [100 * one.busy for one in drift], " %"),
-        _plot("memory of a job process", times, [one.jobs_kib / MIB for one in drift], " MiB"),
-        _plot("memory of a reactor", times, [one.reactors_kib / MIB for one in drift], " MiB"),
-        _plot("disk", times, [one.disk_bytes / MIB**2 for one in drift], " MiB"),
-    ]
-
-
-def _plot(title: str, times: list[float], values: list[float], unit: str) -> Plot:
-    first, span = times[0], (times[-1] - times[0]) or 1.0
-    most = max(values)
-    points = [
-        f"{(time - first) / span * WIDTH:.1f},{HEIGHT - value / (most or 1.0) * (HEIGHT - 4):.1f}"
-        for time, value in zip(times, values, strict=True)
-    ]
-    return Plot(
-        title,
-        "M" + " L".join(points),
-        *(
-            f"{number(value) if value >= 100 else f'{value:.1f}'}{unit}"
-            for value in (values[0], values[-1], most)
-        ),
-    )
+def counted_apart(value: int, noun: str, nouns: str = "") -> str:
+    """A number with its thousands apart, and its noun."""
+    return f"{number(value)} {noun if value == 1 else nouns or f'{noun}s'}"
 
 
 def trends_of(drift: list[Drift]) -> list[Trend]:
-    """Beginning, after a tenth of the time in which everything warms up, and now; with the slope between."""
-    if len(drift) < 3:
-        return []
-    early, late = drift[min(len(drift) - 2, max(1, len(drift) // 10))], drift[-1]
-    hours = (late.seconds - early.seconds) / 3600.0
-    rows = [
-        ("memory of the controller, KiB", early.controller_kib, late.controller_kib),
-        ("memory of the largest job process, KiB", early.jobs_kib, late.jobs_kib),
-        ("memory of the largest reactor, KiB", early.reactors_kib, late.reactors_kib),
-        ("descriptors of the controller", early.descriptors, late.descriptors),
-        ("processes", early.processes, late.processes),
-        ("segments of shared memory", early.segments, late.segments),
-    ]
+    """The values after a tenth of the time, in which everything warms up, and now, with the slope between."""
+    early, late = (drift[_warm(drift)], drift[-1]) if len(drift) >= SAMPLES_MIN else (None, None)
     return [
-        Trend(what, number(before), number(after), _slope(after - before, hours))
-        for what, before, after in rows
+        _trend(what, field, early, late)
+        for what, field in (
+            ("memory of the controller, KiB", "controller_kib"),
+            ("memory of the largest job process, KiB", "jobs_kib"),
+            ("memory of the largest reactor, KiB", "reactors_kib"),
+            ("descriptors of the controller", "descriptors"),
+            ("processes", "processes"),
+            ("segments of shared memory", "segments"),
+        )
     ]
 
 
-def _slope(grown: int, hours: float) -> str:
-    return "too early" if hours < SLOPE_HOURS_MIN else f"{grown / hours:+,.0f}".replace(",", " ")
+def _warm(drift: list[Drift]) -> int:
+    return min(len(drift) - 2, max(1, len(drift) // 10))
+
+
+def _trend(what: str, field: str, early: Drift | None, late: Drift | None) -> Trend:
+    if early is None or late is None:
+        return Trend(what, NOT_YET, NOT_YET, NOT_YET)
+    before, after = getattr(early, field), getattr(late, field)
+    hours = (late.seconds - early.seconds) / 3600.0
+    slope = NOT_YET if hours < SLOPE_HOURS_MIN else f"{(after - before) / hours:+,.0f}"
+    return Trend(what, number(before), number(after), slope.replace(",", " "))

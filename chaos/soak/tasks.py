@@ -18,10 +18,11 @@ from chaos.base.job_process import JobProcess
 from chaos.campaigns.jobs import Runners
 from chaos.campaigns.runner import RunResult, RunSpec, not_ended
 from chaos.checkers import Finding, Verdict
+from chaos.explaining.minimal_files import write_minimal
 from chaos.judging.user_checks import CodeError, load_embedded_check
 from chaos.replaying.replay import replay_capsule
 from chaos.run.driver import DriverError
-from chaos.shrinking.files import MINIMAL, write_minimal
+from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.shrinker import ShrinkError
 from chaos.store.capsule import read_capsule, replay_line

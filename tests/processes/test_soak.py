@@ -162,9 +162,9 @@ def test_page_of_the_soak_in_a_browser(night, tmp_path):
     title, verdict, signatures, plots, runs, crossed, fits = loaded.found
     assert title.startswith("RED")
     assert "with 1 signature" in verdict
-    assert "without a defect: 0 of" in verdict
+    assert "No failure without a defect, in" in verdict
     assert signatures == list(state.groups)
-    assert plots == 6
+    assert plots in (5, 6)  # one more where reactors had processes of their own
     assert runs == [f"{lane.runs:,}".replace(",", " ") for lane in state.lanes]
     assert crossed > 10
     assert fits

@@ -1,4 +1,4 @@
-"""A short label for each request, for a bar in a lane: ``W 2–7 #35``."""
+"""A short label for each request, for a bar in a lane: kind, blocks and number."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 import json
 import re
 
+import msgspec
 import pytest
 
 from chaos.checkers import Finding, Verdict
@@ -95,6 +96,34 @@ def test_landmarks_are_phases_faults_heals_evidence_and_findings():
     ]
 
 
+def test_first_view_has_the_cause_and_the_finding():
+    story = Story()
+    for op in range(1, 30):
+        story.write(op)
+    about = msgspec.structs.replace(
+        ABOUT, story=["step 9: the cause", "step 40: the effect", "  waits"]
+    )
+    assert timeline(story, finding(44), about=about).view == (9, 44)
+    # A first bad event before the story belongs to it, and what only sets the target up doesn't.
+    assert timeline(story, finding(44), finding(5), about=about).view == (5, 44)
+    set_up = msgspec.structs.replace(ABOUT, story=["steps 1-8: set up", *about.story])
+    assert timeline(story, finding(44), about=set_up).view == (9, 44)
+    assert timeline(story).view == (2, 58)
+
+
+def test_landmarks_that_story_or_headline_say_keep_their_place_without_words():
+    story = Story().add(Mark("chaos")).add(Inject(1, "disk_failure", 0, ())).write(7)
+    story.add(Inject(2, "disk_heal", 0, ()))
+    about = msgspec.structs.replace(ABOUT, story=["steps 1-2: it begins to fail"])
+    shown = timeline(story, finding(4), about=about)
+    assert [(one.step, one.kind, bool(one.words)) for one in shown.landmarks] == [
+        (1, "phase", True),
+        (2, "fault", False),
+        (4, "finding", False),
+        (5, "heal", True),
+    ]
+
+
 def test_nothing_in_the_data_can_end_the_script_or_begin_another():
     evil = "</script><script>alert(1)</script><!-- \u2028 & @@TITLE@@ @@DATA@@"
     about = About(evil, "sim", 1, "invalid", [evil], [evil], evil)
@@ -102,7 +131,7 @@ def test_nothing_in_the_data_can_end_the_script_or_begin_another():
     assert text.count("</script>") == TEMPLATE.read_text().count("</script>")
     assert "<script>alert" not in text
     data = embedded(text)
-    assert data["about"]["experiment"] == data["about"]["story"][0] == evil
+    assert data["about"]["experiment"] == data["story"][0][3] == evil
 
 
 def test_page_asks_for_nothing_outside_of_itself():

@@ -10,7 +10,8 @@ from chaos.soak.agenda import Agenda
 from chaos.soak.alarm import LOG, Alarm
 from chaos.soak.begin import learn_from_earlier
 from chaos.soak.failure_store import FailureStore
-from chaos.soak.page import page_of, trends_of
+from chaos.soak.page import NOT_YET, below, confidence, headline, page_of, trends_of
+from chaos.soak.plots import ceiling, plots_of
 from chaos.soak.soak import exit_code
 from chaos.soak.state import (
     Arguments,
@@ -280,10 +281,79 @@ def test_page_shows_what_others_wrote_as_text_and_drift_once_it_says_something(t
         return Drift(seconds, 10, 0, 0.9, 1_000, kib, 0, 18, 5, 6, 0)
 
     short = trends_of([sample(10.0 * n, 1_000 + n) for n in range(4)])
-    assert {trend.an_hour for trend in short} == {"too early"}
+    assert {trend.an_hour for trend in short} == {NOT_YET}
+    assert [trend.first for trend in short] != [NOT_YET] * len(short)
+    nothing = trends_of([sample(0.0, 1_000)])
+    assert {(one.first, one.last, one.an_hour) for one in nothing} == {(NOT_YET,) * 3}
+    assert len(nothing) == len(short)
     long = trends_of([sample(600.0 * n, 1_000 + 100 * n) for n in range(11)])
     jobs = next(trend for trend in long if "job process" in trend.what)
     assert (jobs.first, jobs.last, jobs.an_hour) == ("1 100", "2 000", "+600")
+
+
+def test_headline_reads_at_once(tmp_path):
+    state = state_of(lane(), lane(defect="unregister-while-rebuilding"))
+    assert (headline(state), confidence(state)) == ("Nothing has run yet.", "")
+    state.lanes[0].runs = 406
+    clean = state_of(lane())
+    clean.lanes[0].runs = 406
+    once = "Anything that fails more often than once in 135 runs would have shown, 95 %."
+    assert (headline(clean), confidence(clean)) == ("No failure in 406 runs.", once)
+    clean.lanes[0].runs = 1
+    assert (headline(clean), confidence(clean)) == (
+        "No failure in 1 run.",
+        "That is too few to say anything.",
+    )
+    clean.canaries = [Canary(lane().spec, 0, 5, 5, missed=1)]
+    assert headline(clean) == "No failure in 1 run. 1 canary missed."
+    assert '"verdict red"' in page_of(clean)
+    # Runs with a defect say nothing of those without.
+    state.lanes[1].runs = 1_000
+    assert confidence(state) == f"No failure without a defect, in 406 runs. {once}"
+    FailureStore(tmp_path, state).add(1, failing(tmp_path, 1, 300))
+    state.lanes[1].failed = 1
+    assert headline(state) == "1 of 1 406 runs failed, with 1 signature."
+    assert confidence(state) == f"No failure without a defect, in 406 runs. {once}"
+    state.lanes[0].failed = 1
+    assert confidence(state) == ""
+
+
+def test_plots_have_axes_with_round_labels():
+    def sample(seconds, kib, reactors=0):
+        return Drift(seconds, int(seconds), 3, 0.98, 1_000, kib, reactors, 18, 5, 6, 2**21)
+
+    assert plots_of([sample(0.0, 1)]) == []
+    plots = {
+        plot.title: plot for plot in plots_of([sample(60.0 * n, 40 * 1_024) for n in range(8)])
+    }
+    assert [tick.label for tick in plots["memory of a job process"].y_ticks] == [
+        *("0", "10", "20", "30", "40", "50"),
+    ]
+    assert [tick.label for tick in plots["failing runs"].y_ticks] == [*"012345"]
+    assert [tick.label for tick in plots["disk"].x_ticks] == [
+        *("0 min", "2 min", "4 min", "6 min"),
+    ]
+    places = [tick.at for tick in plots["disk"].x_ticks]
+    assert places == sorted(places)
+    assert "memory of a reactor" not in plots
+    with_reactors = plots_of([sample(0.0, 1, 2_048), sample(9_000.0 * 4, 1, 2_048)])
+    assert with_reactors[-1].title == "memory of a reactor"
+    assert with_reactors[-1].x_ticks[-1].label == "10 h"
+    assert [ceiling(value) for value in (0, 0.074, 1, 3, 7, 50, 51)] == [1, 0.1, 1, 5, 10, 50, 100]
+
+
+def test_page_leads_to_the_timelines(tmp_path):
+    state = state_of(lane())
+    failure_store = FailureStore(tmp_path, state)
+    failure_store.add(0, failing(tmp_path, 1, 300))
+    (group,) = state.groups.values()
+    assert 'href="runs/baseline/1/timeline.html">1</a>' in page_of(state)
+    group.minimal = f"{group.folder}/minimal.json"
+    group.minimal_steps = (9, 1)
+    page = page_of(state)
+    assert f'href="failures/{group.folder.rpartition("/")[2]}/minimal.html"' in page
+    assert "shrunk from 9 to 1 step of" in page
+    assert below("a/b/c/d", 1) == "d"
 
 
 def test_stored_failures_come_first(tmp_path):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
+from chaos.explaining.minimal_files import MinimalReport, write_minimal
 from chaos.judging.user_checks import load_embedded_check
-from chaos.shrinking.files import MINIMAL, MINIMAL_PAGE, MinimalReport, write_minimal
+from chaos.shrinking.files import MINIMAL, MINIMAL_PAGE
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.store.capsule import read_capsule, replay_line
 from chaos.store.stored import TIMELINE
@@ -27,7 +28,7 @@ class SmallRun(msgspec.Struct, frozen=True):
 
     @property
     def heading(self) -> str:
-        """How much has gone."""
+        """How much has been left out."""
         return (
             f"shrunk from {self.minimal.outside_before} to {self.minimal.outside} steps of hosts, "
             "operator and faults:"
@@ -47,7 +48,7 @@ def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> S
 
 
 def _bound(is_over: Callable[[], bool]) -> Callable[[], bool]:
-    """So many candidates and no more; somebody may want to stop earlier."""
+    """Stop after a bounded number of candidates, or earlier when asked to."""
     asked = 0
 
     def bound() -> bool:

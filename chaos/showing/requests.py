@@ -1,0 +1,115 @@
+"""Requests of hosts and of the operator as bars: from the step that asks to the one that answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from chaos.run.execution import Execution
+from chaos.showing.lanes import asker_of
+from chaos.showing.wording.bars import bar_label
+from chaos.showing.wording.places import Places
+from chaos.steps.history import Completed, Crashed, EngineEvent, Invoked, Undelivered
+from chaos.steps.schedule import (
+    Admin,
+    Disconnect,
+    HostStep,
+    Kill,
+    Operate,
+    OutsideStep,
+    PowerLoss,
+)
+from workers.nvmf.status import AdminOpcode
+
+Outcome = Literal["ok", "failed", "unheard", "cut", "open"]
+TRACKS_MAX = 4  # bars of a lane above each other; more share a track
+STEPS_MIN = 7  # room for a bar's label
+CONNECTION_ENDED = "nvmf.qpair_destroyed"
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True):
+    """A bar. ``outcome``: answered with success, or with an error; the answer did not reach the host; the target or the
+    connection ended before; still open when the run ended. ``track``: its place among the bars of the lane, from 0.
+    """
+
+    lane: str
+    begin: int
+    end: int
+    track: int
+    op: int
+    label: str
+    outcome: Outcome
+
+
+class Bars:
+    """Bars that are open, and those that are done."""
+
+    def __init__(self) -> None:
+        self.done: list[Request] = []
+        self._open: dict[int, tuple[Request, HostStep | Operate]] = {}
+
+    def begin(self, step: HostStep | Operate, number: int, label: str) -> None:
+        """A request is sent."""
+        bar = Request(asker_of(step), number, number, 0, step.op, label, "open")
+        self._open[step.op] = (bar, step)
+
+    def end(self, op: int, number: int, outcome: Outcome) -> None:
+        """A request is over."""
+        if op in self._open:
+            bar, _ = self._open.pop(op)
+            self.done.append(msgspec.structs.replace(bar, end=number, outcome=outcome))
+
+    def end_all(self, number: int, outcome: Outcome) -> None:
+        """All requests are over."""
+        for op in list(self._open):
+            self.end(op, number, outcome)
+
+    def end_connection(self, connection: int, number: int) -> None:
+        """The end of a connection is what a disconnect waits for; nothing else on it is answered any more."""
+        for op, (_, step) in list(self._open.items()):
+            if getattr(step, "connection", None) == connection:
+                self.end(op, number, "ok" if isinstance(step, Disconnect) else "cut")
+
+
+def requests_of(execution: Execution, places: Places) -> list[Request]:
+    """All requests of a run, by the step that asks."""
+    bars = Bars()
+    for entry in execution.history:
+        number = entry.number
+        match entry:
+            case Invoked(step=Kill() | PowerLoss()) | Crashed():
+                bars.end_all(number, "cut")
+            case Invoked(step=step) if asker_of(step) and not _is_meant_to_wait(step):
+                bars.begin(step, number, bar_label(step, places))  # type: ignore[arg-type]
+            case Completed():
+                bars.end(entry.op, number, "failed" if entry.status else "ok")
+            case Undelivered():
+                bars.end(entry.op, number, "unheard")
+            case EngineEvent(event=event) if event.name == CONNECTION_ENDED:
+                bars.end_connection(event.args[0], number)
+            case _:
+                pass
+    bars.end_all(len(execution.schedule), "open")
+    return _on_tracks(sorted(bars.done, key=lambda bar: (bar.begin, bar.op)))
+
+
+def _is_meant_to_wait(step: OutsideStep) -> bool:
+    """Return whether this is a request for events, which stays open for most of a run."""
+    return isinstance(step, Admin) and step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST
+
+
+def _on_tracks(bars: list[Request]) -> list[Request]:
+    """Each on the first track of its lane that is free, or on the one that is free first."""
+    lanes: dict[str, list[int]] = {}  # lane -> the step until which each track is taken
+    placed = []
+    for bar in bars:
+        tracks = lanes.setdefault(bar.lane, [])
+        free = [number for number, until in enumerate(tracks) if until < bar.begin]
+        if not free and len(tracks) < TRACKS_MAX:
+            tracks.append(0)
+            free = [len(tracks) - 1]
+        track = free[0] if free else tracks.index(min(tracks))
+        tracks[track] = max(tracks[track], bar.end, bar.begin + STEPS_MIN)
+        placed.append(msgspec.structs.replace(bar, track=track))
+    return placed

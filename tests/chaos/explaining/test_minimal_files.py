@@ -1,0 +1,85 @@
+"""What a shrunk run leaves in a directory: the page tells what happened as 'explain' does."""
+
+import json
+import re
+
+import msgspec
+import pytest
+
+from chaos.checkers import Finding, Verdict
+from chaos.explaining.clauses import Sentence
+from chaos.explaining.explain import explain
+from chaos.explaining.minimal_files import sentence_lines, write_minimal
+from chaos.shrinking.files import MINIMAL, MINIMAL_LOG, MINIMAL_PAGE
+from chaos.store.capsule import read_capsule
+from tests.support import ROOT
+
+REGRESSION = ROOT / "tests" / "regressions" / "new_channel_null_module_ctx.json"
+
+
+@pytest.fixture(scope="module")
+def capsule():
+    return read_capsule(REGRESSION)
+
+
+def data_of(folder):
+    text = (folder / MINIMAL_PAGE).read_text()
+    inside = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)
+    return json.loads(inside.group(1))
+
+
+def test_page_has_the_sentences_of_explain_and_the_capsule_and_log_lie_beside_it(tmp_path, capsule):
+    told = write_minimal(tmp_path, capsule, (), "raidstorm replay it")
+    story = explain(capsule, (), 1).story
+    data = data_of(tmp_path)
+    shown = [(first, last) for first, last, *_ in data["story"]]
+    assert shown == [(one.first, one.last) for one in story.sentences]
+    texts = [text for *_, text in data["story"]]
+    assert texts[:-1] == [one.text for one in story.sentences[:-1]]
+    # The last one ends with the crash's message, which the headline has.
+    assert story.sentences[-1].text.startswith(texts[-1])
+    assert told.findings[0].summary.partition(": ")[2] not in texts[-1]
+    assert data["about"]["promise"] == story.promise
+    assert data["about"]["consequence"] == story.harm
+    assert data["about"]["replay"] == "raidstorm replay it"
+    assert read_capsule(tmp_path / MINIMAL) == capsule
+    log = (tmp_path / MINIMAL_LOG).read_text()
+    assert "=> FINDING crash" in log
+    assert told.code == 5
+    assert told.story[-1].startswith(f"step {told.findings[0].step}: on reactor")
+
+
+def test_page_s_first_view_leaves_out_what_only_sets_the_target_up(tmp_path, capsule):
+    write_minimal(tmp_path, capsule, (), "")
+    data = data_of(tmp_path)
+    begin, end = data["view"]
+    assert begin == data["story"][1][0] > data["story"][0][1]
+    assert end == data["findings"][0]["step"]
+
+
+def test_run_that_no_longer_fails_has_a_page_without_a_story(tmp_path, capsule):
+    told = write_minimal(tmp_path, msgspec.structs.replace(capsule, defects=[]), (), "")
+    assert (told.code, told.story) == (0, [])
+    assert data_of(tmp_path)["story"] == []
+
+
+def test_finding_and_what_waits_end_the_lines_but_a_crash_has_said_it():
+    sentences = [Sentence(1, 4, "It is set up."), Sentence(6, 6, "Host 0 reads.")]
+    finding = Finding(
+        check="liveness",
+        kind="stuck",
+        shape="read",
+        summary="it waits on thread 1",
+        step=9,
+        verdict=Verdict.LIVENESS,
+        waits=("read", "  waits in lock"),
+    )
+    assert sentence_lines(sentences, finding) == [
+        "steps 1-4: It is set up.",
+        "step 6: Host 0 reads.",
+        "step 9: it waits on nvmf_tgt_poll_group_0",
+        "  read",
+        "    waits in lock",
+    ]
+    crash = msgspec.structs.replace(finding, check="crash", waits=())
+    assert len(sentence_lines(sentences, crash)) == 2
