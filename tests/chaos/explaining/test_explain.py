@@ -186,7 +186,10 @@ def test_what_comes_of_a_failure_is_said_of_checks_and_shapes_there_are():
 
 
 def test_nothing_that_explains_knows_a_defect():
-    sources = [*(ROOT / "chaos" / "explaining").glob("*.py"), ROOT / "chaos" / "showing" / "wording.py"]
+    sources = [
+        *(ROOT / "chaos" / "explaining").glob("*.py"),
+        ROOT / "chaos" / "showing" / "wording.py",
+    ]
     assert len(sources) > 10
     for source in sources:
         text = source.read_text()
