@@ -1,4 +1,4 @@
-"""Checks: pure functions from an execution to findings, one module each."""
+"""The checks: pure functions from an execution to findings, one module each."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ CHECKS: dict[str, tuple[Check, str]] = {
         check_recovery,
         "an array comes back with members that hold all acknowledged data",
     ),
-    "copies": (check_copies, "what is acknowledged is on every member that may be read"),
+    "copies": (check_copies, "acknowledged data is on every member that may be read"),
     "superblock": (
         check_superblock,
-        "superblocks go forward and call nobody CONFIGURED who lacks acknowledged data",
+        "superblocks go forward and call no member CONFIGURED that lacks acknowledged data",
     ),
     "channels": (check_channels, "all channels agree with the array after each iteration"),
     "quiesce": (check_quiesce, "no client I/O is in flight in blocks that are quiesced"),
-    "states": (check_states, "the array's states and counters fit together"),
+    "states": (check_states, "the array's states and counters are consistent"),
     "protocol": (check_protocol, "each command is answered once, with a status it can have"),
-    "affinity": (check_affinity, "nothing is touched outside its thread"),
+    "affinity": (check_affinity, "no step touches what another thread owns"),
     "availability": (
         check_availability,
-        "no I/O fails while a member with all data works, and none goes without a reason",
+        "no I/O fails while a member with all data works, and no member is removed without a reason",
     ),
-    "liveness": (check_liveness, "everything begun finishes after healing"),
+    "liveness": (check_liveness, "everything that has begun finishes after healing"),
     "references": (
         check_references,
-        "channels, descriptors, claims, threads return to the baseline",
+        "channels, descriptors, claims and threads return to the baseline",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""What a step's thread doesn't own, the step leaves alone: whatever happens in it happens on that thread (C13)."""
+"""A step touches only what its thread owns: all events of a step are on that thread (C13)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ANY_THREAD = -1
 
 
 def check_affinity(execution: Execution) -> list[Finding]:
-    """The first event of a thread other than the one that the engine's step ran on."""
+    """Find the first event on another thread than that of its step."""
     if not was_observed(execution.history):
         return []
     schedule = execution.schedule

@@ -1,13 +1,12 @@
 """While a good copy exists, no I/O of a host ends with a device error, and no member goes without a reason (C2).
 
-The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array
-did not use it. While the array has no member, on an operator's order or since its target has just started, there
-is nothing to use. While a fault is injected on each of its members, reads or changes may fail that the fault hits:
-faults may stay on a disk that becomes the last one. A member that fails every I/O has such a fault until it goes, and one
-that waits to be removed can't be counted on.
+The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array did not
+use it. While the array has no member, on an operator's order or since its target has just started, there is nothing to use.
+While each of its members has an injected fault, I/O that the fault hits may fail: faults may stay on a disk that becomes the
+last one. A member that fails every I/O has such a fault until it goes. A member that waits to be removed doesn't count.
 
-An array without members fails everything rightly, so who emptied it is asked as well. A member may be taken out when
-an RPC names it, when its disk was pulled, or when it has missed a write (its superblock's among them).
+An array without members rightly fails all I/O, so the reason for each removal is checked as well. A member may be removed
+when an RPC names it, when its disk was pulled, or when it has missed a write, such as that of its superblock.
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ from workers.protocol import Event
 READ_FAULTS = ("read_errors", "bad_blocks")
 CHANGE_FAULTS = ("write_errors", "unmap_errors", "flush_errors")
 FAILURE = ("disk_failure",)  # every I/O; the disk stays a member until it misses a write
-# What says something of members. Most events are others.
-TOLD = MOVES | {"raid.removing_member"}
+# The events about members. Most events are others.
+RELEVANT = MOVES | {"raid.removing_member"}
 DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
 HEALS = ("disk_heal", *REPLACEMENTS)
 
 
 def check_availability(execution: Execution) -> list[Finding]:
-    """The first I/O that ended with Internal Device Error, or member taken out for nothing."""
+    """Find the first I/O that ended with Internal Device Error, or the first removal without a reason."""
     ios: dict[int, tuple[int, Read | Flush | Changing]] = {}
     array = _Array(execution.plan)
-    # Reactors that run free tell in batches: a removal may be told of before its reason.
+    # Reactors that run free report in batches, so a removal may be reported before its reason.
     in_order = was_observed(execution.history)
     outage_ended = blind = barred = 0
     for index, entry in enumerate(execution.history):
@@ -56,10 +55,10 @@ def check_availability(execution: Execution) -> list[Finding]:
             blind = index if array.is_blind() else blind
             barred = index if array.is_barred() else barred
         if entry.__class__ is EngineEvent:
-            if entry.event.name in TOLD:
+            if entry.event.name in RELEVANT:
                 if array.members.take(entry) and array.members.disks:
                     outage_ended = index
-                if array.told(entry.event) and in_order:
+                if array.observe(entry.event) and in_order:
                     return [_taken(entry)]
         elif entry.__class__ is Invoked:
             if entry.step.__class__ in IO:
@@ -82,7 +81,7 @@ def check_availability(execution: Execution) -> list[Finding]:
 
 
 class _Array:
-    """Who is a member, who is to go, and what faults there are."""
+    """The members, those with a reason to be removed, and the injected faults."""
 
     def __init__(self, plan: Plan) -> None:
         layout = plan.layout
@@ -92,34 +91,34 @@ class _Array:
         self._failed: list[int] = []
         self._leaving: list[int] = []
         self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
-        self._to_go: list[int] = []  # disks that there is a reason to take out
-        self._asked: dict[int, int] = {}  # request -> disk that it takes out when a rebuild lets it
+        self._to_go: list[int] = []  # disks with a reason to be removed
+        self._asked: dict[int, int] = {}  # request -> disk that it removes once a rebuild allows it
 
     def is_blind(self) -> bool:
-        """Are there blocks that perhaps no member can read?"""
+        """Return whether some blocks may be unreadable on all members."""
         return self._is_hit(self.unreadable)
 
     def is_barred(self) -> bool:
-        """Are there blocks that perhaps no member can change?"""
+        """Return whether some blocks may be unchangeable on all members."""
         return self._is_hit(self.unwritable)
 
     def _is_hit(self, weak: list[int]) -> bool:
-        """Is none left but weak members and failed ones? Failed ones alone are no excuse: the budget leaves a good one."""
+        """Return whether only weak and failed members are left; failed ones alone don't count, as the budget leaves a good one."""
         staying = self._staying()
         bad = (*weak, *self._failed)
         return set(staying).issubset(bad) and any(disk in weak for disk in staying or weak)
 
     def _staying(self) -> list[int]:
-        """A member that is being removed, or waits for that, isn't there for what the others can't do."""
+        """Return the members that are neither being removed nor about to be."""
         going = (*self._leaving, *self._asked.values())
         return [disk for disk in self.members.disks if disk not in going]
 
     def refused(self, op: int) -> None:
-        """A request has failed; what it named stays."""
+        """Note a failed request: the disk that it named stays."""
         self._asked.pop(op, None)
 
-    def told(self, event: Event) -> bool:
-        """The next event; True: a member is taken out for which there was no reason."""
+    def observe(self, event: Event) -> bool:
+        """Follow the next event; return True if a member is removed without a reason."""
         name, args = event.name, event.args
         if name == "raid.removing_member":
             self._leaving.append(args[1])
@@ -130,12 +129,12 @@ class _Array:
             if args[1] in self._leaving:
                 self._leaving.remove(args[1])
             self._asked = {op: disk for op, disk in self._asked.items() if disk != args[1]}
-            # What comes later is another member, and needs a reason of its own.
+            # The slot's next member is another one, and needs a reason of its own.
             self._to_go = [disk for disk in self._to_go if disk != args[1]]
         return False
 
     def took(self, step: OutsideStep) -> None:
-        """The next step from outside, but for I/O."""
+        """Follow the next step from outside that is no I/O."""
         if step.__class__ is Operate:
             if step.method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 disk = self._own.get(step.args[0], NO_DISK)
@@ -166,8 +165,8 @@ def _taken(entry: EngineEvent) -> Finding:
         kind="removal",
         shape="no reason",
         summary=(
-            f"disk {entry.event.args[1]} is taken out of the array, though no request named it, it was not pulled "
-            "and missed no write"
+            f"disk {entry.event.args[1]} was removed from the array, though no request named it, it was not pulled, "
+            "and it missed no write"
         ),
         step=entry.number,
         verdict=Verdict.INVALID,

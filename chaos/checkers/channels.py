@@ -1,4 +1,4 @@
-"""All channels of an array agree with each other and with the array, once an iteration is over (C8)."""
+"""All channels of an array agree with each other and with the array after each iteration (C8)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NONE = -1  # no rebuild offset, no processed twin
 # Plain numbers: a flag's operators are slow, and the record changes often.
 CONFIGURED, PROCESS_TARGET = int(SlotFlag.CONFIGURED), int(SlotFlag.PROCESS_TARGET)
 NO_PROCESS = int(ProcessState.NONE)
-# What says something of channels. Most events are others.
-TOLD = frozenset(
+# The events about channels. Most events are others.
+RELEVANT = frozenset(
     (
         "raid.channel",
         "raid.channel_created",
@@ -30,19 +30,19 @@ TOLD = frozenset(
 
 
 class Channels:
-    """Each thread's channel of the array, as it told of itself: (members, rebuild offset, twin's members)."""
+    """Each thread's channel of the array, from its own events: (members, rebuild offset, twin's members)."""
 
     def __init__(self) -> None:
         self.by_thread: dict[int, tuple[int, int, int]] = {}
-        self._slot = 0  # of the rebuild under way
-        self._in_sync = 0  # slots that are configured and no rebuild target, as last seen
-        # Slots that an iteration changes on all channels, one by one: judged when it is over, not at births.
+        self._slot = 0  # of the running rebuild
+        self._in_sync = 0  # mask of slots that are configured and no rebuild target, as last seen
+        # An iteration changes these slots on one channel after the other, so births don't judge them; its end does.
         self._changing = 0
         self._is_rebuilding = False
         self.born: list[tuple[int, int, int]] = []  # in this step: (thread, members, changing)
 
     def take(self, event: Event) -> tuple[str, str] | None:
-        """The next event; a disagreement: its shape, and in words."""
+        """Follow the next event; return the shape and the description of a disagreement."""
         match event.name:
             case "raid.channel" | "raid.channel_created":
                 members, offset, twin = event.args
@@ -71,7 +71,7 @@ class Channels:
         return None
 
     def saw(self, seen: Seen) -> tuple[str, str] | None:
-        """The array's record after a step."""
+        """Follow the array's record after a step."""
         in_sync = sum(
             1 << place
             for place, flags in enumerate(seen.slots)
@@ -79,25 +79,31 @@ class Channels:
         )
         before, self._in_sync = self._in_sync, in_sync
         if self._is_rebuilding and seen.process_state == NO_PROCESS:
-            self._changing |= 1 << self._slot  # it has ended, and the channels are told one by one
+            self._changing |= 1 << self._slot  # it has ended, and the channels follow one by one
         return self._judge_births(before) if self.born else None
 
     def step_ended(self) -> tuple[str, str] | None:
-        """Nothing more of the present step."""
+        """Judge births at the end of the step."""
         return self._judge_births(self._in_sync)
 
     def _judge_births(self, before: int) -> tuple[str, str] | None:
-        """Who was born in a step that changed the array may have seen it before the change, or after it."""
+        """Judge new channels by the array before or after the step, since it may have changed in between."""
         born, self.born = self.born, []
         for thread, members, changing in born:
             if all((members ^ in_sync) & ~changing for in_sync in (before, self._in_sync)):
-                return "birth", f"thread {thread} took the slots {_slots(members)} for members"
+                return (
+                    "birth",
+                    f"the new channel of thread {thread} has the members in slots {_slots(members)}",
+                )
         return None
 
     def _at_window(self, offset: int) -> tuple[str, str] | None:
         for thread, (_, own, twin) in self.by_thread.items():
             if twin == NONE:
-                return "no twin", f"thread {thread} doesn't know of the rebuild, at block {offset}"
+                return (
+                    "no twin",
+                    f"thread {thread} has no twin for the rebuild, which is at block {offset}",
+                )
             if own != offset:
                 return (
                     "offset",
@@ -110,7 +116,7 @@ class Channels:
     def _at_finish(self, slot: int, status: int) -> tuple[str, str] | None:
         for thread, (members, offset, twin) in self.by_thread.items():
             if offset != NONE or twin != NONE:
-                return "rebuild left", f"thread {thread} still goes by the rebuild that has ended"
+                return "rebuild left", f"thread {thread} still follows the rebuild that has ended"
             if status == 0 and not members & 1 << slot:
                 return "member lacks", f"thread {thread} doesn't use slot {slot}, just rebuilt"
             if status != 0 and members & 1 << slot:
@@ -125,7 +131,7 @@ class Channels:
 
 
 def check_channels(execution: Execution) -> list[Finding]:
-    """The first channel whose view of the array is not the array's."""
+    """Find the first channel whose view of the array differs from the array."""
     if not was_observed(execution.history):
         return []
     channels = Channels()
@@ -138,7 +144,7 @@ def check_channels(execution: Execution) -> list[Finding]:
         number = entry.number
         found = None
         if entry.__class__ is EngineEvent:
-            if entry.event.name in TOLD:
+            if entry.event.name in RELEVANT:
                 found = channels.take(entry.event)
         elif entry.__class__ is Seen:
             found = channels.saw(entry)

@@ -1,6 +1,6 @@
-"""What a read returned and must not have: which fault, which blocks, which disk, which events contradict each other.
+"""Wrong data of a read: the kind of fault, the blocks, the disk, and the events that contradict each other.
 
-Looks back over the history, once and only when something is wrong, so that judging a valid history stays cheap.
+It looks back over the history once, and only after a fault, so that judging a valid history stays cheap.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _VERBS: dict[type[Changing], str] = {
 
 
 class Wrong(msgspec.Struct, frozen=True):
-    """One block of one read: what is wrong with it. ``sent`` is the history index of the read's beginning."""
+    """A wrong block of a read, with the kind of fault. ``sent`` is the history index of the read's beginning."""
 
     kind: Kind
     look: Look
@@ -50,7 +50,7 @@ class Wrong(msgspec.Struct, frozen=True):
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """A read saw this change in a block; ``begun`` is the history index of the change's beginning."""
+    """A read's sight of a change in a block; ``begun`` is the history index of the change's beginning."""
 
     begun: int
     op: int
@@ -59,10 +59,10 @@ class Sight(msgspec.Struct, frozen=True):
 
 
 class Past(msgspec.Struct, frozen=True):
-    """What was known of a block when a read of it was sent."""
+    """The knowledge of a block when a read of it was sent."""
 
     newest: int  # the op acknowledged last, or NEVER_WRITTEN
-    sight: Sight | None  # of the change that began last
+    sight: Sight | None  # of the change that began last of all seen
 
 
 def explain(
@@ -73,7 +73,7 @@ def explain(
     schedule: list[Step],
     notes: list[str],
 ) -> list[Finding]:
-    """One finding for neighbouring blocks of the same read with the same fault."""
+    """Make one finding of neighbouring blocks of the same read with the same fault."""
     if not wrongs:
         return []
     pasts = _pasts(wrongs, registers, history)
@@ -102,10 +102,10 @@ def explain(
 def served_by(
     wrongs: list[Wrong], history: History, plan: Plan, schedule: list[Step], notes: list[str]
 ) -> int | None:
-    """The one disk that has served these blocks to the read's thread while it was out; None: not to be told."""
+    """Return the one disk that can have served these blocks to the read's thread; None if there are several."""
     wrong = wrongs[0]
     first, last = wrong.lba + plan.data_offset, wrongs[-1].lba + plan.data_offset
-    # Step n is the schedule's item n - 1; the read may have been served in any step after its own.
+    # Step n is the schedule's item n - 1, and any step after the read's own may have served it.
     steps = range(history[wrong.sent].number, min(wrong.answer.number, len(schedule)))
     disks = {
         step.disk: True
@@ -120,7 +120,7 @@ def served_by(
 
 
 def _pasts(wrongs: list[Wrong], registers: Registers, history: History) -> list[Past]:
-    """Per wrong block what was known of it when its read was sent."""
+    """Return for each wrong block the knowledge of it when its read was sent."""
     wanted: dict[int, list[int]] = {}
     for index, wrong in enumerate(wrongs):
         wanted.setdefault(wrong.sent, []).append(index)
@@ -154,13 +154,13 @@ def _note_sights(
 
 
 def seen_by(look: Look, answer: Completed) -> list[int]:
-    """The data that a request has seen: a compare-and-write that matched saw what it expected."""
+    """Return the data that a request has seen: a compare-and-write that matched saw the data it expected."""
     return answer.values if isinstance(look, Read) else [look.expected_op] * look.blocks
 
 
 def _was_seen_replaced(op: int, sight: Sight | None, registers: Registers) -> bool:
     end = registers.changes[op].end
-    assert end is not None, f"op {op} is under way, and was found superseded"
+    assert end is not None, f"op {op} is in flight, and was found superseded"
     return sight is not None and sight.begun > end
 
 
@@ -194,18 +194,18 @@ def _finding(
 def _against(
     wrong: Wrong, past: Past, registers: Registers, history: History
 ) -> tuple[Evidence, str, list[int]]:
-    """The event that contradicts what was read; the same as a clause; the ops in it."""
+    """Return the event that contradicts the read, the same as a clause, and its ops."""
     change = registers.changes.get(wrong.value)
     if wrong.kind == "resurrected":
         sight = past.sight
-        assert sight is not None, "what is resurrected was seen replaced"
-        says = f"op {sight.look.op} had got op {sight.op} there, which replaced it"
+        assert sight is not None, "resurrected data was seen replaced"
+        says = f"op {sight.look.op} had read op {sight.op} there, which replaced it"
         return Evidence(sight.number, says), f", but {says}", [past.newest, sight.op, sight.look.op]
     if change is not None and wrong.kind == "foreign":
         says = f"{_VERBS[type(change.step)]} op {wrong.value} is for {_where(change.step)}"
         return Evidence(history[change.begun].number, says), f", but {says}", [past.newest]
     if change is not None and change.is_void:
-        assert change.end is not None, "that it changed nothing was its answer"
+        assert change.end is not None, "only an answer shows that a change changed nothing"
         says = f"op {wrong.value} has changed nothing"
         return Evidence(history[change.end].number, says), f", but {says}", [past.newest]
     newest = registers.changes.get(past.newest)

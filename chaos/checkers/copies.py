@@ -1,4 +1,4 @@
-"""An acknowledged change is on every member that may be asked for its blocks (C14)."""
+"""An acknowledged change is on every member that may be read (C14)."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from chaos.steps.block_words import blocks
 from chaos.steps.history import NOT_LOOKED, Completed, EngineEvent, Entry, Invoked
 from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
 
-TOLD = MOVES | {"disk.misdirected"}
+RELEVANT = MOVES | {"disk.misdirected"}
 
 
 class Holders:
-    """Who must hold a change that is acknowledged now: members in sync, and the target where it was rebuilt."""
+    """The disks that must hold a change acknowledged now: members in sync, and the target where it is rebuilt."""
 
     def __init__(self, plan: Plan) -> None:
         self.members = Members()
         self._offset = plan.data_offset
         self.changes: dict[int, Changing] = {}
         self._away = PulledDisks()
-        self._tainted: list[range] = []  # LBAs that a disk has changed silently at some time
+        self._tainted: list[range] = []  # LBAs that a disk has ever changed silently
 
     def take(self, entry: Entry) -> None:
-        """The next entry of a history."""
+        """Follow the next entry of a history."""
         if entry.__class__ is EngineEvent:
-            if entry.event.name in TOLD:
-                self._told(entry)
+            if entry.event.name in RELEVANT:
+                self._observe(entry)
         elif entry.__class__ is Invoked:
             step = entry.step
             if step.__class__ in CHANGING:
@@ -40,10 +40,10 @@ class Holders:
             elif step.__class__ in (Kill, PowerLoss):
                 self.members.take(entry)
 
-    def _told(self, entry: EngineEvent) -> None:
+    def _observe(self, entry: EngineEvent) -> None:
         event = entry.event
         self.members.take(entry)
-        self._away.told(event)
+        self._away.observe(event)
         if event.name == "disk.misdirected":
             _, wanted, landed, count = event.args
             self._taint(wanted, count)
@@ -54,17 +54,17 @@ class Holders:
         self._tainted.append(range(first, first + count))
 
     def is_tainted(self, step: Changing) -> bool:
-        """Has a disk changed one of its blocks silently?"""
+        """Return whether a disk has changed one of its blocks silently."""
         return any(
             step.slba < span.stop and span.start < step.slba + step.blocks for span in self._tainted
         )
 
     def is_away(self, disk: int) -> bool:
-        """Was the disk pulled, so that nobody can say which device is in its place for the target?"""
+        """Return whether the disk was pulled, so that the target may know another device in its place."""
         return disk in self._away
 
     def wanted(self, step: Changing) -> list[int]:
-        """The disks that must hold it."""
+        """Return the disks that must hold the change."""
         members = self.members
         disks = [disk for disk in members.disks if disk not in self._away]
         is_rebuilt = step.slba + step.blocks <= members.copied
@@ -74,7 +74,7 @@ class Holders:
 
 
 def check_copies(execution: Execution) -> list[Finding]:
-    """Look at each acknowledged change: who should have held it then, and who did."""
+    """Compare, for each acknowledged change, the disks that must hold it with those that do."""
     holders = Holders(execution.plan)
     for entry in execution.history:
         if entry.__class__ is not Completed:

@@ -8,7 +8,7 @@ from chaos.steps.history import Crashed
 
 
 def check_crash(execution: Execution) -> list[Finding]:
-    """Any assertion or exception inside the engine."""
+    """Report every assertion or exception inside the engine."""
     return [
         Finding(
             check="crash",

@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The findings of checks, and verdicts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from enum import IntEnum
 
 import msgspec
 
-DETERMINISM = "determinism"  # found by running a seed twice, not by a check of one execution
+DETERMINISM = "determinism"  # found by running a seed twice, not by checking one execution
 
 
 class Verdict(IntEnum):
-    """How a run ended; the number is the exit code."""
+    """The result of a run; the number is the exit code."""
 
     VALID = 0
     INVALID = 1
@@ -22,7 +22,7 @@ class Verdict(IntEnum):
     BROKEN = 70
 
 
-# What people read of an exit code.
+# The exit codes in words.
 NAMES = {
     0: "valid",
     1: "INVALID",
@@ -49,22 +49,22 @@ SEVERITY = (
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:
-    """The verdict that several verdicts add up to."""
+    """Return the worst of several verdicts."""
     return min(verdicts, key=SEVERITY.index, default=Verdict.VALID)
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """One of the events that contradict each other: the number of its step, and what happened in it."""
+    """One of the events that contradict each other: its step number and its description."""
 
     step: int
     says: str
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One contradiction. ``shape`` says what kind it is, without numbers: it goes into the signature.
+    """A contradiction. ``shape`` is its form, without numbers, because it is part of the signature.
 
-    Where they are known: the first and last block, the disk that has served them, and the events that contradict
-    each other, in order.
+    If they are known, it has the first and last block, the disk that has served them, and the events that contradict each
+    other, in order.
     """
 
     check: str
@@ -77,9 +77,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     blocks: tuple[int, int] | None = None
     disk: int | None = None
     events: tuple[Evidence, ...] = ()
-    waits: tuple[str, ...] = ()  # what is stuck, and under it what it waits for: a line each
+    waits: tuple[str, ...] = ()  # a line for each stuck request, and below it a line for each wait
 
     @property
     def signature(self) -> str:
-        """Groups equal failures of different seeds."""
+        """The same for equal failures of different seeds."""
         return f"{self.check}/{self.kind}/{self.shape}"

@@ -1,4 +1,4 @@
-"""After healing, everything that was begun finishes (C2, C3)."""
+"""After healing, everything that has begun finishes (C2, C3)."""
 
 from __future__ import annotations
 
@@ -30,26 +30,28 @@ SHOWN_MAX = 8
 
 
 def check_liveness(execution: Execution) -> list[Finding]:
-    """A run that could not reach its end is stuck; says on what."""
+    """Report a run that could not reach its end, with what is stuck."""
     if execution.crash is not None or execution.settled or execution.interrupted:
         return []
     ops, stuck = unfinished(execution.history)
     wanted = UnmetGoals()
     wanted.follow(execution.history)
     kinds = {what.split(" ", 1)[0] for what in stuck}
-    # Which one of many alike was outstanding in the end is chance.
+    # Which one of many equal requests is outstanding at the end is chance, so it is no part of the shape.
     kinds = {kind for kind in kinds if not wanted.is_repeated(kind)}
     wants = wanted.repeated() if kinds else wanted.of(execution.plan)
     shown = "; ".join([*stuck[:SHOWN_MAX], *(words for _, words in wants)])
     if len(stuck) > SHOWN_MAX:
         shown += f"; and {len(stuck) - SHOWN_MAX} more"
-    bound = "within its bound" if execution.settle_bound_hit else "and nothing is possible any more"
+    bound = (
+        " within the bound" if execution.settle_bound_hit else ", and no step is possible any more"
+    )
     return [
         Finding(
             check="liveness",
             kind="stuck",
             shape="+".join(sorted(kinds | {kind for kind, _ in wants})),
-            summary=f"not finished after healing {bound}: {shown}",
+            summary=f"not finished after healing{bound}: {shown}",
             step=execution.steps,
             verdict=Verdict.LIVENESS,
             ops=ops[:SHOWN_MAX],
@@ -59,7 +61,7 @@ def check_liveness(execution: Execution) -> list[Finding]:
 
 
 def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str, ...]:
-    """On whom everything that is stuck waits."""
+    """Describe what the stuck requests wait for."""
     names: dict[str, str] = {}
     for entry in execution.history:
         match entry:
@@ -76,7 +78,7 @@ def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str,
 
 
 def unfinished(history: History) -> tuple[list[int], list[str]]:
-    """What was begun and has not ended: the ops, and all of it in words."""
+    """Return the ops that have begun and not ended, and the descriptions of all that has not ended."""
     begun: dict[int, HostStep | Operate] = {}
     rebuild = ""
     for entry in history:
@@ -105,7 +107,7 @@ def unfinished(history: History) -> tuple[list[int], list[str]]:
 
 
 def _is_answered(step: OutsideStep) -> bool:
-    """Must an answer come, sooner or later?"""
+    """Return whether an answer must come at some time."""
     if isinstance(step, Admin):
         return step.opcode != AdminOpcode.ASYNC_EVENT_REQUEST
     return isinstance(step, (Open, Connect, Disconnect, Operate, *IO))

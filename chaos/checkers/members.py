@@ -1,4 +1,4 @@
-"""Who is a member in sync, and how far a rebuild has come: followed along a history. Several checks need it."""
+"""The members in sync, and the progress of a rebuild, followed along a history. Several checks need it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chaos.steps.history import EngineEvent, Entry, History, Invoked
 from chaos.steps.schedule import Kill, PowerLoss
 
 NO_DISK = -1
-# What moves members and rebuilds. Nearly all events are others, so whoever sees each of them asks this first.
+# The events that change members and rebuilds. Nearly all events are others, so callers test this set first.
 MOVES = frozenset(
     (
         "raid.created",
@@ -23,7 +23,7 @@ MOVES = frozenset(
 
 
 class Members:
-    """The disks that are members in sync, and the rebuild under way, from what the engine told."""
+    """The disks that are members in sync, and the running rebuild, from the engine's events."""
 
     def __init__(self) -> None:
         self.disks: list[int] = []
@@ -32,17 +32,17 @@ class Members:
         self.copied = 0  # blocks of the array, from its first, that are on the rebuild target
 
     def take(self, entry: Entry) -> bool:
-        """The next entry of a history; True: an array has come online, with these members."""
-        # Classes are compared: isinstance asks a struct's metaclass, which is slow, and this sees every entry.
+        """Follow the next entry of a history; return True if an array has gone online, with these members."""
+        # This sees every entry, and isinstance calls a struct's metaclass, which is slow. So classes are compared.
         if entry.__class__ is EngineEvent:
             event = entry.event
-            return self._told(event.name, event.args) if event.name in MOVES else False
+            return self._observe(event.name, event.args) if event.name in MOVES else False
         if entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):
             self.disks = []
             self.target = NO_DISK
         return False
 
-    def _told(self, name: str, args: tuple[int, ...]) -> bool:
+    def _observe(self, name: str, args: tuple[int, ...]) -> bool:
         match name:
             case "raid.created" | "raid.assembled":
                 self.disks = list(args)
@@ -59,7 +59,7 @@ class Members:
                 self.copied = args[0]
             case "rebuild.finished":
                 self.target = NO_DISK
-                # A flush, which nothing holds, may fail on the target when the result is fixed already.
+                # No quiesce holds a flush, so one may fail on the target after the result is fixed.
                 if args[2] == 0 and args[1] != self._failed:
                     self.disks.append(args[1])
             case "raid.last_member_removed" | "raid.deleted":
@@ -71,7 +71,7 @@ class Members:
 
 
 def members_in_sync(history: History) -> list[int]:
-    """The members in sync at the end, sorted."""
+    """Return the members in sync at the end, sorted."""
     members = Members()
     for entry in history:
         members.take(entry)

@@ -1,4 +1,4 @@
-"""Members in sync hold equal data for every acknowledged block: when a rebuild ends, and at the end (C5)."""
+"""Members in sync hold equal data for every acknowledged block, at each rebuild's end and at the run's end (C5)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.steps.payload import NEVER_WRITTEN
 
 
 def check_mirrors(execution: Execution) -> list[Finding]:
-    """Compare the disks of all members; only what a late or failed write may have left can differ."""
+    """Compare the disks of all members, which may differ only where a late or failed write was."""
     history = execution.history
     reader = reader_for(execution)
     members, away = Members(), PulledDisks()
@@ -29,7 +29,7 @@ def check_mirrors(execution: Execution) -> list[Finding]:
         members.take(entry)
         away.take(entry)
     if execution.crash is not None or not execution.settled:
-        return []  # a crash or a hang leaves writes under way; it is its own finding
+        return []  # a crash or a hang leaves writes in flight, and is a finding of its own
     reader.take_all(seen, history[seen:])
     found = compare(reader.registers, sorted(members.disks), execution.disks)
     return [] if found is None else [_finding("end of run", execution.steps, *found)]
@@ -38,11 +38,11 @@ def check_mirrors(execution: Execution) -> list[Finding]:
 def compare(
     registers: Registers, members: list[int], disks: list[list[int]]
 ) -> tuple[str, int, int, str] | None:
-    """The first block that is wrong on a member: kind, LBA, newest acknowledged op, what each holds."""
+    """Return the first block that is wrong on a member: kind, LBA, newest acknowledged op, and each member's data."""
     columns = [disks[disk] for disk in members]
     for lba, (held, *values) in enumerate(zip(registers.held, *columns, strict=True)):
         if values.count(held) == len(values):
-            continue  # the newest acknowledged write everywhere, as nearly always
+            continue  # as nearly always, all have the newest acknowledged write
         if NEVER_WRITTEN in registers.candidates_of(lba) or lba in registers.tainted:
             continue  # no write of this block was acknowledged, or a disk has changed it silently
         allowed = registers.allowed(lba)

@@ -1,4 +1,4 @@
-"""Each command is answered once, on its connection, with a status that its kind can have (C12)."""
+"""Each command is answered once, on its connection, with a status that is possible for its kind (C12)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from workers.nvmf.status import AdminOpcode, NvmeStatus
 ANSWERED = frozenset((Open, Connect, Disconnect, Admin, Operate, Inject, *IO))
 JUDGED = frozenset((Open, Connect, Admin, *IO))
 SUCCESS = int(NvmeStatus.SUCCESS)
-# What a good command of a host may be answered with, apart from success.
+# The possible errors for a host's valid commands.
 CONNECT_ERRORS = (NvmeStatus.CONNECT_CONTROLLER_BUSY, NvmeStatus.CONNECT_INVALID_PARAMETERS)
 ADMIN_ERRORS = (NvmeStatus.ABORTED_BY_REQUEST, NvmeStatus.ABORTED_SQ_DELETION)
 IO_ERRORS = (
@@ -53,7 +53,7 @@ def check_protocol(execution: Execution) -> list[Finding]:
             answered[entry.op] = True
             step = waiting.pop(entry.op, None)
             if step is None:
-                return [_finding("nobody", f"op {entry.op} was answered and never sent", entry)]
+                return [_finding("nobody", f"op {entry.op} was answered but never sent", entry)]
             if in_order and step.__class__ in IO and step.connection in ended:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
@@ -71,16 +71,19 @@ def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
     status = entry.status
     if status == SUCCESS:
         if step.__class__ is Read and len(entry.values) != step.blocks:
-            return "data", f"read op {step.op} brought {len(entry.values)} of {step.blocks} blocks"
+            return "data", f"read op {step.op} returned {len(entry.values)} of {step.blocks} blocks"
         return None
     if _can_be(step, status):
         return None
     name = NvmeStatus(status).name if status in NvmeStatus.__members__.values() else hex(status)
-    return f"status of {kind}", f"{kind} op {step.op} was answered with {name}, which it can't be"
+    return (
+        f"status of {kind}",
+        f"{kind} op {step.op} was answered with {name}, which is impossible for it",
+    )
 
 
 def _can_be(step: OutsideStep, status: int) -> bool:
-    """May a good command of this kind end with this error?"""
+    """Return whether a valid command of this kind may end with this error."""
     match step:
         case Open():
             return status in CONNECT_ERRORS

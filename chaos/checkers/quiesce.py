@@ -1,4 +1,4 @@
-"""While blocks of the array are quiesced, no client I/O of them is in flight on a member (C11)."""
+"""While blocks of the array are quiesced, no client I/O to them is in flight on a member (C11)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workers.bdev.stack import raid_bdev_id
 from workers.protocol import Event
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
 
-TOLD = MOVES | {"bdev.quiesced", "bdev.unquiesced"}
+RELEVANT = MOVES | {"bdev.quiesced", "bdev.unquiesced"}
 FLUSH = int(IoType.FLUSH)
 
 
@@ -25,7 +25,7 @@ class Quiesces:
         self.held: dict[int, tuple[int, int, int]] = {}
 
     def take(self, event: Event) -> None:
-        """The next event."""
+        """Follow the next event."""
         if event.name == "bdev.quiesced" and event.args[0] == self._array:
             _, lock, first, end = event.args
             self.held[lock] = (event.thread, first, end)
@@ -33,9 +33,9 @@ class Quiesces:
             self.held.pop(event.args[1], None)
 
     def broken_by(self, io: FinishIo, data_offset: int) -> tuple[int, int] | None:
-        """The quiesced range [first, end) that this I/O of a member breaks into."""
+        """Return the quiesced range [first, end) with which this I/O of a member overlaps."""
         for thread, first, end in self.held.values():
-            # Who holds the range works in it.
+            # The thread that holds the range may work in it.
             if (
                 thread != io.thread
                 and io.offset < end + data_offset
@@ -56,7 +56,7 @@ def check_quiesce(execution: Execution) -> list[Finding]:
     done = 0
     for entry in execution.history:
         if quiesces.held:
-            # Steps in between brought nothing that stands in the history.
+            # The steps since the last entry left nothing in the history, but they may have ended I/O.
             for number, step in enumerate(schedule[done : entry.number], done + 1):
                 if step.__class__ is FinishIo and _is_clients(step, members):
                     broken = quiesces.broken_by(step, plan.data_offset)
@@ -64,7 +64,7 @@ def check_quiesce(execution: Execution) -> list[Finding]:
                         return [_finding(step, number, *broken)]
         done = entry.number
         if entry.__class__ is EngineEvent:
-            if entry.event.name in TOLD:
+            if entry.event.name in RELEVANT:
                 quiesces.take(entry.event)
                 members.take(entry)
         elif entry.__class__ is Invoked and entry.step.__class__ in (Kill, PowerLoss):

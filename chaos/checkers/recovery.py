@@ -1,4 +1,4 @@
-"""After the target has died, every member that an array comes back with holds what was acknowledged (C6)."""
+"""After the target has died, every member of a reassembled array holds the acknowledged data (C6)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaos.steps.history import Compared, Entry
 
 
 def check_recovery(execution: Execution) -> list[Finding]:
-    """Compare the members' disks with what may be read, each time an array is assembled."""
+    """Compare the members' disks with the data that may be read, each time an array is assembled."""
     history = execution.history
     if not any(_is_assembly(entry) for entry in history):
         return []

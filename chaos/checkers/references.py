@@ -1,4 +1,4 @@
-"""After the last host has gone, references return to the baseline (C7)."""
+"""After the last host has left, references return to the baseline (C7)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STACKED = ("error", "delay", "passthru")
 
 
 def check_references(execution: Execution) -> list[Finding]:
-    """Whatever is alive beyond an idle target: a poll group a reactor, and an open, claimed disk a member."""
+    """Report what is alive beyond an idle target, which has a poll group per reactor and a claimed disk per member."""
     if execution.crash is not None or not execution.settled:
         return []
     members = len(members_in_sync(execution.history))
@@ -29,7 +29,7 @@ def check_references(execution: Execution) -> list[Finding]:
             check="references",
             kind="leak",
             shape="+".join(sorted({kind for kind, _, _ in odd})),
-            summary=f"left over after the last host has gone: {shown}",
+            summary=f"left over after the last host has left: {shown}",
             step=execution.steps,
             verdict=Verdict.INVALID,
         )
@@ -54,5 +54,5 @@ def _is_raid(owner: str) -> bool:
 
 
 def _is_of_app(owner: str) -> bool:
-    """The app thread has a channel of each member, and of what the member stands on."""
+    """Return whether it is a channel of the app thread to a member, or to a bdev below it."""
     return owner.endswith(" on app_thread") and owner.startswith(("disk", *STACKED))

@@ -1,21 +1,22 @@
 """Every block is a register: a read returns the newest acknowledged write, or one that may still land.
 
-Linear in the history, because values are unique. What a read may return is fixed when it is sent: the writes
-that no later acknowledged write has superseded by then; and any write sent while the read is out. It promises
-regularity, not atomicity: during a write a mirror may answer with old or new data, which no RAID1 prevents.
+The check is linear in the history, because values are unique. The values that a read may return are fixed when it is sent:
+the writes that no later acknowledged write has superseded by then. A write sent while the read is in flight may also be
+returned. The promise is regularity, not atomicity: during a write a mirror may answer with old or new data, which no RAID1
+prevents.
 
-Power loss takes back what was acknowledged and not yet durable (flushed, or written with FUA): from then on a block
-may hold any write that no durable one has superseded. Silent corruption taints a block until it is overwritten.
+Power loss reverts acknowledged data that is not durable, by a flush or FUA. From then on a block may hold any write that no
+durable one has superseded. Silent corruption taints a block until it is overwritten.
 
-What a read must not return is named (the first that fits):
+The kinds of wrong data (the first that applies):
 
-* **short**: fewer or more blocks than were asked for
+* **short**: another number of blocks than requested
 * **torn**: a block of two writes' data
 * **misdirected**: data that was written for another block
 * **foreign**: data that no write of this block has ever carried
 * **lost**: zeroes, though a write was acknowledged and nothing has zeroed the block since
-* **resurrected**: a write's data that was replaced, after a read answered before had seen what replaced it
-* **stale**: a write's data that was replaced by an acknowledged one, which no read had seen yet
+* **resurrected**: a write's data that was replaced, after an earlier read had seen the replacement
+* **stale**: a write's data that an acknowledged one has replaced, while no read had seen that yet
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ from chaos.steps.schedule import (
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import Event
 
-# Plain numbers, since an enum's member is slow to look up and these are asked for at every entry.
+# Every entry is compared with these, and an enum's member is slow to look up. So they are plain numbers.
 SUCCESS = int(NvmeStatus.SUCCESS)
 COMPARE_FAILURE = int(NvmeStatus.COMPARE_FAILURE)
 CONNECTION_ENDED = "nvmf.qpair_destroyed"
-TELLING = frozenset((CONNECTION_ENDED, "disk.misdirected"))
+RELEVANT = frozenset((CONNECTION_ENDED, "disk.misdirected"))
 
 
-# A read under way: the history index of its beginning, what its blocks held then, and which blocks were tainted.
-# A plain tuple: there is one for every read.
+# A read in flight: the history index of its beginning, the read, its blocks' data then, and the tainted blocks. There is one
+# for every read, so it is a plain tuple.
 Looking = tuple[int, Look, list[int], tuple[int, ...]]
 
 
@@ -67,26 +68,26 @@ def check_register(execution: Execution) -> list[Finding]:
 
 
 def judge_reads(history: History, plan: Plan) -> tuple[Registers, list[Finding]]:
-    """The registers as they are at the end, and what was found on the way; without schedule, hence without disks."""
+    """Return the final registers and the findings; without a schedule, so no finding names a disk."""
     reader = read_history(history, plan)
     registers = reader.registers
     return registers, explain(reader.wrongs, registers, history, plan, [], [])
 
 
 def read_history(history: History, plan: Plan) -> Reader:
-    """All of a history, read from its beginning."""
+    """Read a whole history from its beginning."""
     reader = Reader(plan, tracks_power=False)
     reader.take_all(0, history)
     if (
         reader.power_was_lost
-    ):  # seldom: then a second time is cheaper than to track durability every time
+    ):  # seldom, so a second pass then is cheaper than tracking durability always
         reader = Reader(plan, tracks_power=True)
         reader.take_all(0, history)
     return reader
 
 
 def reader_for(execution: Execution) -> Reader:
-    """A reader for whoever looks at the registers on the way; it has read nothing yet."""
+    """Return a reader that has read nothing yet, for checks that use the registers on the way."""
     power_is_lost = any(
         entry.__class__ is Invoked and entry.step.__class__ is PowerLoss
         for entry in execution.history
@@ -95,7 +96,7 @@ def reader_for(execution: Execution) -> Reader:
 
 
 class Reader:
-    """Takes a history in and judges the reads in it."""
+    """Reads a history and judges the reads in it."""
 
     def __init__(self, plan: Plan, *, tracks_power: bool) -> None:
         self.registers = Registers(
@@ -103,23 +104,23 @@ class Reader:
             data_offset=plan.data_offset,
             tracks_power=tracks_power,
         )
-        self.wrongs: list[Wrong] = []  # a block each, in order
+        self.wrongs: list[Wrong] = []  # one per block, in order
         self.power_was_lost = False
         self._looking: dict[int, Looking] = {}
         self._flushes: dict[int, int] = {}
 
     def take(self, index: int, entry: Entry) -> None:
-        """The next entry."""
+        """Read the next entry."""
         self.take_all(index, (entry,))
 
     def take_all(self, first: int, entries: Iterable[Entry]) -> None:
-        """The next entries; ``first`` is the index of the first of them."""
+        """Read the next entries; ``first`` is the index of the first of them."""
         registers, looking, flushes = self.registers, self._looking, self._flushes
-        held, tainted, under_way = registers.held, registers.tainted, registers.under_way
-        # Classes are compared: isinstance asks a struct's metaclass, which is slow.
+        held, tainted, in_flight = registers.held, registers.tainted, registers.in_flight
+        # isinstance calls a struct's metaclass, which is slow, so classes are compared.
         for index, entry in enumerate(entries, first):
             if entry.__class__ is EngineEvent:
-                if entry.event.name in TELLING:
+                if entry.event.name in RELEVANT:
                     self._happened(index, entry.event)
             elif entry.__class__ is Completed:
                 op = entry.op
@@ -129,7 +130,7 @@ class Reader:
                         self._judge(looked, entry)
                     if looked[1].__class__ is Read:
                         continue
-                change = under_way.get(op)
+                change = in_flight.get(op)
                 if change is not None:
                     if entry.status == SUCCESS:
                         registers.acknowledged(index, change)
@@ -172,7 +173,7 @@ class Reader:
                 pass
 
     def _forget_requests(self) -> None:
-        """No connection is left that could answer."""
+        """Drop all requests, since no connection is left that could answer."""
         self._looking.clear()
         self._flushes.clear()
 
@@ -197,14 +198,14 @@ class Reader:
             self.registers.flushed(sent)
 
     def _judge(self, looked: Looking, entry: Completed) -> None:
-        """What was returned is not simply what the blocks held when the read was sent."""
+        """Judge a read that did not return just the data of its blocks at the time it was sent."""
         sent, step, held_then, tainted = looked
         values = seen_by(step, entry)
         if len(values) != step.blocks:
             self.wrongs.append(Wrong("short", step, sent, entry, step.slba, NEVER_WRITTEN))
             return
         for lba, value, held in zip(count(step.slba), values, held_then, strict=False):
-            # Tainted when it was sent, or by the time it was answered: it may have seen anything.
+            # The block was tainted when the read was sent, or when it was answered, so it may have seen anything.
             if lba in tainted or self.registers.may_return(lba, value, sent, held):
                 continue
             kind = self._kind(lba, value)

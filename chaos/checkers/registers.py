@@ -1,9 +1,9 @@
-"""What each block of the namespace may hold, from the changes that were sent, answered, or cut off.
+"""The possible data of each block of the namespace, from the changes that were sent, answered, or cut off.
 
-A block is a register. Nearly always it holds the newest acknowledged change, with at most one change over that under
-way: a number in a list and a bit in a mask, which a request's blocks are compared with as a whole. Only where more is
-possible (several changes under way, one that failed or was never answered, a power loss) a block has a dict of
-candidates, until an acknowledged change supersedes all others.
+A block is a register. Nearly always it holds the newest acknowledged change, with at most one more in flight. That is a number
+in a list and a bit in a mask, and a request's blocks are compared with them as a whole. A block has a dict of candidates only
+if more is possible: several changes in flight, one that failed or was never answered, a power loss. An acknowledged change
+that supersedes all others ends that.
 """
 
 from __future__ import annotations
@@ -19,46 +19,44 @@ Candidates = dict[int, int | None]  # op -> history index of its end; None: it m
 
 
 class Change(msgspec.Struct, gc=False):
-    """A request that changes blocks: history indices of its beginning and its end (None: it may still land)."""
+    """A request that changes blocks: the history indices of its beginning and its end (None: it may still land)."""
 
     begun: int
     step: Changing
     mask: int  # a bit for each of its blocks
     end: int | None = None
-    is_void: bool = False  # the target says that it has changed nothing
+    is_void: bool = False  # its answer says that it has changed nothing
 
 
 class Registers:
-    """Per block, the changes whose value it may hold."""
+    """The changes whose value a block may hold, for each block."""
 
     def __init__(self, blocks: int, *, data_offset: int = 0, tracks_power: bool = True) -> None:
         self.blocks = blocks
         self.data_offset = data_offset
         self.changes: dict[int, Change] = {}  # all of them, by op
-        self.under_way: dict[int, Change] = {}
-        # Per block what its newest acknowledged change has left there: an op, or NEVER_WRITTEN.
+        self.in_flight: dict[int, Change] = {}
+        # Per block the value of its newest acknowledged change: an op, or NEVER_WRITTEN.
         self.held = [NEVER_WRITTEN] * blocks
-        self._changing = (
-            0  # a bit for each block that a change is under way over, or that has candidates
-        )
+        self._changing = 0  # a bit for each block with a change in flight, or with candidates
         self._uncertain = 0  # a bit for each block that has candidates
         self.tainted: dict[int, int] = {}  # LBA -> history index
         self._several: dict[int, Candidates] = {}  # LBA -> candidates
-        # As candidates, where only durable changes supersede; kept only if power is lost in this history.
+        # Candidates where only durable changes supersede others; kept only if power is lost in this history.
         self._durable: list[Candidates] = (
             [{NEVER_WRITTEN: BEFORE_ALL} for _ in range(blocks)] if tracks_power else []
         )
         self._volatile: dict[int, int] = {}  # op -> acknowledged at, in this order
-        self._last_taint: dict[int, int] = {}  # stays when the block has been overwritten
+        self._last_taint: dict[int, int] = {}  # stays after the block has been overwritten
         self._superseded: dict[tuple[int, int], int] = {}  # (op, LBA) of a candidate -> when
-        # Zeroes have many names: the newest acknowledged op that left them, and when such a one was superseded.
+        # Several ops leave zeroes: the newest acknowledged one that did, and when such a one was superseded.
         self._zeroed_by: dict[int, int] = {}
         self._zeroes_superseded: dict[int, int] = {}
 
-    # What happens to blocks.
+    # Changes of blocks.
 
     def sent(self, index: int, step: Changing) -> None:
-        """From now on the change may land."""
+        """Start a change, which may land from now on."""
         op = step.op
         mask = ((1 << step.blocks) - 1) << step.slba
         if self._changing & mask:
@@ -66,16 +64,16 @@ class Registers:
                 if self._changing >> lba & 1:
                     self._spread(lba)[op] = None
         self._changing |= mask
-        self.changes[op] = self.under_way[op] = Change(index, step, mask)
+        self.changes[op] = self.in_flight[op] = Change(index, step, mask)
         if self._durable:
             for lba in _span(step):
                 self._durable[lba][op] = None
 
     def acknowledged(self, index: int, change: Change) -> None:
-        """The change is there: it supersedes all that ended before it began."""
+        """Acknowledge a change: it supersedes all that ended before it began."""
         step = change.step
         op = value = step.op
-        del self.under_way[op]
+        del self.in_flight[op]
         change.end = index
         held, first = self.held, step.slba
         last = first + step.blocks
@@ -101,41 +99,43 @@ class Registers:
             self._cleanse(_span(step), change.begun)
 
     def ended(self, index: int, change: Change) -> None:
-        """The change won't land any more; it may have, and nobody can tell."""
+        """End a change without an acknowledgement: it may have landed, but can't land any more."""
         op = change.step.op
         for lba in _span(change.step):
             self._spread(lba)[op] = index
             if self._durable:
                 self._durable[lba][op] = index
-        del self.under_way[op]
+        del self.in_flight[op]
         change.end = index
 
     def never_landed(self, index: int, change: Change) -> None:
-        """The target says that it has changed nothing (a compare that didn't match)."""
+        """Drop a change whose answer says that it changed nothing (a compare that didn't match)."""
         op = change.step.op
         for lba in _span(change.step):
             del self._spread(lba)[op]
             self._settle(lba)
             if self._durable:
                 del self._durable[lba][op]
-        del self.under_way[op]
+        del self.in_flight[op]
         change.end, change.is_void = index, True
 
     def flushed(self, sent: int) -> None:
-        """A flush sent at this index was acknowledged: what had been acknowledged by then is durable."""
+        """Make durable what had been acknowledged when a flush that succeeded was sent."""
         acknowledged = [op for op, when in self._volatile.items() if when < sent]
-        for op in reversed(acknowledged):  # the newest first: it leaves little to do for the others
+        for op in reversed(
+            acknowledged
+        ):  # the newest first, which leaves little to do for the others
             self._made_durable(op)
 
     def connection_ended(self, index: int, connection: int) -> None:
-        """What the connection's unanswered changes have not done by now, they never will."""
-        for change in list(self.under_way.values()):
+        """End the connection's unanswered changes: they can't land any more."""
+        for change in list(self.in_flight.values()):
             if change.step.connection == connection:
                 self.ended(index, change)
 
     def target_killed(self, index: int) -> None:
-        """All connections are over. A copy cut short in the middle leaves a torn block."""
-        for change in list(self.under_way.values()):
+        """End all changes; one that was cut short may have left a torn block."""
+        for change in list(self.in_flight.values()):
             self.ended(index, change)
             for lba in _span(change.step):
                 self._several[lba][TORN] = index
@@ -143,7 +143,7 @@ class Registers:
                     self._durable[lba][TORN] = index
 
     def power_lost(self, index: int) -> None:
-        """Whatever was not durable may be there or not, until something supersedes it."""
+        """Make all changes that are not durable uncertain, until one supersedes them."""
         self.target_killed(index)
         self._volatile.clear()
         for lba, durable in enumerate(self._durable):
@@ -152,39 +152,39 @@ class Registers:
             self._settle(lba)
 
     def taint(self, index: int, disk_block: int, count: int = 1) -> None:
-        """Silent corruption of these blocks of a disk: reads may return anything."""
+        """Taint silently corrupted blocks of a disk: reads of them may return anything."""
         first = disk_block - self.data_offset
         for lba in range(first, first + count):
             if lba in range(self.blocks):
                 self.tainted[lba] = self._last_taint[lba] = index
 
-    # What may be read.
+    # Allowed values.
 
     def candidates_of(self, lba: int) -> Candidates:
-        """The changes whose value the block may hold now."""
+        """Return the changes whose value the block may hold now."""
         if self._uncertain >> lba & 1:
             return self._several[lba]
-        # What a settled block holds has ended before all that is under way was sent: any index before does.
+        # A settled block's change ended before all changes in flight were sent, so any earlier index will do.
         settled: Candidates = {self._newest(lba): BEFORE_ALL}
         if self._changing >> lba & 1:
-            writer = next(op for op, change in self.under_way.items() if change.mask >> lba & 1)
+            writer = next(op for op, change in self.in_flight.items() if change.mask >> lba & 1)
             settled[writer] = None
         return settled
 
     @property
     def newest_acknowledged(self) -> list[int]:
-        """Per block, the op that was acknowledged last, or NEVER_WRITTEN."""
+        """The op acknowledged last, or NEVER_WRITTEN, per block."""
         return [self._newest(lba) for lba in range(self.blocks)]
 
     def allowed(self, lba: int) -> tuple[int, ...]:
-        """The values a read sent now may return; zeroing changes leave NEVER_WRITTEN."""
+        """Return the values that a read sent now may return; zeroing changes leave NEVER_WRITTEN."""
         values = (
             NEVER_WRITTEN if self._leaves_zeroes(op) else op for op in self.candidates_of(lba)
         )
         return tuple(dict.fromkeys(values))
 
     def may_return(self, lba: int, value: int, sent: int, held: int) -> bool:
-        """May a read answered now return this value? It was sent at this index, when the block held ``held``."""
+        """Return whether a read answered now may return this value; it was sent at this index, when the block held ``held``."""
         if value == held or self._last_taint.get(lba, BEFORE_ALL) > sent:
             return True
         if value == NEVER_WRITTEN:
@@ -202,7 +202,7 @@ class Registers:
         )
 
     def covers(self, op: int, lba: int) -> bool:
-        """Does this op write data to the block?"""
+        """Return whether this op writes data to the block."""
         change = self.changes.get(op)
         return (
             change is not None
@@ -220,7 +220,7 @@ class Registers:
         return self.held[lba] or self._zeroed_by.get(lba, NEVER_WRITTEN)
 
     def _spread(self, lba: int) -> Candidates:
-        """From now on more than one change under way over a settled block is possible here."""
+        """Give a settled block candidates, since more than one change may be in flight there."""
         candidates = self._several[lba] = self.candidates_of(lba)
         self._uncertain |= 1 << lba
         self._changing |= 1 << lba
@@ -236,7 +236,7 @@ class Registers:
         self._settle(lba)
 
     def _settle(self, lba: int) -> None:
-        if len(self._several[lba]) == 1:  # all that is under way is beside what was acknowledged
+        if len(self._several[lba]) == 1:  # the acknowledged change alone is left
             del self._several[lba]
             self._uncertain &= ~(1 << lba)
             self._changing &= ~(1 << lba)
@@ -249,7 +249,7 @@ class Registers:
     def _leaves_zeroes(self, op: int) -> bool:
         return op == NEVER_WRITTEN or (op != TORN and self.changes[op].step.__class__ in ZEROING)
 
-    # What outlives a power loss, and what overwrites silent corruption.
+    # Durability, and the end of silent corruption.
 
     def _acknowledged_volatile(self, index: int, op: int, change: Change) -> None:
         for lba in _span(change.step):
@@ -267,7 +267,7 @@ class Registers:
                 del durable[superseded]
         self._cleanse(
             _span(change.step), change.begun
-        )  # not before: power loss would bring it back
+        )  # not before, because a power loss would restore the corrupted data
 
     def _cleanse(self, span: range, begun: int) -> None:
         for lba in span:
@@ -276,7 +276,7 @@ class Registers:
 
 
 def is_open_at(change: Change, index: int) -> bool:
-    """Had the change, begun before, not ended by then?"""
+    """Return whether the change, begun before, had not ended by then."""
     return change.end is None or change.end > index
 
 

@@ -1,4 +1,4 @@
-"""The array's counters and states fit together and change as they may (C10)."""
+"""The array's counters and states are consistent and change in legal ways (C10)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from chaos.steps.history import Invoked, Seen, SlotFlag
 from chaos.steps.schedule import Kill, PowerLoss
 from workers.shared import ProcessState, RaidState
 
-# Plain numbers: an enum is slow to make of a number and to compare, and the record changes often.
+# The record changes often, and an enum is slow to make from a number and to compare. So these are plain numbers.
 ABSENT, ONLINE = int(RaidState.ABSENT), int(RaidState.ONLINE)
 NONE = int(ProcessState.NONE)
 OCCUPIED, CONFIGURED = int(SlotFlag.OCCUPIED), int(SlotFlag.CONFIGURED)
 PROCESS_TARGET = int(SlotFlag.PROCESS_TARGET)
-# From each state, where it may go in one step.
+# The states that may follow each state in one step.
 STATES: dict[int, tuple[int, ...]] = {
     RaidState.ABSENT: (RaidState.CONFIGURING, RaidState.ONLINE),
     RaidState.CONFIGURING: (RaidState.ONLINE, RaidState.OFFLINE, RaidState.ABSENT),
@@ -29,7 +29,7 @@ PROCESS_STATES: dict[int, tuple[int, ...]] = {
 
 
 def check_states(execution: Execution) -> list[Finding]:
-    """The first record that contradicts itself, or can't follow the one before."""
+    """Find the first record that contradicts itself, or can't follow the one before."""
     state, process = ABSENT, NONE
     for entry in execution.history:
         if entry.__class__ is Invoked:
@@ -53,7 +53,7 @@ def check_states(execution: Execution) -> list[Finding]:
 
 
 def _oddity(entry: Seen) -> tuple[str, str] | None:
-    """What contradicts itself in one record: its shape, and in words."""
+    """Return the shape and the description of a contradiction within one record."""
     if entry.state == ABSENT:
         return None
     slots = entry.slots

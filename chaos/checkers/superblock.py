@@ -1,4 +1,4 @@
-"""Superblocks only go forward, can be read, and call no member CONFIGURED that lacks acknowledged data (C9)."""
+"""Superblocks only go forward, are readable, and call no member CONFIGURED that lacks acknowledged data (C9)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Superblocks:
         self.gone: list[tuple[int, int]] = []  # disks whose device was replaced: (disk, step)
 
     def take(self, entry: Entry) -> Finding | None:
-        """The next entry of a history."""
+        """Follow the next entry of a history; return a finding if its superblock is bad."""
         if entry.__class__ is Invoked:
             if isinstance(entry.step, Inject) and entry.step.fault in REPLACEMENTS:
                 self.gone.append((entry.step.disk, entry.number))
@@ -51,7 +51,7 @@ class Superblocks:
         return None
 
     def newest(self, members: list[int]) -> Written | None:
-        """The newest superblock of the array that these disks are members of."""
+        """Return the newest superblock of these members' array."""
         own = [self.by_disk[disk] for disk in members if disk in self.by_disk]
         if not own:
             return None
@@ -60,7 +60,7 @@ class Superblocks:
         return max(of_array, key=lambda written: (written.sequence, -written.disk))
 
     def configured(self, written: Written) -> list[int]:
-        """The disks it calls CONFIGURED that are still the devices it means."""
+        """Return the disks that it calls CONFIGURED and whose devices were not replaced since."""
         replaced = [disk for disk, step in self.gone if step > written.number]
         return [
             disk
@@ -70,7 +70,7 @@ class Superblocks:
 
 
 def check_superblock(execution: Execution) -> list[Finding]:
-    """Follow all superblocks; at each acknowledged change, ask what a restart would make of them."""
+    """Follow all superblocks; at each acknowledged change, check the members that a restart would assemble."""
     if not execution.plan.superblock:
         return []
     holders = Holders(execution.plan)

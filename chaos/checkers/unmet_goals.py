@@ -1,6 +1,6 @@
-"""What healing and audit still want where no operation is outstanding: why a run that only waits doesn't end.
+"""The unmet goals of healing and audit: why a run without outstanding operations doesn't end.
 
-Each want has a kind, one word or hyphenated, which goes into the failure's signature, and words.
+Each goal has a kind, one word or hyphenated, which is part of the failure's signature, and a description.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from chaos.steps.schedule import Kill, Mark, Operate, PowerLoss
 
 Want = tuple[str, str]
 
-REPEATED_MAX = 8  # of one RPC since healing; what is mended needs it less often
+REPEATED_MAX = 8  # requests of one RPC since healing began; a healthy target needs fewer
 NOTHING: Want = ("nothing-named", "no operation is outstanding, yet the run did not end")
-# From an event to what the array is from then on, where that is no array to be served from.
+# By event, the goal that the array misses from then on; None: it can serve.
 ARRAY: dict[str, Want | None] = {
     "raid.created": None,
     "raid.assembled": None,
@@ -28,7 +28,7 @@ ARRAY: dict[str, Want | None] = {
 
 
 class UnmetGoals:
-    """Follows a history to what its end lacks."""
+    """The goals that the end of a history misses."""
 
     def __init__(self) -> None:
         self.phase = ""
@@ -43,11 +43,11 @@ class UnmetGoals:
         self.is_attached = self.lacks_channels = False
 
     def follow(self, history: History) -> None:
-        """All of a history."""
+        """Follow a whole history."""
         for entry in history:
             self.members.take(entry)
             if entry.__class__ is EngineEvent:
-                self._told(entry.event.name, entry.event.args)
+                self._observe(entry.event.name, entry.event.args)
             elif entry.__class__ is Invoked:
                 self._took(entry)
 
@@ -63,7 +63,7 @@ class UnmetGoals:
             case _:
                 pass
 
-    def _told(self, name: str, args: tuple[int, ...]) -> None:
+    def _observe(self, name: str, args: tuple[int, ...]) -> None:
         if name in ARRAY:
             self.array = ARRAY[name]
         match name:
@@ -85,14 +85,16 @@ class UnmetGoals:
                 pass
 
     def of(self, plan: Plan) -> list[Want]:
-        """What is wanted, in the order in which it is worked on."""
+        """Return the unmet goals, in the order in which the generator works on them."""
         match self.phase:
             case "heal":
                 wants = self._of_healing(plan)
             case "audit":
                 wants = self._of_audit()
             case "done":
-                wants = [("target-busy", "the target still has something to do for nobody")]
+                wants = [
+                    ("target-busy", "the target is still busy, though no request is outstanding")
+                ]
             case _:
                 wants = []
         return [*wants, *self.repeated()] or [NOTHING]
@@ -101,12 +103,12 @@ class UnmetGoals:
         wants: list[Want] = []
         missing = plan.poll_groups_at_start - self.poll_groups
         if missing > 0:
-            wants.append(("poll-groups-missing", f"{missing} poll groups are missing"))
+            wants.append(("poll-groups-missing", f"missing poll groups: {missing}"))
         lacking = plan.members - len(self.members.disks)
         if self.array is not None:
             wants.append(self.array)
         elif lacking > 0:
-            wants.append(("members-missing", f"{lacking} of {plan.members} members are missing"))
+            wants.append(("members-missing", f"missing members: {lacking} of {plan.members}"))
         if not self.is_attached:
             wants.append(("namespace-detached", "the namespace isn't attached"))
         elif self.lacks_channels:
@@ -117,19 +119,19 @@ class UnmetGoals:
         wants: list[Want] = []
         if self.connections:
             count = len(self.connections)
-            wants.append(("connections-left", f"{count} connections haven't ended"))
+            wants.append(("connections-left", f"open connections: {count}"))
         if self.is_attached:
             wants.append(("namespace-attached", "the namespace is still attached"))
         return wants
 
     def is_repeated(self, method: str) -> bool:
-        """Is this a request that brings nothing, however often it is sent?"""
+        """Return whether this request has been sent so often that it has no effect."""
         return self.requests[method] > REPEATED_MAX
 
     def repeated(self) -> list[Want]:
-        """Those requests."""
+        """Return the requests without effect."""
         return [
-            (f"repeated-{method}", f"{method} was sent {count} times since then")
+            (f"repeated-{method}", f"{method} was sent {count} times since healing began")
             for method, count in sorted(self.requests.items())
             if self.is_repeated(method)
         ]

@@ -59,7 +59,7 @@ def finishing(slot: int, *slots: int) -> Story:
 def birth(step: int, slots: list[int]) -> tuple[str, str]:
     return (
         "INVALID channels/disagreement/birth, ops none",
-        f"{step}: channels of the array disagree with it: thread 1 took the slots {slots} for members",
+        f"{step}: channels of the array disagree with it: the new channel of thread 1 has the members in slots {slots}",
     )
 
 

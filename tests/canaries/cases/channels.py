@@ -43,7 +43,7 @@ CASES = [
         "born with one",
         born(array(CONFIGURED, CONFIGURED), 1, 1).write(1).execution(),
         "INVALID channels/disagreement/birth, ops none",
-        "2: channels of the array disagree with it: thread 1 took the slots [0] for members",
+        "2: channels of the array disagree with it: the new channel of thread 1 has the members in slots [0]",
     ),
     case(
         "born with one, and nothing after it",
@@ -53,7 +53,7 @@ CASES = [
         "born with a target",
         born(array(CONFIGURED, TARGET), 1, 3).write(1).execution(),
         "INVALID channels/disagreement/birth, ops none",
-        "2: channels of the array disagree with it: thread 1 took the slots [0, 1] for members",
+        "2: channels of the array disagree with it: the new channel of thread 1 has the members in slots [0, 1]",
     ),
     case(
         "born without a target",
@@ -71,13 +71,13 @@ CASES = [
         "born beside what the step changed",
         seen_in_step(born(array(CONFIGURED, CONFIGURED), 1, 2), CONFIGURED, 1).execution(),
         "INVALID channels/disagreement/birth, ops none",
-        "2: channels of the array disagree with it: thread 1 took the slots [1] for members",
+        "2: channels of the array disagree with it: the new channel of thread 1 has the members in slots [1]",
     ),
     case(
         "born in a step, and what came before the change no more",
         seen(born(array(CONFIGURED, CONFIGURED), 1, 1), CONFIGURED, 1).execution(),
         "INVALID channels/disagreement/birth, ops none",
-        "2: channels of the array disagree with it: thread 1 took the slots [0] for members",
+        "2: channels of the array disagree with it: the new channel of thread 1 has the members in slots [0]",
     ),
     case(
         "two born, the second wrong",
@@ -87,7 +87,7 @@ CASES = [
         .write(1)
         .execution(),
         "INVALID channels/disagreement/birth, ops none",
-        "2: channels of the array disagree with it: thread 2 took the slots [1, 2] for members",
+        "2: channels of the array disagree with it: the new channel of thread 2 has the members in slots [1, 2]",
     ),
     case(
         "born, and then a kill",
@@ -107,7 +107,7 @@ CASES = [
         "a window that one doesn't know of",
         rebuilding((1, NONE, NONE)).happen("rebuild.window_done", 4, 8).execution(),
         "INVALID channels/disagreement/no twin, ops none",
-        "4: channels of the array disagree with it: thread 1 doesn't know of the rebuild, at block 4",
+        "4: channels of the array disagree with it: thread 1 has no twin for the rebuild, which is at block 4",
     ),
     case(
         "a twin that doesn't write to the target",
@@ -144,13 +144,13 @@ CASES = [
         "the end of a rebuild, and its offset left",
         rebuilding((3, 8, NONE)).happen("rebuild.finished", 1, 1, 0).execution(),
         "INVALID channels/disagreement/rebuild left, ops none",
-        "4: channels of the array disagree with it: thread 1 still goes by the rebuild that has ended",
+        "4: channels of the array disagree with it: thread 1 still follows the rebuild that has ended",
     ),
     case(
         "the end of a rebuild, and its twin left",
         rebuilding((3, NONE, 3)).happen("rebuild.finished", 1, 1, 0).execution(),
         "INVALID channels/disagreement/rebuild left, ops none",
-        "4: channels of the array disagree with it: thread 1 still goes by the rebuild that has ended",
+        "4: channels of the array disagree with it: thread 1 still follows the rebuild that has ended",
     ),
     case(
         "the end of a rebuild, and no new member",
@@ -226,7 +226,7 @@ CASES = [
         "born with a slot before the array was seen",
         seen(born(Story(), 1, 1), CONFIGURED).execution(),
         "INVALID channels/disagreement/birth, ops none",
-        "1: channels of the array disagree with it: thread 1 took the slots [0] for members",
+        "1: channels of the array disagree with it: the new channel of thread 1 has the members in slots [0]",
     ),
 ]
 

@@ -117,13 +117,13 @@ CASES = [
         "an answer to nobody",
         Story().answer(1, status=9).execution(),
         "INVALID protocol/answer/nobody, ops 1",
-        "1: op 1 was answered and never sent",
+        "1: op 1 was answered but never sent",
     ),
     case(
         "an answer to nobody that nobody hears",
         Story().observe(Undelivered, 1).execution(),
         "INVALID protocol/answer/nobody, ops 1",
-        "1: op 1 was answered and never sent",
+        "1: op 1 was answered but never sent",
     ),
     case(
         "one of each kind",
@@ -137,7 +137,7 @@ CASES = [
         "too few data",
         Story().send_read(1, 0, 2).answer(1, 0).execution(),
         "INVALID protocol/answer/data, ops 1",
-        "2: read op 1 brought 1 of 2 blocks",
+        "2: read op 1 returned 1 of 2 blocks",
     ),
     case(
         "too few data of a read that failed",
@@ -155,7 +155,7 @@ CASES = [
         "a miscompare of a write",
         answered(Story().send_write(1), NvmeStatus.COMPARE_FAILURE),
         "INVALID protocol/answer/status of write, ops 1",
-        "2: write op 1 was answered with COMPARE_FAILURE, which it can't be",
+        "2: write op 1 was answered with COMPARE_FAILURE, which is impossible for it",
     ),
     case(
         "out of range",
@@ -165,19 +165,19 @@ CASES = [
         "a flush out of range",
         answered(Story().send_flush(1), NvmeStatus.LBA_OUT_OF_RANGE),
         "INVALID protocol/answer/status of flush, ops 1",
-        "2: flush op 1 was answered with LBA_OUT_OF_RANGE, which it can't be",
+        "2: flush op 1 was answered with LBA_OUT_OF_RANGE, which is impossible for it",
     ),
     case(
         "an odd status",
         answered(Story().send_write(1), 4095),
         "INVALID protocol/answer/status of write, ops 1",
-        "2: write op 1 was answered with 0xfff, which it can't be",
+        "2: write op 1 was answered with 0xfff, which is impossible for it",
     ),
     case(
         "an odd status of an admin command",
         answered(Story().add(Admin(1, 0, 1, 1, KEEP_ALIVE)), 4095),
         "INVALID protocol/answer/status of admin, ops 1",
-        "2: admin op 1 was answered with 0xfff, which it can't be",
+        "2: admin op 1 was answered with 0xfff, which is impossible for it",
     ),
     *(
         case(
@@ -199,14 +199,14 @@ CASES = [
         "an odd status of an I/O queue's Connect",
         answered(Story().add(Connect(1, 0, 1, 1, 1, 1)), 4095),
         "INVALID protocol/answer/status of connect, ops 1",
-        "2: connect op 1 was answered with 0xfff, which it can't be",
+        "2: connect op 1 was answered with 0xfff, which is impossible for it",
     ),
     *(
         case(
             f"a taken id of {type(step).__name__.lower()}",
             answered(Story().add(step), NvmeStatus.INVALID_QUEUE_IDENTIFIER),
             f"INVALID protocol/answer/status of {type(step).__name__.lower()}, ops 1",
-            f"2: {type(step).__name__.lower()} op 1 was answered with INVALID_QUEUE_IDENTIFIER, which it can't be",
+            f"2: {type(step).__name__.lower()} op 1 was answered with INVALID_QUEUE_IDENTIFIER, which is impossible for it",
         )
         for step in (Open(1, 0, 1), Connect(1, 0, 1, 1, 0, 0))
     ),
@@ -215,7 +215,7 @@ CASES = [
             f"an aborted {type(step).__name__}",
             answered(Story().add(step), NvmeStatus.ABORTED_BY_REQUEST),
             f"INVALID protocol/answer/status of {type(step).__name__.lower()}, ops 1",
-            f"2: {type(step).__name__.lower()} op 1 was answered with ABORTED_BY_REQUEST, which it can't be",
+            f"2: {type(step).__name__.lower()} op 1 was answered with ABORTED_BY_REQUEST, which is impossible for it",
         )
         for step in (Open(1, 0, 1), Connect(1, 0, 1, 1, 0, 0))
     ),
@@ -242,13 +242,13 @@ CASES = [
         "too many of another admin command",
         answered(Story().add(Admin(1, 0, 1, 1, KEEP_ALIVE)), NvmeStatus.ASYNC_EVENT_LIMIT),
         "INVALID protocol/answer/status of admin, ops 1",
-        "2: admin op 1 was answered with ASYNC_EVENT_LIMIT, which it can't be",
+        "2: admin op 1 was answered with ASYNC_EVENT_LIMIT, which is impossible for it",
     ),
     case(
         "an odd status of a request for events",
         answered(Story().add(Admin(1, 0, 1, 1, EVENT_REQUEST)), 4095),
         "INVALID protocol/answer/status of admin, ops 1",
-        "2: admin op 1 was answered with 0xfff, which it can't be",
+        "2: admin op 1 was answered with 0xfff, which is impossible for it",
     ),
     case(
         "an errno of an RPC",
@@ -274,7 +274,7 @@ CASES = [
         "an odd status of a compare-and-write",
         answered(Story().send_compare(1, 0), 4095),
         "INVALID protocol/answer/status of compareandwrite, ops 1",
-        "2: compareandwrite op 1 was answered with 0xfff, which it can't be",
+        "2: compareandwrite op 1 was answered with 0xfff, which is impossible for it",
     ),
     free(
         "late, running free",

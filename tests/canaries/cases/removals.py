@@ -34,7 +34,7 @@ def remove(bdev: int, method: str = "bdev_raid_remove_base_bdev") -> Operate:
 def unasked(step: int, disk: int = 1) -> tuple[str, str]:
     return (
         "INVALID availability/removal/no reason, ops none",
-        f"{step}: disk {disk} is taken out of the array, though no request named it, it was not pulled and missed "
+        f"{step}: disk {disk} was removed from the array, though no request named it, it was not pulled, and it missed "
         "no write",
     )
 

@@ -10,7 +10,7 @@ from tests.stories import PLAN, Story
 
 NOTHING = "nothing-named: no operation is outstanding, yet the run did not end"
 DETACHED = "namespace-detached: the namespace isn't attached"
-LEFT = "members-missing: 1 of 2 members are missing"
+LEFT = "members-missing: missing members: 1 of 2"
 
 
 def case(name: str, story: Story, *expected: str) -> Case:
@@ -93,7 +93,7 @@ CASES = [
     case(
         "a poll group has gone",
         healing(0, 1).happen("nvmf.poll_group_destroyed"),
-        "poll-groups-missing: 1 poll groups are missing",
+        "poll-groups-missing: missing poll groups: 1",
     ),
     case(
         "more poll groups than are wanted", healing(0, 1).happen("nvmf.poll_group_created"), NOTHING
@@ -101,14 +101,14 @@ CASES = [
     case(
         "killed",
         healing(0, 1).kill(),
-        f"poll-groups-missing: {PLAN.poll_groups_at_start} poll groups are missing",
+        f"poll-groups-missing: missing poll groups: {PLAN.poll_groups_at_start}",
         "array-absent: there is no array",
         DETACHED,
     ),
     case(
         "power was lost",
         healing(0).lose_power().happen("raid.assembled", 0, 1),
-        f"poll-groups-missing: {PLAN.poll_groups_at_start} poll groups are missing",
+        f"poll-groups-missing: missing poll groups: {PLAN.poll_groups_at_start}",
         DETACHED,
     ),
     case(
@@ -125,7 +125,7 @@ CASES = [
         .happen("nvmf.qpair_connected", 10, 1, 1)
         .happen("nvmf.qpair_destroyed", 8)
         .add(Mark("audit")),
-        "connections-left: 3 connections haven't ended",
+        "connections-left: open connections: 3",
         "namespace-attached: the namespace is still attached",
     ),
     case(
@@ -148,7 +148,7 @@ CASES = [
     case(
         "done",
         Story().add(Mark("done")),
-        "target-busy: the target still has something to do for nobody",
+        "target-busy: the target is still busy, though no request is outstanding",
     ),
     case(
         "requests that bring nothing",
@@ -156,10 +156,10 @@ CASES = [
             ask(ask(healing(0), "bdev_raid_add_base_bdev", 9), "bdev_examine", 10), "bdev_reset", 8
         ),
         LEFT,
-        "repeated-bdev_examine: bdev_examine was sent 10 times since then",
-        "repeated-bdev_raid_add_base_bdev: bdev_raid_add_base_bdev was sent 9 times since then",
+        "repeated-bdev_examine: bdev_examine was sent 10 times since healing began",
+        "repeated-bdev_raid_add_base_bdev: bdev_raid_add_base_bdev was sent 9 times since healing began",
     ),
     case("requests before healing", ask(Story(), "bdev_reset", 9).add(Mark("audit")), NOTHING),
 ]
 
-EQUIVALENT = {"UnmetGoals._told: 0: 0 is -1 (2)": "the event has one number"}
+EQUIVALENT = {"UnmetGoals._observe: 0: 0 is -1 (2)": "the event has one number"}

@@ -318,7 +318,7 @@ CASES = [
         "t5 waits for the end, as above",
         "t6 waits for the end, as above",
         "t7 waits for the end, as above",
-        "and 2 more that wait",
+        "and 2 more",
     ),
     case(
         "as many as are shown",
