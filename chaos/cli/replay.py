@@ -144,6 +144,8 @@ def _show(screen: Screen, outcome: Outcome) -> None:
         return
     steps = count(replayed.steps, "step")
     verdict = NAMES[outcome.code]
+    if replayed.ends_early and not replayed.findings:
+        verdict += " as far as it goes"
     screen.verdict(f"{word}  {whose}  {steps}   {verdict}{with_defects}", style)
     if capsule.rebuilt and outcome.driver != "realtime":
         screen.detail(f"  the steps of a free run, taken again in {outcome.driver}", None)

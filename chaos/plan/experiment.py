@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -23,6 +23,7 @@ RUN_PERMILLE = 1_000
 
 Anchor = Literal["run", "rebuild"]
 
+KINDS = (*get_args(FaultName), *get_args(OperationKind))
 SUPERBLOCK_SLOTS_MAX = 4  # a superblock of more doesn't fit a sector, and power loss may tear it
 
 
@@ -205,13 +206,11 @@ def check_reach(whose: str, reach: dict[str, int]) -> None:
     for name, wanted in reach.items():
         if not (name in REACH_NAMES or is_known(name)):
             names = [*REACH_NAMES, *STATES, *CROSSINGS]
-            hint = (
-                did_you_mean(name, names) or "; 'raidstorm list reach' and 'list states' show all"
+            hint = did_you_mean(name, names) or (
+                "; 'raidstorm list reach' and 'raidstorm list states' have the names, and a state may stand "
+                "with a fault, as in 'rebuild.running x target_kill'"
             )
-            raise ExperimentError(
-                f"{whose}: reach {name} = {wanted} is not a count, a state, or a state and a fault such as "
-                f"'rebuild.running x target_kill'{hint}"
-            )
+            raise ExperimentError(f"{whose}: reach {name} = {wanted} is not counted{hint}")
         if wanted < 1:
             raise ExperimentError(f"{whose}: reach {name} = {wanted} must be at least 1")
 
