@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chaos.experiment import Experiment
+    from chaos.suite import Suite
 
 # Each package with a file that only ours has.
 PACKAGES = {"workers": "engine.py", "chaos": "suite.py", "experiments": "suites.py"}
@@ -24,12 +30,31 @@ def main() -> None:
         sys.exit(USAGE)
     try:
         from chaos.cli import run_command_line
-        from experiments.catalog import EXPERIMENTS
-        from experiments.suites import SUITES
+        from chaos.cli.lazy import LazyTable
 
-        run_command_line(EXPERIMENTS, SUITES)
+        run_command_line(
+            LazyTable(_experiments), LazyTable(_suites), LazyTable(_experiments_of_defects)
+        )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _experiments() -> Mapping[str, Experiment]:
+    from experiments.catalog import EXPERIMENTS
+
+    return EXPERIMENTS
+
+
+def _suites() -> Mapping[str, Suite]:
+    from experiments.suites import SUITES
+
+    return SUITES
+
+
+def _experiments_of_defects() -> Mapping[str, tuple[str, ...]]:
+    from experiments.found_by import FOUND_BY
+
+    return FOUND_BY
 
 
 def what_is_wrong() -> str:

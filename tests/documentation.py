@@ -37,6 +37,12 @@ class Page:
         self.commands: list[str] = []
         self._code = 0
 
+    def play_commands(self) -> None:
+        """Run and compare what is shown of commands, on a page that is more than that."""
+        for block in FENCE.finditer(self.text):
+            if block[1] == "console":
+                self._run(block[2])
+
     def play(self) -> None:
         """Write, run and compare all of it."""
         with patch.object(sys, "path", list(sys.path)):

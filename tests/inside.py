@@ -13,8 +13,9 @@ import click
 from click.testing import CliRunner
 
 from chaos.base.interrupt import Interrupt
-from chaos.cli import USAGE, USER_ERRORS, program
-from chaos.cli.parameters import Catalog
+from chaos.cli import program
+from chaos.cli.parameters import USAGE, Catalog
+from chaos.cli.user_errors import USER_ERRORS
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.support import ROOT

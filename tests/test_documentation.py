@@ -12,7 +12,7 @@ from chaos.campaigns.suite import Facet, Suite
 from chaos.cli import program
 from chaos.cli.parameters import Catalog
 from experiments.catalog import EXPERIMENTS
-from tests.documentation import Page, compare
+from tests.documentation import FENCE, Page, compare
 from tests.inside import CATALOG, inside
 
 FACETS = tuple(Facet(experiment=name, seeds=1) for name in ("baseline", "grow", "bad-blocks"))
@@ -26,6 +26,15 @@ class Refuses(array.RaidChannel):
     def create(self):
         raise AssertionError("no channel today")
 """
+
+
+def test_output_that_the_readme_shows_is_what_comes(tmp_path):
+    page = Page("../README.md", tmp_path)
+    page.play_commands()
+    assert any("raidstorm run" in one for one in page.commands)
+    # A command whose output stands in another kind of block would never be run.
+    shown = [body for kind, body in FENCE.findall(page.text) if kind != "console"]
+    assert not [body for body in shown if re.search(r"^(PASS|FAIL)  ", body, re.M)]
 
 
 def test_tutorial_can_be_followed(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import runpy
@@ -15,8 +14,10 @@ from typing import NamedTuple
 import msgspec
 
 from chaos.campaigns.suite import Facet, Suite, SuiteError, check_suite
-from chaos.plan.experiment import KINDS, Experiment, ExperimentError, validate
+from chaos.plan.experiment import Experiment, ExperimentError, Fault, Operation, validate
+from chaos.plan.wrong_values import with_hint, with_keyword_hint
 from workers.errors import ANYTHING_RAISED
+from workers.spelling import did_you_mean
 
 Value = Experiment | Suite
 EXPERIMENT, SUITE = (Experiment,), (Suite,)
@@ -126,8 +127,7 @@ def _load(argument: str, kinds: Kinds, names: list[str]) -> Found:
         module, _, name = argument.partition(":")
         variables = _from_module(module)
         return Found(_pick(module, variables, name, kinds), module, variables, None)
-    close = difflib.get_close_matches(argument, names, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "; 'raidstorm list' shows what there is"
+    hint = did_you_mean(argument, names) or "; 'raidstorm list' shows what there is"
     if kinds == SUITE:
         raise SuiteError(f"there is no suite {argument!r}{hint}")
     raise ExperimentError(f"there is no experiment or suite {argument!r}{hint}")
@@ -137,17 +137,18 @@ def from_toml(path: Path, kinds: Kinds = EITHER) -> Found:
     """What a TOML file holds: a suite where it has facets. Raises ExperimentError or SuiteError."""
     what = WORDS[kinds]
     fail = SuiteError if kinds == SUITE else ExperimentError
+    kind: type[Value] = kinds[0]
     try:
         data = path.read_bytes()
         raw = msgspec.toml.decode(data)
-        kind: type[Value] = Suite if isinstance(raw, dict) and "facets" in raw else Experiment
+        kind = Suite if isinstance(raw, dict) and "facets" in raw else Experiment
         what = WORDS[(kind,)]
         value = msgspec.toml.decode(data, type=kind)
     except OSError as error:
         raise fail(f"{path} can't be read: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        hint = f"; kinds are {', '.join(KINDS)}" if "Invalid enum value" in str(error) else ""
-        raise fail(f"{path} is not a valid {what}: {error}{hint}") from None
+        sentence = with_hint(str(error), kind)
+        raise fail(f"{path} is not a valid {what}: {sentence}") from None
     if kind not in kinds:
         article = "a suite" if kind is Suite else "an experiment"
         raise fail(f"{path} is {article}, and {_with_article(kinds)} is asked for")
@@ -172,8 +173,9 @@ def from_python_file(path: Path) -> dict[str, object]:
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         line = line_within(path, error)
         place = f" in line {line}" if line else ""
+        sentence = with_keyword_hint(str(error), (Experiment, Fault, Operation, Suite, Facet))
         raise ExperimentError(
-            f"{path} can't be run: {type(error).__name__}{place}: {error}"
+            f"{path} can't be run: {type(error).__name__}{place}: {sentence}"
         ) from None
 
 
@@ -203,7 +205,8 @@ def _pick(where: str, variables: dict[str, object], name: str, kinds: Kinds) -> 
     if name:
         value = variables.get(name)
         if not isinstance(value, kinds):
-            raise fail(f"{where} has no {what} named {name}")
+            known = [one for one, value in variables.items() if isinstance(value, kinds)]
+            raise fail(f"{where} has no {what} named {name}{did_you_mean(name, known)}")
         return value
     found = [value for value in variables.values() if isinstance(value, kinds)]
     if len(found) != 1:

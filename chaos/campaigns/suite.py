@@ -13,6 +13,7 @@ import msgspec
 from chaos.checkers.finding import NAMES
 from chaos.plan.experiment import NAME, Experiment, check_reach
 from chaos.plan.reach_vocabulary import current_names
+from chaos.plan.wrong_values import with_hint
 from chaos.store.capsule import DriverName
 
 # What a seed costs, roughly, in seconds: to share facets out evenly, and for nothing else.
@@ -67,7 +68,8 @@ def check_suite(suite: Suite) -> Suite:
         # In Python a field can hold anything; this looks at the types.
         msgspec.convert(msgspec.to_builtins(suite), Suite)
     except (msgspec.ValidationError, TypeError) as error:
-        raise SuiteError(f"suite {suite.name!r} is not valid: {error}") from None
+        hint = with_hint(str(error), Suite)
+        raise SuiteError(f"suite {suite.name!r} is not valid: {hint}") from None
     if not NAME.fullmatch(suite.name):
         raise SuiteError(
             f"a suite's name {suite.name!r} may have letters, digits, '-', '_' and '.', and begins "

@@ -1,4 +1,4 @@
-"""What the commands ``run`` and ``suite`` have in common: campaigns one after the other, on a terminal."""
+"""What the commands ``run`` and ``suite`` have in common: campaigns one after the other, a row for each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from chaos.base.process_pool import Pool
 from chaos.campaigns.campaign import CampaignRequest, Report, run_campaign
 from chaos.campaigns.runner import RunResult
 from chaos.campaigns.suite import Facet
-from chaos.campaigns.suite_run import FacetOutcome, Part, prepare
+from chaos.campaigns.suite_run import FacetOutcome, Part, not_run, prepare
+from chaos.checkers import Verdict
+from chaos.checkers.finding import NAMES
 from chaos.cli.canary import show_canary
 from chaos.cli.parameters import Catalog, command_name
-from chaos.cli.screen import Screen, state_of
+from chaos.cli.result_details import detail_lines
+from chaos.cli.result_failures import failure_lines
+from chaos.cli.result_rows import STYLES, row, widths_of
+from chaos.cli.screen import Screen
 
 
 def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) -> list[Part]:
@@ -28,43 +33,92 @@ def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) ->
 def campaigns_on(
     screen: Screen, interrupt: Interrupt, open_pool: Callable[[], Pool] | None = None
 ) -> Callable[[CampaignRequest, int], Report]:
-    """Runs a campaign with its heading, progress and report on the screen; over a pool, if somebody opens one."""
+    """Return what runs a campaign with its progress on the screen; over a pool where one can be opened."""
 
-    def run(request: CampaignRequest, expect_code: int) -> Report:
-        name = request.spec.experiment.name
+    def run(request: CampaignRequest, _expect_code: int) -> Report:
         failed = 0
-        screen.say()
-        screen.say(_heading(request), "bold")
-        with screen.progress(name, request.seeds) as progress:
-            task = progress.task_ids[0]
+        name = f"{request.spec.experiment.name}  {request.spec.driver}"
+        with screen.progress(name, request.seeds) as bar:
 
             def show(result: RunResult) -> None:
                 nonlocal failed
                 failed += bool(result.findings)
-                progress.update(task, advance=1, state=state_of(result, failed))
+                bar.advance(state_of(result, failed))
 
-            report = run_campaign(request, interrupt, show, open_pool and open_pool())
-        screen.report(report, expect_code)
-        return report
+            return run_campaign(request, interrupt, show, open_pool and open_pool())
 
     return run
 
 
-def _heading(request: CampaignRequest) -> str:
-    spec = request.spec
-    last = "..." if request.seeds is None else f"..{request.first_seed + request.seeds - 1}"
-    heading = f"{spec.experiment.name}: driver {spec.driver}, seeds {request.first_seed}{last}"
-    if request.seconds is not None:
-        heading += f", for {request.seconds:g} s"
-    if spec.defects:
-        heading += ", with defect " + ", ".join(defect.id for defect in spec.defects)
-    return heading
+def state_of(result: RunResult, failed: int) -> str:
+    """Return what stands beside the progress bar."""
+    latest = "" if result.verdict is Verdict.VALID else f", newest: {NAMES[int(result.verdict)]}"
+    return f"{failed} failed{latest}" if failed else "all valid"
 
 
-def show_canaries(
-    screen: Screen, ended: Sequence[tuple[FacetOutcome, Report]], interrupt: Interrupt
-) -> None:
-    """Each part that had to fail and did: its failure, shrunk."""
-    for outcome, report in ended:
-        if outcome.facet.expect_code and report.exit_code == outcome.facet.expect_code:
-            show_canary(screen, report, command_name(), interrupt)
+class Rows:
+    """A row for each campaign as it ends; at the end what failed, and the canaries that were caught."""
+
+    def __init__(self, screen: Screen, parts: Sequence[Part], names: Sequence[str]) -> None:
+        self._screen = screen
+        self._parts = parts
+        self._names = dict(zip((part.facet.name for part in parts), names, strict=True))
+        drivers = [part.facet.driver for part in parts]
+        self._widths = widths_of(names, drivers, [part.facet.seeds for part in parts])
+        self._ended: list[tuple[FacetOutcome, Report | None]] = []
+
+    @property
+    def outcomes(self) -> list[FacetOutcome]:
+        """The outcomes so far."""
+        return [outcome for outcome, _ in self._ended]
+
+    @property
+    def seconds(self) -> float:
+        """How long the campaigns took."""
+        return sum(one.seconds for one in self.outcomes if not one.taken_over_from)
+
+    def end(self, outcome: FacetOutcome, report: Report | None) -> None:
+        """Print the row of a campaign; one that was taken over from an earlier suite has no report."""
+        self._ended.append((outcome, report))
+        is_alone = len(self._parts) == 1
+        text = row(
+            outcome,
+            self._names[outcome.name],
+            self._widths,
+            with_notes=not self._screen.is_quiet,
+        )
+        (self._screen.verdict if is_alone else self._screen.say)(text, STYLES[outcome.state])
+        if outcome.error and outcome.failures:
+            self._screen.say(f"  {outcome.error}", "red")
+        for line in detail_lines(report) if report is not None and self._screen.is_verbose else ():
+            self._screen.detail(line)
+
+    def close(self) -> None:
+        """Print a row for each campaign whose turn did not come."""
+        for part in self._parts[len(self._ended) :]:
+            outcome = not_run(part)
+            text = row(outcome, self._names[outcome.name], self._widths)
+            self._screen.say(text, STYLES[outcome.state])
+
+    def show_failures(self) -> None:
+        """Print the blocks of all failures, in the order of the rows."""
+        for outcome in self.outcomes:
+            for line, style in failure_lines(outcome):
+                self._screen.say(line, style)
+
+    def show_canaries(self, interrupt: Interrupt) -> None:
+        """Print the story of each failure that was expected and came, shrunk."""
+        for outcome, report in self._ended:
+            is_caught = outcome.state == "passed" and outcome.facet.expect_code
+            if report is not None and is_caught and not self._screen.is_quiet:
+                show_canary(self._screen, report, command_name(), interrupt)
+
+
+def total_line(outcomes: Sequence[FacetOutcome], of: int, code: int, seconds: float) -> str:
+    """Return the line below the rows."""
+    passed = sum(1 for one in outcomes if one.state == "passed")
+    not_ended = of - sum(1 for one in outcomes if one.state in ("passed", "failed"))
+    rest = f", {not_ended} not run to the end" if not_ended else ""
+    word = "PASS" if code == 0 else "STOP" if code == 130 else "FAIL"
+    verdict = f"   {NAMES[code]}" if word == "FAIL" else ""
+    return f"{word}  {passed} of {of} as expected{rest}  {seconds:.1f} s{verdict}"

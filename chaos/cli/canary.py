@@ -1,6 +1,6 @@
 """The end of a suite whose canary was caught: the failure, shrunk, and where to look at it.
 
-What a suite must catch is the one failure that everybody sees who runs it, so it shows what a failure looks like.
+A suite's canary is the one failure that everyone who runs the suite sees, so it shows what a failure looks like.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ def show_canary(screen: Screen, report: Report, program: str, interrupt: Interru
     """Shrink the first failure of a part that had to fail, write the files beside it, and tell its story."""
     screen.say()
     try:
-        small = shrink_run_dir(Path(report.failures[0].run_dir), program, interrupt)
+        with screen.progress("shrinking the canary"):
+            small = shrink_run_dir(Path(report.failures[0].run_dir), program, interrupt)
     except ShrinkError as error:
         screen.say(f"the canary of {report.experiment} was caught, and not shrunk: {error}")
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from pathlib import Path
 
 import click
@@ -10,12 +10,23 @@ import msgspec
 
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM, NAMES, SEVERITY, worst
-from chaos.cli.completion import complete_checks, complete_files
-from chaos.cli.screen import Screen
+from chaos.cli.parameters import Loudness, command_name
+from chaos.cli.screen import Screen, count, print_json
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.showing.described import describe_run
 from chaos.store.stored import StoredError, StoredRun, read_run
+from workers.spelling import did_you_mean
+
+
+class CheckArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
+
+    targets: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    allow_code: bool = False
+    loudness: Loudness = Loudness.NORMAL
+    output: str = "text"
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -36,51 +47,36 @@ class Checked(msgspec.Struct, frozen=True):
     replay: str
 
 
-@click.command("check")
-@click.argument(
-    "targets", nargs=-1, required=True, metavar="RUN_DIR...", shell_complete=complete_files
-)
-@click.option(
-    "--check",
-    "names",
-    multiple=True,
-    metavar="NAME|module:NAME",
-    shell_complete=complete_checks,
-    help="Ask only this check; repeatable. A dotted path is imported, as it is today.",
-)
-@click.option("--allow-code", is_flag=True, help="Run checks that a capsule carries, or a path.")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-def check_command(
-    targets: tuple[str, ...], names: tuple[str, ...], allow_code: bool, output: str
-) -> int:
-    """Judge stored runs again with the checks of today, and say what differs from the stored result.
+def run(arguments: CheckArguments) -> int:
+    """Judge the runs, print what was found, and return the exit code of the worst."""
+    checked = execute(arguments)
+    code = int(worst([Verdict(one.code) for one in checked]))
+    if arguments.output == "json":
+        print_json({"exit_code": code, "runs": checked})
+    else:
+        _show(Screen(arguments.loudness), checked, code)
+    return code
 
-    Nothing is executed: the checks get what the run directory has. Of runs that pass only the line in
-    index.jsonl is kept, so only failing ones can be judged again.
-    """
+
+def execute(arguments: CheckArguments) -> list[Checked]:
+    """Read all the runs, then judge them."""
+    names = arguments.names
     for name in names:
         if name not in CHECKS and ":" not in name:
-            raise click.UsageError(f"no check is named {name}; these are: {', '.join(CHECKS)}")
-        if name not in CHECKS and not allow_code:
+            hint = did_you_mean(name, CHECKS) or f"; these are: {', '.join(CHECKS)}"
+            raise click.UsageError(f"no check is named {name}{hint}")
+        if name not in CHECKS and not arguments.allow_code:
             raise click.UsageError(f"{name} is code from outside; read it, then use --allow-code")
     imported = tuple(load_check(name) for name in names if name not in CHECKS)
     # All are read before the first is judged: a missing file must not show after a long list.
-    runs = [(target, read_run(_folder(target))) for target in targets]
-    for target, run in runs:
-        if run.capsule.checks and not names and not allow_code:
+    runs = [(target, read_run(_folder(target))) for target in arguments.targets]
+    for target, stored in runs:
+        if stored.capsule.checks and not names and not arguments.allow_code:
             raise StoredError(
                 f"{target} carries checks; read them, then use --allow-code (or --check with the names of "
                 "built-in ones)"
             )
-    checked = [_check(target, run, names, imported) for target, run in runs]
-    code = int(worst([Verdict(one.code) for one in checked]))
-    if output == "json":
-        whole = {"exit_code": code, "runs": checked}
-        sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")
-        sys.stdout.flush()
-    else:
-        _show(checked)
-    return code
+    return [_check(target, stored, names, imported) for target, stored in runs]
 
 
 def _folder(target: str) -> Path:
@@ -119,8 +115,14 @@ def _check(
         as_stored=_gist(now) == _gist(then),
         stored_code=int(verdict_of(then)),
         stored_findings=then,
-        replay=stored.replay,
+        replay=_replay_line(target, carries_code=capsule.carries_code),
     )
+
+
+def _replay_line(target: str, *, carries_code: bool) -> str:
+    """Return a line for the directory this is typed in; the stored one is for where the run was made."""
+    allow = " --allow-code" if carries_code else ""
+    return f"{command_name()} replay {shlex.quote(target)}{allow}"
 
 
 def _gist(findings: list[Finding]) -> list[tuple[str, int, int]]:
@@ -128,28 +130,38 @@ def _gist(findings: list[Finding]) -> list[tuple[str, int, int]]:
     return sorted((finding.signature, finding.step, int(finding.verdict)) for finding in findings)
 
 
-def _show(checked: list[Checked]) -> None:
-    screen = Screen(quiet=False)
+def _show(screen: Screen, checked: list[Checked], code: int) -> None:
     for one in checked:
-        defects = f", with defect {', '.join(one.defects)}" if one.defects else ""
-        screen.say(
-            f"{one.run_dir}: {one.experiment}, driver {one.driver}, seed {one.seed}{defects}"
-        )
-        first = one.findings[0] if one.findings else None
-        signature = f": {first.signature}" if first is not None else ""
-        screen.say(f"  {NAMES[one.code]}{signature}", "bold red" if one.code else "bold green")
-        for finding in one.findings:
-            screen.say(f"  {finding.check}: {finding.summary}")
-            # The story has those of the first.
-            for line in finding.waits if finding is not first else ():
-                screen.say(f"    {line}")
-        for line in one.story:
-            screen.say(f"    {line}")
-        screen.say(f"  {_remark(one)}", None if one.as_stored else "yellow")
-        screen.say(f"  replay: {one.replay}", "bold")
+        _show_one(screen, one, is_alone=len(checked) == 1)
+    differing = sum(not one.as_stored for one in checked)
     if len(checked) > 1:
-        differing = sum(not one.as_stored for one in checked)
-        screen.say(f"{len(checked)} runs judged, {differing} not as stored")
+        word = "FAIL" if code else "PASS"
+        screen.verdict(
+            f"{word}  {count(len(checked), 'run')} judged, {differing} not as stored",
+            "bold red" if code else "bold green",
+        )
+
+
+def _show_one(screen: Screen, one: Checked, *, is_alone: bool) -> None:
+    first = one.findings[0] if one.findings else None
+    signature = f": {first.signature}" if first is not None else ""
+    defects = f", with {', '.join(one.defects)}" if one.defects else ""
+    word, style = ("FAIL", "red") if one.code else ("PASS", "green")
+    line = f"{word}  {one.experiment}  {one.driver}  seed {one.seed}   {one.run_dir}"
+    (screen.verdict if is_alone else screen.say)(line, style)
+    screen.say(f"  {NAMES[one.code]}{signature}{defects}", "bold" if one.code else None)
+    for finding in one.findings if screen.is_verbose else one.findings[:1]:
+        screen.say(f"  {finding.check}: {finding.summary}")
+        # The story has those of the first.
+        for line in finding.waits if finding is not first else ():
+            screen.say(f"    {line}")
+    more = len(one.findings) - 1
+    if more > 0 and not screen.is_verbose:
+        screen.say(f"  and {count(more, 'more finding')}; -v prints all")
+    for line in one.story:
+        screen.say(f"    {line}")
+    screen.say(f"  {_remark(one)}", None if one.as_stored else "yellow")
+    screen.say(f"  replay: {one.replay}", "bold")
 
 
 def _remark(one: Checked) -> str:

@@ -1,4 +1,4 @@
-"""``--cluster``: the option, and what it opens."""
+"""What ``--cluster`` opens."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ from chaos.clustering.remote_job import ClusterError
 
 if TYPE_CHECKING:
     from chaos.clustering.dask_cluster import Cluster
-
-cluster_option = click.option(
-    "--cluster",
-    metavar="ADDRESS",
-    help="Run on the workers of a Dask scheduler, such as tcp://127.0.0.1:8786; driver sim only.",
-)
 
 
 def open_cluster(

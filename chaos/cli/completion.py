@@ -1,39 +1,13 @@
-"""``raidstorm completion``, and what a shell may complete where click doesn't know: names of what there is."""
+"""What a shell may complete where click doesn't know: names of what there is. Each list is imported when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import click
-from click.shell_completion import CompletionItem, get_completion_class
+from click.shell_completion import CompletionItem
 
-from chaos.checkers import CHECKS
 from chaos.cli.parameters import Catalog
-from chaos.plan.strategies import STRATEGIES
-from workers.defects.loader import known_defects, summary
-from workers.protocol import DefectSource
-
-SHELLS = ("bash", "zsh", "fish")
-VARIABLE = "_RAIDSTORM_COMPLETE"  # click's own name for it
-HOW_TO_LOAD = """\b
-bash   eval "$(raidstorm completion bash)"      in ~/.bashrc
-zsh    eval "$(raidstorm completion zsh)"       in ~/.zshrc
-fish   raidstorm completion fish | source       in ~/.config/fish/config.fish"""
-
-Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-
-
-@click.command("completion", epilog=HOW_TO_LOAD)
-@click.argument("shell", type=click.Choice(SHELLS))
-@click.pass_context
-def completion_command(context: click.Context, shell: str) -> None:
-    """Print the script with which a shell completes commands, options, and names of experiments, suites, defects,
-    drivers and strategies.
-    """
-    completion = get_completion_class(shell)
-    assert completion is not None, "click knows these shells"
-    root = context.find_root().command
-    click.echo(completion(root, {}, "raidstorm", VARIABLE).source())
 
 
 def _catalog(context: click.Context) -> Catalog:
@@ -59,6 +33,9 @@ def _suites(context: click.Context) -> dict[str, str]:
 
 
 def _defects() -> dict[str, str]:
+    from workers.defects.loader import known_defects, summary
+    from workers.protocol import DefectSource
+
     return {name: summary(DefectSource(name)) for name in known_defects()}
 
 
@@ -103,6 +80,8 @@ def complete_strategies(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """The last of several strategies with plus signs between them."""
+    from chaos.plan.strategies import STRATEGIES
+
     before, plus, last = incomplete.rpartition("+")
     words = dict.fromkeys(("all", "each", "without"), "") if not plus else {}
     strategies = {name: strategy.text for name, strategy in STRATEGIES.items()}
@@ -111,7 +90,24 @@ def complete_strategies(
 
 def complete_checks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Built-in checks, and files for what else there is."""
+    from chaos.checkers import CHECKS
+
     return _matching({name: what for name, (_, what) in CHECKS.items()}, incomplete)
+
+
+def complete_listed(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Names of the topic that stands before them."""
+    from chaos.cli.listing import lines_of_topic
+
+    topic = context.params.get("topic")
+    names = lines_of_topic(_catalog(context), topic) if topic else {}
+    return [
+        CompletionItem(name, help=what)
+        for name, what in names.items()
+        if name.startswith(incomplete)
+    ]
 
 
 def complete_files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-import click
+import msgspec
 
-from chaos.cli.completion import complete_files
+from chaos.checkers import Verdict
+from chaos.cli.parameters import Loudness
 from chaos.cli.screen import Screen
 from chaos.export.for_test import failure_text, replay_for_test
 from chaos.export.perfetto import perfetto_trace
@@ -17,9 +19,7 @@ from chaos.showing.story import Storyteller
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule
 from chaos.store.stored import StoredError, read_run
 
-NOT_EXERCISED = 7
 CAPSULES = ("minimal.json", "capsule.json")  # the first one that is there
-FORMS = ("perfetto", "pytest", "capsule")
 HINTS = {
     "perfetto": "open it in ui.perfetto.dev or chrome://tracing; a step is a millisecond",
     "pytest": "run it with pytest where raidstorm is installed",
@@ -27,46 +27,75 @@ HINTS = {
 }
 
 
-@click.command("export")
-@click.argument("run_dir", metavar="RUN_DIR", shell_complete=complete_files)
-@click.option("--to", "form", type=click.Choice(FORMS), required=True)
-@click.option("--out", metavar="FILE", help="'-' for standard output. [named after the run, here]")
-@click.option("--allow-code", is_flag=True, help="Run code that the capsule carries (pytest only).")
-def export_command(run_dir: str, form: str, out: str | None, allow_code: bool) -> int:
-    """Write a stored run as something else: a trace for Perfetto (Chrome trace event format), a pytest file that
-    stands alone, or the one capsule to attach to an issue.
+class ExportArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
 
-    The capsule and the pytest file are made of the run's minimal.json when there is one.
-    """
-    folder = Path(run_dir)
-    folder = folder.parent if folder.name in CAPSULES else folder
-    screen = Screen(quiet=out == "-")
-    path, capsule = _capsule_of(folder)
-    name = f"{capsule.experiment.name}-{capsule.seed}"
-    if form == "perfetto":
-        data, default = _perfetto(folder), f"{name}.perfetto.json"
-    elif form == "capsule":
-        data, default = path.read_bytes(), f"{name}.capsule.json"
-    else:
-        default = f"test_{name.replace('-', '_')}.py"
-        replayed_code, text = _pytest(path, capsule, screen, allow_code=allow_code)
-        if replayed_code:
-            return replayed_code
-        data = text.encode()
-    if out == "-":
-        sys.stdout.buffer.write(data)
+    run_dir: str
+    form: str
+    out: str | None = None
+    force: bool = False
+    allow_code: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The run directory; one of its capsules may be named as well."""
+        folder = Path(self.run_dir)
+        return folder.parent if folder.name in CAPSULES else folder
+
+
+class Exported(NamedTuple):
+    """The run in the other form, and what it was made of."""
+
+    data: bytes
+    made_of: Path | str
+
+
+class NothingToTestError(Exception):
+    """The failure doesn't show when it is replayed, so that no test can be written of it."""
+
+
+def run(arguments: ExportArguments) -> int:
+    """Write the file, and print what to do with it."""
+    is_piped = arguments.out == "-"
+    screen = Screen(Loudness.QUIET if is_piped else Loudness.NORMAL)
+    path, capsule = _capsule_of(arguments.folder)
+    target = Path(arguments.out or _default_name(arguments.form, capsule))
+    if not is_piped and target.exists() and not arguments.force:
+        raise StoredError(f"{target} exists; choose another name with --out, or use --force")
+    try:
+        exported = execute(arguments, path, capsule, screen)
+    except NothingToTestError as error:
+        screen.say(str(error), "red")
+        screen.say("no test is written", "red")
+        return int(Verdict.NOT_EXERCISED)
+    if is_piped:
+        sys.stdout.buffer.write(exported.data)
         sys.stdout.flush()
         return 0
-    target = Path(out or default)
     try:
-        target.write_bytes(data)
+        target.write_bytes(exported.data)
     except OSError as error:
         raise StoredError(f"{target} can't be written: {error.strerror}") from None
-    screen.say(
-        f"{target} ({len(data) // 1024 + 1} KB), from {path.name if form != 'perfetto' else folder}"
-    )
-    screen.say(HINTS[form])
+    screen.say(f"{target} ({len(exported.data) // 1024 + 1} KB), from {exported.made_of}")
+    screen.say(HINTS[arguments.form])
     return 0
+
+
+def execute(arguments: ExportArguments, path: Path, capsule: Capsule, screen: Screen) -> Exported:
+    """Return the run in the other form; raises NothingToTestError."""
+    match arguments.form:
+        case "perfetto":
+            return Exported(_perfetto(arguments.folder), arguments.folder)
+        case "capsule":
+            return Exported(path.read_bytes(), path.name)
+        case _:
+            text = _pytest(path, capsule, screen, allow_code=arguments.allow_code)
+            return Exported(text.encode(), path.name)
+
+
+def _default_name(form: str, capsule: Capsule) -> str:
+    name = f"{capsule.experiment.name}-{capsule.seed}"
+    return f"test_{name.replace('-', '_')}.py" if form == "pytest" else f"{name}.{form}.json"
 
 
 def _capsule_of(folder: Path) -> tuple[Path, Capsule]:
@@ -96,19 +125,19 @@ def _perfetto(folder: Path) -> bytes:
     return perfetto_trace(run.execution, teller, result.findings, about)
 
 
-def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -> tuple[int, str]:
-    """The exit code and the text; a test is written only of a failure that shows when it is replayed."""
+def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -> str:
+    """The text of a test; it is written only of a failure that shows when it is replayed."""
     if capsule.expected is None or not capsule.expected.signature:
-        raise CapsuleError(f"{path} says of no failure; there is nothing to test for")
+        raise CapsuleError(f"{path} has no recorded failure; there is nothing to test for")
     if capsule.carries_code and not allow_code:
         raise CapsuleError(f"{path} carries code from outside; read it, then use --allow-code")
     signature = capsule.expected.signature
     replayed = replay_for_test(capsule)
     if not failure_text(replayed, signature):
         reason = replayed.divergence or "its steps end without it"
-        screen.say(f"{signature} doesn't show when {path} is replayed in sim: {reason}", "red")
-        screen.say("no test is written", "red")
-        return NOT_EXERCISED, ""
+        raise NothingToTestError(
+            f"{signature} doesn't show when {path} is replayed in sim: {reason}"
+        )
     reference = replay_for_test(capsule, ()) if capsule.defects else None
     if reference is not None and reference.divergence:
         screen.say(
@@ -116,4 +145,4 @@ def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -
             "will be skipped; a shrunk run (minimal.json) does better",
             "yellow",
         )
-    return 0, pytest_file(capsule, replayed)
+    return pytest_file(capsule, replayed)

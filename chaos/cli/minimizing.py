@@ -1,4 +1,4 @@
-"""What 'shrink' and 'explain' have in common: a target made ready, made small while somebody watches, and written."""
+"""What 'shrink' and 'explain' have in common: a target made ready, shrunk with its progress on the screen, and written."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import time
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chaos.base.interrupt import Interrupt
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
+from chaos.cli.repro import made_folder
+from chaos.cli.screen import Screen
 from chaos.cli.targets import capsule_of
 from chaos.explaining.minimal_files import MinimalReport, write_minimal
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import Minimal, minimize
-from chaos.shrinking.shrinker import Case
 from chaos.store.capsule import Capsule, CapsuleError
 from chaos.store.capsule import replay_line as replay_line_of
 from workers.defects.loader import compose
-
-SECONDS_DEFAULT = 60.0
 
 
 class Ready(msgspec.Struct, frozen=True):
@@ -43,7 +40,7 @@ class Shrunk(msgspec.Struct, frozen=True):
 
 
 def make_ready(catalog: Catalog, target: str, *, allow_code: bool) -> Ready:
-    """Read what the command is pointed at; raises CapsuleError also for code that nobody has allowed."""
+    """Read what the command is pointed at; raises CapsuleError also for code that is not allowed."""
     capsule, is_recording = capsule_of(catalog, target)
     if is_recording and capsule.carries_code and not allow_code:
         raise CapsuleError(f"{target} carries code from outside; read it, then use --allow-code")
@@ -56,20 +53,22 @@ def make_ready(catalog: Catalog, target: str, *, allow_code: bool) -> Ready:
 
 
 def folder_of(target: str, out: str | None) -> Path:
-    """Where the files go; looked at before the work."""
+    """Where the files go: beside the capsule, or in the directory that --out names; made before the work."""
+    if out is not None:
+        return made_folder(out)
     path = Path(target)
-    folder = Path(out) if out is not None else path if path.is_dir() else path.parent
+    folder = path if path.is_dir() else path.parent
     if not folder.is_dir():
         raise CapsuleError(f"{folder} is not a directory; name one with --out")
     return folder
 
 
 def make_small(
-    ready: Ready, folder: Path, budget: float, interrupt: Interrupt, *, quiet: bool
+    ready: Ready, folder: Path, budget: float, interrupt: Interrupt, screen: Screen
 ) -> Shrunk:
     """Shrink within a budget (seconds), and write its files."""
     begun = time.monotonic()
-    with Bar("looking at the failure", quiet=quiet) as bar:
+    with screen.progress("looking at the failure") as bar:
         minimal = minimize(
             ready.capsule,
             ready.checks,
@@ -86,36 +85,3 @@ def make_small(
 def replay_line(path: Path, capsule: Capsule) -> str:
     """What to type to replay the minimal capsule."""
     return replay_line_of(command_name(), path, capsule)
-
-
-class Bar:
-    """What is being done, on a terminal only."""
-
-    def __init__(self, description: str, *, quiet: bool) -> None:
-        console = Console(stderr=True)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=quiet or not console.is_terminal,
-        )
-        self._task = self._progress.add_task(description)
-
-    def __enter__(self) -> Bar:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, description: str) -> None:
-        """Something else is being done."""
-        self._progress.update(self._task, description=description)
-
-    def show_case(self, case: Case, executions: int) -> None:
-        """The best case so far."""
-        self.show(
-            f"{case.outside} steps from outside, {case.choices} choices, {executions} executions"
-        )

@@ -1,30 +1,55 @@
-"""What arguments mean: seeds, durations, and what the package brings along."""
+"""What arguments mean: seeds, counts, durations, names, and what the package brings along.
+
+Every command imports this module, so it imports little.
+"""
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
-from chaos.campaigns.suite import Suite
-from chaos.plan.experiment import Experiment
+from chaos.base.seeds import SEED_MAX as SEED_MAX
+from workers.spelling import did_you_mean
 
-Suites = dict[str, Suite]
-SEED_MAX = 2**53 - 1  # JSON readers keep whole numbers up to here exact
+if TYPE_CHECKING:
+    from chaos.campaigns.suite import Suite
+    from chaos.plan.experiment import Experiment
+
+USAGE = 2
+UNKNOWN = 3
+BROKEN = 70
 INTERRUPTED = 130
+JOBS_MAX = 256
+TARGET = "RUN_DIR|CAPSULE.json|NAME:SEED"
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-class Catalog(msgspec.Struct):
-    """What the package brings: handed in, because the tester doesn't import its experiments."""
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the package brings: handed in, because the tester doesn't import its experiments.
 
-    experiments: dict[str, Experiment]
-    suites: Suites
+    ``found_by``: the experiments that find a built-in defect, the quickest first.
+    """
+
+    experiments: Mapping[str, Experiment]
+    suites: Mapping[str, Suite]
+    found_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Loudness(IntEnum):
+    """How much a command prints: the verdict, what matters, or all it knows."""
+
+    QUIET = 0
+    NORMAL = 1
+    VERBOSE = 2
 
 
 class Seed(click.ParamType[int]):
@@ -41,6 +66,29 @@ class Seed(click.ParamType[int]):
         if not 0 <= seed <= SEED_MAX:
             self.fail(f"{value} is not a seed; a seed lies between 0 and {SEED_MAX}", param, ctx)
         return seed
+
+
+class Count(click.ParamType[int]):
+    """A whole number within bounds; digits only, so that 1e9 is a mistake and gets a sentence."""
+
+    name = "count"
+
+    def __init__(self, low: int, high: int | None = None) -> None:
+        self.low = low
+        self.high = high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse, or fail with a sentence."""
+        text = str(value)
+        digits = text.removeprefix("-")
+        within = "" if self.high is None else f" to {self.high}"
+        wanted = f"a whole number from {self.low}{within or ' on'}"
+        if not (digits.isascii() and digits.isdecimal()):
+            self.fail(f"{value!r} is not {wanted}, such as {max(self.low, 1)}", param, ctx)
+        number = int(text)
+        if number < self.low or (self.high is not None and number > self.high):
+            self.fail(f"{value} is not {wanted}", param, ctx)
+        return number
 
 
 class Duration(click.ParamType[float]):
@@ -64,12 +112,56 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class OneOf(click.Choice[str]):
+    """One of some names; the sentence about another one says which it may mean."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look it up, or fail with a sentence."""
+        names = [str(name) for name in self.choices]
+        if value not in names:
+            hint = did_you_mean(str(value), names)
+            self.fail(f"{value!r} is not one of {', '.join(names)}{hint}", param, ctx)
+        return str(value)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help, each line as it can be typed."""
+    return "\n".join(["\b", "Examples:", *(f"  raidstorm {line}" for line in lines)])
+
+
+def format_option(*names: str) -> Callable[[Decorated], Decorated]:
+    """Make the option --format: text for people, or one of these for programs."""
+    return click.option(
+        "--format", "output", type=OneOf(["text", *names]), default="text", show_default=True
+    )
+
+
+def loudness_options(function: Decorated) -> Decorated:
+    """Add -v and -q, which arrive as one argument ``loudness``."""
+    for short, long, value, text in (
+        ("-q", "--quiet", Loudness.QUIET, "Print the verdict only, in one line."),
+        ("-v", "--verbose", Loudness.VERBOSE, "Print all details."),
+    ):
+        function = click.option(
+            short,
+            long,
+            "loudness",
+            flag_value=value,
+            type=click.UNPROCESSED,
+            default=Loudness.NORMAL,
+            help=text,
+        )(function)
+    return function
+
+
 def command_name() -> str:
     """How to call this program again from here, in a line to paste."""
     script = Path(sys.argv[0])
     if script.name != "raidstorm":
         return f"{shlex.quote(os.path.relpath(sys.executable))} -m experiments"
-    found = shutil.which("raidstorm")
+    from shutil import which
+
+    found = which("raidstorm")
     if found is not None and Path(found).resolve() == script.resolve():
         return "raidstorm"
     return shlex.quote(os.path.relpath(script))

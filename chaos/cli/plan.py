@@ -1,17 +1,15 @@
-"""``raidstorm plan``."""
+"""``raidstorm plan``: what a seed makes of an experiment."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 import msgspec
 
 from chaos.campaigns.catalog import find_experiment
-from chaos.cli.completion import complete_experiments
-from chaos.cli.parameters import Catalog, Seed
-from chaos.cli.screen import Screen
+from chaos.cli.parameters import Catalog
+from chaos.cli.screen import Screen, print_json
 from chaos.cli.targets import capsule_of
 from chaos.plan.plan import resolve
 from chaos.showing.labels import make_labels
@@ -20,45 +18,37 @@ from chaos.store.capsule import Capsule
 from chaos.store.version import tool_version
 
 
-@click.command("plan")
-@click.argument(
-    "target",
-    metavar="EXPERIMENT|RUN_DIR|CAPSULE.json",
-    shell_complete=complete_experiments,
-)
-@click.option("--seed", type=Seed(), help="Of which seed; a run or a capsule has its own.  [0]")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def plan_command(catalog: Catalog, target: str, seed: int | None, output: str) -> int:
-    """Say what a seed makes of an experiment, and run nothing.
+class PlanArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
 
-    EXPERIMENT is a name, module:NAME, FILE.py or FILE.toml, and may have the seed behind a colon.
+    target: str
+    seed: int | None = None
+    output: str = "text"
 
-    All that doesn't depend on the course of the run: sizes, hosts, shares, strategies, and the planned faults and
-    operations with their moments. Which disk or host a fault takes is decided when it comes. A run of that seed, with
-    any driver, has this plan; a fault that the fault budget forbids waits, and what waits for an event that never
-    comes doesn't come.
-    """
-    capsule = _capsule(catalog, target, seed)
+
+def run(catalog: Catalog, arguments: PlanArguments) -> int:
+    """Print the plan, and return the exit code."""
+    capsule = execute(catalog, arguments)
     labels = capsule.labels or make_labels(capsule.plan, capsule.seed)
-    if output == "json":
-        whole = {
-            "experiment": capsule.experiment,
-            "seed": capsule.seed,
-            "plan": capsule.plan,
-            "labels": labels,
-        }
-        sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")
-        sys.stdout.flush()
+    if arguments.output == "json":
+        print_json(
+            {
+                "experiment": capsule.experiment,
+                "seed": capsule.seed,
+                "plan": capsule.plan,
+                "labels": labels,
+            }
+        )
         return 0
-    screen = Screen(quiet=False)
+    screen = Screen()
     for line in lines_of(capsule.experiment, capsule.seed, capsule.plan, labels):
         screen.say(line, None if line.startswith(" ") else "bold")
     return 0
 
 
-def _capsule(catalog: Catalog, target: str, seed: int | None) -> Capsule:
-    """The head of the run that is asked for."""
+def execute(catalog: Catalog, arguments: PlanArguments) -> Capsule:
+    """Return the head of the run that is asked for."""
+    target, seed = arguments.target, arguments.seed
     is_recording = target.endswith(".json") or Path(target).is_dir()
     has_seed = target.rpartition(":")[2].isdecimal() and ":" in target
     if is_recording or has_seed:

@@ -1,21 +1,18 @@
-"""``raidstorm replay``."""
+"""``raidstorm replay``: one recorded run again."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-import click
 import msgspec
 
 from chaos.base.interrupt import Interrupt
 from chaos.checkers.finding import NAMES
-from chaos.cli.completion import complete_defects, complete_files
-from chaos.cli.parameters import Catalog
-from chaos.cli.screen import Screen
-from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
-from chaos.drivers.make import DRIVERS
+from chaos.cli.parameters import Catalog, Loudness
+from chaos.cli.screen import Screen, count, print_json
+from chaos.cli.targets import capsule_of, engine_and_checks
 from chaos.judging.user_checks import sha256
+from chaos.plan.driver_names import DriverName
 from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.store.capsule import Capsule, CapsuleError
 from chaos.store.version import tool_version
@@ -23,59 +20,66 @@ from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
 
-@click.command("replay")
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
-@click.option(
-    "--driver",
-    type=click.Choice(list(DRIVERS)),
-    help="[the recorded one; sim where a free run could be rebuilt]",
-)
-@click.option(
-    "--defect",
-    "defects",
-    multiple=True,
-    metavar="ID|FILE.py|none",
-    shell_complete=complete_defects,
-    help="Instead of the recorded defects; 'none' for the reference engine.",
-)
-@click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")
-@click.option("--trace", metavar="FILE", help="Write the replayed run, a line per step, to a file.")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def replay_command(
-    catalog: Catalog,
-    target: str,
-    driver: str | None,
-    defects: tuple[str, ...],
-    allow_code: bool,
-    trace: str | None,
-    output: str,
-) -> int:
-    """Run one recorded run again, step for step, and judge it again.
+class ReplayArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
 
-    Code that a capsule carries (defects and checks from files) runs only with --allow-code; checks also
-    when --defect replaces the defects.
-    """
+    target: str
+    driver: DriverName | None = None
+    defects: tuple[str, ...] = ()
+    allow_code: bool = False
+    trace: str | None = None
+    loudness: Loudness = Loudness.NORMAL
+    output: str = "text"
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A replay, and how it compares to the recording."""
+
+    capsule: Capsule
+    driver: str
+    replayed: Replayed
+    remark: str
+
+    @property
+    def code(self) -> int:
+        """The exit code."""
+        return int(self.replayed.verdict)
+
+
+def run(catalog: Catalog, arguments: ReplayArguments) -> int:
+    """Replay, print the result, and return the exit code."""
     interrupt = Interrupt()
-    capsule, is_recording = capsule_of(catalog, target)
+    outcome = execute(catalog, arguments, interrupt)
+    if arguments.trace is not None:
+        _write_trace(Path(arguments.trace), outcome.replayed.trace)
+    if arguments.output == "json":
+        _print_json(outcome)
+    else:
+        _show(Screen(arguments.loudness), outcome)
+    return outcome.code
+
+
+def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) -> Outcome:
+    """Replay the target on its engine, or on the one that was named."""
+    capsule, is_recording = capsule_of(catalog, arguments.target)
     capsule, checks = engine_and_checks(
-        target, capsule, defects, is_recording=is_recording, allow_code=allow_code
+        arguments.target,
+        capsule,
+        arguments.defects,
+        is_recording=is_recording,
+        allow_code=arguments.allow_code,
     )
     interrupt.install()
-    sources = capsule.defect_sources()
-    chosen = driver or capsule.replay_driver
-    replayed = replay_capsule(capsule, chosen, sources, checks, interrupt)
-    expects_same = not defects and chosen != "realtime"
-    code, remark = _compare(capsule, replayed) if expects_same else (int(replayed.verdict), "")
+    chosen = arguments.driver or capsule.replay_driver
+    replayed = replay_capsule(capsule, chosen, capsule.defect_sources(), checks, interrupt)
+    expects_same = not arguments.defects and chosen != "realtime"
+    remark = _compare(capsule, replayed) if expects_same else ""
     if replayed.ends_early and not replayed.findings:
         remark = (
             f"no finding up to step {replayed.steps}, where the recording ends; "
             "what was under way was not healed and audited"
         )
-    if trace is not None:
-        _write_trace(Path(trace), replayed.trace)
-    _show_replay(capsule, replayed, code, remark, output, chosen)
-    return code
+    return Outcome(capsule, chosen, replayed, remark)
 
 
 def _write_trace(path: Path, lines: list[str]) -> None:
@@ -85,18 +89,18 @@ def _write_trace(path: Path, lines: list[str]) -> None:
         raise CapsuleError(f"{path} can't be written: {error.strerror}") from None
 
 
-def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:
-    """The exit code, and a remark when the replay isn't what was recorded."""
+def _compare(capsule: Capsule, replayed: Replayed) -> str:
+    """Return a remark on how the replay compares to the recording."""
     expected = capsule.expected
     code = int(replayed.verdict)
     if replayed.divergence or expected is None or capsule.schedule is None:
-        return code, ""
+        return ""
     if replayed.fingerprint == expected.fingerprint:
-        return code, "the fingerprint is the recorded one"
+        return "the fingerprint is the recorded one"
     if capsule.raidstorm_version == tool_version() and code == expected.verdict:
-        return code, (
+        return (
             f"the fingerprint {replayed.fingerprint} is not the recorded {expected.fingerprint}; "
-            "the code, or the capsule, is not what it was"
+            "the code or the capsule has changed"
         )
     changed = [
         defect.id
@@ -104,46 +108,54 @@ def _compare(capsule: Capsule, replayed: Replayed) -> tuple[int, str]:
         if sha256(source_text(DefectSource(defect.id, defect.source))) != defect.sha256
     ]
     if changed:
-        return code, f"the defect {', '.join(changed)} is not what it was when this was recorded"
-    return code, (
+        return f"the defect {', '.join(changed)} has changed since this was recorded"
+    return (
         f"the recorded run ended {NAMES.get(expected.verdict, expected.verdict)} with fingerprint "
         f"{expected.fingerprint}, this one has {replayed.fingerprint}"
     )
 
 
-def _show_replay(
-    capsule: Capsule, replayed: Replayed, code: int, remark: str, output: str, driver: str
-) -> None:
-    if output == "json":
-        summary_ = {
+def _print_json(outcome: Outcome) -> None:
+    capsule, replayed = outcome.capsule, outcome.replayed
+    print_json(
+        {
             "experiment": capsule.experiment.name,
             "seed": capsule.seed,
-            "exit_code": code,
+            "exit_code": outcome.code,
             "fingerprint": replayed.fingerprint,
             "expected": capsule.expected,
             "steps": replayed.steps,
             "findings": replayed.findings,
             "divergence": replayed.divergence,
-            "remark": remark,
+            "remark": outcome.remark,
         }
-        sys.stdout.buffer.write(msgspec.json.encode(summary_) + b"\n")
-        sys.stdout.flush()
-        return
-    screen = Screen(quiet=False)
-    defects = ", ".join(defect.id for defect in capsule.defects) or "none"
-    screen.say(f"{capsule.experiment.name}: seed {capsule.seed}, defects: {defects}", "bold")
-    if capsule.rebuilt and driver != "realtime":
-        screen.say(f"the steps of a free run, taken again in {driver}")
-    if replayed.divergence:
-        screen.say(f"the schedule no longer applies: {replayed.divergence}", "red")
-        return
-    screen.say(
-        f"{NAMES[int(replayed.verdict)]} after {replayed.steps} steps, fingerprint {replayed.fingerprint}",
-        "green" if code == 0 else "red",
     )
-    if replayed.findings:
-        screen.say(replayed.findings[0].summary)
-    for line in replayed.story:
-        screen.say(f"  {line}")
-    if remark:
-        screen.say(remark)
+
+
+def _show(screen: Screen, outcome: Outcome) -> None:
+    capsule, replayed = outcome.capsule, outcome.replayed
+    word, style = ("FAIL", "red") if outcome.code else ("PASS", "green")
+    defects = ", ".join(defect.id for defect in capsule.defects)
+    whose = f"{capsule.experiment.name}  {outcome.driver}  seed {capsule.seed}"
+    with_defects = f", with {defects}" if defects else ""
+    if replayed.divergence:
+        screen.verdict(f"{word}  {whose}   the recorded steps no longer apply{with_defects}", style)
+        screen.say(f"  {replayed.divergence}", "red")
+        return
+    steps = count(replayed.steps, "step")
+    verdict = NAMES[outcome.code]
+    if replayed.ends_early and not replayed.findings:
+        verdict += " as far as it goes"
+    screen.verdict(f"{word}  {whose}  {steps}   {verdict}{with_defects}", style)
+    if capsule.rebuilt and outcome.driver != "realtime":
+        screen.detail(f"  the steps of a free run, taken again in {outcome.driver}", None)
+    screen.detail(f"  fingerprint {replayed.fingerprint}", None)
+    for number, finding in enumerate(
+        replayed.findings if screen.is_verbose else replayed.findings[:1]
+    ):
+        screen.say(f"  {finding.signature}", "bold")
+        screen.say(f"  {finding.summary}")
+        for line in replayed.story if number == 0 else ():
+            screen.say(f"    {line}")
+    if outcome.remark:
+        screen.say(f"  {outcome.remark}")

@@ -1,86 +1,90 @@
-"""``raidstorm repro``."""
+"""``raidstorm repro``: how often a failure comes."""
 
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 
-import click
 import msgspec
 
 from chaos.base.estimates import Share
 from chaos.base.interrupt import Interrupt
+from chaos.checkers import Check
 from chaos.checkers.finding import NAMES
-from chaos.cli.completion import complete_defects, complete_files
 from chaos.cli.parameters import Catalog, command_name
-from chaos.cli.screen import Screen
-from chaos.cli.targets import TARGET, capsule_of, engine_and_checks
-from chaos.drivers.make import DRIVERS
+from chaos.cli.screen import Screen, print_json
+from chaos.cli.targets import capsule_of, engine_and_checks
 from chaos.replaying.repro import VARIED, Repetition, repeat
 from chaos.store.capsule import Capsule, CapsuleError, DriverName, write_capsule
 
-RUNS_DEFAULT = 30
-RUNS_MAX = 1_000_000
+
+class ReproArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
+
+    target: str
+    runs: int
+    driver: DriverName | None = None
+    defects: tuple[str, ...] = ()
+    allow_code: bool = False
+    out: str | None = None
+    output: str = "text"
 
 
-@click.command("repro")
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
-@click.option("--runs", type=click.IntRange(1, RUNS_MAX), default=RUNS_DEFAULT, show_default=True)
-@click.option("--driver", type=click.Choice(list(DRIVERS)), help="[the recorded one]")
-@click.option(
-    "--defect",
-    "defects",
-    multiple=True,
-    metavar="ID|FILE.py|none",
-    shell_complete=complete_defects,
-    help="Instead of the recorded defects; 'none' for the reference engine.",
-)
-@click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")
-@click.option("--out", metavar="DIR", help="Keep a capsule of the first run of each failure here.")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def repro_command(
-    catalog: Catalog,
-    target: str,
-    runs: int,
-    driver: DriverName | None,
-    defects: tuple[str, ...],
-    allow_code: bool,
-    out: str | None,
-    output: str,
-) -> int:
-    """Say how often a failure comes: run its plan many times, and count the runs that fail in the same way.
+class Repeated(msgspec.Struct, frozen=True):
+    """The runs of one plan, and the capsules that were kept of them."""
 
-    In realtime the plan is run free with its seed each time, and the processes race as they like. A stepping driver
-    would do the same each time; there each run has another schedule, whose seed is drawn from the run's. Other
-    failures are counted apart. Of NAME:SEED no failure is recorded, so each failure counts.
+    capsule: Capsule
+    driver: DriverName
+    wanted: int
+    whole: Repetition
+    kept: list[str]
 
-    Exits with the failure's own code when it came, with that of the others when only they came, and with 0 when
-    nothing failed. Ctrl-C reports what has run until then.
-    """
+
+def run(catalog: Catalog, arguments: ReproArguments) -> int:
+    """Repeat the run, print how often it failed, and return the exit code."""
     interrupt = Interrupt()
-    capsule, is_recording = capsule_of(catalog, target)
+    screen = Screen(output=arguments.output)
+    repeated = execute(catalog, arguments, screen, interrupt)
+    if arguments.output == "json":
+        _print_json(repeated)
+    else:
+        _show(screen, repeated)
+    return repeated.whole.code
+
+
+def execute(
+    catalog: Catalog, arguments: ReproArguments, screen: Screen, interrupt: Interrupt
+) -> Repeated:
+    """Run the plan as often as was asked for."""
+    capsule, is_recording = capsule_of(catalog, arguments.target)
     capsule, checks = engine_and_checks(
-        target, capsule, defects, is_recording=is_recording, allow_code=allow_code
+        arguments.target,
+        capsule,
+        arguments.defects,
+        is_recording=is_recording,
+        allow_code=arguments.allow_code,
     )
+    folder = None if arguments.out is None else made_folder(arguments.out)
     interrupt.install()
-    folder = _folder(out)
-    chosen = driver or capsule.driver
-    screen = Screen(quiet=output == "json")
-    with screen.progress(capsule.experiment.name, runs) as progress:
-        task = progress.task_ids[0]
+    driver = arguments.driver or capsule.driver
+    whole = _repeat(capsule, driver, checks, arguments.runs, screen, interrupt)
+    return Repeated(capsule, driver, arguments.runs, whole, _keep(folder, whole))
+
+
+def _repeat(
+    capsule: Capsule,
+    driver: DriverName,
+    checks: tuple[Check, ...],
+    runs: int,
+    screen: Screen,
+    interrupt: Interrupt,
+) -> Repetition:
+    with screen.progress(capsule.experiment.name, runs) as bar:
 
         def show(so_far: Repetition) -> None:
-            progress.update(task, completed=so_far.runs, state=f"{so_far.failed} failed")
+            bar.at(so_far.runs, f"{so_far.failed} failed")
 
-        whole = repeat(capsule, chosen, checks, runs, interrupt, show)
-    kept = _keep(folder, whole)
-    if output == "json":
-        _print_json(capsule, chosen, runs, whole, kept)
-    else:
-        _show(screen, capsule, chosen, runs, whole, kept)
-    return whole.code
+        return repeat(capsule, driver, checks, runs, interrupt, show)
 
 
 def percent(share: Share) -> str:
@@ -97,10 +101,8 @@ def _number(share: float) -> str:
     return f"{whole}"
 
 
-def _folder(out: str | None) -> Path | None:
-    """Where capsules go; made before the work."""
-    if out is None:
-        return None
+def made_folder(out: str) -> Path:
+    """Make the directory that --out names, before the work; raises CapsuleError."""
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,63 +128,51 @@ def _keep(folder: Path | None, whole: Repetition) -> list[str]:
     return kept
 
 
-def _print_json(
-    capsule: Capsule, driver: str, wanted: int, whole: Repetition, kept: list[str]
-) -> None:
-    share = whole.share
-    summary = {
-        "experiment": capsule.experiment.name,
-        "seed": capsule.seed,
-        "driver": driver,
-        "defects": [defect.id for defect in capsule.defects],
-        "varied": VARIED[driver],
-        "signature": whole.signature,
-        "wanted": wanted,
-        "runs": whole.runs,
-        "failed": whole.failed,
-        "share": share,
-        "failures": [
-            {
-                "signature": seen.signature,
-                "summary": seen.summary,
-                "code": int(seen.verdict),
-                "counts": seen.counts,
-                "runs": seen.runs,
-            }
-            for seen in whole.seen
-        ],
-        "kept": kept,
-        "interrupted": whole.interrupted,
-        "error": whole.error,
-        "exit_code": whole.code,
-    }
-    sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
-    sys.stdout.flush()
+def _print_json(repeated: Repeated) -> None:
+    capsule, whole = repeated.capsule, repeated.whole
+    failures = [
+        {
+            "signature": seen.signature,
+            "summary": seen.summary,
+            "code": int(seen.verdict),
+            "counts": seen.counts,
+            "runs": seen.runs,
+        }
+        for seen in whole.seen
+    ]
+    print_json(
+        {
+            "experiment": capsule.experiment.name,
+            "seed": capsule.seed,
+            "driver": repeated.driver,
+            "defects": [defect.id for defect in capsule.defects],
+            "varied": VARIED[repeated.driver],
+            "signature": whole.signature,
+            "wanted": repeated.wanted,
+            "runs": whole.runs,
+            "failed": whole.failed,
+            "share": whole.share,
+            "failures": failures,
+            "kept": repeated.kept,
+            "interrupted": whole.interrupted,
+            "error": whole.error,
+            "exit_code": whole.code,
+        }
+    )
 
 
-def _show(
-    screen: Screen,
-    capsule: Capsule,
-    driver: str,
-    wanted: int,
-    whole: Repetition,
-    kept: list[str],
-) -> None:
-    defects = ", ".join(defect.id for defect in capsule.defects) or "none"
-    screen.say(
-        f"{capsule.experiment.name}: seed {capsule.seed}, driver {driver}, defects: {defects}",
-        "bold",
+def _show(screen: Screen, repeated: Repeated) -> None:
+    capsule, whole = repeated.capsule, repeated.whole
+    defects = ", ".join(defect.id for defect in capsule.defects)
+    with_defects = f", with {defects}" if defects else ""
+    what = whole.signature or "any failure: none is recorded"
+    word, style = ("FAIL", "red") if whole.code else ("PASS", "green")
+    screen.verdict(
+        f"{word}  {capsule.experiment.name}  {repeated.driver}  seed {capsule.seed}   "
+        f"{whole.failed}/{whole.runs} failed ({percent(whole.share)}){with_defects}: {what}",
+        style,
     )
-    screen.say(f"  {VARIED[driver]}", "dim")
-    screen.say(
-        f"{whole.failed}/{whole.runs} failed ({percent(whole.share)})"
-        + (
-            f": {whole.signature}"
-            if whole.signature
-            else ", whatever the failure: none is recorded"
-        ),
-        "red" if whole.failed else "green",
-    )
+    screen.say(f"  {VARIED[repeated.driver]}; in brackets the 95 % interval of the share", "dim")
     for seen in whole.seen:
         if seen.counts and seen.signature == whole.signature:
             continue
@@ -191,13 +181,11 @@ def _show(
             f"  {seen.runs}/{whole.runs} {NAMES[int(seen.verdict)]}{otherwise}: {seen.signature}: {seen.summary}",
             None if seen.counts else "yellow",
         )
-    screen.say("  in brackets the 95 % interval of the share (Wilson)", "dim")
     if whole.interrupted:
-        screen.say(f"interrupted; {whole.runs} of {wanted} had run", "yellow")
+        screen.say(f"interrupted after {whole.runs} of {repeated.wanted} runs", "yellow")
     if whole.error:
-        screen.say(f"{whole.error}; {whole.runs} of {wanted} had run", "red")
-    for path, seen in zip(kept, whole.seen, strict=True) if kept else ():
-        words = [command_name(), "replay", shlex.quote(path)]
-        screen.say(
-            f"  {seen.signature}: {' '.join([*words, '--allow-code'] if seen.capsule.carries_code else words)}"
-        )
+        screen.say(f"{whole.error}; {whole.runs} of {repeated.wanted} had run", "red")
+    for path, seen in zip(repeated.kept, whole.seen, strict=True) if repeated.kept else ():
+        allow = " --allow-code" if seen.capsule.carries_code else ""
+        replay = f"{command_name()} replay {shlex.quote(path)}{allow}"
+        screen.say(f"  {seen.signature}: {replay}", "bold")

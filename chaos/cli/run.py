@@ -1,15 +1,13 @@
-"""``raidstorm run``."""
+"""``raidstorm run``: experiments and suites, one campaign after the other."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
-from click.core import ParameterSource
 
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import Report
@@ -17,137 +15,141 @@ from chaos.campaigns.catalog import find_either
 from chaos.campaigns.suite import Facet, Suite, facets_of
 from chaos.campaigns.suite_run import FacetOutcome, joined, missing_of, reached_by, run_parts
 from chaos.checkers import Verdict
-from chaos.checkers.finding import NAMES, worst
-from chaos.cli.campaigns import campaigns_on, looked_up, show_canaries
-from chaos.cli.cluster import cluster_option, open_cluster
-from chaos.cli.completion import complete_defects, complete_runnable
-from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Duration, Seed
-from chaos.cli.screen import Screen
-from chaos.drivers.make import DRIVERS
+from chaos.checkers.finding import worst
+from chaos.cli.campaigns import Rows, campaigns_on, looked_up, total_line
+from chaos.cli.cluster import open_cluster
+from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Loudness
+from chaos.cli.screen import Screen, print_json
 from chaos.store.capsule import DriverName
 from chaos.store.store import Store
 
 DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 
 
-@click.command("run")
-@click.argument(
-    "names",
-    nargs=-1,
-    required=True,
-    metavar="NAME|module:NAME|FILE.py|FILE.toml ...",
-    shell_complete=complete_runnable,
-)
-@click.option("--seeds", type=click.IntRange(min=1), help="How many seeds to run.")
-@click.option("--seed", type=Seed(), help="The first seed [0]; alone, the only one.")
-@click.option("--driver", type=click.Choice(list(DRIVERS)), default="sim", show_default=True)
-@click.option(
-    "--defect",
-    "defects",
-    multiple=True,
-    metavar="ID|FILE.py",
-    shell_complete=complete_defects,
-    help="Turn a defect on; repeatable.",
-)
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
-@cluster_option
-@click.option("--for", "seconds", type=Duration(), help="Run new seeds for a time: 20s, 5m, 8h.")
-@click.option("-x", "stop_on_first", is_flag=True, help="Stop at the first failure.")
-@click.option("--out", default="runs", show_default=True, help="Where failing runs are kept.")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def run_command(
-    catalog: Catalog,
-    names: tuple[str, ...],
-    seeds: int | None,
-    seed: int | None,
-    driver: DriverName,
-    defects: tuple[str, ...],
-    jobs: int,
-    cluster: str | None,
-    seconds: float | None,
-    stop_on_first: bool,
-    out: str,
-    output: str,
-) -> int:
-    """Run experiments or suites, and judge every run.
+class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed; ``of_a_suite`` are options that a suite brings itself."""
 
-    Without --seeds and --for, a driver's usual number of seeds is run. A suite brings its own numbers,
-    drivers and defects.
-    """
-    if not out:
-        raise click.UsageError("--out needs the name of a directory")
-    if (seed or 0) + (seeds or 1) - 1 > SEED_MAX:
-        raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
-    if (
-        cluster
-        and click.get_current_context().get_parameter_source("jobs") is ParameterSource.COMMANDLINE
-    ):
-        raise click.UsageError("--jobs is for this machine; with --cluster, every worker is one")
-    template = Facet(
-        driver=driver,
-        first_seed=seed or 0,
-        seeds=_number_of_seeds(seeds, seed, seconds, driver),
-        seconds=seconds,
-        defects=defects,
-        stop_on_first=stop_on_first,
-    )
-    groups = [_group(catalog, name, template, seed) for name in names]
+    names: tuple[str, ...]
+    seeds: int | None = None
+    seed: int | None = None
+    driver: DriverName = "sim"
+    defects: tuple[str, ...] = ()
+    jobs: int = 1
+    cluster: str | None = None
+    seconds: float | None = None
+    stop_on_first: bool = False
+    out: str = "runs"
+    loudness: Loudness = Loudness.NORMAL
+    output: str = "text"
+    of_a_suite: tuple[str, ...] = ()
+    jobs_typed: bool = False
+
+    @property
+    def number_of_seeds(self) -> int | None:
+        """How many seeds an experiment gets; None until its time is over."""
+        if self.seeds is not None:
+            return self.seeds
+        if self.seconds is not None:
+            return None
+        return 1 if self.seed is not None else DEFAULT_SEEDS[self.driver]
+
+
+class Group(NamedTuple):
+    """What one of the names stands for: a suite with its facets, or an experiment with one."""
+
+    suite: Suite | None
+    facets: list[Facet]
+
+
+class Ran(NamedTuple):
+    """What has run, and how that ended."""
+
+    rows: Rows
+    reports: list[Report]
+    missing: list[str]  # gates of whole suites
+    code: int
+
+
+def run(catalog: Catalog, arguments: RunArguments) -> int:
+    """Run what was asked for, print it, and return the exit code."""
+    _refuse_bad(arguments)
+    groups = [_group(catalog, name, arguments) for name in arguments.names]
     interrupt = Interrupt()
-    screen = Screen(quiet=output == "json")
-    parts = looked_up(catalog, [facet for _, facets in groups for facet in facets], jobs, out)
+    screen = Screen(arguments.loudness, output=arguments.output)
+    ran = execute(catalog, arguments, groups, screen, interrupt)
+    if arguments.output == "json":
+        _print_json(ran, arguments.names)
+    else:
+        _show_end(screen, ran, sum(len(group.facets) for group in groups), interrupt)
+    return ran.code
+
+
+def execute(
+    catalog: Catalog,
+    arguments: RunArguments,
+    groups: Sequence[Group],
+    screen: Screen,
+    interrupt: Interrupt,
+) -> Ran:
+    """Run all campaigns; a row for each is on the screen as it ends."""
+    facets = [facet for group in groups for facet in group.facets]
+    parts = looked_up(catalog, facets, arguments.jobs, arguments.out)
     interrupt.install()
-    Store(Path(out))
+    Store(Path(arguments.out))
+    rows = Rows(screen, parts, [part.request.spec.experiment.name for part in parts])
     reports: list[Report] = []
-    outcomes: list[FacetOutcome] = []
-    with open_cluster(cluster, (part.facet.driver for part in parts)) as workers:
-        run = campaigns_on(screen, interrupt, workers.pool if workers else None)
-        for _, report, outcome in run_parts(parts, interrupt, run):
+    with open_cluster(arguments.cluster, (part.facet.driver for part in parts)) as workers:
+        run_one = campaigns_on(screen, interrupt, workers.pool if workers else None)
+        for _, report, outcome in run_parts(parts, interrupt, run_one):
             assert report is not None, "only a suite that is run again has parts that aren't run"
-            if outcome.code not in (0, report.exit_code):
-                screen.say(f"  {outcome.why}", "red")
             report.missing = outcome.missing  # with the facet's own gates
             reports.append(report)
-            outcomes.append(outcome)
-    codes = [outcome.code for outcome in outcomes]
-    missing = [] if interrupt.requested else _missing_of_suites(groups, outcomes)
+            rows.end(outcome, report)
+    rows.close()
+    missing = [] if interrupt.requested else _missing_of_suites(groups, rows.outcomes)
+    codes = [outcome.code for outcome in rows.outcomes]
     if missing:
         codes.append(int(Verdict.NOT_EXERCISED))
     code = INTERRUPTED if interrupt.requested else int(worst([Verdict(code) for code in codes]))
-    if output == "json":
-        _print_json(reports, names, missing, code)
-        return code
-    if missing:
-        screen.say()
-        screen.say(f"not reached by the whole suite: {', '.join(missing)}", "red")
-    if len(reports) > 1:
-        screen.say()
-        screen.say(
-            f"{len(reports)} parts: {'all as they must be' if code == 0 else NAMES[code]}",
-            "bold green" if code == 0 else "bold red",
-        )
-        if not interrupt.requested:
-            show_canaries(screen, list(zip(outcomes, reports, strict=True)), interrupt)
-    return code
+    return Ran(rows, reports, missing, code)
 
 
-def _group(
-    catalog: Catalog, name: str, template: Facet, seed: int | None
-) -> tuple[Suite | None, list[Facet]]:
-    """What a name stands for: a suite for its facets, an experiment for one after the template."""
+def _refuse_bad(arguments: RunArguments) -> None:
+    if not arguments.out:
+        raise click.UsageError("--out needs the name of a directory")
+    if (arguments.seed or 0) + (arguments.seeds or 1) - 1 > SEED_MAX:
+        raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
+    if arguments.cluster and arguments.jobs_typed:
+        raise click.UsageError("--jobs is for this machine; with --cluster, every worker is one")
+
+
+def _group(catalog: Catalog, name: str, arguments: RunArguments) -> Group:
+    """Look a name up: a suite for its facets, an experiment for one with what was typed."""
     found = find_either(name, catalog.experiments, catalog.suites)
     if not isinstance(found, Suite):
-        return None, [msgspec.structs.replace(template, name=name, experiment=name)]
-    _refuse_options(name)
+        facet = Facet(
+            name=name,
+            experiment=name,
+            driver=arguments.driver,
+            first_seed=arguments.seed or 0,
+            seeds=arguments.number_of_seeds,
+            seconds=arguments.seconds,
+            defects=arguments.defects,
+            stop_on_first=arguments.stop_on_first,
+        )
+        return Group(None, [facet])
+    if arguments.of_a_suite:
+        raise click.UsageError(
+            f"{name} is a suite and brings its own {arguments.of_a_suite[0]}; give it without, or run "
+            "its experiments by name"
+        )
     facets = facets_of(found)
-    if seed is not None:
-        facets = [msgspec.structs.replace(facet, first_seed=seed) for facet in facets]
-    return found, facets
+    if arguments.seed is not None:
+        facets = [msgspec.structs.replace(facet, first_seed=arguments.seed) for facet in facets]
+    return Group(found, facets)
 
 
-def _missing_of_suites(
-    groups: Sequence[tuple[Suite | None, list[Facet]]], outcomes: Sequence[FacetOutcome]
-) -> list[str]:
+def _missing_of_suites(groups: Sequence[Group], outcomes: Sequence[FacetOutcome]) -> list[str]:
     """What suites as a whole have not reached; the outcomes are in the order of the groups' facets."""
     missing = []
     begin = 0
@@ -159,37 +161,24 @@ def _missing_of_suites(
     return missing
 
 
-def _refuse_options(suite: str) -> None:
-    """A suite has its own numbers; an option that would be ignored must not be given."""
-    context = click.get_current_context()
-    for option in ("seeds", "driver", "defects", "seconds", "stop_on_first"):
-        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
-            shown = {"defects": "--defect", "seconds": "--for", "stop_on_first": "-x"}
-            raise click.UsageError(
-                f"{suite} is a suite and brings its own {shown.get(option, f'--{option}')}; give it "
-                "without, or run its experiments by name"
-            )
+def _show_end(screen: Screen, ran: Ran, of: int, interrupt: Interrupt) -> None:
+    """Print what stands below the rows; failures come last."""
+    if ran.missing:
+        screen.say(f"not reached by the whole suite: {', '.join(ran.missing)}", "red")
+    if of > 1:
+        style = "bold green" if ran.code == 0 else "bold red"
+        screen.verdict(total_line(ran.rows.outcomes, of, ran.code, ran.rows.seconds), style)
+    ran.rows.show_failures()
+    if not interrupt.requested:
+        ran.rows.show_canaries(interrupt)
 
 
-def _number_of_seeds(
-    seeds: int | None, seed: int | None, seconds: float | None, driver: str
-) -> int | None:
-    if seeds is not None:
-        return seeds
-    if seconds is not None:
-        return None
-    return 1 if seed is not None else DEFAULT_SEEDS[driver]
-
-
-def _print_json(
-    reports: list[Report], names: tuple[str, ...], missing: list[str], code: int
-) -> None:
-    if len(reports) == 1 and len(names) == 1 and not missing:
-        whole: Any = msgspec.structs.replace(reports[0], exit_code=code)
+def _print_json(ran: Ran, names: tuple[str, ...]) -> None:
+    if len(ran.reports) == 1 and len(names) == 1 and not ran.missing:
+        whole: Any = msgspec.structs.replace(ran.reports[0], exit_code=ran.code)
     else:
-        total = joined(reports, ",".join(names))
-        total.missing = [*total.missing, *missing]
-        total.exit_code = code
-        whole = {**msgspec.structs.asdict(total), "parts": reports}
-    sys.stdout.buffer.write(msgspec.json.encode(whole) + b"\n")
-    sys.stdout.flush()
+        total = joined(ran.reports, ",".join(names))
+        total.missing = [*total.missing, *ran.missing]
+        total.exit_code = ran.code
+        whole = {**msgspec.structs.asdict(total), "parts": ran.reports}
+    print_json(whole)

@@ -1,10 +1,9 @@
-"""``raidstorm score``."""
+"""``raidstorm score``: how well known defects are found."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import sys
 import time
 from pathlib import Path
 
@@ -14,15 +13,14 @@ import msgspec
 from chaos.base.interrupt import Interrupt
 from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.runner import Runner, RunSpec, index_line
-from chaos.cli.completion import complete_defect_list, complete_experiments, complete_strategies
-from chaos.cli.parameters import Catalog, Duration, command_name
-from chaos.cli.screen import Screen
+from chaos.cli.parameters import Catalog, command_name
+from chaos.cli.screen import Screen, count, print_json
 from chaos.judging.user_checks import load_check
 from chaos.plan.experiment import Experiment, validate
 from chaos.plan.strategies import STRATEGY_NAMES
 from chaos.scoring.compare import compare
 from chaos.scoring.markdown import markdown_lines
-from chaos.scoring.score import RANGE_SEEDS, Arm, Find, ScoreRequest, Searched, run_score
+from chaos.scoring.score import Arm, Find, ScoreRequest, Searched, run_score
 from chaos.scoring.scorecard import (
     Score,
     ScoreError,
@@ -39,8 +37,25 @@ from workers.defects.loader import known_defects, read_defect
 from workers.protocol import DefectSource
 
 SECONDS_DEFAULT = 10.0
-RANGES_MAX = 200
 REDS_KEPT_MAX = 3
+
+
+class ScoreArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
+
+    defect_lists: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    name: str = "swarm"
+    ranges: int = 10
+    seeds: int | None = None
+    budget: float | None = None  # seconds
+    clean_seeds: int | None = None
+    jobs: int = 1
+    keep: bool = False
+    out: str = "runs"
+    save: str | None = None
+    earlier: str | None = None
+    output: str = "table"
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -53,120 +68,56 @@ class Settings(msgspec.Struct, frozen=True):
     keep: bool
 
 
-@click.command("score")
-@click.option(
-    "--defects",
-    "defect_lists",
-    multiple=True,
-    metavar="ID|FILE.py,...|all",
-    shell_complete=complete_defect_list,
-    help="Which defects [all built-in ones].",
-)
-@click.option(
-    "--strategy",
-    "strategies",
-    multiple=True,
-    metavar="NAME[+NAME...]|all|all-NAME|each|without",
-    shell_complete=complete_strategies,
-    help="Draw from these search strategies only; repeatable, a block of columns for each. 'all' draws "
-    "from all, 'all-NAME' from all but one; 'each' scores one by one, 'without' all and all but each in turn "
-    "[as the experiment says].",
-)
-@click.option(
-    "--experiment",
-    "name",
-    default="swarm",
-    show_default=True,
-    metavar="NAME|FILE",
-    shell_complete=complete_experiments,
-)
-@click.option("--ranges", type=click.IntRange(1, RANGES_MAX), default=10, show_default=True)
-@click.option(
-    "--seeds", type=click.IntRange(1, RANGE_SEEDS), help="Schedules of one search, at most."
-)
-@click.option(
-    "--budget",
-    type=Duration(),
-    help="Processor time of one search, at most: 10s, 1m [10s; with --seeds alone, no bound].",
-)
-@click.option(
-    "--clean-seeds",
-    type=click.IntRange(0, RANGE_SEEDS),
-    help="Schedules of the clean engine in a range [as many as the longest search there].",
-)
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True)
-@click.option("--keep", is_flag=True, help="Keep a run directory of each defect's first find.")
-@click.option("--runs", default="runs", show_default=True, help="Where runs are kept.")
-@click.option("--out", metavar="FILE", help="Write the score as JSON.")
-@click.option("--compare", "earlier", metavar="FILE", help="Show a stored score beside this one.")
-@click.option(
-    "--format", "output", type=click.Choice(["table", "markdown", "json"]), default="table"
-)
-@click.pass_obj
-def score_command(
-    catalog: Catalog,
-    defect_lists: tuple[str, ...],
-    strategies: tuple[str, ...],
-    name: str,
-    ranges: int,
-    seeds: int | None,
-    budget: float | None,
-    clean_seeds: int | None,
-    jobs: int,
-    keep: bool,
-    runs: str,
-    out: str | None,
-    earlier: str | None,
-    output: str,
-) -> int:
-    """Measure how well defects are found: how often, how soon, by which check.
-
-    For each defect and range of seeds, seeds are run in sim until the first find, or until the search has
-    used its --seeds or its --budget. The clean engine then runs on the same seeds: what is red there is a
-    false alarm. Exits with 0, however many are found; with 1 when the clean engine is red, with 7 when a
-    defect found in the --compare score is missed now.
-    """
-    arguments = _arguments(defect_lists)
-    sources = [read_defect(argument) for argument in arguments]
-    _refuse_equal_ids(sources)
-    experiment = _experiment(catalog, name)
-    before = read_score(Path(earlier)) if earlier is not None else None
-    if out is not None:
-        _refuse_unwritable(Path(out))
-    if keep:
-        Store(Path(runs))
-    request = ScoreRequest(
-        arms=_arms(experiment, strategies),
-        defects=tuple(sources),
-        ranges=ranges,
-        seeds=seeds,
-        seconds=SECONDS_DEFAULT if budget is None and seeds is None else budget,
-        clean_seeds=clean_seeds,
-        jobs=jobs,
-    )
-    ids = [source.id for source in sources]
-    settings = Settings(
-        experiment_argument=name,
-        arguments=dict(zip(ids, arguments, strict=True)),
-        program=command_name(),
-        runs=runs,
-        keep=keep,
-    )
-    screen = Screen(quiet=output != "table")
-    score = _measure(screen, request, settings)
+def run(catalog: Catalog, arguments: ScoreArguments) -> int:
+    """Score, print and save the result, and return the exit code."""
+    request, settings = prepare(catalog, arguments)
+    before = read_score(Path(arguments.earlier)) if arguments.earlier is not None else None
+    if arguments.save is not None:
+        _refuse_unwritable(Path(arguments.save))
+    if arguments.keep:
+        Store(Path(arguments.out))
+    screen = Screen(output="text" if arguments.output == "table" else arguments.output)
+    interrupt = Interrupt()
+    interrupt.install()
+    score = execute(screen, interrupt, request, settings)
     if before is not None:
-        score.comparison = compare(before, score, str(earlier))
+        score.comparison = compare(before, score, str(arguments.earlier))
     score.exit_code = exit_code(score)
-    if output == "json":
-        sys.stdout.buffer.write(msgspec.json.encode(score) + b"\n")
-        sys.stdout.flush()
-    if output == "markdown":
+    if arguments.output == "json":
+        print_json(score)
+    if arguments.output == "markdown":
         click.echo("\n".join(markdown_lines(score)))
     for text, style in table_lines(score):
         screen.say(text, style)
-    if out is not None:
-        write_score(Path(out), score)
+    if arguments.save is not None:
+        write_score(Path(arguments.save), score)
     return score.exit_code
+
+
+def prepare(catalog: Catalog, arguments: ScoreArguments) -> tuple[ScoreRequest, Settings]:
+    """Look up all that was named."""
+    named = _arguments(arguments.defect_lists)
+    sources = [read_defect(argument) for argument in named]
+    _refuse_equal_ids(sources)
+    experiment = _experiment(catalog, arguments.name)
+    is_unbounded = arguments.budget is None and arguments.seeds is None
+    request = ScoreRequest(
+        arms=_arms(experiment, arguments.strategies),
+        defects=tuple(sources),
+        ranges=arguments.ranges,
+        seeds=arguments.seeds,
+        seconds=SECONDS_DEFAULT if is_unbounded else arguments.budget,
+        clean_seeds=arguments.clean_seeds,
+        jobs=arguments.jobs,
+    )
+    settings = Settings(
+        experiment_argument=arguments.name,
+        arguments=dict(zip((source.id for source in sources), named, strict=True)),
+        program=command_name(),
+        runs=arguments.out,
+        keep=arguments.keep,
+    )
+    return request, settings
 
 
 def _arguments(lists: tuple[str, ...]) -> list[str]:
@@ -227,31 +178,27 @@ def _narrowed(experiment: Experiment, name: str) -> Experiment:
 def _refuse_unwritable(path: Path) -> None:
     """Before the work, not after it."""
     if path.is_dir():
-        raise ScoreError(f"{path} is a directory; --out names a file")
+        raise ScoreError(f"{path} is a directory; --save names a file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise ScoreError(f"{path} can't be written; choose another file with --out")
+        raise ScoreError(f"{path} can't be written; choose another file with --save")
 
 
-def _measure(screen: Screen, request: ScoreRequest, settings: Settings) -> Score:
+def execute(
+    screen: Screen, interrupt: Interrupt, request: ScoreRequest, settings: Settings
+) -> Score:
     """Search, add up, and keep what is to be kept."""
-    interrupt = Interrupt()
-    interrupt.install()
     experiment = request.arms[0].experiment
-    screen.say()
     screen.say(_heading(request, experiment.name), "bold")
     results: list[Searched] = []
-    found = 0
     begun = time.monotonic()
     rows = len(request.defects) + (request.clean_seeds != 0)
-    with screen.progress("searches", len(request.arms) * request.ranges * rows) as progress:
-        task = progress.task_ids[0]
+    with screen.progress("searches", len(request.arms) * request.ranges * rows) as bar:
 
         def show(searched: Searched) -> None:
-            nonlocal found
             results.append(searched)
-            found += bool(searched.finds)
+            found = sum(bool(one.finds) for one in results)
             newest = f"{searched.defect or 'clean engine'}: {searched.schedules} schedules"
-            progress.update(task, advance=1, state=f"{found} found, newest: {newest}")
+            bar.advance(f"{found} found, newest: {newest}")
 
         error = run_score(request, interrupt, show)
     score = summarize(request, experiment.name, tool_version(), results)
@@ -267,13 +214,13 @@ def _measure(screen: Screen, request: ScoreRequest, settings: Settings) -> Score
 def _heading(request: ScoreRequest, experiment: str) -> str:
     bounds = []
     if request.seeds is not None:
-        bounds.append(_count(request.seeds, "schedule"))
+        bounds.append(count(request.seeds, "schedule"))
     if request.seconds is not None:
         bounds.append(f"{request.seconds:g} s of one processor")
     first = request.first_seeds()
     seeds = f"{first[0]}, ... {first[-1]}" if len(first) > 1 else f"{first[0]}"
     return (
-        f"score of {experiment}: {_count(len(request.defects), 'defect')}, {_count(request.ranges, 'range')} of seeds "
+        f"score of {experiment}: {count(len(request.defects), 'defect')}, {count(request.ranges, 'range')} of seeds "
         f"(from {seeds}), a search has at most {' or '.join(bounds)}{_in_all(request)}"
     )
 
@@ -285,10 +232,6 @@ def _in_all(request: ScoreRequest) -> str:
     searches = len(request.arms) * request.ranges * (len(request.defects) + 1)
     minutes = searches * request.seconds / 60
     return f", all together {minutes:.0f} min" if minutes >= 1 else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _add_replays(

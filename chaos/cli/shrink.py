@@ -1,66 +1,64 @@
-"""``raidstorm shrink``."""
+"""``raidstorm shrink``: the smallest run that fails in the same way."""
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
-import click
 import msgspec
 
 from chaos.base.interrupt import Interrupt
 from chaos.checkers.finding import NAMES
-from chaos.cli.completion import complete_files
-from chaos.cli.minimizing import (
-    SECONDS_DEFAULT,
-    Shrunk,
-    folder_of,
-    make_ready,
-    make_small,
-)
-from chaos.cli.parameters import Catalog, Duration
-from chaos.cli.screen import Screen
-from chaos.cli.targets import TARGET
+from chaos.cli.minimizing import Shrunk, folder_of, make_ready, make_small
+from chaos.cli.parameters import Catalog
+from chaos.cli.screen import Screen, count, print_json
 from chaos.cli.voting import by_vote, show_voted
 from chaos.shrinking.files import MINIMAL
-from chaos.shrinking.vote import is_for_vote
+from chaos.shrinking.vote import Voted, is_for_vote
 
 
-@click.command("shrink")
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
-@click.option(
-    "--budget", type=Duration(), default=SECONDS_DEFAULT, help="At most so long [60s]; 5m, 1h."
-)
-@click.option("--allow-code", is_flag=True, help="Run code that the capsule carries.")
-@click.option(
-    "--out", metavar="DIR", help="Where minimal.json, .log and .html go [beside the capsule]."
-)
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def shrink_command(
-    catalog: Catalog, target: str, budget: float, allow_code: bool, out: str | None, output: str
-) -> int:
-    """Make the smallest run that still fails in the same way: fewer hosts, disks, blocks, operations and
-    faults, and every scheduling choice in default order that need not be another one.
+class ShrinkArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
 
-    A free run whose steps could not be taken again in sim is run free again: when one of the runs can, that one is
-    shrunk; else the plan is made smaller, as long as two of five runs fail in the same way.
+    target: str
+    budget: float  # seconds
+    allow_code: bool = False
+    out: str | None = None
+    output: str = "text"
 
-    Writes minimal.json, a capsule for 'replay', minimal.log, its trace, and minimal.html, its timeline.
-    Ctrl-C keeps what there is by then. Exits with the failure's own code.
-    """
+
+def run(catalog: Catalog, arguments: ShrinkArguments) -> int:
+    """Shrink the target, print what is left, and return the failure's own code."""
     interrupt = Interrupt()
-    ready = make_ready(catalog, target, allow_code=allow_code)
-    folder = folder_of(target, out)
+    screen = Screen(output=arguments.output)
+    folder, small = execute(catalog, arguments, screen, interrupt)
+    if isinstance(small, Voted):
+        return show_voted(folder, small, screen)
+    if screen.prints_text:
+        _show(screen, small)
+    else:
+        _print_json(folder, small)
+    return small.told.code
+
+
+def execute(
+    catalog: Catalog, arguments: ShrinkArguments, screen: Screen, interrupt: Interrupt
+) -> tuple[Path, Shrunk | Voted]:
+    """Return where the files lie, and the small run; of a free run that can't be taken again, its plan."""
+    ready = make_ready(catalog, arguments.target, allow_code=arguments.allow_code)
+    folder = folder_of(arguments.target, arguments.out)
     interrupt.install()
     if is_for_vote(ready.capsule):
-        voted = by_vote(ready, budget, interrupt, quiet=output == "json")
+        voted = by_vote(ready, arguments.budget, interrupt, screen)
         if voted.rebuilt is None:
-            return show_voted(folder, voted, as_json=output == "json")
+            return folder, voted
         ready = msgspec.structs.replace(ready, capsule=voted.rebuilt)
-    shrunk = make_small(ready, folder, budget, interrupt, quiet=output == "json")
+    return folder, make_small(ready, folder, arguments.budget, interrupt, screen)
+
+
+def _print_json(folder: Path, shrunk: Shrunk) -> None:
     minimal, told = shrunk.minimal, shrunk.told
-    if output == "json":
-        summary = {
+    print_json(
+        {
             "exit_code": told.code,
             "signature": minimal.finding.signature,
             "outside_before": minimal.outside_before,
@@ -72,22 +70,17 @@ def shrink_command(
             "seconds": round(shrunk.seconds, 2),
             "minimal": str(folder / MINIMAL),
         }
-        sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
-        sys.stdout.flush()
-    else:
-        _show(shrunk)
-    return told.code
+    )
 
 
-def _show(shrunk: Shrunk) -> None:
+def _show(screen: Screen, shrunk: Shrunk) -> None:
     minimal = shrunk.minimal
-    screen = Screen(quiet=False)
+    screen.say(f"{NAMES[shrunk.told.code]}: {minimal.finding.signature}", "bold red")
     screen.say(
-        f"{NAMES[shrunk.told.code]}: {minimal.finding.signature}; from {minimal.outside_before} to {minimal.outside} steps of "
-        f"hosts, operator and faults ({minimal.set_up} of them set the target up), {minimal.choices} scheduling choices off the default order; "
-        f"{minimal.executions} executions in {shrunk.seconds:.1f} s",
-        "red",
+        f"  from {minimal.outside_before} to {count(minimal.outside, 'step')} of hosts, operator and faults "
+        f"({minimal.set_up} of them set the target up), {count(minimal.choices, 'scheduling choice')} off the "
+        f"default order; {count(minimal.executions, 'execution')} in {shrunk.seconds:.1f} s"
     )
     for line in shrunk.told.story:
-        screen.say(f"  {line}")
-    screen.say(f"  replay: {shrunk.replay}")
+        screen.say(f"    {line}")
+    screen.say(f"  replay: {shrunk.replay}", "bold")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import stat
-import sys
 from pathlib import Path
 
 import click
-import msgspec
 
-from chaos.cli.screen import Screen
+from chaos.cli.screen import Screen, print_json
 from workers.raid.metadata import SEQUENCE_MAX
 from workers.raid.superblock import (
     LENGTH_MAX,
@@ -29,16 +27,8 @@ BLOCK_SIZE_MIN = 512  # bytes
 MEMBERS_MIN = 2
 
 
-@click.group("superblock")
-def superblock_group() -> None:
-    """Look at RAID superblocks, SPDK's or raidstorm's own (they have one layout)."""
-
-
-@superblock_group.command("show")
-@click.argument("image", metavar="IMAGE", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-def show_command(image: Path, output: str) -> int:
-    """Print the superblock at the beginning of IMAGE: a file, or a block device that may be read."""
+def show(image: Path, output: str) -> int:
+    """Print the superblock at the beginning of an image."""
     try:
         mode = image.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
@@ -53,15 +43,14 @@ def show_command(image: Path, output: str) -> int:
         raise click.UsageError(f"{image} has no superblock that can be read: {error}") from None
     crc = stored_checksum(data)
     if output == "json":
-        sys.stdout.buffer.write(msgspec.json.encode(_readable(superblock, crc)) + b"\n")
-        sys.stdout.flush()
+        print_json(_readable(superblock, crc))
     else:
         _print(superblock, crc)
     return 0
 
 
 def remarks(superblock: Superblock) -> list[str]:
-    """What is odd about it, in sentences; a right checksum only says that somebody meant it."""
+    """What is odd about it, in sentences; a right checksum only says that it was written on purpose."""
     name_twice = "two entries are for the same {}"
     slots = [entry.slot for entry in superblock.entries]
     uuids = [entry.uuid for entry in superblock.entries]
@@ -137,7 +126,7 @@ def _readable(superblock: Superblock, crc: int) -> dict[str, object]:
 
 
 def _print(superblock: Superblock, crc: int) -> None:
-    screen = Screen(quiet=False)
+    screen = Screen()
     size = superblock.raid_size * superblock.block_size
     screen.say(f"array {superblock.name!r}, UUID {text(superblock.uuid)}", "bold")
     screen.say(

@@ -18,8 +18,6 @@ from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_caps
 from chaos.store.version import tool_version
 from workers.defects.loader import compose, read_defect
 
-TARGET = "RUN_DIR|CAPSULE.json|NAME:SEED"
-
 
 def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
     """The capsule, and whether it is a recording (or made up from NAME:SEED)."""

@@ -1,37 +1,29 @@
-"""``raidstorm validate``."""
+"""``raidstorm validate``: what files are, and what is wrong with them."""
 
 from __future__ import annotations
 
-import sys
-
-import click
 import msgspec
 
-from chaos.cli.parameters import Catalog
-from chaos.cli.screen import Screen
-from chaos.files.validating import look_at
-
-USAGE = 2
+from chaos.cli.parameters import USAGE, Catalog
+from chaos.cli.screen import Screen, print_json
+from chaos.files.validating import Looked, look_at
 
 
-@click.command("validate")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-@click.pass_obj
-def validate_command(catalog: Catalog, files: tuple[str, ...], output: str) -> int:
-    """Say of files what they are, and whether they are right.
+class ValidateArguments(msgspec.Struct, frozen=True, kw_only=True):
+    """What was typed."""
 
-    Experiments and suites (.toml, .py), defects (.py), capsules and summaries of suites (.json; a directory stands for
-    its own). What a suite names is looked up, too. No experiment is run; a Python file is, as 'run' would, and the code
-    that a capsule carries is not. Exits with 2 if anything is wrong.
-    """
-    looked = [one for name in files for one in look_at(name, (catalog.experiments, catalog.suites))]
+    files: tuple[str, ...]
+    output: str = "text"
+
+
+def run(catalog: Catalog, arguments: ValidateArguments) -> int:
+    """Look at the files, print what they are, and return the exit code."""
+    looked = execute(catalog, arguments)
     code = 0 if all(one.is_right for one in looked) else USAGE
-    if output == "json":
-        sys.stdout.buffer.write(msgspec.json.encode({"exit_code": code, "files": looked}) + b"\n")
-        sys.stdout.flush()
+    if arguments.output == "json":
+        print_json({"exit_code": code, "files": looked})
         return code
-    screen = Screen(quiet=False)
+    screen = Screen()
     for one in looked:
         place = f"{one.file}:{one.line}" if one.line else one.file
         if one.is_right:
@@ -39,3 +31,9 @@ def validate_command(catalog: Catalog, files: tuple[str, ...], output: str) -> i
         else:
             screen.say(f"WRONG  {place}: {one.what}: {one.error}", "red")
     return code
+
+
+def execute(catalog: Catalog, arguments: ValidateArguments) -> list[Looked]:
+    """Return all that the files hold, right or wrong."""
+    built_in = (catalog.experiments, catalog.suites)
+    return [one for name in arguments.files for one in look_at(name, built_in)]

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import shlex
-import sys
 import time
 from pathlib import Path
 
-import msgspec
-
 from chaos.base.interrupt import Interrupt
-from chaos.cli.minimizing import Bar, Ready
+from chaos.cli.minimizing import Ready
 from chaos.cli.parameters import command_name
-from chaos.cli.screen import Screen
+from chaos.cli.screen import Screen, print_json
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.vote import RUNS_MAX, Voted, shrink_by_vote
 from chaos.store.capsule import CapsuleError, write_capsule
 
 
-def by_vote(ready: Ready, budget: float, interrupt: Interrupt, *, quiet: bool) -> Voted:
+def by_vote(ready: Ready, budget: float, interrupt: Interrupt, screen: Screen) -> Voted:
     """Shrink within a budget (seconds)."""
     begun = time.monotonic()
-    with Bar("running it free again", quiet=quiet) as bar:
+    with screen.progress("running it free again") as bar:
         return shrink_by_vote(
             ready.capsule,
             ready.checks,
             lambda: interrupt() or time.monotonic() - begun > budget,
-            bar.show,
+            bar.describe,
             interrupt,
         )
 
 
-def show_voted(folder: Path, voted: Voted, *, as_json: bool) -> int:
-    """Write the capsule of the plan, say what it is, and give the failure's own code."""
+def show_voted(folder: Path, voted: Voted, screen: Screen) -> int:
+    """Write the capsule of the plan, print what it is, and return the failure's own code."""
     path = folder / MINIMAL
     try:
         write_capsule(path, voted.capsule)
@@ -40,8 +37,11 @@ def show_voted(folder: Path, voted: Voted, *, as_json: bool) -> int:
         raise CapsuleError(f"{path} can't be written: {error.strerror}") from None
     expected = voted.capsule.expected
     assert expected is not None, "a capsule of a vote has its failure"
-    if as_json:
-        summary = {
+    if screen.prints_text:
+        _show(screen, path, voted, expected.signature)
+        return expected.verdict
+    print_json(
+        {
             "exit_code": expected.verdict,
             "signature": expected.signature,
             "by_vote": True,
@@ -52,17 +52,17 @@ def show_voted(folder: Path, voted: Voted, *, as_json: bool) -> int:
             "executions": voted.executions,
             "minimal": str(path),
         }
-        sys.stdout.buffer.write(msgspec.json.encode(summary) + b"\n")
-        sys.stdout.flush()
-        return expected.verdict
+    )
+    return expected.verdict
+
+
+def _show(screen: Screen, path: Path, voted: Voted, signature: str) -> None:
     allow = " --allow-code" if voted.capsule.carries_code else ""
-    screen = Screen(quiet=False)
     screen.say(
-        f"{expected.signature}: from {voted.planned_before} to {voted.planned} planned faults and operations, by vote: "
+        f"{signature}: from {voted.planned_before} to {voted.planned} planned faults and operations, by vote: "
         f"{voted.failed} of {voted.runs} free runs failed in the same way (at most {RUNS_MAX} were asked); "
         f"{voted.executions} runs in all",
         "red",
     )
     screen.say("  its steps can't be taken again in sim, so there is a plan to run and no schedule")
     screen.say(f"  how often: {command_name()} repro {shlex.quote(str(path))}{allow}")
-    return expected.verdict

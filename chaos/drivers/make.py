@@ -9,15 +9,11 @@ from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
+from chaos.plan.driver_names import DRIVERS as DRIVERS
 from chaos.plan.experiment import Experiment, pair
 from workers.raid.metadata import DATA_OFFSET
 from workers.step_log import LOG_BYTES
 
-DRIVERS = {
-    "sim": "everything in this process; the controller chooses every step",
-    "lockstep": "one process per reactor, stepped over ZeroMQ; same fingerprints as sim",
-    "realtime": "the same processes running free on the real clock; also SIGSTOP and SIGKILL",
-}
 Driver = SimDriver | LockstepDriver | RealtimeDriver
 
 

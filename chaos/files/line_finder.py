@@ -1,4 +1,4 @@
-"""Where in a file something stands: from what a reader says is wrong with it to a line."""
+"""Find the line of a file that a reader's sentence about a mistake means."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w.-]+)\s*=""")
 
 
 def line_of_error(text: str, error: str) -> int:
-    """The line of a TOML file that an error is about; 0 where it names none."""
-    told = _LINE.search(error)
-    if told is not None:
-        return int(told[1])
+    """Return the line of a TOML file that an error is about; 0 where it names none."""
+    line = _LINE.search(error)
+    if line is not None:
+        return int(line[1])
     return line_of(text, _path_of(error))
 
 
@@ -46,7 +46,7 @@ def _path_of(error: str) -> KeyPath:
 
 
 def line_of(text: str, path: KeyPath) -> int:
-    """The line of what is there of the path, as far as it goes; 0 when nothing is."""
+    """Return the line of the path's deepest part that is there; 0 when none is."""
     found = 0
     table: list[str | int] = []
     counts: dict[str, int] = {}
@@ -71,7 +71,7 @@ def line_of(text: str, path: KeyPath) -> int:
 
 
 def _common(here: KeyPath, path: KeyPath) -> int:
-    """How much of the path is here; nothing where this is another place."""
+    """Return how much of the path is here; 0 where this is another place."""
     return len(here) if list(here) == list(path[: len(here)]) else 0
 
 
@@ -80,14 +80,14 @@ def _plain(name: str) -> str:
 
 
 def line_of_variable(text: str, name: str) -> int:
-    """The line of a Python file that gives a variable its value at its top level; 0 where none does."""
+    """Return the line of a Python file that gives a variable its value at its top level; 0 where none does."""
     pattern = re.compile(rf"{re.escape(name)}\s*(?::[^=]+)?=(?!=)")
     lines = enumerate(text.splitlines(), 1)
     return next((number for number, line in lines if pattern.match(line)), 0)
 
 
 def line_of_method(text: str, name: str) -> int:
-    """The line of a Python file that defines a method; 0 where none does."""
+    """Return the line of a Python file that defines a method; 0 where none does."""
     pattern = re.compile(rf"\s+(?:async )?def {re.escape(name)}\b")
     lines = enumerate(text.splitlines(), 1)
     return next((number for number, line in lines if pattern.match(line)), 0)

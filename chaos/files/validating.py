@@ -1,4 +1,7 @@
-"""What files are, and whether they are right: experiments, suites, capsules, summaries, defects. Runs no experiment."""
+"""Identify and validate files: experiments, suites, capsules, summaries, defects. Runs no experiment.
+
+What reads summaries and prepares suites can also run them, so it is imported only for a file that needs it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,6 @@ import msgspec
 
 from chaos.campaigns.catalog import Found, from_python_file, from_toml, settled
 from chaos.campaigns.suite import Suite, SuiteError, facets_of
-from chaos.campaigns.suite_run import prepare
-from chaos.campaigns.summary import FORMAT as SUMMARY_FORMAT
-from chaos.campaigns.summary import SUMMARY, parse_summary
 from chaos.files.line_finder import line_of_error, line_of_method, line_of_variable
 from chaos.judging.user_checks import CodeError, load_check
 from chaos.plan.experiment import Experiment, ExperimentError, validate
@@ -24,6 +24,7 @@ from workers.defects.loader import DefectError, read_defect
 from workers.engine import EngineClasses
 
 CAPSULE_FILE = "capsule.json"
+SUMMARY_FILE = "summary.json"
 WRONG = (CapsuleError, CodeError, DefectError, ExperimentError, SuiteError)
 Built = tuple[Mapping[str, Experiment], Mapping[str, Suite]]
 
@@ -38,18 +39,20 @@ class Looked(msgspec.Struct, frozen=True):
 
     @property
     def is_right(self) -> bool:
-        """Nothing is wrong with it."""
+        """Return whether nothing is wrong with it."""
         return not self.error
 
 
 def look_at(name: str, built_in: Built) -> list[Looked]:
-    """All that a file holds; a run directory stands for its capsule, a suite's for its summary."""
+    """Look at all that a file holds; a run directory stands for its capsule, a suite's for its summary."""
     path = Path(name)
     try:
         if path.is_dir():
-            inside = [path / file for file in (CAPSULE_FILE, SUMMARY) if (path / file).exists()]
+            inside = [
+                path / file for file in (CAPSULE_FILE, SUMMARY_FILE) if (path / file).exists()
+            ]
             if not inside:
-                return [Looked(name, "directory", f"has neither {CAPSULE_FILE} nor {SUMMARY}")]
+                return [Looked(name, "directory", f"has neither {CAPSULE_FILE} nor {SUMMARY_FILE}")]
             path = inside[0]
         data = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -71,17 +74,24 @@ def _json(path: Path, data: bytes) -> Looked:
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 0)
         return Looked(str(path), "JSON file", f"is not JSON, or was cut short: {error}", line)
-    kind = head.get("format") if isinstance(head, dict) else None
-    try:
-        if kind == CAPSULE:
+    if isinstance(head, dict) and head.get("format") == CAPSULE:
+        try:
             capsule = parse_capsule(path, data)
-            return Looked(str(path), f"capsule of {capsule.experiment.name}, seed {capsule.seed}")
-        if kind == SUMMARY_FORMAT:
-            return Looked(str(path), f"summary of the suite {parse_summary(path, data).suite}")
+        except WRONG as error:
+            return Looked(str(path), "capsule", _without(path, str(error)))
+        return Looked(str(path), f"capsule of {capsule.experiment.name}, seed {capsule.seed}")
+    return _summary(path, data, head)
+
+
+def _summary(path: Path, data: bytes, head: object) -> Looked:
+    from chaos.campaigns.summary import FORMAT, parse_summary
+
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        return Looked(str(path), "JSON file", "is neither a capsule nor a suite's summary")
+    try:
+        return Looked(str(path), f"summary of the suite {parse_summary(path, data).suite}")
     except WRONG as error:
-        what = "capsule" if kind == CAPSULE else "suite summary"
-        return Looked(str(path), what, _without(path, str(error)))
-    return Looked(str(path), "JSON file", "is neither a capsule nor a suite's summary")
+        return Looked(str(path), "suite summary", _without(path, str(error)))
 
 
 def _toml(path: Path, data: bytes, built_in: Built) -> Looked:
@@ -97,7 +107,7 @@ def _toml(path: Path, data: bytes, built_in: Built) -> Looked:
 
 
 def _python(path: Path, text: str, built_in: Built) -> list[Looked]:
-    """It is run for its variables, as ``raidstorm run`` does."""
+    """Look at the variables of a file; it is executed for them, as ``raidstorm run`` does."""
     try:
         variables = from_python_file(path)
     except ExperimentError as error:
@@ -127,7 +137,7 @@ def _python(path: Path, text: str, built_in: Built) -> list[Looked]:
 
 
 def _replaces(variables: Mapping[str, object]) -> bool:
-    """Is there a class of the file's own that is made from one of the engine's?"""
+    """Return whether the file has a class of its own that is made from one of the engine's."""
     reference = EngineClasses()
     engine = [getattr(reference, field.name) for field in dataclasses.fields(reference)]
     own = variables.get("__name__")
@@ -147,12 +157,14 @@ def _defect(path: Path, text: str) -> Looked:
 
 
 def _judged(found: Found, built_in: Built) -> str:
-    """What it is, in words; raises one of WRONG, as running it would."""
+    """Return what it is, in words; raises one of WRONG, as running it would."""
     value = found.value
     if isinstance(value, Experiment):
         for check in validate(value).checks:
             load_check(check)
         return f"experiment {value.name}"
+    from chaos.campaigns.suite_run import prepare
+
     suite = settled(found, built_in[0])
     facets = facets_of(suite)
     for number, facet in enumerate(facets):
@@ -166,5 +178,5 @@ def _judged(found: Found, built_in: Built) -> str:
 
 
 def _without(path: Path, error: str) -> str:
-    """What is shown behind the file's name need not say it again."""
+    """Return the sentence without the file's name, which stands before it."""
     return re.sub(rf"^{re.escape(str(path))}:? ", "", error)

@@ -11,6 +11,7 @@ import msgspec
 
 from chaos.checkers import Check
 from workers.errors import ANYTHING_RAISED
+from workers.spelling import did_you_mean
 
 
 class CodeError(Exception):
@@ -64,7 +65,10 @@ def load_embedded_check(code: EmbeddedCode) -> Check:
 
 def _function(module: ModuleType, path: str, name: str) -> Check:
     function = getattr(module, name, None) if name else None
-    if not callable(function):
+    if not name:
         raise CodeError(f"check {path} must be named module:function")
+    if not callable(function):
+        known = [one for one, value in vars(module).items() if callable(value)]
+        raise CodeError(f"check {path}: there is no function {name!r}{did_you_mean(name, known)}")
     check: Check = function
     return check

@@ -12,9 +12,11 @@ import msgspec
 
 from chaos.plan.faults import FaultName
 from chaos.plan.operations import OperationKind
-from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, current_names, is_known
+from chaos.plan.reach_vocabulary import CROSSINGS, REACH_NAMES, STATES, current_names, is_known
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
+from chaos.plan.wrong_values import with_hint
 from workers.shared import REACTORS_MAX, SLOTS_MAX
+from workers.spelling import did_you_mean
 
 Range = int | tuple[int, int]
 RUN_PERMILLE = 1_000
@@ -166,7 +168,8 @@ def validate(experiment: Experiment) -> Experiment:
         # In Python a field can hold anything; this looks at the types.
         msgspec.convert(msgspec.to_builtins(experiment), Experiment)
     except (msgspec.ValidationError, TypeError) as error:
-        raise ExperimentError(f"experiment {experiment.name!r} is not valid: {error}") from None
+        hint = with_hint(str(error), Experiment)
+        raise ExperimentError(f"experiment {experiment.name!r} is not valid: {hint}") from None
     if not NAME.fullmatch(experiment.name):
         raise ExperimentError(
             f"an experiment's name {experiment.name!r} may have letters, digits, '-', '_' and '.', "
@@ -201,21 +204,25 @@ def validate(experiment: Experiment) -> Experiment:
 def check_reach(whose: str, reach: dict[str, int]) -> None:
     """Raises ExperimentError for a gate that counts nothing."""
     for name, wanted in reach.items():
-        if not (name in REACH_NAMES or is_known(name)) or wanted < 1:
-            raise ExperimentError(
-                f"{whose}: reach {name} = {wanted} is not a count of something that is counted; these "
-                f"are: {', '.join([*REACH_NAMES, *STATES])}, and a state with a fault that came in it, "
-                "as 'rebuild.running x target_kill'"
+        if not (name in REACH_NAMES or is_known(name)):
+            names = [*REACH_NAMES, *STATES, *CROSSINGS]
+            hint = did_you_mean(name, names) or (
+                "; 'raidstorm list reach' and 'raidstorm list states' have the names, and a state may stand "
+                "with a fault, as in 'rebuild.running x target_kill'"
             )
+            raise ExperimentError(f"{whose}: reach {name} = {wanted} is not counted{hint}")
+        if wanted < 1:
+            raise ExperimentError(f"{whose}: reach {name} = {wanted} must be at least 1")
 
 
 def _check_strategies(experiment: Experiment) -> None:
     unknown = [name for name in experiment.strategies if name not in STRATEGY_NAMES]
     if unknown or not experiment.strategies:
         what = f"{unknown[0]!r} is not" if unknown else "an empty list does not name"
+        hint = did_you_mean(unknown[0], STRATEGY_NAMES) if unknown else ""
         raise ExperimentError(
             f"experiment {experiment.name}: {what} a search strategy; "
-            f"these are: {', '.join(STRATEGY_NAMES)}"
+            f"these are: {', '.join(STRATEGY_NAMES)}{hint}"
         )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
+from chaos.base.seeds import SEED_MAX
 from chaos.checkers import Finding
 from chaos.judging.judge import verdict_of
 from chaos.judging.user_checks import EmbeddedCode, sha256
+from chaos.plan.driver_names import DriverName as DriverName
 from chaos.plan.experiment import Experiment, ExperimentError, validate
 from chaos.plan.plan import Plan, fits
 from chaos.run.execution import Execution
@@ -21,7 +22,6 @@ from chaos.store.step_validation import step_error
 from workers.defects.loader import source_text
 from workers.protocol import DefectSource
 
-DriverName = Literal["sim", "lockstep", "realtime"]
 FORMAT = "raidstorm capsule"
 FORMAT_VERSION = 3  # 2: plans with superblocks, restarts as steps; 3: search strategies
 CAPSULE_BYTES_MAX = 512 * 1024 * 1024
@@ -143,6 +143,8 @@ def _check_run(path: Path, capsule: Capsule) -> None:
         validate(capsule.experiment)
     except ExperimentError as error:
         raise CapsuleError(f"{path}: {error}") from None
+    if not 0 <= capsule.seed <= SEED_MAX:
+        raise CapsuleError(f"{path}: {capsule.seed} is not a seed; it was edited")
     if not fits(capsule.experiment, capsule.plan):
         raise CapsuleError(f"{path}: its plan is not one of its experiment; it was edited")
     labels, plan = capsule.labels, capsule.plan

@@ -9,8 +9,8 @@ import pytest
 from click.shell_completion import ShellComplete
 
 from chaos.cli import program
-from chaos.cli.completion import SHELLS, VARIABLE
-from chaos.drivers.make import DRIVERS
+from chaos.cli.commands.completion import SHELLS, VARIABLE
+from chaos.plan.driver_names import DRIVERS
 from chaos.plan.strategies import STRATEGIES
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES

@@ -14,6 +14,7 @@ from types import ModuleType
 from workers.engine import EngineClasses
 from workers.errors import ANYTHING_RAISED
 from workers.protocol import DefectSource
+from workers.spelling import did_you_mean
 
 FOLDER = Path(__file__).parent
 _NO_DEFECTS = {"__init__", "loader"}
@@ -41,10 +42,10 @@ def read_defect(name: str) -> DefectSource:
     elif name in known_defects():
         defect = DefectSource(name)
     else:
-        raise DefectError(
-            f"there is no defect {name!r}; 'raidstorm list defects' shows them, "
-            "and a file of your own must end in .py"
+        hint = did_you_mean(name, known_defects()) or (
+            "; 'raidstorm list defects' shows them, and a file of your own must end in .py"
         )
+        raise DefectError(f"there is no defect {name!r}{hint}")
     compose((defect,))
     return defect
 
@@ -65,7 +66,12 @@ def digest(defect: DefectSource) -> str:
 
 def summary(defect: DefectSource) -> str:
     """Return the first line of the defect's docstring."""
-    return (_module(defect).__doc__ or "").strip().partition("\n")[0]
+    return docstring(defect).partition("\n")[0]
+
+
+def docstring(defect: DefectSource) -> str:
+    """Return what the defect's file says of it: what is wrong, its source, its trigger, and what catches it."""
+    return (_module(defect).__doc__ or "").strip()
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ import pytest
 from chaos.campaigns.campaign import Report
 from chaos.campaigns.fidelity import Fidelity
 from chaos.checkers.finding import Finding, Verdict
-from chaos.cli.screen import Screen
+from chaos.cli.result_details import detail_lines
 from chaos.drivers.free_replay import rebuild
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
@@ -285,7 +285,7 @@ def test_free_run_that_was_given_up_is_stuck_only_where_nothing_is_possible():
     assert rebuilt.execution.interrupted
 
 
-def test_report_tells_the_share_and_where_a_broken_record_parts(capsys):
+def test_report_tells_the_share_and_where_a_broken_record_diverges():
     execution, recording = run("connect-during-rebuild", 0)
     report = Report("any", "realtime", 0, runs=2, fidelity=Fidelity())
     report.fidelity.add(3, rebuild(recording, execution.plan, ()).divergence, 0.25)
@@ -293,11 +293,10 @@ def test_report_tells_the_share_and_where_a_broken_record_parts(capsys):
     steps[30] = msgspec.structs.replace(steps[30], step=Deliver(0, 999, 999))
     divergence = rebuild(recording, execution.plan, ()).divergence
     report.fidelity.add(4, divergence, 0.25)
-    Screen(quiet=False).report(report)
-    told = capsys.readouterr().out
-    assert "replayed in sim: 1 of 2 runs have the same events (0.25 s a run)" in told
+    told = "\n".join(detail_lines(report))
+    assert "in sim: 1 of 2 runs have the same events (0.25 s a run)" in told
     assert (
-        f"seed 4 parts at step {divergence.step}: Deliver(reactor=0, sender=999, receiver=999)"
+        f"seed 4 diverges at step {divergence.step}: Deliver(reactor=0, sender=999, receiver=999)"
         in told
     )
     both = report.fidelity.joined(report.fidelity)

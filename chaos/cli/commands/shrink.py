@@ -1,0 +1,50 @@
+"""``raidstorm shrink``: its arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from chaos.cli.commands.replay import ALLOW_CODE_HELP
+from chaos.cli.completion import complete_files
+from chaos.cli.parameters import TARGET, Catalog, Duration, examples, format_option
+
+SECONDS_DEFAULT = 60.0
+
+
+@click.command(
+    "shrink",
+    epilog=examples(
+        "shrink runs/latest-failure",
+        "shrink capsule.json --budget 5m --out small",
+    ),
+)
+@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.option(
+    "--budget",
+    type=Duration(),
+    default=SECONDS_DEFAULT,
+    help="At most this long [60s]; 5m, 1h.",
+)
+@click.option("--allow-code", is_flag=True, help=ALLOW_CODE_HELP)
+@click.option(
+    "--out",
+    metavar="DIR",
+    help="The directory for minimal.json, .log and .html; it is created. [beside the capsule]",
+)
+@format_option("json")
+@click.pass_obj
+def command(catalog: Catalog, /, **given: Any) -> int:
+    """Find the smallest run that still fails in the same way: fewer hosts, disks, blocks, operations and
+    faults, and every scheduling choice in default order that need not be another one.
+
+    A free run whose steps could not be taken again in sim is run free again: when one of the runs can, that one is
+    shrunk; otherwise the plan is reduced for as long as two of five runs fail in the same way.
+
+    Writes minimal.json, a capsule for 'replay', minimal.log, its trace, and minimal.html, its timeline.
+    Ctrl-C keeps the smallest run found by then. Exits with the failure's own code.
+    """
+    from chaos.cli.shrink import ShrinkArguments, run
+
+    return run(catalog, ShrinkArguments(**given))

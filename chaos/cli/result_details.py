@@ -1,0 +1,95 @@
+"""What -v adds below a campaign's line: verdicts, what happened, states, resources held, fidelity. In columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from chaos.base.resources import HeldResources, Resources
+from chaos.campaigns.campaign import Report
+from chaos.campaigns.fidelity import Fidelity
+from chaos.cli.screen import count
+from chaos.plan.reach_vocabulary import CROSSINGS, STATES, is_known
+
+WIDTH = 100  # characters
+LABEL = 10  # characters
+SHOWN_DIVERGED_MAX = 3
+
+
+def detail_lines(report: Report) -> Iterator[str]:
+    """Yield the lines, indented, each block with its label in front."""
+    rate = report.steps / report.seconds if report.seconds else 0
+    verdicts = {
+        kind: getattr(report, kind) for kind in ("valid", "invalid", "unknown", "crashed", "hung")
+    }
+    last = report.first_seed + max(report.seeds, 1) - 1
+    yield f"  {'seeds':<{LABEL}}{report.first_seed}..{last}, {report.steps:,} steps ({rate:,.0f} steps/s)"
+    yield from _block("verdicts", verdicts)
+    happened = {
+        reach.replace("_", " "): number
+        for reach, number in report.reach.items()
+        if number and not is_known(reach)
+    }
+    yield from _block("happened", happened)
+    yield from _block(
+        "states", {name: report.reach[name] for name in STATES if name in report.reach}
+    )
+    crossed = sum(1 for name in CROSSINGS if name in report.reach)
+    if crossed:
+        yield f"  {'pairs':<{LABEL}}{crossed} of {len(CROSSINGS)} pairs of a state and a fault that came in it"
+    if report.resources is not None:
+        yield from _resources(report.resources)
+    if report.fidelity is not None:
+        yield from _fidelity(report.fidelity)
+
+
+def _block(label: str, counts: Mapping[str, int]) -> Iterator[str]:
+    """Yield counts with their names, as many side by side as there is room for."""
+    if not counts:
+        return
+    digits = max(len(f"{number:,}") for number in counts.values())
+    cells = [f"{number:>{digits},} {name}" for name, number in counts.items()]
+    for number, line in enumerate(in_columns(cells, WIDTH - LABEL - 2)):
+        yield f"  {'' if number else label:<{LABEL}}{line}"
+
+
+def in_columns(cells: list[str], room: int) -> list[str]:
+    """Return the cells as lines of aligned columns, to be read line by line."""
+    width = max(map(len, cells)) + 2
+    across = max(1, room // width)
+    return [
+        "".join(f"{cell:<{width}}" for cell in cells[begin : begin + across]).rstrip()
+        for begin in range(0, len(cells), across)
+    ]
+
+
+def _resources(held: Resources) -> Iterator[str]:
+    """Yield a table: what this process and those below it held after the first runs and after the last one."""
+    head = f"{'descriptors':>14}{'processes':>12}{'segments':>12}{'memory, KiB':>20}{'slope, KiB a run':>19}"
+    yield f"  {'held':<{LABEL}}{'':<12}{head}"
+    yield _held_row("this", held, _pair(held.segments))
+    for kind, theirs in held.below.items():
+        yield _held_row(kind, theirs, "")
+
+
+def _held_row(kind: str, held: Resources | HeldResources, segments: str) -> str:
+    return (
+        f"  {'':<{LABEL}}{kind:<12}{_pair(held.descriptors):>14}{_pair(held.processes):>12}{segments:>12}"
+        f"{_pair(held.memory_kib):>20}{held.memory_slope_kib_per_run:>+19.1f}"
+    )
+
+
+def _pair(values: tuple[int, int]) -> str:
+    return f"{values[0]:,} > {values[1]:,}"
+
+
+def _fidelity(fidelity: Fidelity) -> Iterator[str]:
+    each = fidelity.seconds / fidelity.runs
+    yield (
+        f"  {'replayed':<{LABEL}}in sim: {fidelity.same} of {count(fidelity.runs, 'run')} have the same events "
+        f"({each:.2f} s a run)"
+    )
+    for run in fidelity.diverged[:SHOWN_DIVERGED_MAX]:
+        yield f"  {'':<{LABEL}}seed {run.seed} diverges at step {run.step}: {run.what}"
+    more = fidelity.runs - fidelity.same - SHOWN_DIVERGED_MAX
+    if more > 0:
+        yield f"  {'':<{LABEL}}and {more} more"

@@ -1,0 +1,109 @@
+"""One line a campaign: PASS or FAIL, what was run, and what it came to. Lines of one run or suite are aligned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from chaos.campaigns.suite_run import FacetOutcome
+from chaos.checkers.finding import NAMES
+from chaos.cli.screen import count
+from chaos.plan.reach_vocabulary import CROSSINGS
+
+WORDS = {"passed": "PASS", "failed": "FAIL", "interrupted": "STOP", "not run": "SKIP"}
+STYLES = {"passed": "green", "failed": "red", "interrupted": "yellow", "not run": "dim"}
+SIGNATURES_MAX = 2  # named in a row
+HAPPENED_MAX = 2  # kinds of events named in a row
+
+
+class Widths(NamedTuple):
+    """How wide the columns are, in characters."""
+
+    name: int = 0
+    driver: int = 0
+    runs: int = 0
+
+
+def widths_of(names: Sequence[str], drivers: Sequence[str], seeds: Sequence[int | None]) -> Widths:
+    """Return widths for rows that are not known yet; a time instead of seeds may be many runs."""
+    return Widths(
+        max(map(len, names)),
+        max(map(len, drivers)),
+        max(len(f"{number or 1_000:,}") for number in seeds),
+    )
+
+
+def row(outcome: FacetOutcome, name: str, widths: Widths, *, with_notes: bool = True) -> str:
+    """Return the line of one campaign."""
+    head = [
+        WORDS[outcome.state],
+        f"{name:<{widths.name}}",
+        f"{outcome.facet.driver:<{widths.driver}}",
+    ]
+    if outcome.state != "not run" and not outcome.taken_over_from:
+        runs = "run " if outcome.runs == 1 else "runs"
+        head += [f"{outcome.runs:>{widths.runs},} {runs}", f"{outcome.seconds:>5.1f} s"]
+    notes = notes_of(outcome) if with_notes else ""
+    return f"{'  '.join(head)}   {notes}".rstrip()
+
+
+def notes_of(outcome: FacetOutcome) -> str:
+    """Return what matters of a campaign, at the end of its line."""
+    defects = ", ".join(outcome.facet.defects)
+    with_defects = f", with {defects}" if defects else ""
+    if outcome.taken_over_from:
+        return f"taken over from {outcome.taken_over_from}"
+    match outcome.state:
+        case "not run":
+            return ""
+        case "passed" if outcome.facet.expect_code:
+            return f"{NAMES[outcome.facet.expect_code]} as expected{with_defects}"
+        case "passed":
+            few = "; too few runs to judge its gates" if outcome.gate_not_judged else ""
+            return f"{highlights(outcome.reach)}{few}{with_defects}"
+        case "interrupted":
+            return f"interrupted{f'; {failed_counts(outcome)}' if outcome.failures else ''}"
+        case _:
+            return f"{_why_failed(outcome)}{with_defects}"
+
+
+def _why_failed(outcome: FacetOutcome) -> str:
+    if not outcome.failures or outcome.missing:
+        return outcome.error or outcome.why
+    signatures = list(dict.fromkeys(failure.signature for failure in outcome.failures))
+    more = len(signatures) - SIGNATURES_MAX
+    rest = [f"and {more} more"] if more > 0 else []
+    reasons = "; ".join([*signatures[:SIGNATURES_MAX], *rest])
+    expected = outcome.facet.expect_code
+    must = f"; {NAMES[expected]} was expected" if expected else ""
+    return f"{failed_counts(outcome)}: {reasons}{must}"
+
+
+def failed_counts(outcome: FacetOutcome) -> str:
+    """Return how many runs failed in which way: 9 CRASHED, 1 STUCK."""
+    counts = {
+        "INVALID": outcome.invalid,
+        "CRASHED": outcome.crashed,
+        "STUCK": outcome.hung,
+        "UNKNOWN": outcome.unknown,
+    }
+    return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
+
+
+def highlights(reach: Mapping[str, int]) -> str:
+    """Return what runs that passed have been through: rebuilds, kills, states with a fault in them."""
+    kinds = {
+        "rebuild": reach.get("rebuilds_started", 0),
+        "kills and power losses": reach.get("target_kills", 0) + reach.get("power_losses", 0),
+        "disks failed or pulled": reach.get("disks_failed", 0) + reach.get("disks_pulled", 0),
+        "connect": reach.get("connects", 0),
+    }
+    happened = [
+        f"{number:,} {what}" if " " in what else count(number, what)
+        for what, number in kinds.items()
+        if number
+    ]
+    crossed = sum(1 for name in CROSSINGS if reach.get(name))
+    pairs = [f"{crossed} of {len(CROSSINGS)} state × fault pairs"] if crossed else []
+    answered = reach.get("reads", 0) + reach.get("writes", 0)
+    return ", ".join([*happened[:HAPPENED_MAX], *(pairs or [f"{answered:,} reads and writes"])])

@@ -1,0 +1,3 @@
+"""Placeholder."""
+
+FOUND_BY: dict[str, tuple[str, ...]] = {}
