@@ -10,7 +10,8 @@ DOCS_STAMP := $(VENV)/.set-up-docs
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 # Processes that share the tests; tests/units.py says which tests stay together.
 JOBS ?= 2
-PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --durations=20
+# They start hundreds of processes: each finds its modules compiled, also where the environment forbids to keep them so.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(JOBS) --durations=20
 
 .PHONY: help setup chaos test check format bench dist docs clean
 

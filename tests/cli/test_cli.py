@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.plan.reach_vocabulary import REACH_NAMES
 from tests.support import ROOT, SEED_DEFECT, raidstorm, run_json, told_off
 
 EXPERIMENT_OF_WRONG_TYPE = (
@@ -385,7 +386,9 @@ def test_superblock_is_shown_readably_and_a_bad_one_refused(tmp_path):
         assert "Traceback" not in done.stderr
 
 
-def test_swarm_reaches_every_fault_and_operation(tmp_path):
-    report = run_json("swarm", "--seeds", "500", "--jobs", "2", out=tmp_path)
+def test_swarm_is_green_over_two_jobs_and_every_count_is_reported(tmp_path):
+    """How much it reaches in more seeds: tests/chaos/judging/test_swarm.py."""
+    report = run_json("swarm", "--seeds", "60", "--jobs", "2", out=tmp_path)
     assert report["exit_code"] == 0, report["failures"]
-    assert [name for name, count in report["reach"].items() if not count] == ["crashes"]
+    assert report["runs"] == 60
+    assert list(report["reach"])[: len(REACH_NAMES)] == list(REACH_NAMES)
