@@ -42,24 +42,27 @@ class Cause(Enum):
     TARGET_LOST = "the target died"
 
 
+# By name, for the hottest questions: looking a member up in its class costs more than the comparison.
+ABSENT, CONFIGURING, ONLINE = ArrayState
+KEEP, DISMANTLE, RECREATE = Intent
 # The one table of moves: what has no row leaves the state, or the intent, as it is.
 _STATES: dict[Cause, dict[ArrayState, ArrayState]] = {
-    Cause.FOUND: {ArrayState.ABSENT: ArrayState.CONFIGURING},
-    Cause.CREATION_ANSWERED: {ArrayState.ABSENT: ArrayState.CONFIGURING},
-    Cause.CAME_ONLINE: dict.fromkeys(ArrayState, ArrayState.ONLINE),
-    Cause.CAME_ONLINE_TO_GO: dict.fromkeys(ArrayState, ArrayState.ONLINE),
-    Cause.DELETED: dict.fromkeys(ArrayState, ArrayState.ABSENT),
-    Cause.DELETION_REFUSED: {ArrayState.CONFIGURING: ArrayState.ABSENT},
-    Cause.TARGET_LOST: dict.fromkeys(ArrayState, ArrayState.ABSENT),
+    Cause.FOUND: {ABSENT: CONFIGURING},
+    Cause.CREATION_ANSWERED: {ABSENT: CONFIGURING},
+    Cause.CAME_ONLINE: dict.fromkeys(ArrayState, ONLINE),
+    Cause.CAME_ONLINE_TO_GO: dict.fromkeys(ArrayState, ONLINE),
+    Cause.DELETED: dict.fromkeys(ArrayState, ABSENT),
+    Cause.DELETION_REFUSED: {CONFIGURING: ABSENT},
+    Cause.TARGET_LOST: dict.fromkeys(ArrayState, ABSENT),
 }
 _INTENTS: dict[Cause, dict[Intent, Intent]] = {
-    Cause.CAME_ONLINE: dict.fromkeys(Intent, Intent.KEEP),
-    Cause.CAME_ONLINE_TO_GO: dict.fromkeys(Intent, Intent.RECREATE),
-    Cause.WIPE_SENT: dict.fromkeys(Intent, Intent.RECREATE),
-    Cause.DISMANTLING_BEGUN: {Intent.KEEP: Intent.DISMANTLE},
-    Cause.DISMANTLING_OVER: {Intent.DISMANTLE: Intent.KEEP},
-    Cause.CLONED: dict.fromkeys(Intent, Intent.KEEP),
-    Cause.TARGET_LOST: {Intent.DISMANTLE: Intent.KEEP},
+    Cause.CAME_ONLINE: dict.fromkeys(Intent, KEEP),
+    Cause.CAME_ONLINE_TO_GO: dict.fromkeys(Intent, RECREATE),
+    Cause.WIPE_SENT: dict.fromkeys(Intent, RECREATE),
+    Cause.DISMANTLING_BEGUN: {KEEP: DISMANTLE},
+    Cause.DISMANTLING_OVER: {DISMANTLE: KEEP},
+    Cause.CLONED: dict.fromkeys(Intent, KEEP),
+    Cause.TARGET_LOST: {DISMANTLE: KEEP},
 }
 
 
@@ -84,8 +87,8 @@ class ArrayView:
     def __init__(self, plan: Plan, disks: Disks) -> None:
         self.plan = plan
         self.disks = disks
-        self.state = ArrayState.ABSENT
-        self.intent = Intent.KEEP
+        self.state = ABSENT
+        self.intent = KEEP
         self.blocks = plan.blocks  # as the last event that named its size said
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
@@ -98,22 +101,22 @@ class ArrayView:
     @property
     def is_online(self) -> bool:
         """Return whether it serves I/O."""
-        return self.state is ArrayState.ONLINE
+        return self.state is ONLINE
 
     @property
     def is_configuring(self) -> bool:
         """Return whether it waits for members."""
-        return self.state is ArrayState.CONFIGURING
+        return self.state is CONFIGURING
 
     @property
     def is_to_be_recreated(self) -> bool:
         """Return whether it was wiped, or is about to be, to be created anew."""
-        return self.intent is Intent.RECREATE
+        return self.intent is RECREATE
 
     @property
     def must_stay_whole(self) -> bool:
         """Return whether the operator is at work on it, so that no disk may be harmed."""
-        return self.intent is not Intent.KEEP
+        return self.intent is not KEEP
 
     # Members.
 

@@ -28,13 +28,12 @@ class Health(Enum):
     WEAK = "weak"  # its data stays good, but it can't be counted on
 
 
+# By name, for the hottest questions: looking a member up in its class costs more than the comparison.
+AWAY, LATE, ARRIVED = Presence
+WELL, FAULTED, WEAK = Health
 # From the health before a fault to the health after it. A fault that weakens outlasts others.
-_WEAKENED = dict.fromkeys(Health, Health.WEAK)
-_FAULTED = {
-    Health.WELL: Health.FAULTED,
-    Health.FAULTED: Health.FAULTED,
-    Health.WEAK: Health.WEAK,
-}
+_WEAKENED = dict.fromkeys(Health, WEAK)
+_FAULTED = {WELL: FAULTED, FAULTED: FAULTED, WEAK: WEAK}
 _ARRIVALS = frozenset(("disk_arrive", *(name for name in HEALS if name.startswith("disk_return"))))
 _HARMLESS = frozenset(("disk_grow", "bit_rot", "misdirected_write"))  # to what a disk is known as
 
@@ -70,8 +69,8 @@ class SuperblockView:
 class DiskView:
     """A disk as the operator and the nemesis know it."""
 
-    presence: Presence = Presence.ARRIVED
-    health: Health = Health.WELL
+    presence: Presence = LATE
+    health: Health = WELL
     member: bool = False
     # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
@@ -84,22 +83,22 @@ class DiskView:
     @property
     def present(self) -> bool:
         """Return whether it is in its place, also where the target has not found it yet."""
-        return self.presence is not Presence.AWAY
+        return self.presence is not AWAY
 
     @property
     def arrived(self) -> bool:
         """Return whether the running target has found it."""
-        return self.presence is Presence.ARRIVED
+        return self.presence is ARRIVED
 
     @property
     def is_late(self) -> bool:
         """Return whether the target has yet to find this disk, which is there."""
-        return self.presence is Presence.LATE
+        return self.presence is LATE
 
     @property
     def faulted(self) -> bool:
         """Return whether something is injected on it."""
-        return self.health is not Health.WELL
+        return self.health is not WELL
 
     @property
     def unfit(self) -> bool:
@@ -109,12 +108,12 @@ class DiskView:
     @property
     def is_sound(self) -> bool:
         """Return whether all acknowledged data can be read from this disk."""
-        return self.good and self.presence is not Presence.AWAY and self.health is not Health.WEAK
+        return self.good and self.presence is not AWAY and self.health is not WEAK
 
     @property
     def is_harmful(self) -> bool:
         """Return whether it would miss what is written now."""
-        return self.health is Health.FAULTED or self.presence is Presence.AWAY
+        return self.health is FAULTED or self.presence is AWAY
 
     # What is done to it.
 
@@ -123,9 +122,9 @@ class DiskView:
         if fault in _ARRIVALS:
             self._arrives(fault)
         elif fault == "disk_pull":
-            self.presence = Presence.AWAY
+            self.presence = AWAY
         elif fault == "disk_heal":
-            self.health = Health.WELL
+            self.health = WELL
         elif fault == "disk_image":
             self.superblock.imaged = True
             self.superblock.image_claims_sole = self.superblock.claims_sole
@@ -133,11 +132,11 @@ class DiskView:
             self.health = (_WEAKENED if FAULTS[fault].weakens else _FAULTED)[self.health]
 
     def _arrives(self, fault: str) -> None:
-        self.presence = Presence.ARRIVED
+        self.presence = ARRIVED
         if fault == "disk_return_stale":
             self.superblock.returned_stale = True
         elif HEALS[fault].replaces:
-            self.health = Health.WELL
+            self.health = WELL
             self.good = self.refused = False
             self.foreign = fault == "disk_return_foreign"
             self.superblock.forget_claims()
@@ -145,7 +144,7 @@ class DiskView:
 
     def held(self) -> None:
         """Hold back what was asked of it: its data stays good."""
-        self.health = Health.WEAK
+        self.health = WEAK
 
     def failed(self) -> None:
         """Fail I/O, by a bdev that stands on it."""
@@ -235,9 +234,9 @@ class Disks(list[DiskView]):
         for number, disk in enumerate(self):
             disk.member = False
             if disk.present:
-                disk.presence = Presence.LATE
+                disk.presence = LATE
             if clones:
-                disk.presence, disk.health = Presence.LATE, Health.WELL
+                disk.presence, disk.health = LATE, WELL
                 disk.small = disk.foreign = disk.refused = False
                 disk.blocks = largest
                 disk.good = number in clones

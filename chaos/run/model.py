@@ -12,7 +12,7 @@ from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.anchors import Anchors
 from chaos.run.array_view import ArrayView, Cause
-from chaos.run.disk_view import Disks, DiskView, Presence
+from chaos.run.disk_view import ARRIVED, Disks, DiskView
 from chaos.run.io_ledger import IoLedger
 from chaos.run.service_view import ServiceView
 from chaos.steps.schedule import (
@@ -94,7 +94,7 @@ class Model:
                 self.array.move(Cause.WIPE_SENT)
             case Rpc.FRAMEWORK_START_INIT:
                 for number in step.args:
-                    self.disks[number].presence = Presence.ARRIVED
+                    self.disks[number].presence = ARRIVED
             case _:
                 pass
 

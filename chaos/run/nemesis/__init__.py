@@ -6,6 +6,8 @@ may be broken, ``steps.py`` makes the steps. A new kind of fault is a row in ``c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.faults import FAULTS, Carrier
@@ -15,12 +17,13 @@ from chaos.run.hosts import Host
 from chaos.run.model import Model
 from chaos.run.moments import is_due
 from chaos.run.nemesis.disk_faults import DiskFaults
-from chaos.run.nemesis.heals import Due, Heals
+from chaos.run.nemesis.heals import Due, Heals, end_of
 from chaos.run.nemesis.steps import NemesisStep
 from chaos.run.nemesis.target_faults import TargetFaults
 from chaos.steps.schedule import Impair, Stall
 
 STALL_STEPS = (20, 200)
+Begin = Callable[[Planned, int], NemesisStep | None]
 
 
 class Nemesis:
@@ -35,6 +38,14 @@ class Nemesis:
         self.heals = Heals(plan, model)
         self.disks = DiskFaults(plan, model, self.heals, self.waiting, stream)
         self.target = TargetFaults(plan, model, self.heals, self.disks, self.waiting, stream)
+        carriers: dict[Carrier, Begin] = {
+            Carrier.INJECTION: self.disks.begin,
+            Carrier.RPC: self.disks.begin,
+            Carrier.IMPAIRMENT: self._impair,
+            Carrier.RESTART: self.target.begin,
+            Carrier.STALL: self._stall,
+        }
+        self._begin = {kind: carriers[row.carrier] for kind, row in FAULTS.items()}
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
         """A fault or a heal whose moment has come."""
@@ -43,7 +54,7 @@ class Nemesis:
             return step
         for planned in self.waiting:
             if is_due(planned, now_permille, self.model):
-                step = self._begin(planned, now_permille)
+                step = self._begin[planned.kind](planned, now_permille)
                 if step is not None:
                     self.waiting.remove(planned)
                     self.model.mark(planned.kind)
@@ -62,19 +73,8 @@ class Nemesis:
         self.waiting.clear()
         return self.disks.grow_on() or self.heals.all()
 
-    def _begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
-        ends = min(RUN_PERMILLE, now_permille + planned.lasting)
-        match FAULTS[planned.kind].carrier:
-            case Carrier.IMPAIRMENT:
-                return self._impair(planned.kind, ends)
-            case Carrier.RESTART:
-                return self.target.begin(planned, now_permille, ends)
-            case Carrier.STALL:
-                return self._stall(planned)
-            case Carrier.INJECTION | Carrier.RPC:
-                return self.disks.begin(planned, now_permille, ends)
-
-    def _impair(self, kind: str, ends: int) -> Impair | None:
+    def _impair(self, planned: Planned, now_permille: int) -> Impair | None:
+        kind = planned.kind
         able = [
             host.number
             for host in self.hosts
@@ -84,10 +84,10 @@ class Nemesis:
             return None
         number = self.stream.choice(able)
         if kind != "host_vanish":  # that one comes back by itself
-            self.heals.plan_heal(ends, FAULTS[kind].heal, number)
+            self.heals.plan_heal(end_of(planned, now_permille), FAULTS[kind].heal, number)
         return Impair(self.model.ledger.new_op(), kind, number)
 
-    def _stall(self, planned: Planned) -> Stall | None:
+    def _stall(self, planned: Planned, now_permille: int) -> Stall | None:
         layout = self.plan.layout
         if self.model.stalled is not None or layout.reactors < 2:
             return None

@@ -10,9 +10,10 @@ from chaos.plan.faults import FAULTS
 from chaos.plan.injection import ALL_TYPES
 from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
+from chaos.run.disk_view import ARRIVED, WELL
 from chaos.run.model import Model
 from chaos.run.nemesis.budget import may_break
-from chaos.run.nemesis.heals import Heals
+from chaos.run.nemesis.heals import Heals, end_of
 from chaos.run.nemesis.steps import NemesisStep, inject, inject_error, set_latency
 from chaos.steps.schedule import Inject, Operate
 from workers.bdev.io import IoType
@@ -24,6 +25,7 @@ SLOW_US = (1_000, 50_000)
 CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
 IMAGE_PERMILLE = 20  # from keeping what a disk holds until it is pulled
+STACK_NEEDED = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}
 # Bit masks over IoType, of what an error bdev hits.
 ERROR_BDEV_TYPES = (
     *(1 << io_type for io_type in ALL_TYPES),
@@ -56,9 +58,9 @@ class DiskFaults:
         self._growing: list[int] = []
         self._to_be_stale: int | None = None  # imaged, and the next to be pulled
 
-    def begin(self, planned: Planned, now_permille: int, ends: int) -> NemesisStep | None:
+    def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
         """The fault's step; None: it isn't applicable now, or the budget doesn't allow it."""
-        kind = planned.kind
+        kind, ends = planned.kind, end_of(planned, now_permille)
         if kind == "disk_grow":
             return self._begin_growing()
         disk = self.victim(kind)
@@ -82,15 +84,15 @@ class DiskFaults:
     def victim(self, kind: str) -> int | None:
         """A disk this may happen to now, within the budget."""
         fault = FAULTS[kind]
-        needed = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}.get(kind)
+        needed = STACK_NEEDED.get(kind)
         if kind == "superblock_errors" and not self.plan.superblock:
             return None
         able = [
             number
             for number, disk in enumerate(self.model.disks)
-            if disk.arrived
-            and not disk.faulted
-            and disk.member
+            if disk.member
+            and disk.presence is ARRIVED
+            and disk.health is WELL
             and number not in self.heals.delayed
             and (needed is None or needed in stack_of(self.plan.layout, number))
             and (not (fault.harms or fault.weakens) or may_break(self.model, kind, number))

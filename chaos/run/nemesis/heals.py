@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.faults import IMPAIRMENTS
 from chaos.plan.injection import SMALLER_BY
 from chaos.plan.plan import Plan
+from chaos.plan.planned import Planned
+from chaos.run.disk_view import ARRIVED, WELL
 from chaos.run.model import Model
 from chaos.run.nemesis.steps import NemesisStep, inject, set_latency
 from chaos.steps.schedule import Impair
@@ -23,6 +26,11 @@ class Due(msgspec.Struct, frozen=True):
     def is_for_host(self) -> bool:
         """Return whether a host is healed, not a disk."""
         return self.heal in IMPAIRMENTS
+
+
+def end_of(planned: Planned, now_permille: int) -> int:
+    """When a fault that begins now is healed."""
+    return min(RUN_PERMILLE, now_permille + planned.lasting)
 
 
 class Heals:
@@ -60,11 +68,9 @@ class Heals:
         if self.delayed:
             return set_latency(self.plan, self.model, self.delayed.pop(0), 0)
         for number, disk in enumerate(self.model.disks):
-            if not disk.present:
-                return inject(self.model, "disk_return", number)
-            if not disk.arrived:
-                return inject(self.model, "disk_arrive", number)
-            if disk.faulted:
+            if disk.presence is not ARRIVED:
+                return inject(self.model, "disk_arrive" if disk.present else "disk_return", number)
+            if disk.health is not WELL:
                 return inject(self.model, "disk_heal", number)
             if disk.unfit and not disk.member:
                 return inject(self.model, "disk_pull", number)

@@ -8,7 +8,7 @@ from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
 from chaos.run.model import Model
 from chaos.run.nemesis.disk_faults import DiskFaults
-from chaos.run.nemesis.heals import Due, Heals
+from chaos.run.nemesis.heals import Due, Heals, end_of
 from chaos.run.nemesis.steps import NemesisStep, inject
 from chaos.steps.schedule import Inject, Kill, PowerLoss
 
@@ -37,11 +37,11 @@ class TargetFaults:
         self.stream = stream
         self._has_asked = False  # whether a disk goes before the target does
 
-    def begin(self, planned: Planned, now_permille: int, ends: int) -> NemesisStep | None:
+    def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
         """The fault's step, or the pull of a disk that goes before it; None: not now."""
         if self._should_wait(planned, now_permille):
             return None
-        taken = self._take_disk_along(ends)
+        taken = self._take_disk_along(end_of(planned, now_permille))
         if taken is not None:
             self.waiting.append(planned)  # the target follows
             return taken

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from chaos.base.prng import Stream
 from chaos.plan.operations import OPERATIONS, Subject
 from chaos.plan.rpcs import Rpc, RpcCall
@@ -17,6 +19,8 @@ from workers.bdev.stack import raid_bdev_id
 
 RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
 RESET_AGAIN_ONE_IN = 6
+# From an operation's kind to its first RPC; None: it isn't applicable now.
+Begin = Callable[[str], Operate | None]
 
 
 class PlannedOperations:
@@ -31,6 +35,13 @@ class PlannedOperations:
         self.stream = stream
         self.waiting = [planned for planned in self.plan.planned if planned.kind in OPERATIONS]
         self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
+        subjects: dict[Subject, Begin] = {
+            Subject.MEMBERS: self._change_members,
+            Subject.RESET: self._reset,
+            Subject.SERVICE: self._change_service,
+            Subject.REFUSALS: self._ask_wrongly,
+        }
+        self._begin = {kind: subjects[row.subject] for kind, row in OPERATIONS.items()}
 
     def next_step(self, now_permille: int) -> Operate | None:
         """The first RPC of an operation whose moment has come, or one more reset."""
@@ -42,31 +53,22 @@ class PlannedOperations:
             return None
         for planned in self.waiting:
             if is_due(planned, now_permille, self.model):
-                step = self._begin(planned.kind)
+                step = self._begin[planned.kind](planned.kind)
                 if step is not None:
                     self.waiting.remove(planned)
                     self.model.mark(planned.kind)
                     return step
         return None
 
-    def _begin(self, kind: str) -> Operate | None:
-        """The operation's first RPC; None: it isn't applicable now."""
-        array = self.model.array
-        match OPERATIONS[kind].subject:
-            case Subject.SERVICE:
-                return self._change_service(kind)
-            case Subject.RESET:
-                return self._reset(kind)
-            case Subject.REFUSALS:
-                return self.queue.run(wrong_requests(self.plan, self.model))
-            case Subject.MEMBERS:
-                is_there = array.is_online and not array.is_to_be_recreated
-                return self._change_members(kind) if is_there else None
+    def _ask_wrongly(self, kind: str) -> Operate:
+        return self.queue.run(wrong_requests(self.plan, self.model))
 
     # Members.
 
     def _change_members(self, kind: str) -> Operate | None:
         array, disks = self.model.array, self.model.disks
+        if not array.is_online or array.is_to_be_recreated:
+            return None
         members = [number for number in disks.numbers(sound=True) if disks[number].member]
         match kind:
             case "member_removal":

@@ -8,7 +8,7 @@ from chaos.plan.foreign import foreign_superblock
 from chaos.plan.plan import resolve
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from chaos.plan.rpcs import Rpc
-from chaos.run.disk_view import Presence
+from chaos.run.disk_view import ARRIVED
 from chaos.run.model import Model
 from chaos.run.wrong_requests import UNKNOWN_BDEV, wrong_requests
 from chaos.steps.history import Completed, EngineEvent, Invoked
@@ -89,7 +89,7 @@ def model_of(superblock: bool) -> Model:
     )
     model = Model(plan)
     for disk in model.disks:
-        disk.presence = Presence.ARRIVED
+        disk.presence = ARRIVED
     model.happened(Event("raid.created", 0, tuple(range(plan.members))))
     return model
 
