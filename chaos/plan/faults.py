@@ -48,8 +48,8 @@ class Carrier(StrEnum):
 class FaultRow(msgspec.Struct, frozen=True):
     """What is known of a kind of fault.
 
-    ``effect``: the reach name under which its effects are counted. ``words``: what happens, with {disk} or {host}, and
-    {range} and {times} made of ``arguments``. ``heal``: the step that undoes it. ``harms``: the disk may miss
+    ``effect``: the reach name under which its effects are counted. ``words``: what happens, with {disk} or {host}, and what is
+    made of ``arguments``: each by its name, {range} of blocks, {times} of a count. ``heal``: the step that undoes it. ``harms``: the disk may miss
     acknowledged data from then on, until it is rebuilt. ``weakens``: the disk can't be counted on while the fault lasts.
     """
 
@@ -114,39 +114,39 @@ FAULTS: dict[str, FaultRow] = {
     "flush_errors": FaultRow(
         "a few flushes fail",
         effect="flush_errors_effective",
-        words="flushes of {disk} are made to fail",
+        words="flushes of {disk} are made to fail, {times}",
         arguments=(Argument.COUNT,),
         harms=True,
     ),
     "bad_blocks": FaultRow(
         "blocks can't be read until they are written again",
         effect="bad_blocks_effective",
-        words="{range} of {disk} can't be read any more, until written anew",
+        words="{range} of {disk} can't be read until written again",
         arguments=BLOCK_RANGE,
         weakens=True,
     ),
     "disk_slow": FaultRow(
         "I/O of a disk takes much longer",
         effect="slow_ios_effective",
-        words="{disk} becomes slow",
+        words="{disk} becomes slow: its I/O takes {latency_us} us longer",
         arguments=(Argument.LATENCY_US,),
     ),
     "disk_hang": FaultRow(
         "I/O of a disk hangs until it is healed or reset",
         effect="hung_ios_effective",
-        words="{disk} hangs",
+        words="{disk} hangs: its I/O doesn't finish",
     ),
     "superblock_errors": FaultRow(
         "a few writes of a member's superblock fail",
         effect="superblock_errors_effective",
-        words="writes of the superblock on {disk} are made to fail",
+        words="writes of the superblock on {disk} are made to fail, {times}",
         arguments=(Argument.COUNT,),
         harms=True,
     ),
     "channel_failures": FaultRow(
         "a few channels of a disk can't be created",
         effect="channel_failures_effective",
-        words="the next channel of {disk} is made to fail",
+        words="creating a channel of {disk} is made to fail, {times}",
         arguments=(Argument.COUNT,),
     ),
     "error_bdev": FaultRow(
@@ -166,19 +166,19 @@ FAULTS: dict[str, FaultRow] = {
     "bit_rot": FaultRow(
         "a block of a disk changes silently",
         effect="bit_rot_effective",
-        words="a block of {disk} changes silently",
+        words="{range} of {disk} changes silently",
         arguments=(Argument.BLOCK,),
     ),
     "misdirected_write": FaultRow(
         "a write lands elsewhere on a disk",
         effect="misdirected_writes_effective",
-        words="a write to {disk} is made to land elsewhere",
+        words="a write to {range} of {disk} is made to land {shift} further on",
         arguments=(*BLOCK_RANGE, Argument.SHIFT),
     ),
     "disk_grow": FaultRow(
         "all disks become larger, one after the other",
         effect="arrays_grown",
-        words="{disk} becomes larger",
+        words="{disk} grows to {blocks}",
         arguments=(Argument.BLOCKS,),
         heal=NO_HEAL,
     ),
@@ -206,21 +206,21 @@ FAULTS: dict[str, FaultRow] = {
     "host_vanish": FaultRow(
         "a host is gone without a word, and comes back as a new one",
         effect="hosts_vanished",
-        words="host {host} is gone without a word",
+        words="{host} is gone without a word",
         carrier=Carrier.IMPAIRMENT,
         heal="host_return",
     ),
     "network_cut": FaultRow(
         "a host and the target don't hear each other for a while",
         effect="network_cuts",
-        words="host {host} is cut off from the target",
+        words="{host} is cut off from the target",
         carrier=Carrier.IMPAIRMENT,
         heal="network_heal",
     ),
     "host_slow": FaultRow(
         "a host does nothing for a while, not even keep alive",
         effect="hosts_slow",
-        words="host {host} stops doing anything",
+        words="{host} stops doing anything",
         carrier=Carrier.IMPAIRMENT,
         heal="host_ready",
     ),
@@ -229,7 +229,7 @@ assert set(FAULTS) == set(get_args(FaultName))
 
 HEALS: dict[str, HealRow] = {
     "disk_heal": HealRow(
-        "injected I/O faults end", words="what was injected on {disk} is taken away"
+        "injected I/O faults end", words="the injected errors of {disk} are healed"
     ),
     "disk_return": HealRow("a pulled disk is back as it was", words="{disk} is plugged in again"),
     "disk_return_blank": HealRow(
@@ -258,22 +258,22 @@ HEALS: dict[str, HealRow] = {
     ),
     "disk_image": HealRow(
         "what a disk holds is kept, for a later return with older content",
-        words="what {disk} holds is kept for later",
+        words="the content of {disk} is kept for a later return",
     ),
     "disk_arrive": HealRow("the restarted target finds a disk", words="the target finds {disk}"),
     "host_return": HealRow(
         "a host that vanished is back as a new one",
-        words="host {host} is back as a new one",
+        words="{host} is back as a new one",
         carrier=Carrier.IMPAIRMENT,
     ),
     "network_heal": HealRow(
         "a host and the target hear each other again",
-        words="host {host} reaches the target again",
+        words="{host} reaches the target again",
         carrier=Carrier.IMPAIRMENT,
     ),
     "host_ready": HealRow(
         "a host that did nothing goes on",
-        words="host {host} goes on",
+        words="{host} goes on",
         carrier=Carrier.IMPAIRMENT,
     ),
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from chaos.plan.rpcs import RPCS
 from chaos.showing.wording.places import Places
-from chaos.showing.wording.rpcs import RpcTexts
+from chaos.showing.wording.rpcs import BDEVS, RpcTexts
 from chaos.steps.schedule import (
     Admin,
     CompareAndWrite,
@@ -57,8 +58,11 @@ def _kind(step: HostStep | Operate, places: Places) -> str:
 
 
 def _rpc(step: Operate, places: Places) -> str:
-    """An RPC without the prefix that says whose it is, and with its first argument."""
+    """An RPC without the prefix that names its module, and the bdev it is for."""
     prefix = next((one for one in PREFIXES if step.method.startswith(one)), "")
     name = step.method.removeprefix(prefix)
-    named = [value for key, value in RpcTexts(places).values(step) if key in ("bdev", "base_bdev")]
-    return " ".join([name, *named])
+    row = RPCS.get(step.method)
+    if row is None or row.repeated is not None:
+        return name
+    bdevs = [text for kind, text in RpcTexts(places).values(step) if kind in BDEVS]
+    return " ".join([name, *bdevs])

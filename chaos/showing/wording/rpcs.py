@@ -1,60 +1,16 @@
-"""A text for each RPC: its arguments by name, and a sentence with places for them."""
+"""The RPCs of a run as sentences, and as calls whose arguments have their names."""
 
 from __future__ import annotations
 
-import msgspec
+from itertools import groupby
 
-from chaos.showing.wording.phrases import kind_of
+from chaos.plan.arguments import Argument
+from chaos.plan.rpcs import RPCS
+from chaos.showing.wording.arguments import argument_text
 from chaos.showing.wording.places import Places, disk_name
 from chaos.steps.schedule import Operate
-from workers.bdev.io import IoType
-from workers.bdev.stack import ErrorType
 
-
-class RpcWords(msgspec.Struct, frozen=True):
-    """An RPC: the names of its arguments (the last one may take the rest), and a sentence with places for them."""
-
-    arguments: tuple[str, ...]
-    text: str
-
-
-RPCS = {
-    "framework_start_init": RpcWords(("*disks",), "the target starts"),
-    "bdev_examine": RpcWords(("bdev",), "the operator has {bdev} examined for a superblock"),
-    "bdev_wait_for_examine": RpcWords((), "the operator waits until all bdevs are examined"),
-    "bdev_reset": RpcWords(("bdev",), "the operator resets {bdev}"),
-    "bdev_error_inject_error": RpcWords(
-        ("bdev", "error_type", "io_types", "count"), "the error bdev of {bdev} is set to fail I/O"
-    ),
-    "bdev_delay_update_latency": RpcWords(
-        ("bdev", "latency_us"), "the delay bdev of {bdev} is set to delay I/O by {latency_us} us"
-    ),
-    "bdev_raid_create": RpcWords(
-        ("superblock", "array", "*base_bdevs"), "the operator creates the array"
-    ),
-    "bdev_raid_delete": RpcWords(("clear_superblock",), "the operator deletes the array"),
-    "bdev_raid_add_base_bdev": RpcWords(
-        ("base_bdev",), "the operator adds {base_bdev} to the array"
-    ),
-    "bdev_raid_remove_base_bdev": RpcWords(
-        ("base_bdev",), "the operator removes {base_bdev} from the array"
-    ),
-    "bdev_raid_start_degraded": RpcWords(
-        ("trusted",), "the operator starts the array without its missing members"
-    ),
-    "bdev_raid_get_bdevs": RpcWords((), "the operator lists the arrays"),
-    "nvmf_subsystem_add_ns": RpcWords(
-        ("nsid",), "the operator attaches the array as namespace {nsid}"
-    ),
-    "nvmf_subsystem_remove_ns": RpcWords(("nsid",), "the operator detaches namespace {nsid}"),
-    "nvmf_create_poll_group": RpcWords(
-        ("reactor",), "a poll group is created on reactor {reactor}"
-    ),
-    "nvmf_destroy_poll_group": RpcWords(
-        ("reactor",), "the poll group of reactor {reactor} is destroyed"
-    ),
-}
-BDEV_ARGUMENTS = ("bdev", "base_bdev", "base_bdevs")
+BDEVS = (Argument.BDEV, Argument.STACKED_BDEV)
 
 
 class RpcTexts:
@@ -65,42 +21,36 @@ class RpcTexts:
 
     def call(self, step: Operate, *, with_handle: bool) -> str:
         """An RPC as a sentence; ``with_handle``: followed by the call with its arguments."""
-        words = RPCS.get(step.method)
-        values = self.values(step)
-        call = f"{step.method}({', '.join(f'{name}={value}' for name, value in values)})"
-        if words is None or len(step.args) < _least(words):
+        row = RPCS.get(step.method)
+        call = f"{step.method}({', '.join(self._named(step))})"
+        if row is None or not row.arity[0] <= len(step.args) <= row.arity[1]:
             return f"the operator calls {call}"
-        text = words.text.format_map(dict(values))
+        values = {kind.value: text for kind, text in self.values(step)}
+        text = row.words.format_map(values)
         return f"{text}: {call}" if with_handle else text
 
-    def values(self, step: Operate) -> list[tuple[str, str]]:
-        """The arguments by name, as text; those that the table doesn't know by their place."""
-        words = RPCS.get(step.method)
-        found = []
-        rest = list(step.args)
-        for name in words.arguments if words is not None else ():
-            if name.startswith("*"):
-                many = [self._value(name[1:], value) for value in rest]
-                found.append((name[1:], f"[{', '.join(many)}]"))
-                rest = []
-            elif rest:
-                found.append((name, self._value(name, rest.pop(0))))
-        known = len(step.args) - len(rest)
-        return found + [(f"argument{known + at}", str(value)) for at, value in enumerate(rest)]
+    def values(self, step: Operate) -> list[tuple[Argument, str]]:
+        """The arguments by what they stand for, as text; of an unknown RPC or of too many none."""
+        row = RPCS.get(step.method)
+        if row is None:
+            return []
+        kinds = row.kinds(len(step.args))
+        return [
+            (kind, self._value(kind, value)) for kind, value in zip(kinds, step.args, strict=False)
+        ]
 
-    def _value(self, name: str, value: int) -> str:
-        if name in BDEV_ARGUMENTS:
+    def _named(self, step: Operate) -> list[str]:
+        """Each as name=value; several of a kind together; what the table doesn't know as a number."""
+        values = self.values(step)
+        row = RPCS.get(step.method)
+        shown = []
+        for kind, group in groupby(values, key=lambda one: one[0]):
+            texts = [text for _, text in group]
+            is_list = row is not None and kind is row.repeated
+            shown.append(f"{kind}s=[{', '.join(texts)}]" if is_list else f"{kind}={texts[0]}")
+        return shown + [str(value) for value in step.args[len(values) :]]
+
+    def _value(self, kind: Argument, value: int) -> str:
+        if kind in BDEVS:
             return self.places.bdev(value)
-        if name == "disks":
-            return disk_name(value)
-        if name == "error_type" and value in list(ErrorType):
-            return ErrorType(value).name.lower()
-        if name == "io_types":
-            kinds = [kind_of(io_type) for io_type in IoType if value & 1 << io_type]
-            return "+".join(kinds) or str(value)
-        return str(value)
-
-
-def _least(words: RpcWords) -> int:
-    """How many arguments there must be."""
-    return sum(1 for name in words.arguments if not name.startswith("*"))
+        return disk_name(value) if kind is Argument.DISK else argument_text(kind, value)

@@ -1,10 +1,13 @@
-"""A text for each kind of step: one table for RPCs, faults, impairments, host commands and messages."""
+"""A text for each kind of step: of hosts and the target here, of RPCs and faults from the tables of the plan."""
 
 from __future__ import annotations
 
 from enum import Enum
 
-from chaos.showing.wording.phrases import counted, kind_of, times
+from chaos.plan.arguments import BLOCK_RANGE, Argument
+from chaos.plan.faults import ROWS, FaultRow
+from chaos.showing.wording.arguments import Fields, argument_text
+from chaos.showing.wording.phrases import kind_of, times
 from chaos.showing.wording.places import Places, thread_name
 from chaos.showing.wording.rpcs import RpcTexts
 from chaos.steps.block_words import blocks
@@ -45,39 +48,7 @@ class Style(Enum):
     EXACT = "exact"
 
 
-INJECTIONS = {
-    "disk_failure": "{disk} begins to fail every I/O",
-    "disk_pull": "{disk} is pulled out",
-    "read_errors": "reads of {disk} are set to fail in {range}, {times}",
-    "write_errors": "writes to {disk} are set to fail in {range}, {times}",
-    "unmap_errors": "unmaps of {disk} are set to fail in {range}, {times}",
-    "flush_errors": "flushes of {disk} are set to fail, {times}",
-    "bad_blocks": "{range} of {disk} can't be read until they are written again",
-    "disk_slow": "{disk} becomes slow: its I/O takes {number} us longer",
-    "disk_hang": "{disk} hangs: its I/O doesn't finish",
-    "superblock_errors": "writes of the superblock on {disk} are set to fail, {times}",
-    "channel_failures": "creating a channel of {disk} is set to fail, {times}",
-    "bit_rot": "{range} of {disk} changes silently",
-    "misdirected_write": "a write to {range} of {disk} is set to land {shift} further on",
-    "disk_grow": "{disk} grows to {number} blocks",
-    "disk_heal": "the injected errors of {disk} are healed",
-    "disk_return": "{disk} is plugged in again",
-    "disk_return_blank": "{disk} is replaced by a blank disk",
-    "disk_return_stale": "{disk} is plugged in again with older content",
-    "disk_return_small": "{disk} is replaced by a smaller disk",
-    "disk_return_large": "{disk} is replaced by a larger disk",
-    "disk_return_foreign": "{disk} is replaced by a member of another array",
-    "disk_image": "the content of {disk} is kept for a later return",
-    "disk_arrive": "the target finds {disk}",
-}
-IMPAIRMENTS = {
-    "host_vanish": "{host} vanishes without a word",
-    "host_return": "{host} is back as a new one",
-    "network_cut": "{host} is cut off from the target",
-    "network_heal": "{host} reaches the target again",
-    "host_slow": "{host} stops doing anything",
-    "host_ready": "{host} goes on",
-}
+STALL, KILL, POWER_LOSS = "reactor_stall", "target_kill", "power_loss"
 MESSAGES = {
     "io_device.visit": "the iteration over the channels comes to {where}",
     "io_device.iterated": "the end of an iteration over the channels reaches {where}",
@@ -143,16 +114,15 @@ class StepWords:
             case Inject():
                 return self._with_handle(self._injection(step), step.fault)
             case Impair():
-                text = IMPAIRMENTS[step.fault].format(host=self.places.host(step.host))
+                text = ROWS[step.fault].words.format(host=self.places.host(step.host))
                 return self._with_handle(text, step.fault)
             case Stall():
-                text = f"reactor {step.reactor} stops for a while"
-                return self._with_handle(text, f"reactor_stall length={step.length}")
+                text = ROWS[STALL].words.format(reactor=step.reactor)
+                return self._with_handle(text, f"{STALL} length={step.length}")
             case Kill():
-                return self._with_handle("the target is killed and started again", "target_kill")
+                return self._with_handle(ROWS[KILL].words, KILL)
             case PowerLoss():
-                text = "the machine loses power; the target is started again"
-                return self._with_handle(text, "power_loss")
+                return self._with_handle(ROWS[POWER_LOSS].words, POWER_LOSS)
             case Mark():
                 return f"the phase {step.phase} begins"
             case _:
@@ -163,28 +133,27 @@ class StepWords:
         return f"{text} ({handle})" if self._is_exact else text
 
     def _injection(self, step: Inject) -> str:
-        args = step.args
-        number = args[-1] if args else 0
-        return INJECTIONS[step.fault].format(
-            disk=self.places.disk(step.disk),
-            range=self._range_of(step),
-            times=times(number),
-            number=number,
-            shift=counted(number, "block"),
-        )
+        row = ROWS[step.fault]
+        kinds = row.arguments if isinstance(row, FaultRow) else ()
+        numbers = dict(zip(kinds, step.args, strict=False))
+        fields = {kind.value: argument_text(kind, value) for kind, value in numbers.items()}
+        fields["disk"] = self.places.disk(step.disk)
+        fields["times"] = times(numbers.get(Argument.COUNT, 0))
+        fields["range"] = self._range_of(numbers)
+        return row.words.format_map(Fields(fields))
 
-    def _range_of(self, step: Inject) -> str:
+    def _range_of(self, numbers: dict[Argument, int]) -> str:
         """The blocks that a fault is for, which its arguments count on the disk."""
-        args = step.args
-        if step.fault == "bit_rot":
-            return self.places.on_disk(args[0], 1, physical=self._is_exact) if args else ""
-        if len(args) < 2:
-            return ""
-        offset, end_of_data = self.places.plan.data_offset, self.places.plan.blocks
-        if args[0] >= offset and args[1] - offset <= end_of_data:
-            return self.places.on_disk(args[0], max(1, args[1] - args[0]), physical=self._is_exact)
-        first = max(0, args[0] - offset)
-        return blocks(first, max(1, min(args[1] - offset, end_of_data) - first))
+        if Argument.BLOCK in numbers:
+            return self.places.on_disk(numbers[Argument.BLOCK], 1, physical=self._is_exact)
+        if not set(BLOCK_RANGE) <= set(numbers):
+            return "blocks"
+        begin, end = (numbers[kind] for kind in BLOCK_RANGE)
+        offset, size = self.places.plan.data_offset, self.places.plan.blocks
+        if begin >= offset and end - offset <= size:
+            return self.places.on_disk(begin, max(1, end - begin), physical=self._is_exact)
+        first = max(0, begin - offset)
+        return blocks(first, max(1, min(end - offset, size) - first))
 
     def _host(self, step: HostStep) -> str:
         host = self.places.host(step.host)

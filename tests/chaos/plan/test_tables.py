@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from chaos.plan.arguments import Argument
+from chaos.plan.arguments import BLOCK_RANGE, Argument
 from chaos.plan.faults import DISK_HEALS, FAULTS, HEALS, IMPAIRMENTS, INJECTIONS, ROWS, Carrier
 from chaos.plan.operations import OPERATIONS
 from chaos.plan.reach_vocabulary import REACH_NAMES
@@ -60,10 +60,11 @@ def test_injections_and_impairments_are_apart_and_heals_of_disks_are_injections(
 def test_words_of_faults_and_heals_name_only_what_a_step_has(name):
     known = dict.fromkeys(("disk", "host", "reactor", "range", "times"), "?")
     row = ROWS[name]
-    words = row.words.format(**known)
+    arguments = getattr(row, "arguments", ())
+    words = row.words.format(**known, **dict.fromkeys(arguments, "?"))
     assert "{" not in words
     if "{range}" in row.words:
-        assert row.arguments[:2] == (Argument.FIRST_BLOCK, Argument.END_BLOCK)
+        assert arguments[:2] == BLOCK_RANGE or arguments == (Argument.BLOCK,)
     if "{times}" in row.words:
         assert row.arguments[-1] is Argument.COUNT
 

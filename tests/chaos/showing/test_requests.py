@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.plan.rpcs import METHODS
+from chaos.plan.rpcs import RPCS
 from chaos.showing.requests import STEPS_MIN, TRACKS_MAX, requests_of
 from chaos.showing.wording.bars import bar_label
 from chaos.showing.wording.places import Places
@@ -107,7 +107,7 @@ def test_label_is_kind_blocks_and_number(step, label):
 
 
 def test_every_rpc_has_a_short_label():
-    for method, (least, _) in METHODS.items():
-        label = bar_label(Operate(4, method, (0,) * least), PLACES)
+    for method, row in RPCS.items():
+        label = bar_label(Operate(4, method, (0,) * row.arity[0]), PLACES)
         assert label.endswith(" #4")
         assert len(label) < 34
