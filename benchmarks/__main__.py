@@ -1,4 +1,4 @@
-"""``make bench``: prints one JSON object. Each speed and its floor are measured in turn, medians are compared."""
+"""``make bench``: prints one JSON object. Each speed and its floor are measured in turn, and medians are compared."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ JOBS_WARM_UP = 64
 
 
 def steps_per_second(driver: SimDriver | LockstepDriver, seeds: range) -> float:
-    """Whole runs: resolved, run, judged, counted."""
+    """Measure whole runs: resolved, run, judged, counted."""
     steps = 0
     begun = time.perf_counter()
     for seed in seeds:
@@ -53,7 +53,7 @@ def steps_per_second(driver: SimDriver | LockstepDriver, seeds: range) -> float:
 
 
 def sim_figures() -> dict[str, float]:
-    """Steps per second as a ratio to the bare Python floor."""
+    """Measure steps per second in sim, as a ratio to the bare Python floor."""
     driver = SimDriver()
     steps_per_second(driver, range(5))
     pairs = []
@@ -68,7 +68,7 @@ def sim_figures() -> dict[str, float]:
 
 
 def lockstep_figures() -> dict[str, float]:
-    """Steps per second as a ratio to a plain ping-pong."""
+    """Measure steps per second in lockstep, as a ratio to a plain ping-pong."""
     driver = make_driver("lockstep", EXPERIMENT)
     assert isinstance(driver, LockstepDriver), "lockstep was asked for"
     partner = PingPong()
@@ -90,7 +90,7 @@ def lockstep_figures() -> dict[str, float]:
 
 
 def seeds_per_second() -> dict[str, float]:
-    """Whole campaigns as a user runs them, files and all."""
+    """Measure whole campaigns as a user runs them, including their files."""
     figures = {}
     wanted = {"sim": (200, None), "lockstep": (15, None), "realtime": (None, REALTIME_SECONDS)}
     for driver, (seeds, seconds) in wanted.items():
@@ -119,7 +119,7 @@ def seeds_per_second() -> dict[str, float]:
 
 
 def jobs_figures() -> dict[str, float]:
-    """Seeds per second of two jobs as a ratio to one, measured in turn; the pool's start is not counted."""
+    """Measure seeds per second of two jobs as a ratio to one, in turn; the pool's start doesn't count."""
     pairs = []
     for number in range(JOBS_ROUNDS):
         one, two = (campaign_speed(number * JOBS_SEEDS, jobs) for jobs in (1, 2))
@@ -132,7 +132,7 @@ def jobs_figures() -> dict[str, float]:
 
 
 def campaign_speed(first_seed: int, jobs: int) -> float:
-    """From the first result on: a campaign of hours doesn't notice how long its processes took to start."""
+    """Measure from the first results on, since the start of processes doesn't matter in a campaign of hours."""
     with tempfile.TemporaryDirectory() as out:
         request = CampaignRequest(
             spec=RunSpec(EXPERIMENT, "sim", (), (), EXPERIMENT.name, "raidstorm", out),
@@ -145,13 +145,13 @@ def campaign_speed(first_seed: int, jobs: int) -> float:
         moments: list[float] = []
         report = run_campaign(request, Interrupt(), lambda _: moments.append(time.perf_counter()))
         assert report.exit_code == 0, report.failures
-    # Both sizes come in chunks over a pool; what was ready together with the first result isn't counted either.
+    # Results come in chunks over a pool, so those that come together with the first one don't count either.
     begun = moments[JOBS_WARM_UP - 1]
     return (len(moments) - JOBS_WARM_UP) / (moments[-1] - begun)
 
 
 def history_figures() -> dict[str, float]:
-    """Bytes of history.jsonl for each step."""
+    """Measure the bytes of history.jsonl per step."""
     driver = SimDriver()
     written = steps = 0
     for seed in range(30):
@@ -162,7 +162,7 @@ def history_figures() -> dict[str, float]:
 
 
 def crash_point_figures() -> dict[str, float]:
-    """Prefixes of recorded runs that are assembled again and judged, a second; and next to them their runs."""
+    """Measure prefixes of recorded runs that are assembled and judged per second."""
     driver = SimDriver()
     plans = [(seed, resolve(CRASHED, seed)) for seed in range(CRASH_POINT_RUNS)]
     runs = [

@@ -18,32 +18,32 @@ LENGTHS = (10_000, 100_000, 1_000_000)
 ROUNDS = {10_000: 15, 100_000: 7, 1_000_000: 3}
 BLOCKS = 96
 BLOCKS_PER_IO = (1, 1, 1, 2, 2, 3, 4, 5)
-UNDER_WAY_MAX = 12
+IN_FLIGHT_MAX = 12
 PLAN = resolve(Experiment(name="bench", blocks=BLOCKS, superblock_share=0), 0)
 
 
 class Hosts:
-    """Draws a valid history: every kind of I/O, some of it failing, connections that end, and other events between."""
+    """Draws a valid history: every kind of I/O, some of it failing, connections that end, and other events in between."""
 
     def __init__(self, seed: int) -> None:
         self.stream = Stream(seed).fork("bench")
         self.history: History = []
         self.held = [0] * BLOCKS
         self.busy = [False] * BLOCKS
-        self.under_way: list[tuple[Read | Changing | Flush, list[int]]] = []
+        self.in_flight: list[tuple[Read | Changing | Flush, list[int]]] = []
         self.op = 0
 
     def run(self, length: int) -> History:
-        """So many entries."""
+        """Draw a history of this length."""
         while len(self.history) < length:
             draw = self.stream.integer_below(100)
             if draw < 8:
                 self._happen("rebuild.window_done", 4, 48)
             elif draw < 9:
                 self._happen("nvmf.qpair_destroyed", 2)
-            elif draw < 55 and len(self.under_way) < UNDER_WAY_MAX:
+            elif draw < 55 and len(self.in_flight) < IN_FLIGHT_MAX:
                 self._send()
-            elif self.under_way:
+            elif self.in_flight:
                 self._answer()
         return self.history
 
@@ -71,10 +71,10 @@ class Hosts:
             if not isinstance(step, Read):
                 self.busy[slba : slba + blocks] = [True] * blocks
         self.history.append(Invoked(len(self.history) + 1, step))
-        self.under_way.append((step, seen))
+        self.in_flight.append((step, seen))
 
     def _answer(self) -> None:
-        step, seen = self.under_way.pop(self.stream.integer_below(len(self.under_way)))
+        step, seen = self.in_flight.pop(self.stream.integer_below(len(self.in_flight)))
         failed = self.stream.chance(1, 100)
         status = int(NvmeStatus.INTERNAL_DEVICE_ERROR) if failed else 0
         is_read = isinstance(step, Read)
@@ -88,7 +88,7 @@ class Hosts:
 
 
 def touch(history: History) -> int:
-    """The floor."""
+    """Touch each entry once: the floor."""
     touched = 0
     for entry in history:
         touched += entry.number
@@ -96,7 +96,7 @@ def touch(history: History) -> int:
 
 
 def register_figures() -> dict[str, object]:
-    """Events a second for valid histories of three lengths, as a ratio to the floor; CPU time, in turns."""
+    """Measure events per second for valid histories of three lengths, as a ratio to the floor; CPU time, in turn."""
     figures: dict[str, object] = {}
     ratios = {}
     for length in LENGTHS:

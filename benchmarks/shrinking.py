@@ -1,7 +1,7 @@
-"""How small each find of a score gets: ``python -m benchmarks.shrinking SCORE.json [--finds N]``; prints JSON.
+"""The size of each find of a score after shrinking: ``python -m benchmarks.shrinking SCORE.json [--finds N]``; prints JSON.
 
-Per defect, for the first N finds of the score: what is left after shrinking, and what that took. The seconds are those
-of one processor.
+For the first N finds of each defect: the size after shrinking, and the work it took. The seconds are those of one
+processor.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHOICES_MAX = 8
 
 
 def shrunk(experiment: str, seed: int, defect: str, budget: float) -> dict[str, Any]:
-    """One find, shrunk."""
+    """Shrink one find."""
     sources = (DefectSource(defect),)
     compose(sources)
     plan = resolve(EXPERIMENTS[experiment], seed)
@@ -58,7 +58,7 @@ def shrunk(experiment: str, seed: int, defect: str, budget: float) -> dict[str, 
 
 
 def main() -> None:
-    """Shrink, tell, sum up."""
+    """Shrink, print, sum up."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("score", type=Path)
     parser.add_argument("--finds", type=int, default=1)

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.tables SCORE.json``: the tables of docs/internals/defects.md and checkers.md, from a score.
+"""``python -m benchmarks.tables SCORE.json``: makes the tables of docs/internals/defects.md and checkers.md from a score.
 
-Both say which checks had a finding in the finds of each defect: the first red run of each range of seeds.
+Both show the checks with a finding in each defect's finds: the first red run of each range of seeds.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from chaos.scoring.scorecard import DefectScore, Score, read_score
 from workers.defects.loader import known_defects, summary
 from workers.protocol import DefectSource
 
-NOBODY = "–"
+NONE = "–"
 
 
 def caught_by(score: Score) -> list[str]:
-    """Each built-in defect, and in how many of its finds each check had a finding."""
+    """Format each built-in defect, with the number of finds in which each check had a finding."""
     scored = {defect.id: defect for defect in score.defects if defect.strategy is None}
     rows = []
     for name in known_defects():
         finds = _finds(scored[name]) if name in scored else []
         counts = Counter(check for checks in finds for check in checks).most_common()
-        told = ", ".join(f"{check} {count}" for check, count in counts) or "not scored"
-        rows.append([f"`{name}`", summary(DefectSource(name)).rstrip("."), told])
+        cell = ", ".join(f"{check} {count}" for check, count in counts) or "not scored"
+        rows.append([f"`{name}`", summary(DefectSource(name)).rstrip("."), cell])
     return table(["id", "what", "caught by"], rows)
 
 
 def alone(score: Score) -> list[str]:
-    """Each check, and the defects in whose finds no other one had a finding: in all of them, in most."""
+    """Format each check, with the defects in whose finds no other check had a finding: in all of them, in most."""
     rows = []
     for check in CHECKS:
         always, mostly = [], []
@@ -43,7 +43,7 @@ def alone(score: Score) -> list[str]:
             elif 2 * count > len(finds):
                 mostly.append(f"`{defect.id}`")
         if always or mostly:
-            rows.append([f"`{check}`", ", ".join(always) or NOBODY, ", ".join(mostly) or NOBODY])
+            rows.append([f"`{check}`", ", ".join(always) or NONE, ", ".join(mostly) or NONE])
     return table(["check", "alone in all", "alone in most"], rows)
 
 
@@ -52,7 +52,7 @@ def _finds(defect: DefectScore) -> list[tuple[str, ...]]:
 
 
 def main(path: str) -> None:
-    """Print both."""
+    """Print both tables."""
     score = read_score(Path(path))
     print("\n".join([*caught_by(score), "", *alone(score)]))
 

@@ -1,7 +1,7 @@
-"""Hooks of MkDocs: which pages the site has, pages of commands from their help, links where a page names another.
+"""Hooks of MkDocs: the pages of the site, pages of commands from their help, links where a page names another one.
 
-Pages name each other as one does in a repository, `docs/tutorial.md`. On the site that is a link; a name that leads to no
-page is a warning, and with ``strict`` an error.
+Pages name each other by their path in the repository, `docs/tutorial.md`. On the site that is a link. A name without a page
+is a warning, and with ``strict`` an error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from chaos.cli import program
 ROOT = Path(__file__).resolve().parent.parent
 log = logging.getLogger("mkdocs.hooks.raidstorm")
 
-# The order of pages and their short names; what is not there (yet) is left out, what is not named comes last.
+# The order of pages and their short names. Absent pages are left out, and pages without a name here come last.
 SECTIONS = {
     "": {"index.md": "Overview"},
     "Using it": {
@@ -57,7 +57,7 @@ COMMAND = re.compile(r"`raidstorm ([a-z-]+)`")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add what is made here, and put all pages in their order."""
+    """Add generated pages, and put all pages in their order."""
     for path, source in FROM_ROOT.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, path, content=text))
@@ -70,7 +70,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def navigation(pages: list[str]) -> list[dict[str, object]]:
-    """All pages, each once: those with a place at theirs, those without at the end of their section."""
+    """Return all pages, each once: those with a place there, the others at the end of their section."""
     placed = {path for named in SECTIONS.values() for path in named}
     left = dict.fromkeys(path for path in sorted(pages) if path not in placed)
     nav: list[dict[str, object]] = []
@@ -86,14 +86,14 @@ def navigation(pages: list[str]) -> list[dict[str, object]]:
 
 
 def section_of(path: str) -> str:
-    """Where a page goes that has no place."""
+    """Return the section of a page without a place."""
     return {"commands": "Commands", "internals": "Internals"}.get(
         path.partition("/")[0], "Using it"
     )
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
-    """Let names of pages and of commands be links; what stands in a block of code stays as it is."""
+    """Turn names of pages and of commands into links, except in blocks of code."""
     here = page.file.src_uri
     known = {file.src_uri for file in files.documentation_pages()}
     parts = FENCE.split(markdown)
@@ -102,7 +102,7 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
 
 
 def linked(text: str, here: str, known: set[str]) -> str:
-    """A piece of a page with its links."""
+    """Add the links to a piece of a page."""
 
     def link(match: re.Match[str]) -> str:
         target = page_named(match[1], here, known)
@@ -121,7 +121,7 @@ def linked(text: str, here: str, known: set[str]) -> str:
 
 
 def page_named(name: str, here: str, known: set[str]) -> str | None:
-    """A name is seen from the root of the repository, from docs/, or from the page itself."""
+    """Return the page of this name, relative to the repository's root, to docs/, or to the page itself."""
     for path, source in FROM_ROOT.items():
         if name == source:
             return path
@@ -130,7 +130,7 @@ def page_named(name: str, here: str, known: set[str]) -> str | None:
 
 
 def index_of(commands: dict[str, click.Command]) -> str:
-    """The page of all commands."""
+    """Make the page of all commands."""
     rows = [
         f"| [`{name}`]({name}.md) | {prose(first_paragraph(command.help))} |"
         for name, command in commands.items()
@@ -150,12 +150,12 @@ def index_of(commands: dict[str, click.Command]) -> str:
 
 
 def first_paragraph(text: str | None) -> str:
-    """Of a help text; it says in one sentence what it is about."""
+    """Return the first paragraph of a help text, which is its summary."""
     return (text or "").partition("\n\n")[0]
 
 
 def page_of(name: str, command: click.Command, parent: click.Context | None = None) -> str:
-    """The page of a command, and of those below it, from its help."""
+    """Make the page of a command, and of those below it, from its help."""
     parent = parent or program.context_class(
         program, info_name="raidstorm", **program.context_settings
     )
@@ -179,7 +179,7 @@ def page_of(name: str, command: click.Command, parent: click.Context | None = No
 
 
 def paragraphs(text: str) -> str:
-    """A help text as Markdown: paragraphs are wrapped anew, but for those that begin with click's ``\\b``."""
+    """Format a help text as Markdown; paragraphs are rewrapped, except those that begin with click's ``\\b``."""
     shown = []
     for part in re.split(r"\n\s*\n", text.strip()):
         if part.lstrip().startswith("\b"):
@@ -190,7 +190,7 @@ def paragraphs(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Plain text in Markdown, in a table too: options look like code, nothing else has a meaning."""
+    """Escape plain text for Markdown, also in a table; options look like code."""
     words = re.split(r"((?<![\w-])--?[a-z][\w-]*)", " ".join(text.split()))
     words[1::2] = [code(word) for word in words[1::2]]
     words[::2] = [re.sub(r"([\\`*_\[\]])", r"\\\1", escaped(word)) for word in words[::2]]
@@ -198,10 +198,10 @@ def prose(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Code, in a table too."""
+    """Format code, also in a table."""
     return f"<code>{escaped(text)}</code>"
 
 
 def escaped(text: str) -> str:
-    """Signs that mean something in HTML, or end a cell of a table."""
+    """Escape characters with a meaning in HTML, or in a table's cell."""
     return html.escape(text, quote=False).replace("|", "&#124;")

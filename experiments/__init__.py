@@ -1,1 +1,1 @@
-"""What we run: one file an experiment; ``catalog`` has them all, ``suites`` puts them together."""
+"""The built-in experiments, one file each; ``catalog`` lists them, and ``suites`` combines them."""

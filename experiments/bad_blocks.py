@@ -1,10 +1,10 @@
-"""Blocks that can't be read are read from another member and written anew, beside writes of the same blocks."""
+"""Unreadable blocks are read from another member and rewritten, during writes of the same blocks."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 BAD_BLOCKS = Experiment(
     name="bad-blocks",
-    description="bad blocks and read errors, repaired from other members, also while a rebuild reads them",
+    description="bad blocks and read errors, repaired from other members, also during a rebuild",
     members=(2, 3),
     read_share=(40, 70),
     blocks=(24, 64),

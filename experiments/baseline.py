@@ -1,4 +1,4 @@
-"""No faults: hosts come and go, read and write. What is red here is red everywhere."""
+"""No faults: hosts come and go, read and write. A failure here appears in every experiment."""
 
 from chaos.experiment import Experiment
 

@@ -1,4 +1,4 @@
-"""Hosts come, go, vanish, lose the network, hurry back; poll groups come and go below them."""
+"""Hosts come, go, vanish, lose the network and reconnect at once; poll groups come and go below them."""
 
 from chaos.experiment import Experiment, Fault, Operation
 

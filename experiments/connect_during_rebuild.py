@@ -1,16 +1,16 @@
-"""The main job: hosts connect, and channels of the array are born, while it is being rebuilt.
+"""The main experiment: hosts connect, and channels of the array are created, while it is being rebuilt.
 
-A connect alone creates no channel of the array: a poll group gets its channel when a namespace is attached, or
-when the poll group itself is born. So a part of the seeds attaches the namespace before the rebuild (connecting
-is harmless then), a part during it; and in a part a poll group is born during it. Reads below the rebuild offset
-then meet channels that are younger than the rebuild.
+A connect alone creates no channel of the array: a poll group gets its channel when a namespace is attached, or when the
+poll group itself is created. So some seeds attach the namespace before the rebuild, where connecting is harmless, and
+some during it. Some create a poll group during it. Reads below the rebuild offset then use channels that are younger
+than the rebuild.
 """
 
 from chaos.experiment import Experiment, Fault, Operation
 
 CONNECT_DURING_REBUILD = Experiment(
     name="connect-during-rebuild",
-    description="hosts connect, namespaces are attached and poll groups born while the array is rebuilt",
+    description="hosts connect, namespaces are attached and poll groups created while the array is rebuilt",
     namespace_at_start_share=50,
     all_poll_groups_at_start_share=50,
     hosts=(1, 3),

@@ -1,10 +1,10 @@
-"""Disks fail, are pulled, give transient errors, and come back; the operator rebuilds, under load."""
+"""Disks fail, are pulled, give transient errors, and return; the operator rebuilds, under load."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 DISK_FAILURE = Experiment(
     name="disk-failure",
-    description="disks fail, are pulled and return at any point, also of a rebuild, under load",
+    description="disks fail, are pulled and return at any time, also during a rebuild, under load",
     members=(2, 3),
     faults=(
         Fault(kind="disk_failure", count=(0, 2)),

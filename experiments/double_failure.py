@@ -1,4 +1,4 @@
-"""Two things break close together, of a three- or four-way mirror, or of a pair within the fault budget."""
+"""Two faults close together, in mirrors of two to four members, within the fault budget."""
 
 from chaos.experiment import Experiment, Fault
 

@@ -1,13 +1,13 @@
-"""Whatever can go wrong goes wrong while a rebuild runs: to its target, to its sources, to the whole target."""
+"""All kinds of faults during a rebuild: of its target disk, of its sources, of the whole target."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 FAILURE_DURING_REBUILD = Experiment(
     name="failure-during-rebuild",
-    description="disks fail, hang, return and the target dies at points of a rebuild",
+    description="disks fail, hang and return, and the target dies, during a rebuild",
     members=(2, 3),
     spares=(0, 2),
-    all_poll_groups_at_start_share=50,  # the others are born into a rebuild
+    all_poll_groups_at_start_share=50,  # the others are created during a rebuild
     faults=(
         Fault(kind="disk_failure", count=(0, 1), anchor="rebuild"),
         Fault(kind="disk_pull", count=(1, 2), anchor="rebuild"),

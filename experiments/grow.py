@@ -1,4 +1,4 @@
-"""Disks grow one after the other, and the array with the last; beside rebuilds, restarts and I/O near the end."""
+"""Disks grow one after the other, and the array with the last one, during rebuilds, restarts and I/O near the end."""
 
 from chaos.experiment import Experiment, Fault, Operation
 

@@ -1,10 +1,10 @@
-"""The namespace is attached and detached again and again, with connects and events queued behind each pause."""
+"""The namespace is attached and detached repeatedly, with connects and events queued behind each pause."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 NAMESPACE_CHURN = Experiment(
     name="namespace-churn",
-    description="namespaces are attached, detached, hot-removed with the array, under connects and I/O",
+    description="namespaces are attached, detached and hot-removed with the array, during connects and I/O",
     hosts=(2, 4),
     ios_per_connection=(2, 16),
     hurry_share=(0, 50),

@@ -1,10 +1,10 @@
-"""Power is lost: unflushed blocks are gone, all or in part, on each disk for itself."""
+"""Power is lost: unflushed blocks are reverted, all or in part, on each disk separately."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 POWER_LOSS = Experiment(
     name="power-loss",
-    description="power is lost at any point, also of a rebuild; what was flushed or written with FUA stays",
+    description="power is lost at any time, also during a rebuild; flushed data and FUA writes survive",
     members=(2, 3),
     flush_share=(4, 20),
     fua_share=(0, 40),

@@ -1,4 +1,4 @@
-"""Rebuilds while hosts do every kind of I/O, over bdevs that split, refuse and delay."""
+"""Rebuilds during every kind of I/O, over bdevs that split, refuse and delay."""
 
 from chaos.experiment import Experiment, Fault, Operation
 

@@ -1,10 +1,10 @@
-"""Members and the array are reset again and again, beside I/O that waits, hangs and is aborted."""
+"""Members and the array are reset repeatedly, during I/O that waits, hangs and is aborted."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 RESET_STORM = Experiment(
     name="reset-storm",
-    description="members and the array are reset, commands aborted, with I/O queued everywhere",
+    description="members and the array are reset and commands aborted, with I/O queued everywhere",
     hosts=(2, 4),
     queue_depth=(3, 8),
     abort_share=(5, 20),

@@ -1,10 +1,10 @@
-"""The target is killed and started again; the array is assembled from what the disks say, as they come."""
+"""The target is killed and restarted; the array is assembled from the disks' superblocks as they come."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 RESTART_FROM_SUPERBLOCK = Experiment(
     name="restart-from-superblock",
-    description="the target dies and comes back; disks arrive in any order, late, missing, blank or stale",
+    description="the target dies and restarts; disks arrive in any order, late, missing, blank or stale",
     members=(2, 3),
     spares=(0, 2),
     superblock_share=100,

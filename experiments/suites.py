@@ -1,4 +1,4 @@
-"""Suites: experiments with drivers, sizes and what is expected of them."""
+"""The built-in suites: experiments with drivers, budgets and expected results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CANARY = Facet(
 
 
 def _nightly() -> tuple[Facet, ...]:
-    """Every experiment in sim, the most telling ones in processes as well."""
+    """Return every experiment in sim, and the most revealing ones in processes as well."""
     stepped = tuple(
         Facet(experiment=name, driver="sim", seeds=NIGHTLY_SEEDS)
         for name in EXPERIMENTS
@@ -55,12 +55,12 @@ SMOKE = Suite(
 )
 NIGHTLY = Suite(
     name="nightly",
-    description="every experiment with thousands of seeds, swarm in processes too; about half an hour on two cores",
+    description="every experiment with thousands of seeds, swarm also in processes; about half an hour on two cores",
     facets=_nightly(),
 )
 SOAK = Suite(
     name="soak",
-    description="swarm with new seeds for eight hours, then free-running for one; for 'raidstorm soak' both side by side",
+    description="swarm with new seeds for eight hours, then free-running for one; 'raidstorm soak' runs both side by side",
     facets=(
         Facet(experiment="swarm", driver="sim", seconds=SOAK_SECONDS),
         Facet(experiment="swarm", driver="realtime", seconds=3_600.0),

@@ -1,4 +1,4 @@
-"""Everything at once, with sizes, weights and absences drawn from the seed."""
+"""All faults and operations at once; the seed draws sizes, weights and absences."""
 
 from typing import get_args
 
@@ -61,7 +61,7 @@ SWARM = Experiment(
     grow_blocks=(0, 24),
     repair_delay=(0, 40),
     strategies=STRATEGY_NAMES,
-    silent_share=16,  # they blind the checks to the blocks they hit
+    silent_share=16,  # checks can't judge the blocks that silent corruption hits
     faults=(
         *(
             Fault(kind=kind, count=(0, 1) if kind in ONCE else (0, 2))
@@ -74,13 +74,13 @@ SWARM = Experiment(
         *(Operation(kind=kind, count=(0, 2)) for kind in get_args(OperationKind)),
         Operation(kind="namespace_attach", count=(0, 1), anchor="rebuild"),
         Operation(kind="poll_group_create", count=(0, 1), anchor="rebuild"),
-        # The end of a rebuild is where its result is fixed.
+        # The result of a rebuild is fixed at its end, so requests must come there.
         Operation(kind="rebuild_stop", count=(0, 2), anchor="rebuild", between=(950, 1_000)),
         Operation(kind="member_removal", count=(0, 1), anchor="rebuild", between=(900, 1_000)),
         Operation(kind="last_member_removal", count=(0, 2)),
     ),
-    # Judged from 20 runs on, so each comes in a good third of the seeds or more: one in twenty would stay away by
-    # chance from a third of all short campaigns.
+    # Gates are judged from 20 runs on, so each of these comes in a third of the seeds or more. One that comes in a twentieth
+    # would be absent by chance from a third of all short campaigns.
     reach={
         "rebuilds_finished": 1,
         "arrays_assembled": 1,

@@ -1,10 +1,10 @@
-"""Three- and four-way mirrors: several members away at once, several coming back."""
+"""Three- and four-way mirrors: several members absent at once, several returning."""
 
 from chaos.experiment import Experiment, Fault, Operation
 
 THREE_WAY = Experiment(
     name="three-way",
-    description="three- and four-way mirrors; several members away, several coming back at once",
+    description="three- and four-way mirrors; several members absent, several returning at once",
     members=(3, 4),
     spares=(0, 2),
     blocks=(24, 64),

@@ -7,7 +7,7 @@ in one process.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.layer import BdevLayer
@@ -37,10 +37,8 @@ from workers.raid.raid1 import Raid1, Raid1Channel, Raid1Device
 from workers.raid.rebuild import Rebuild
 from workers.raid.slots import Slots
 from workers.rpc import Rpc
+from workers.services import EngineCore
 from workers.thread import IoDevices, Wait
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 NVMF_KEY = 0
 
@@ -108,7 +106,17 @@ class Services:
         ]
 
 
-def build_services(reactor: Reactor) -> Services:
+class BuiltCore(EngineCore, Protocol):
+    """A reactor with all classes and services of its engine."""
+
+    @property
+    def classes(self) -> EngineClasses: ...
+
+    @property
+    def services(self) -> Services: ...
+
+
+def build_services(reactor: BuiltCore) -> Services:
     """Build the engine of one reactor; reactor 0 also registers the poll groups' device."""
     classes, layout = reactor.classes, reactor.layout
     bdevs: dict[int, Bdev] = {}
@@ -157,7 +165,7 @@ def build_services(reactor: Reactor) -> Services:
 
 
 def _stacked(
-    reactor: Reactor, bdevs: dict[int, Bdev], kind: Stack, lower: Bdev, bdev_id: int
+    reactor: BuiltCore, bdevs: dict[int, Bdev], kind: Stack, lower: Bdev, bdev_id: int
 ) -> Bdev:
     key = _key(bdev_id)
     name = f"{kind.name.lower() if kind.name else kind}_{lower.name}"

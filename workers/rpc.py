@@ -7,23 +7,59 @@ iSCSI or vhost client.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from workers.bdev.bdev import Bdev
+from workers.bdev.layer import BdevLayer
 from workers.bdev.stack import raid_passthru_id
+from workers.core import Core
 from workers.errors import EINVAL, ENODEV, OK
+from workers.nvmf.namespaces import Namespaces
+from workers.nvmf.target import NvmfTarget
 from workers.protocol import Answer
+from workers.raid.configuration import Configuration
+from workers.raid.examine import Examine
+from workers.raid.membership import Membership
 from workers.shared import REACTORS_MAX, RaidState
 from workers.thread import SpdkThread
 
-if TYPE_CHECKING:
-    from workers.bdev.bdev import Bdev
-    from workers.reactor import Reactor
+
+class RequestedServices(Protocol):
+    """The services that RPCs call."""
+
+    @property
+    def bdev(self) -> BdevLayer: ...
+
+    @property
+    def raid_bdev(self) -> Bdev: ...
+
+    @property
+    def configuration(self) -> Configuration: ...
+
+    @property
+    def membership(self) -> Membership: ...
+
+    @property
+    def examine(self) -> Examine: ...
+
+    @property
+    def nvmf(self) -> NvmfTarget: ...
+
+    @property
+    def namespaces(self) -> Namespaces: ...
+
+
+class RpcCore(Core, Protocol):
+    """A reactor as RPCs see it."""
+
+    @property
+    def services(self) -> RequestedServices: ...
 
 
 class Rpc:
     """Service ``rpc``."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: RpcCore) -> None:
         self.reactor = reactor
 
     def framework_start_init(self, thread: SpdkThread, *disks: int) -> int:

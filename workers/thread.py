@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from workers.core import Core
 from workers.errors import OK
 from workers.protocol import Argument
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 FlowCoroutine = Coroutine["Future", None, Any]
 Wait = tuple["Future", str]  # a future, and the description of what will resolve it
@@ -94,12 +92,22 @@ def run_flow(coroutine: FlowCoroutine, on_done: Callable[[Any], None] | None = N
     Flow(coroutine, on_done).resume()
 
 
+class ThreadCore(Core, Protocol):
+    """A reactor as its threads see it."""
+
+    threads: dict[int, SpdkThread]
+    io_devices: IoDevices
+
+    def exit_thread(self, thread: SpdkThread) -> None:
+        """End a thread that has released everything."""
+
+
 class SpdkThread:
     """A green thread: its channels, and the calls whose answers it awaits. Its mailboxes are the reactor's."""
 
     __slots__ = ("calls", "channels", "id", "name", "reactor")
 
-    def __init__(self, reactor: Reactor, thread_id: int, name: str) -> None:
+    def __init__(self, reactor: ThreadCore, thread_id: int, name: str) -> None:
         self.reactor = reactor
         self.id = thread_id
         self.name = name
@@ -205,7 +213,7 @@ class IoChannel:
 class IoDevices:
     """Service ``io_device``: registration, deferred destroy and serial iteration, for one reactor."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: ThreadCore) -> None:
         self.reactor = reactor
         self.unregistering: dict[int, Future] = {}
 

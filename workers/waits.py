@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 from types import CoroutineType, FrameType, MethodType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import IoType
@@ -29,10 +29,8 @@ from workers.raid.membership import Membership
 from workers.raid.metadata import Metadata
 from workers.raid.rebuild import END_OF_REBUILD, Rebuild
 from workers.raid.slots import OWNER
+from workers.reactor import Reactor
 from workers.thread import Flow, Future, Wait
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 # The relation of a row's first thing to its third.
 IS = "is"  # another name of it

@@ -1,7 +1,7 @@
-"""What repeated searches say: order statistics with censored values, a share and its bounds. Pure arithmetic.
+"""Statistics of repeated searches: order statistics with censored values, a share and its bounds. Pure arithmetic.
 
-A search runs schedule after schedule until the first find, or until it is stopped. A stopped (censored) search says
-only that the first find lies above what it had used; nothing here ever averages over such values.
+A search runs schedule after schedule until the first find, or until it is stopped. A stopped (censored) search only
+shows that the first find lies above what it had used. Nothing here ever averages over such values.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import msgspec
 BISECTIONS = 100
 TAIL = 0.025  # each side of a 95 % interval
 NONE_SEEN_95 = 3.0  # the rule of three: 0 of n leaves a rate of up to 3/n
-NORMAL_95 = 1.959964  # so many standard deviations to each side hold 95 % of a normal distribution
+NORMAL_95 = 1.959964  # standard deviations to each side that hold 95 % of a normal distribution
 
 
 class Quantile(msgspec.Struct, frozen=True):
-    """A value; or, where the search at this rank was stopped, what the value lies above."""
+    """A value; or, if the search at this rank was stopped, a lower bound of it."""
 
     value: float | None
     above: float | None = None
@@ -33,25 +33,25 @@ class Share(msgspec.Struct, frozen=True):
 
 
 def quantile(finds: list[float], stopped: list[float], percent: int) -> Quantile:
-    """The value at rank ⌈percent of all⌉ (the 5th of 10 for 50), a stopped search counting as slower than any find.
+    """Return the value at rank ⌈percent of all⌉ (the 5th of 10 for 50); a stopped search counts as slower than any find.
 
-    So a value is never better than the truth, and it is there exactly when enough searches found.
+    So a value is never better than the truth, and it exists exactly when enough searches found.
     """
     everything = sorted([*finds, *stopped])
     assert everything, "no search has ended"
     rank = max(1, -(-percent * len(everything) // 100))
     if rank <= len(finds):
         return Quantile(sorted(finds)[rank - 1])
-    # Each true value is at least what was seen of it, and so is the value at each rank.
+    # A stopped search's true value is at least what it had used, so the value at each rank is a lower bound.
     return Quantile(None, above=everything[rank - 1], censored=True)
 
 
 def share_of(finds: int, searches: int, schedules: int) -> Share:
-    """The share of schedules that find, from so many searches, each ended by its first find or stopped.
+    """Return the share of schedules with a find, from searches that each ended by its first find or were stopped.
 
-    Where every search ended by a find, the last schedule of all is one that finds because we stopped there:
-    finds / schedules would be too high, by a tenth with ten searches. Leaving it out makes the estimate unbiased
-    (the inverse binomial one). Where some were stopped, finds / schedules is too high by some hundredths of itself.
+    If every search ended by a find, the last schedule of all is a find because the search stopped there. So finds /
+    schedules would be too high, by a tenth with ten searches. Leaving it out makes the estimate unbiased (inverse
+    binomial). If some were stopped, finds / schedules is too high by a few hundredths of itself.
     """
     if not schedules:
         return Share(0.0, 0.0, 1.0)
@@ -66,10 +66,10 @@ def share_of(finds: int, searches: int, schedules: int) -> Share:
 
 
 def proportion(hits: int, runs: int) -> Share:
-    """The share of runs that hit, of a number of runs that was fixed before: Wilson's interval.
+    """Return the share of hits among a fixed number of runs, with Wilson's interval.
 
-    Unlike the usual one (a share and some standard deviations) it stays within 0 and 1, and says something of
-    0 in 30 and 30 in 30 too.
+    Unlike the usual one (a share and some standard deviations) it stays within 0 and 1, and it is meaningful for 0 in 30
+    and 30 in 30 as well.
     """
     assert 0 <= hits <= runs, "hits are counted among the runs"
     if not runs:
@@ -78,14 +78,14 @@ def proportion(hits: int, runs: int) -> Share:
     square = NORMAL_95**2 / runs
     middle = (share + square / 2) / (1 + square)
     half = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
-    # At the ends it reaches them, but for rounding.
+    # At 0 and 1 the interval reaches the end exactly; only rounding would miss it.
     low = 0.0 if hits == 0 else max(0.0, middle - half)
     high = 1.0 if hits == runs else min(1.0, middle + half)
     return Share(share, low, high)
 
 
 def gamma_quantile(shape: int, probability: float) -> float:
-    """How far the ``shape``-th event of a Poisson process of rate 1 lies, with this probability at most."""
+    """Return the time by which the ``shape``-th event of a Poisson process of rate 1 comes with this probability."""
     low, high = 0.0, shape + 12.0 * math.sqrt(shape) + 12.0
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
@@ -97,7 +97,7 @@ def gamma_quantile(shape: int, probability: float) -> float:
 
 
 def _at_least(events: int, mean: float) -> float:
-    """The probability that a Poisson count reaches so many."""
+    """Return the probability that a Poisson count reaches ``events``."""
     fewer = (
         math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) for count in range(events)
     )

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 class Stream:
-    """An independent stream; only ``random()`` is drawn from, whose sequence is stable across Pythons."""
+    """An independent stream; it draws only with ``random()``, whose sequence is stable across Python versions."""
 
     __slots__ = ("_name", "_seed", "fraction")
 
@@ -22,26 +22,26 @@ class Stream:
         self.fraction = random.Random(int.from_bytes(digest, "little")).random
 
     def fork(self, name: str) -> Stream:
-        """A stream of its own for this purpose; drawing from one never moves another."""
+        """Return a stream of its own for this purpose; drawing from one never moves another."""
         return Stream(self._seed, f"{self._name}/{name}")
 
     def integer_below(self, limit: int) -> int:
-        """An integer in [0, limit)."""
+        """Draw an integer in [0, limit)."""
         return int(self.fraction() * limit)
 
     def between(self, low: int, high: int) -> int:
-        """An integer in [low, high]."""
+        """Draw an integer in [low, high]."""
         return low + int(self.fraction() * (high - low + 1))
 
     def chance(self, numerator: int, denominator: int) -> bool:
-        """True in numerator of denominator cases."""
+        """Return whether a draw falls into numerator of denominator cases."""
         return self.fraction() * denominator < numerator
 
     def choice(self, items: Sequence[Item]) -> Item:
-        """One of the items."""
+        """Draw one of the items."""
         return items[int(self.fraction() * len(items))]
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:
-        """The items in a drawn order."""
+        """Return the items in a drawn order."""
         left = list(items)
         return [left.pop(self.integer_below(len(left))) for _ in range(len(left))]

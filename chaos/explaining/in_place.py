@@ -1,4 +1,4 @@
-"""A failing run that has just been run here, made small in its own directory: what a suite's canary and a test show."""
+"""Shrink a run that has just failed here, in its own directory, for a suite's canary and for a test."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ EXECUTIONS_MAX = 3_000  # a few seconds; most failures need some hundred
 
 
 class SmallRun(msgspec.Struct, frozen=True):
-    """The small run as it replays, and the line that does it."""
+    """The small run, its report, and the line that replays it."""
 
     seed: int
     minimal: Minimal
     told: MinimalReport
     replay: str
-    timelines: str  # the whole run's and its own
+    timelines: str  # that of the whole run, and its own
 
     @property
     def heading(self) -> str:
-        """How much has been left out."""
+        """The number of steps before and after shrinking."""
         return (
             f"shrunk from {self.minimal.outside_before} to {self.minimal.outside} steps of hosts, "
             "operator and faults:"
@@ -36,19 +36,19 @@ class SmallRun(msgspec.Struct, frozen=True):
 
 
 def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> SmallRun:
-    """Shrink the run kept in this directory and write the files beside it; raises ShrinkError."""
+    """Shrink the run in this directory and write the files beside it; raise ShrinkError if that fails."""
     capsule = read_capsule(folder / "capsule.json")
-    # It has just been run here: the code it carries is this process's own.
+    # It has just run here, so the code in it is this process's own, and needs no permission.
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
     minimal = minimize(capsule, checks, _bound(is_over), interrupted=is_over)
     replay = replay_line(program, folder / MINIMAL, capsule)
     told = write_minimal(folder, minimal.capsule, checks, replay)
-    timelines = f"{folder / TIMELINE}, and of these steps alone {folder / MINIMAL_PAGE}"
+    timelines = f"{folder / TIMELINE}, and {folder / MINIMAL_PAGE} for these steps alone"
     return SmallRun(capsule.seed, minimal, told, replay, timelines)
 
 
 def _bound(is_over: Callable[[], bool]) -> Callable[[], bool]:
-    """Stop after a bounded number of candidates, or earlier when asked to."""
+    """Limit the number of candidates; the caller may stop earlier."""
     asked = 0
 
     def bound() -> bool:

@@ -1,4 +1,4 @@
-"""A score beside an earlier one: what is lost, what is gained, and what was not measured alike."""
+"""Comparison of a score with an earlier one: losses, gains, and differences in the measurement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from chaos.scoring.scorecard import Change, Comparison, DefectScore, Score
 
 
 def compare(before: Score, now: Score, file: str) -> Comparison:
-    """The defects of both scores side by side, each with its own way of searching."""
+    """Compare the defects of both scores, per search strategy."""
     earlier = {(defect.id, defect.strategy): defect for defect in before.defects}
     changes = []
     remarks = _unlike(before, now)
@@ -17,7 +17,7 @@ def compare(before: Score, now: Score, file: str) -> Comparison:
             continue
         changes.append(_change(known, defect))
         if known.sha256 != defect.sha256:
-            remarks.append(f"the defect {defect.id} is not what it was")
+            remarks.append(f"the text of defect {defect.id} has changed")
     matched = [(change.id, change.strategy) for change in changes]
     return Comparison(
         file=file,
@@ -50,8 +50,8 @@ def _unlike(before: Score, now: Score) -> list[str]:
     remarks = []
     for field, what in (
         ("experiment", "experiment"),
-        ("seeds_max", "schedules of a search"),
-        ("seconds_max", "seconds of a search"),
+        ("seeds_max", "schedules per search"),
+        ("seconds_max", "seconds per search"),
         ("first_seeds", "ranges of seeds"),
     ):
         old, new = getattr(before, field), getattr(now, field)

@@ -1,4 +1,4 @@
-"""A score as a Markdown table, for the documentation: a row a defect, a column a way of searching."""
+"""A score as a Markdown table, for the documentation: a row per defect, a column per strategy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chaos.scoring.table import by_defect, found_share, quantile_text, speed
 
 
 def markdown_lines(score: Score) -> list[str]:
-    """In how many ranges each defect is found, and the median seconds; the quickest found first."""
+    """Format the number of ranges that find each defect, and the median seconds; the quickest defect first."""
     rows = sorted(by_defect(score).values(), key=lambda defects: speed(defects[0]))
     cells = [
         [f"`{defects[0].id}`", *(_cell(_of(defects, strategy)) for strategy in score.strategies)]
@@ -20,7 +20,7 @@ def markdown_lines(score: Score) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
+    """Format a Markdown table."""
     return [_line(head), _line(["---"] * len(head)), *(_line(row) for row in rows)]
 
 
@@ -57,6 +57,6 @@ def _bounds(score: Score) -> str:
     schedules = sum(clean.schedules for clean in score.clean)
     clean = f"{red} red of {schedules}" if score.clean else "not run"
     return (
-        f"In how many ranges of seeds each is found, and the median of the seconds up to the find; a search has at most "
+        f"A cell has the number of ranges of seeds with a find, and the median of the seconds up to it. A search has at most "
         f"{' or '.join(bounds)}. The clean engine: {clean}. Commit {score.commit or 'unknown'}."
     )

@@ -1,7 +1,7 @@
-"""The work of a score: searches for each defect over disjoint ranges of seeds, and the clean engine on the same seeds.
+"""The searches of a score: for each defect over disjoint ranges of seeds, and the clean engine on the same seeds.
 
 A search is the unit of work. It runs one seed after the other in ``sim`` until the first find, or until it has used its
-schedules or its seconds. What the searches add up to is chaos/scoring/scorecard.py.
+schedules or its seconds. ``scorecard.py`` adds the searches up.
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ CLEAN = "clean engine"
 RANGE_SEEDS = 10_000_000  # far more than a search can run, so ranges never meet
 REDS_KEPT_MAX = 10
 
-# Of this thread alone: neither other programs of the machine nor our own progress bar are in it.
+# The time of this thread alone excludes other programs of the machine and the progress bar.
 cpu_clock = time.thread_time
 
 
 def named(what: str, strategy: str | None) -> str:
-    """A defect, with the strategy where one was named."""
+    """Name a defect, with the strategy if there is one."""
     return what if strategy is None else f"{what} ({strategy})"
 
 
 class Arm(msgspec.Struct, frozen=True):
-    """One way of searching: the experiment, and the strategy it was narrowed to (None: as it draws itself)."""
+    """One way of searching: the experiment, and the strategy to which it is narrowed (None: as the experiment draws)."""
 
     strategy: str | None
     experiment: Experiment
 
 
 class ScoreRequest(msgspec.Struct, frozen=True):
-    """What to score, with which bounds for one search; None is no bound."""
+    """The defects to score, and the bounds for one search; None is no bound."""
 
     arms: tuple[Arm, ...]
     defects: tuple[DefectSource, ...]
     ranges: int
     seeds: int | None
     seconds: float | None
-    clean_seeds: int | None  # a range; None: as many as the longest search of a defect used there
+    clean_seeds: int | None  # per range; None: as many as the longest search of a defect used there
     jobs: int
 
     def first_seeds(self) -> list[int]:
-        """Where each range begins; not at 0, where people look while they write a defect or a strategy."""
+        """Return the first seed of each range; not 0, as people run those seeds while they write a defect or a strategy."""
         return [RANGE_SEEDS * number for number in range(1, self.ranges + 1)]
 
 
 class Search(msgspec.Struct, frozen=True):
-    """One unit of work. Without a defect it is the clean engine's, which doesn't stop at a red run."""
+    """One unit of work. Without a defect it runs the clean engine, and doesn't stop at a red run."""
 
     arm: Arm
     defect: DefectSource | None
@@ -75,12 +75,12 @@ class Search(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """Whose search it is."""
+        """The name of what is searched for."""
         return named(self.defect.id if self.defect is not None else CLEAN, self.arm.strategy)
 
 
 class Find(msgspec.Struct, frozen=True):
-    """A red run, by its first finding."""
+    """A red run, with its first finding."""
 
     seed: int
     verdict: str
@@ -88,12 +88,12 @@ class Find(msgspec.Struct, frozen=True):
     signature: str
     summary: str
     fingerprint: str
-    strategies: tuple[str, ...] = ()  # of those the experiment draws from, what this seed drew
-    checks: tuple[str, ...] = ()  # all that had a finding
+    strategies: tuple[str, ...] = ()  # the strategies that this seed drew
+    checks: tuple[str, ...] = ()  # all checks with a finding
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """A run in which the tester itself broke: neither find nor pass, and a fault to be mended."""
+    """A run in which the tester itself broke: neither find nor pass, and a fault of raidstorm."""
 
     search: str
     seed: int
@@ -101,14 +101,14 @@ class Broken(msgspec.Struct, frozen=True):
 
 
 class Searched(msgspec.Struct, frozen=True):
-    """What a search used, up to its end, and what it found."""
+    """The result of a search, and the work it took."""
 
     strategy: str | None
     defect: str | None
     first_seed: int
     schedules: int
     steps: int
-    seconds: float  # of a processor, not of the wall
+    seconds: float  # of a processor, not wall-clock time
     red: int
     finds: list[Find]
     undecided: int  # no find and no pass
@@ -119,7 +119,7 @@ class Searched(msgspec.Struct, frozen=True):
 def run_score(
     request: ScoreRequest, interrupt: Interrupt, on_searched: Callable[[Searched], None]
 ) -> str:
-    """Run all searches; returns why it could not (empty: all is well). What was cut short is not handed on."""
+    """Run all searches; return the error, or an empty text. Searches that were cut short are dropped."""
     agenda = Agenda(request)
     run_all = _in_processes if request.jobs > 1 else _in_this_process
     try:
@@ -128,7 +128,7 @@ def run_score(
                 if not searched.interrupted:
                     on_searched(searched)
     except KeyboardInterrupt:
-        # The second wish to stop; what has been searched is reported all the same.
+        # The second Ctrl-C; the searches so far are reported.
         interrupt.requested = True
     except BrokenProcessPool as error:
         return str(error)
@@ -136,7 +136,7 @@ def run_score(
 
 
 class Agenda:
-    """Which searches are to come. Range by range, so that a score cut short has treated all defects alike."""
+    """The searches to come, range by range, so that a score cut short has treated all defects alike."""
 
     def __init__(self, request: ScoreRequest) -> None:
         self.request = request
@@ -149,7 +149,7 @@ class Agenda:
         self._done: dict[tuple[str | None, int], list[int]] = {}
 
     def finished(self, search: Search, searched: Searched) -> None:
-        """With the last defect of a range, the clean engine's turn on the same seeds comes."""
+        """Add the clean engine's search on the same seeds after the last defect of a range."""
         if search.defect is None:
             return
         used = self._done.setdefault((searched.strategy, search.first_seed), [])
@@ -168,7 +168,7 @@ class Agenda:
 def run_search(
     search: Search, interrupted: Callable[[], bool], clock: Callable[[], float] = cpu_clock
 ) -> Searched:
-    """Seed after seed, until the first find or a bound."""
+    """Run seed after seed, until the first find or a bound."""
     experiment = search.arm.experiment
     checks = tuple(load_check(path) for path in experiment.checks)
     defects = (search.defect,) if search.defect is not None else ()
@@ -192,9 +192,7 @@ def run_search(
         except InterruptedRunError:
             cut_short = True
             break
-        except (
-            ANYTHING_RAISED
-        ) as error:  # the edge: one broken run must not lose all other searches
+        except ANYTHING_RAISED as error:  # one broken run must not lose all other searches
             sentence = str(error).partition("\n")[0]
             broken.append(Broken(search.name, seed, f"{type(error).__name__}: {sentence}"))
             driver = SimDriver(Patience(interrupted))
@@ -227,7 +225,7 @@ def run_search(
 
 
 def is_find(verdict: Verdict) -> bool:
-    """Does this verdict say that something is wrong? What could not be decided finds nothing."""
+    """Return whether this verdict is a find; an undecided run is none."""
     match verdict:
         case Verdict.INVALID | Verdict.LIVENESS | Verdict.CRASHED:
             return True
@@ -268,7 +266,7 @@ def _search_in_job(process: JobProcess, search: Search) -> Searched:
 
 
 def _in_processes(agenda: Agenda, interrupt: Interrupt) -> Generator[Searched, None, None]:
-    """Over several processes; a search's seconds are its own process's in either way."""
+    """Run the searches in several processes; their seconds are those of their own process."""
 
     def take() -> Task | None:
         return Task(_search_in_job, agenda.todo.popleft()) if agenda.todo else None

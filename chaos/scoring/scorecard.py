@@ -1,4 +1,4 @@
-"""The score: what searches add up to, as values that are stored, and compared with a score stored earlier."""
+"""The score: the sums of searches, as values that are stored and compared with an earlier score."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ FORMAT = "raidstorm score"
 FORMAT_VERSION = 1
 SCORE_BYTES_MAX = 64 * 1024 * 1024
 RULES = (
-    "found: in at least half of the ranges. share: of schedules that find, over all ranges; (finds - 1) / "
-    "(schedules - 1) where every range found, since a search stops at its first find. p50, p90: the values at ranks "
-    "50 % and 90 % of the ranges; a search that was stopped without a find counts as slower than any find, and what "
-    "lies at its rank is only known to be above a value. seconds: of one processor."
+    "found: in at least half of the ranges. share: of schedules with a find, over all ranges; (finds - 1) / "
+    "(schedules - 1) if every range found, since a search stops at its first find. p50, p90: the values at ranks "
+    "50 % and 90 % of the ranges; a search that was stopped without a find counts as slower than any find, and the "
+    "value at its rank has only a lower bound. seconds: of one processor."
 )
 
 
 class ScoreError(Exception):
-    """A score can't be read or written, in one sentence."""
+    """A score can't be read or written; the message is one sentence."""
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Up to the first find, over the ranges."""
+    """The quantiles up to the first find, over the ranges."""
 
     p50: Quantile
     p90: Quantile
 
 
 class SearchLine(msgspec.Struct, frozen=True):
-    """One search for one defect: schedules, steps and seconds up to the find, or up to where it was stopped."""
+    """One search for one defect: schedules, steps and seconds up to the find, or up to its stop."""
 
     first_seed: int
     found_seed: int | None
@@ -46,12 +46,12 @@ class SearchLine(msgspec.Struct, frozen=True):
     seconds: float
     check: str
     signature: str
-    strategies: tuple[str, ...]  # that the found seed drew
-    checks: tuple[str, ...] = ()  # all that had a finding
+    strategies: tuple[str, ...]  # those that the found seed drew
+    checks: tuple[str, ...] = ()  # all checks with a finding
 
 
 class DefectScore(msgspec.Struct, kw_only=True):
-    """How well one defect is found, by one way of searching."""
+    """The score of one defect, with one strategy."""
 
     id: str
     sha256: str
@@ -62,7 +62,7 @@ class DefectScore(msgspec.Struct, kw_only=True):
     share: float
     share_low: float
     share_high: float
-    check: str  # the one that found most often; empty without a find
+    check: str  # the check with most finds; empty without a find
     checks: dict[str, int]
     schedules: Spread
     steps: Spread
@@ -94,7 +94,7 @@ class CleanScore(msgspec.Struct, kw_only=True):
     steps: int
     seconds: float
     red: int
-    rate_below: float | None  # with 95 % confidence; None where there is a red one
+    rate_below: float | None  # with 95 % confidence; None if there is a red run
     undecided: int
     reds: list[Red]
 
@@ -110,33 +110,31 @@ class Change(msgspec.Struct, frozen=True):
     seconds_p50: Quantile
     share_before: float
     share: float
-    shares_differ: bool  # by more than chance: their 95 % intervals don't meet
+    shares_differ: bool  # by more than chance: their 95 % intervals don't overlap
 
     @property
     def lost(self) -> bool:
-        """Found before, and missed now."""
+        """Return whether it was found before and is missed now."""
         return self.was_found and not self.is_found
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """Beside an earlier score."""
+    """The comparison with an earlier score."""
 
     file: str
     changes: list[Change]
     only_before: list[str]
     only_now: list[str]
-    remarks: list[str]  # what was not alike
+    remarks: list[str]  # different conditions
 
 
 class Score(msgspec.Struct, kw_only=True):
-    """What ``--format json`` prints, ``--out`` writes and ``--compare`` reads."""
+    """The score that ``--format json`` prints, ``--out`` writes and ``--compare`` reads."""
 
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
     raidstorm_version: str
-    commit: str = (
-        ""  # of the code, with a "+" where files differ from it; empty where there is no repository
-    )
+    commit: str = ""  # of the code, with a "+" if files differ from it; empty without a repository
     experiment: str
     driver: str = "sim"
     strategies: list[str | None]
@@ -149,7 +147,7 @@ class Score(msgspec.Struct, kw_only=True):
     clean: list[CleanScore] = []
     comparison: Comparison | None = None
     broken: list[Broken] = []
-    differences: list[str] = []  # runs that came out otherwise when they were run again to be kept
+    differences: list[str] = []  # runs with another result when they were repeated to be kept
     wall_seconds: float = 0.0
     interrupted: bool = False
     error: str = ""
@@ -157,7 +155,7 @@ class Score(msgspec.Struct, kw_only=True):
 
     @property
     def lost(self) -> list[Change]:
-        """Defects found before and missed now."""
+        """The defects found before and missed now."""
         if self.comparison is None:
             return []
         return [change for change in self.comparison.changes if change.lost]
@@ -166,7 +164,7 @@ class Score(msgspec.Struct, kw_only=True):
 def summarize(
     request: ScoreRequest, experiment: str, version: str, results: list[Searched]
 ) -> Score:
-    """Add searches up; in whatever order they ended."""
+    """Add searches up, in any order."""
     score = Score(
         raidstorm_version=version,
         experiment=experiment,
@@ -196,7 +194,7 @@ def _defect_score(
     finds = [searched.finds[0] for searched in searches if searched.finds]
     schedules = sum(searched.schedules for searched in searches)
     share = share_of(len(finds), len(searches), schedules)
-    # The commonest first; of equals, the one that came up first.
+    # The most frequent first; among equals, the one that appeared first.
     checks = dict(Counter(find.check for find in finds).most_common())
     return DefectScore(
         id=defect.id,
@@ -259,12 +257,12 @@ def _clean_score(strategy: str | None, searches: list[Searched]) -> CleanScore:
 
 
 def as_red(find: Find, replay: str = "") -> Red:
-    """A red clean run as it is reported."""
+    """Return a red clean run in the form of the report."""
     return Red(find.seed, find.verdict, find.check, find.signature, find.summary, replay)
 
 
 def exit_code(score: Score) -> int:
-    """Not how many defects were found, but: was the clean engine let alone, and is nothing lost?"""
+    """Return the exit code: a red clean engine or a lost defect fails the score, a missed defect doesn't."""
     if score.interrupted:
         return 130
     verdicts = [Verdict.VALID]
@@ -282,7 +280,7 @@ def exit_code(score: Score) -> int:
 
 
 def read_score(path: Path) -> Score:
-    """A score stored earlier; raises ScoreError."""
+    """Read a stored score; raise ScoreError if that fails."""
     try:
         if path.stat().st_size > SCORE_BYTES_MAX:
             raise ScoreError(f"{path} is too large to be a score")
@@ -299,7 +297,7 @@ def read_score(path: Path) -> Score:
 
 
 def write_score(path: Path, score: Score) -> None:
-    """Write the file whole, or leave the old one; raises ScoreError."""
+    """Write the file whole, or leave the old one and raise ScoreError."""
     unfinished = path.with_name(f"{path.name}.tmp")
     try:
         unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(score), indent=2) + b"\n")

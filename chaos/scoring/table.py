@@ -1,4 +1,4 @@
-"""A score as an engineer reads it: one row a defect, the quickest found first, and what must be known to judge it."""
+"""A score as a table for the terminal: one row per defect, the quickest found first, and the conditions of the search."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ BROKEN_SHOWN_MAX = 5
 BEST_SIGNIFICANT = 2
 NOTE = (
     "> x: stopped without a find, at x; such searches count as slower than any find. "
-    "share: of schedules that find."
+    "share: of schedules with a find."
 )
 
 
 def table_lines(score: Score) -> list[Line]:
-    """The whole report, line by line."""
+    """Format the whole report, line by line."""
     rows = sorted(by_defect(score).items(), key=lambda item: speed(item[1][0]))
     lines: list[Line] = []
     if rows and len(score.strategies) == 1:
@@ -33,21 +33,23 @@ def table_lines(score: Score) -> list[Line]:
     undecided = sum(defect.undecided for defect in score.defects)
     if undecided:
         lines.append(
-            (f"undecided: {undecided} schedules with a defect; they count as no finds", "yellow")
+            (f"undecided schedules with a defect: {undecided}; they count as no finds", "yellow")
         )
     lines.append((_work(score), "dim"))
     lines += _comparison_lines(score)
     lines += _broken_lines(score.broken)
-    lines += [(f"not the same twice: {difference}", "red") for difference in score.differences]
+    lines += [
+        (f"different in the second run: {difference}", "red") for difference in score.differences
+    ]
     if score.error:
         lines.append((score.error, "red"))
     if score.interrupted:
-        lines.append(("interrupted; searches that had ended until then are in the table", "yellow"))
+        lines.append(("interrupted; the table has the searches that had ended", "yellow"))
     return lines
 
 
 def by_defect(score: Score) -> dict[str, list[DefectScore]]:
-    """Per defect, what each way of searching made of it."""
+    """Group the scores by defect: one per strategy."""
     grouped: dict[str, list[DefectScore]] = {}
     for defect in score.defects:
         grouped.setdefault(defect.id, []).append(defect)
@@ -55,10 +57,10 @@ def by_defect(score: Score) -> dict[str, list[DefectScore]]:
 
 
 def speed(defect: DefectScore) -> tuple[bool, float, float, str]:
-    """Sorts the quickest found first."""
+    """Return a sort key: the quickest found first."""
     p50 = defect.seconds.p50
     seconds = p50.value if p50.value is not None else p50.above or 0.0
-    # Of the missed ones those first that were found in some range.
+    # Among missed defects, those that some range has found come first.
     return (not defect.found, -defect.ranges_found if not defect.found else 0, seconds, defect.id)
 
 
@@ -101,7 +103,7 @@ def _row(defect: DefectScore) -> list[str]:
 
 
 def _side_by_side(score: Score, rows: list[list[DefectScore]]) -> list[Line]:
-    """A block of columns a strategy: in how many ranges it finds, and the median seconds."""
+    """Format a block of columns per strategy: the number of ranges with a find, and the median seconds."""
     head = ["defect"]
     for strategy in score.strategies:
         head += [strategy or "as drawn", "s p50"]
@@ -122,7 +124,7 @@ def _side_by_side(score: Score, rows: list[list[DefectScore]]) -> list[Line]:
 
 
 def _columns(head: list[str], rows: list[list[str]], styles: list[str | None]) -> list[Line]:
-    """Names to the left, numbers to the right, and the last column as long as it likes."""
+    """Align names left and numbers right; the last column may have any length."""
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
 
     def line(row: list[str]) -> str:
@@ -143,7 +145,7 @@ def _is_number(heading: str) -> bool:
 
 
 def found_share(defect: DefectScore) -> str:
-    """In how many ranges of how many."""
+    """Format the number of ranges with a find, and of all ranges."""
     return f"{defect.ranges_found}/{defect.ranges}"
 
 
@@ -154,14 +156,14 @@ def _checks(defect: DefectScore) -> str:
 
 
 def quantile_text(value: Quantile) -> str:
-    """What is known of it: a censored one is only above a value."""
+    """Format a value, or the lower bound of a censored one."""
     if value.value is None:
         return f"> {_number(value.above or 0.0)}"
     return _number(value.value)
 
 
 def _number(value: float) -> str:
-    """Seconds with what can be told apart of them; counts are whole."""
+    """Format seconds with their significant digits, and counts as integers."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -219,9 +221,7 @@ def _clean_lines(clean: CleanScore) -> list[Line]:
 def _broken_lines(broken: list[Broken]) -> list[Line]:
     if not broken:
         return []
-    text = (
-        f"raidstorm itself broke in {len(broken)} runs, which count as no finds; please report it"
-    )
+    text = f"runs in which raidstorm itself broke: {len(broken)}; they count as no finds; please report them"
     shown = broken[:BROKEN_SHOWN_MAX]
     return [
         (text, "red"),
@@ -236,8 +236,10 @@ def _work(score: Score) -> str:
     seconds = sum(part.seconds_run for part in parts) + sum(c.seconds for c in score.clean)
     text = f"{schedules:,} schedules, {steps:,} steps: {seconds:.1f} s of one processor"
     if schedules and seconds:
-        text += f", {1_000 * seconds / schedules:.1f} ms a schedule, {steps / seconds:,.0f} steps/s"
-    return f"{text}; {score.wall_seconds:.1f} s by the wall, jobs {score.jobs}"
+        text += (
+            f", {1_000 * seconds / schedules:.1f} ms per schedule, {steps / seconds:,.0f} steps/s"
+        )
+    return f"{text}; {score.wall_seconds:.1f} s of wall-clock time, jobs {score.jobs}"
 
 
 def _comparison_lines(score: Score) -> list[Line]:
@@ -251,12 +253,12 @@ def _comparison_lines(score: Score) -> list[Line]:
         if change.is_found and not change.was_found
     ]
     lines: list[Line] = [
-        (f"compared with {comparison.file}: {len(comparison.changes)} in both", None)
+        (f"compared with {comparison.file}; rows in both: {len(comparison.changes)}", None)
     ]
     if lost:
         lines.append(("  found before, missed now: " + ", ".join(lost), "red"))
     else:
-        lines.append(("  nothing that was found before is missed now", "green"))
+        lines.append(("  no defect that was found before is missed now", "green"))
     if gained:
         lines.append(("  missed before, found now: " + ", ".join(gained), "green"))
     lines += [_share_line(change) for change in comparison.changes if change.shares_differ]
@@ -264,7 +266,7 @@ def _comparison_lines(score: Score) -> list[Line]:
         lines.append(("  not scored now: " + ", ".join(comparison.only_before), "yellow"))
     if comparison.only_now:
         lines.append(("  not scored before: " + ", ".join(comparison.only_now), None))
-    lines += [(f"  not alike: {remark}", "yellow") for remark in comparison.remarks]
+    lines += [(f"  different conditions: {remark}", "yellow") for remark in comparison.remarks]
     return lines
 
 

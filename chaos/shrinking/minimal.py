@@ -1,4 +1,4 @@
-"""From a failing capsule to its minimal one: the same failure, with as little as possible around it."""
+"""From a failing capsule to its minimal one: the same failure, with as few steps as possible."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ replace = msgspec.structs.replace
 
 
 class Minimal(msgspec.Struct, frozen=True):
-    """A shrunk capsule, and what it took."""
+    """A shrunk capsule, and the work it took."""
 
     capsule: Capsule
     finding: Finding
     outside_before: int
     outside: int  # steps that are not the engine's own, without the end that every run has
-    set_up: int  # of these, the first ones, which only set the target up
+    set_up: int  # the first of these, which only set the target up
     choices: int  # off the default order
     executions: int
 
@@ -42,10 +42,10 @@ def minimize(
     on_progress: Callable[[Case, int], None] | None = None,
     interrupted: Callable[[], bool] = never,
 ) -> Minimal:
-    """The smallest capsule found within the budget; raises ShrinkError where there is nothing to shrink.
+    """Return the smallest capsule found within the budget; raise ShrinkError if there is nothing to shrink.
 
-    A while after the user has asked to stop, the candidate in progress is given up; raises InterruptedRunError when
-    the failure had not been seen once by then.
+    A while after the user has asked to stop, the candidate in progress is given up. Raise InterruptedRunError if the
+    failure had not been seen once by then.
     """
     gives_up = Patience(interrupted)
     defects = capsule.defect_sources()
@@ -57,12 +57,12 @@ def minimize(
         if interrupted():
             raise InterruptedRunError from None
         raise ShrinkError(
-            "the budget was over before the failure had been seen once; give it more with --budget"
+            "the budget ended before the failure was seen once; give it more with --budget"
         ) from None
     if first is None:
         raise ShrinkError(
             "the failure doesn't show when its steps are taken one by one within the rules of hosts and faults, "
-            "so there is nothing to begin with; replay it whole"
+            "so shrinking has no start; replay it whole"
         )
     outcome = shrink(shrinker, first)
     case = outcome.case
@@ -92,7 +92,7 @@ def minimize(
 def _up_to_the_finding(
     small: Capsule, outcome: Attempt, shrinker: Shrinker
 ) -> tuple[Capsule, Execution, list[Finding]]:
-    """With as many steps as it takes to find the failure again: some checks judge a step by what comes after it."""
+    """Extend the schedule until the failure is found again, since some checks judge a step by later ones."""
     steps = outcome.execution.schedule
     first = len(outcome.schedule)
     more = [0, *(2**power for power in range(16) if first + 2**power < len(steps)), len(steps)]
@@ -104,16 +104,16 @@ def _up_to_the_finding(
         findings = judge(again, shrinker.checks)
         if findings and findings[0].signature == outcome.finding.signature:
             return replace(small, schedule=schedule), again, findings
-    raise AssertionError("what was shrunk fails when its steps are taken again")
+    raise AssertionError("a shrunk run fails when its steps are taken again")
 
 
 def _failure(
     capsule: Capsule, checks: tuple[Check, ...], gives_up: Callable[[], bool]
 ) -> tuple[list[Step], Finding]:
-    """The steps of the failing run, and what was found."""
+    """Return the steps of the failing run, and its first finding."""
     if capsule.driver == "realtime" and not capsule.rebuilt:
         raise ShrinkError(
-            "this run ran free and its steps could not be rebuilt in sim, so nothing can be left out of them; "
+            "this was a free run, and its steps could not be rebuilt in sim, so none can be left out; "
             "'raidstorm shrink' makes its plan smaller, by vote"
         )
     controller = Controller(capsule.plan, SimDriver(gives_up), capsule.defect_sources())
@@ -135,7 +135,7 @@ def _is_end(step: Step) -> bool:
 
 
 def _narrowed(experiment: Experiment, plan: Plan) -> Experiment:
-    """The experiment that has just this plan's sizes."""
+    """Return the experiment with just this plan's sizes."""
     layout = plan.layout
     return replace(
         experiment,

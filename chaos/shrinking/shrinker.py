@@ -1,8 +1,7 @@
-"""Shrinking: the smallest script that still shows the same failure.
+"""Shrinking: find the smallest script that still shows the same failure.
 
-A candidate is played in ``sim`` and judged. Named passes (``passes.py``) propose smaller ones, in a fixed order,
-until none of them gets further; so the same failure shrinks to the same script, however fast the machine is, unless the
-budget ends it.
+A candidate is played in ``sim`` and judged. Named passes (``passes.py``) propose smaller ones, in a fixed order, until
+none of them makes progress. So the same failure shrinks to the same script on any machine, unless the budget ends it.
 """
 
 from __future__ import annotations
@@ -34,20 +33,20 @@ SET_UP = (
 
 
 class ShrinkError(Exception):
-    """A failure can't be shrunk, in one sentence."""
+    """A failure can't be shrunk; the message is one sentence."""
 
 
 class OutOfBudgetError(Exception):
-    """No more candidates: what there is is what stays."""
+    """The budget allows no more candidates; the best one so far is the result."""
 
 
 def is_outside(item: Item) -> bool:
-    """A step of hosts, operator or nemesis."""
+    """Return whether an item is a step of hosts, operator or nemesis."""
     return not isinstance(item, ORDER)
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A script and what it is played on; ``to_the_end``: healed and audited, else it ends with the failure."""
+    """A script and its plan; ``to_the_end``: the run heals and audits, else it ends with the failure."""
 
     plan: Plan
     script: tuple[Item, ...]
@@ -55,19 +54,19 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> tuple[int, int, int, int]:
-        """What is to become small, the most important first."""
+        """The measures to minimize, the most important first."""
         layout = self.plan.layout
         parts = layout.reactors + layout.disks + self.plan.hosts
         return (self.outside, self.choices, parts, self.plan.blocks)
 
     @property
     def outside(self) -> int:
-        """Steps that are not the engine's own."""
+        """The number of steps that are not the engine's own."""
         return sum(map(is_outside, self.script))
 
     @property
     def set_up(self) -> int:
-        """How many of them come first and only set the target up: nothing has been done to it by then."""
+        """The number of first steps from outside that only set the target up."""
         count = 0
         for item in filter(is_outside, self.script):
             if not (isinstance(item, Operate) and item.method in SET_UP):
@@ -77,10 +76,10 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def choices(self) -> int:
-        """Scheduling choices off the default order.
+        """The number of scheduling choices off the default order.
 
-        These are: an engine step whose place the script names, or that comes late, and a step from outside that
-        comes before the target is at rest: right after another one, or after so many steps.
+        A choice is an engine step that the script names or that comes late. A step from outside is one if it comes before
+        the target is at rest: right after another one, or after a number of steps.
         """
         count = 0
         before: Item = Rest()
@@ -97,7 +96,7 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct):
-    """A candidate that fails as it should, and its run up to the failure."""
+    """A candidate with the same failure, and its run up to that."""
 
     case: Case
     execution: Execution
@@ -106,7 +105,7 @@ class Attempt(msgspec.Struct):
     numbers: list[int]  # per item of the case, the number of its step, or LEFT_OUT
 
     def bare(self, *, with_holds: bool) -> Case:
-        """The case without what was left out; with holds: engine steps at its end stay, as they are held back."""
+        """Return the case without the items left out; with holds, engine steps at its end stay, since they are held back."""
         script = self.case.script
         end = len(script)
         while (
@@ -125,7 +124,7 @@ class Attempt(msgspec.Struct):
 
 
 def _merged(items: list[Item]) -> list[Item]:
-    """So many steps in default order and then so many are one item."""
+    """Merge neighbouring rests of a fixed length into one."""
     merged: list[Item] = []
     for item in items:
         before = merged[-1] if merged else None
@@ -159,11 +158,11 @@ class Shrinker:
         self._is_over = is_over
         self._on_progress = on_progress
         self._driver = SimDriver(gives_up)
-        self._refused: set[bytes] = set()  # only asked whether something is in it
+        self._refused: set[bytes] = set()  # used for membership only
         self.best: Attempt | None = None
 
     def attempt(self, case: Case, patience: int = STEPS_MAX) -> Attempt | None:
-        """The candidate's outcome when it fails as it should, which makes it the best; else None."""
+        """Play a candidate; return its attempt, which becomes the best, if it has the same failure, else None."""
         digest = _digest(case, patience)
         if digest in self._refused:
             return None
@@ -180,7 +179,7 @@ class Shrinker:
         return outcome
 
     def take_for_goal(self, case: Case) -> bool:
-        """A hang or a leak that comes out with another list of what is stuck, but for a part: that is the goal then."""
+        """Take another list of stuck things as the goal if it has a part in common with the present one."""
         played = self._played(case, self.defects, 0)
         found = next(
             (one for one in judge(played.execution, self.checks) if overlaps(self.goal, one)), None
@@ -192,20 +191,20 @@ class Shrinker:
         return True
 
     def improve(self, case: Case, smaller: Case, patience: int = STEPS_MAX) -> Attempt | None:
-        """The outcome of what should be smaller, when it fails as it should and is."""
+        """Play a smaller candidate; return its attempt if it has the same failure and really is smaller."""
         outcome = self.attempt(smaller, patience)
         if outcome is not None:
             now = outcome.case
             if (now.size, len(now.script)) < (case.size, len(case.script)):
                 return outcome
-            # Nor is it for any smaller case.
+            # It won't be smaller than any later case either, so it is never tried again.
             self._refused.add(_digest(smaller, patience))
         return None
 
     def _play_bare(self, case: Case, patience: int) -> Attempt | None:
-        """Play a candidate, and again without what was left out, as long as that fails too.
+        """Play a candidate, and again without the items left out, as long as that fails as well.
 
-        An engine step that was not reached was held back all the same, so without it the run may be another one.
+        An engine step that was not reached was still held back, so without it the run may be another one.
         """
         outcome = self.play(case, self.defects, patience)
         while outcome is not None:
@@ -221,7 +220,7 @@ class Shrinker:
     def play(
         self, case: Case, defects: tuple[DefectSource, ...], patience: int = STEPS_MAX
     ) -> Attempt | None:
-        """Play a candidate; None when the failure doesn't show."""
+        """Play a candidate; return None if the failure doesn't show."""
         played = self._played(case, defects, patience)
         execution = played.execution
         findings = judge(execution, self.checks)
@@ -229,7 +228,7 @@ class Shrinker:
         if found is None:
             return None
         if not case.to_the_end:
-            # The run ends with the failure; what was found later doesn't come before it.
+            # The run ends with the failure, so later findings don't count.
             findings = [one for one in findings if one.step <= found.step]
         if findings[0] is not found:
             return None
@@ -246,10 +245,10 @@ class Shrinker:
             raise OutOfBudgetError from None
 
     def _is_no_defects_fault(self, case: Case, patience: int) -> bool:
-        """Does the reference engine fail alike? Then what was left out has made the script unfair.
+        """Return whether the reference engine fails alike, so that the omissions have made the script unfair.
 
-        A recording of every step is of no use to another engine, but that it must not hang: who is given too few
-        steps to finish does.
+        Another engine can't follow a recording of every step, so that one is checked only for hangs: an engine with too
+        few steps to finish hangs.
         """
         is_asked = bool(self.defects) and (patience > 0 or case.to_the_end)
         return is_asked and self.play(case, (), patience) is not None

@@ -1,8 +1,8 @@
-"""A failure that doesn't come every time, made small by vote: a free run whose steps could not be taken again in ``sim``.
+"""Shrink a failure that doesn't come every time, by vote: a free run whose steps could not be replayed in ``sim``.
 
-There are no steps to leave out, so the plan becomes smaller: fewer planned things, fewer hosts, less I/O, less time. A
-smaller plan is taken when so many of a few free runs of it fail in the same way. Which are asked, and in which order, is
-fixed; how they vote is up to the processes.
+There are no steps to leave out, so the plan is made smaller: fewer planned things, fewer hosts, less I/O, less time. A
+smaller plan is accepted if NEEDED of at most RUNS_MAX free runs of it fail in the same way. The plans and their order are
+fixed; the results depend on how the processes race.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ replace = msgspec.structs.replace
 
 
 class Voted(msgspec.Struct, frozen=True):
-    """The smallest plan that was voted for, as a capsule; or, in ``rebuilt``, a run that can be taken again step by step."""
+    """The smallest accepted plan, as a capsule; or, in ``rebuilt``, a run that can be replayed step by step."""
 
     capsule: Capsule
     rebuilt: Capsule | None
@@ -39,20 +39,20 @@ class Voted(msgspec.Struct, frozen=True):
 
 
 class Ballot(msgspec.Struct):
-    """How the free runs of one plan went."""
+    """The results of one plan's free runs."""
 
     failed: int = 0
     runs: int = 0
-    first: Run | None = None  # that failed in the same way
+    first: Run | None = None  # the first that failed in the same way
 
     @property
     def is_taken(self) -> bool:
-        """Enough of them failed in the same way."""
+        """Return whether enough of them failed in the same way."""
         return self.failed >= NEEDED
 
 
 def is_for_vote(capsule: Capsule) -> bool:
-    """A free run whose steps could not be rebuilt."""
+    """Return whether this is a free run whose steps could not be rebuilt."""
     return capsule.driver == "realtime" and not capsule.rebuilt
 
 
@@ -63,7 +63,7 @@ def shrink_by_vote(
     on_progress: Callable[[str], None] = lambda _: None,
     interrupted: Callable[[], bool] = never,
 ) -> Voted:
-    """The smallest plan found within the budget; raises ShrinkError when the failure doesn't come often enough."""
+    """Return the smallest plan found within the budget; raise ShrinkError if the failure is too rare."""
     booth = _Booth(capsule, checks, is_over, on_progress, interrupted)
     try:
         return booth.shrink()
@@ -72,7 +72,7 @@ def shrink_by_vote(
 
 
 class _Booth:
-    """Asks free runs."""
+    """Runs plans free and counts the failures."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class _Booth:
                 "vote; 'raidstorm repro' says how often it comes"
             )
         improved = True
-        refused: set[Plan] = set()  # nobody votes twice
+        refused: set[Plan] = set()  # so that no plan is tried twice
         while improved and not self._rebuilt(ballot):
             improved = False
             for plan in smaller_plans(best):
@@ -132,7 +132,7 @@ class _Booth:
         )
 
     def ask(self, plan: Plan) -> Ballot:
-        """Free runs of a plan, until it is clear how the vote ends."""
+        """Run a plan free until the result of the vote is certain."""
         ballot = Ballot()
         while (
             not ballot.is_taken
@@ -169,7 +169,7 @@ class _Booth:
         raise AssertionError("the second attempt returns or raises")
 
     def _rebuilt(self, ballot: Ballot) -> Capsule | None:
-        """One of the runs, step by step: everything else is better at making that small."""
+        """Return one of the runs as a schedule, if it can be replayed: the usual shrinking does better with that."""
         run = ballot.first
         if run is None or not run.is_rebuilt:
             return None
@@ -181,7 +181,7 @@ class _Booth:
 
     def _as_capsule(self, plan: Plan, ballot: Ballot) -> Capsule:
         run = ballot.first
-        assert run is not None, "what was voted for has failed"
+        assert run is not None, "an accepted plan has failed"
         expected = Expected(
             int(self.goal.verdict),
             self.goal.signature,
@@ -192,7 +192,7 @@ class _Booth:
 
 
 def smaller_plans(plan: Plan) -> Iterator[Plan]:
-    """Plans with less in them, the much smaller ones first."""
+    """Yield smaller plans, the much smaller ones first."""
     planned = plan.planned
     size = len(planned)
     while size:

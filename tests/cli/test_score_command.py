@@ -126,12 +126,12 @@ def test_defect_that_is_lost_exits_with_7(tmp_path):
     assert raidstorm("score", *options, "--out", str(out)).returncode == 0
     again = raidstorm("score", *options, "--compare", str(out))
     assert again.returncode == 0
-    assert "nothing that was found before is missed now" in again.stdout
+    assert "no defect that was found before is missed now" in again.stdout
     defect_file(tmp_path, "one", HARMLESS)
     lost = raidstorm("score", *options, "--compare", str(out), "--out", str(out))
     assert lost.returncode == 7, lost.stdout
     assert "found before, missed now: one" in lost.stdout
-    assert "the defect one is not what it was" in lost.stdout
+    assert "the text of defect one has changed" in lost.stdout
     assert json.loads(out.read_text())["comparison"]["changes"][0]["is_found"] is False
 
 
@@ -192,7 +192,7 @@ def test_interrupted_score_has_its_partial_table(tmp_path, jobs):
     running.send_signal(signal.SIGINT)
     stdout, stderr = running.communicate(timeout=60)
     assert running.returncode == 130, stderr
-    assert "interrupted; searches that had ended until then are in the table" in stdout
+    assert "interrupted; the table has the searches that had ended" in stdout
     score = json.loads(out.read_text())
     assert score["interrupted"] is True
     assert all(defect["ranges"] < 200 for defect in score["defects"])

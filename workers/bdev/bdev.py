@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from workers.bdev.io import (
     ABORTED,
@@ -25,10 +25,8 @@ from workers.bdev.io import (
     IoType,
 )
 from workers.bdev.locks import Range, RangeLocks
+from workers.core import Core
 from workers.thread import Future, IoChannel, SpdkThread, Wait, Waiters, run_flow
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 SPLIT_CHILDREN_MAX = 2  # of one request in flight at a time
 ZERO_BUFFER_BLOCKS = 4
@@ -58,7 +56,7 @@ class Bdev:
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: Core,
         bdev_id: int,
         name: str,
         key: int,
@@ -73,7 +71,7 @@ class Bdev:
         self.io_blocks_max = io_blocks_max
         self.record = reactor.block.bdevs[bdev_id]
         self.locks: RangeLocks = reactor.classes.range_locks(self)
-        self._channel_class = reactor.classes.bdev_channel
+        self._channel_class: type[BdevChannel] = reactor.classes.bdev_channel
 
     def new_channel(self, thread: SpdkThread) -> BdevChannel:
         return self._channel_class(self, thread)

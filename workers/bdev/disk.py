@@ -7,14 +7,11 @@ and not yet flushed, the cache keeps the data that the medium still holds: power
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from workers.bdev.io import BLOCK_SIZE, FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
 from workers.shared import Record, Word
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 FAULTS_MAX = 8
 DIGEST_BYTES = 8

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from workers.bdev.bdev import Bdev, BdevChannel
+from workers.bdev.disk import Disk
 from workers.bdev.stack import (
     Stack,
     StackedDevice,
@@ -17,11 +17,8 @@ from workers.bdev.stack import (
     stacked_bdev_id,
 )
 from workers.errors import EBUSY, EINVAL, ENODEV, ENOMEM, EPERM, OK
+from workers.services import EngineCore
 from workers.thread import Future, SpdkThread, Wait, run_flow
-
-if TYPE_CHECKING:
-    from workers.bdev.disk import Disk
-    from workers.reactor import Reactor
 
 
 class BdevStatus(Enum):
@@ -51,7 +48,7 @@ class Descriptor:
 class BdevLayer:
     """Service ``bdev``. All methods except :meth:`lock_granted` run on the app thread, as in SPDK."""
 
-    def __init__(self, reactor: Reactor, bdevs: dict[int, Bdev]) -> None:
+    def __init__(self, reactor: EngineCore, bdevs: dict[int, Bdev]) -> None:
         self.reactor = reactor
         self.layout = reactor.layout
         self.bdevs = bdevs

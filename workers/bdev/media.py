@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.disk import Disk, FaultKind
 from workers.bdev.io import ABORTED, FAILED, NOMEM, BdevIo, Completion, IoStatus, IoType
+from workers.core import Core
 from workers.errors import OK
 from workers.thread import Future, IoChannel, SpdkThread, Wait, run_flow
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 
 class DiskIo:
@@ -146,13 +142,13 @@ class DiskDevice:
 
     supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
-    def __init__(self, reactor: Reactor, key: int, disk: Disk) -> None:
+    def __init__(self, reactor: Core, key: int, disk: Disk) -> None:
         self.key = key
         self.disk = disk
         self.name = f"disk{disk.number} (media)"
         self.record = reactor.block.bdevs[disk.number]
         self.queue_depth = reactor.layout.disk_queue_depth
-        self._channel_class = reactor.classes.disk_channel
+        self._channel_class: type[DiskChannel] = reactor.classes.disk_channel
 
     def new_channel(self, thread: SpdkThread) -> DiskChannel:
         return self._channel_class(self, thread)

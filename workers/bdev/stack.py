@@ -6,16 +6,13 @@ As in SPDK, each is configured by the name of its base bdev: it appears and disa
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import TYPE_CHECKING
 
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import FAILED, NOMEM, BdevIo, Completion, IoType
 from workers.protocol import Layout
+from workers.services import EngineCore
 from workers.shared import BDEVS_MAX, SLOTS_MAX
 from workers.thread import Future, IoChannel, SpdkThread, Wait
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 
 class Stack(IntFlag):
@@ -152,7 +149,9 @@ class StackedDevice:
 
     supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
-    def __init__(self, reactor: Reactor, key: int, kind: Stack, base: Bdev, bdev_id: int) -> None:
+    def __init__(
+        self, reactor: EngineCore, key: int, kind: Stack, base: Bdev, bdev_id: int
+    ) -> None:
         self.reactor = reactor
         self.key = key
         self.kind = kind
@@ -160,7 +159,7 @@ class StackedDevice:
         self.record = reactor.block.bdevs[bdev_id]
         self.disk = disk_of(reactor.layout, base.id) if kind is not Stack.PASSTHRU else -1
         self.name = f"{kind.name.lower() if kind.name else kind} of {base.name}"
-        self._channel_class = {
+        self._channel_class: type[StackedChannel] = {
             Stack.ERROR: reactor.classes.error_channel,
             Stack.DELAY: reactor.classes.delay_channel,
             Stack.PASSTHRU: reactor.classes.passthru_channel,

@@ -25,7 +25,7 @@ class Examine(examine.Examine):
     def serve_returning(self, thread: SpdkThread) -> None:
         membership = self.reactor.services.membership
         own = self.metadata.superblock
-        while self.returning and own is not None and membership.raid.has_source():
+        while self.returning and own is not None and self.configuration.raid.has_source():
             bdev = self.layer.bdevs[self.returning.pop(0)]
             entry = own.entry_of(bdev_uuid(bdev.record.identity))
             if entry is None or self.record.slots[entry.slot].bdev:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.layer import BdevLayer, Descriptor
 from workers.errors import EEXIST, EINVAL, ENODEV, OK
 from workers.nvmf.target import NvmfTarget
 from workers.protocol import APP_THREAD
+from workers.services import EngineCore
 from workers.shared import NAMESPACES_MAX
 from workers.thread import Future, SpdkThread, Wait
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 
 class Namespaces:
     """Service ``namespaces``, on the subsystem thread."""
 
-    def __init__(self, reactor: Reactor, layer: BdevLayer, target: NvmfTarget) -> None:
+    def __init__(self, reactor: EngineCore, layer: BdevLayer, target: NvmfTarget) -> None:
         self.reactor = reactor
         self.layer = layer
         self.target = target

@@ -192,7 +192,7 @@ class PollGroup(IoChannel):
             bdev_id = self.device.subsystem.bdev_of(nsid)
             if bdev_id is None or nsid in self.namespaces:
                 continue
-            bdev = self.thread.reactor.services.bdev.bdevs[bdev_id]
+            bdev = self.device.reactor.services.bdev.bdevs[bdev_id]
             channel = self.thread.get_io_channel(bdev)
             if channel is None:
                 self.thread.emit("nvmf.namespace_channel_failed", nsid)

@@ -6,8 +6,6 @@ the admin qpair. The subsystem thread, which is the app thread, has the list of 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.errors import EBUSY, ENODEV, OK
 from workers.nvmf.controller import ADMIN_QID, NvmeController
 from workers.nvmf.poll_group import (
@@ -20,10 +18,8 @@ from workers.nvmf.poll_group import (
 )
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import APP_THREAD, Answer
+from workers.services import EngineCore
 from workers.thread import Future, SpdkThread, run_flow
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 DUPLICATE_QID_RETRY_US = 1_000
 NOT_CONNECTED = Answer(NvmeStatus.CONNECT_INVALID_PARAMETERS)
@@ -34,7 +30,7 @@ SEQUENCE_ERROR = Answer(NvmeStatus.COMMAND_SEQUENCE_ERROR)
 class NvmfTarget:
     """Service ``nvmf``, and the io_device of poll groups."""
 
-    def __init__(self, reactor: Reactor, key: int) -> None:
+    def __init__(self, reactor: EngineCore, key: int) -> None:
         self.reactor = reactor
         self.key = key
         self.name = "nvmf target"
@@ -45,8 +41,8 @@ class NvmfTarget:
         self._changing_groups: dict[
             int, bool
         ] = {}  # reactor -> its group comes or goes; app thread
-        self._poll_group_class = reactor.classes.poll_group
-        self._controller_class = reactor.classes.nvme_controller
+        self._poll_group_class: type[PollGroup] = reactor.classes.poll_group
+        self._controller_class: type[NvmeController] = reactor.classes.nvme_controller
 
     def new_channel(self, thread: SpdkThread) -> PollGroup:
         return self._poll_group_class(self, thread)

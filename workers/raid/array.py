@@ -5,20 +5,15 @@ Mirrors ``bdev_raid.c`` (channel creation, ``raid_bdev_submit_rw_request``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from workers.bdev.bdev import BdevChannel
+from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import BdevIo, Completion, IoStatus, IoType
 from workers.bdev.stack import disk_of
 from workers.errors import OK
 from workers.protocol import APP_THREAD
-from workers.raid.raid1 import Raid1Channel
+from workers.raid.raid1 import Raid1, Raid1Channel
+from workers.services import EngineCore
 from workers.shared import ProcessState, RaidState, Slot
 from workers.thread import Future, IoChannel, IoDevice, SpdkThread, Wait
-
-if TYPE_CHECKING:
-    from workers.bdev.bdev import Bdev
-    from workers.reactor import Reactor
 
 OFFSET_INVALID = -1
 
@@ -28,15 +23,15 @@ class RaidBdev:
 
     supported: tuple[IoType, ...] = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 
-    def __init__(self, reactor: Reactor, name: str, key: int, raid1_device: IoDevice) -> None:
+    def __init__(self, reactor: EngineCore, name: str, key: int, raid1_device: IoDevice) -> None:
         self.reactor = reactor
         self.name = f"{name} (raid)"
         self.key = key
         self.record = reactor.block.raid
         self.raid1_device = raid1_device
-        self.module = reactor.classes.raid1(self)
-        self._channel_class = reactor.classes.raid_channel
-        self.processed_class = reactor.classes.processed_channel
+        self.module: Raid1 = reactor.classes.raid1(self)
+        self._channel_class: type[RaidChannel] = reactor.classes.raid_channel
+        self.processed_class: type[ProcessedChannel] = reactor.classes.processed_channel
 
     def new_channel(self, thread: SpdkThread) -> RaidChannel:
         return self._channel_class(self, thread)

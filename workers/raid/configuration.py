@@ -6,8 +6,6 @@ Mirrors ``bdev_raid.c`` (``raid_bdev_create``, ``raid_bdev_configure``, ``raid_b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.bdev import Bdev
 from workers.bdev.io import BLOCK_SIZE
 from workers.bdev.layer import BdevLayer, Descriptor
@@ -18,11 +16,9 @@ from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import OWNER, Slots
 from workers.raid.superblock import Entry, EntryState, Superblock
 from workers.raid.uuids import array_uuid, bdev_uuid
+from workers.services import EngineCore
 from workers.shared import SLOTS_MAX, RaidState
 from workers.thread import SpdkThread, Waiters, run_flow
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 
 class Configuration:
@@ -30,7 +26,7 @@ class Configuration:
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: EngineCore,
         layer: BdevLayer,
         raid: RaidBdev,
         bdev: Bdev,

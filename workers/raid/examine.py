@@ -5,8 +5,6 @@ Mirrors ``raid_bdev_examine`` and ``raid_bdev_examine_sb``; all on the app threa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import BLOCK_SIZE, BdevIo, IoStatus, IoType
 from workers.bdev.layer import BdevLayer, Descriptor
@@ -22,18 +20,20 @@ from workers.raid.superblock import (
     decode,
 )
 from workers.raid.uuids import bdev_uuid
+from workers.services import EngineCore
 from workers.shared import SLOTS_MAX, WORD_MAX, RaidState, Slot
 from workers.thread import SpdkThread, Wait, Waiters
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 
 class Examine:
     """Decides what each new bdev is: a member, a returning member, or none of this array."""
 
     def __init__(
-        self, reactor: Reactor, layer: BdevLayer, configuration: Configuration, metadata: Metadata
+        self,
+        reactor: EngineCore,
+        layer: BdevLayer,
+        configuration: Configuration,
+        metadata: Metadata,
     ) -> None:
         self.reactor = reactor
         self.layer = layer
@@ -176,7 +176,7 @@ class Examine:
                 entry is not None
                 and not self.record.slots[entry.slot].bdev
                 and self.layer.is_ready(bdev.id)
-                and membership.raid.has_source()
+                and self.configuration.raid.has_source()
             ):
                 membership.rebuild_onto(thread, bdev.id, entry.slot, entry.data_offset)
 

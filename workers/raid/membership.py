@@ -6,8 +6,6 @@ Mirrors ``bdev_raid.c`` (``raid_bdev_add_base_bdev``, ``raid_bdev_remove_base_bd
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.bdev import Bdev
 from workers.bdev.layer import BdevLayer
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
@@ -16,11 +14,9 @@ from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
 from workers.raid.superblock import EntryState, Superblock
 from workers.raid.uuids import bdev_uuid
+from workers.services import EngineCore
 from workers.shared import ProcessState, RaidState
 from workers.thread import SpdkThread, Waiters, run_flow
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 
 class Membership:
@@ -28,7 +24,7 @@ class Membership:
 
     def __init__(
         self,
-        reactor: Reactor,
+        reactor: EngineCore,
         layer: BdevLayer,
         raid: RaidBdev,
         bdev: Bdev,

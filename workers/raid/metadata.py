@@ -6,21 +6,17 @@ change is complete only when every member that is still CONFIGURED has it on its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import BLOCK_SIZE, BdevIo, Completion, IoStatus, IoType
 from workers.errors import EIO, OK
+from workers.raid.array import RaidBdev
 from workers.raid.superblock import Entry, EntryState, Superblock, encode
 from workers.raid.uuids import bdev_uuid
+from workers.services import EngineCore
 from workers.shared import SLOTS_MAX
 from workers.thread import Future, SpdkThread, Wait, Waiters, run_flow
-
-if TYPE_CHECKING:
-    from workers.bdev.bdev import BdevChannel
-    from workers.raid.array import RaidBdev
-    from workers.reactor import Reactor
 
 SUPERBLOCK_BLOCKS = 2  # room for SLOTS_MAX entries
 DATA_OFFSET = 8  # blocks; SPDK has 1 MiB, which would be most of a disk as small as these
@@ -35,7 +31,7 @@ WRITE_RETRY_US = 1_000
 class Metadata:
     """The contents of the members' superblocks, written or about to be."""
 
-    def __init__(self, reactor: Reactor, raid: RaidBdev) -> None:
+    def __init__(self, reactor: EngineCore, raid: RaidBdev) -> None:
         self.reactor = reactor
         self.raid = raid
         self.record = raid.record

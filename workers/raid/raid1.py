@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workers.bdev.bdev import BdevChannel
 from workers.bdev.io import BLOCK_SIZE, FAILED, SUCCESS, BdevIo, Completion, IoStatus, IoType
+from workers.core import Core
 from workers.shared import SLOTS_MAX
 from workers.thread import Future, IoChannel, SpdkThread, run_flow
 
@@ -13,7 +14,6 @@ READ_ROUNDS = 2
 
 if TYPE_CHECKING:
     from workers.raid.array import ProcessedChannel, RaidBdev, RaidChannel
-    from workers.reactor import Reactor
 
 
 class Raid1Channel(IoChannel):
@@ -29,10 +29,10 @@ class Raid1Channel(IoChannel):
 class Raid1Device:
     """raid1's own io_device."""
 
-    def __init__(self, reactor: Reactor, key: int, name: str) -> None:
+    def __init__(self, reactor: Core, key: int, name: str) -> None:
         self.key = key
         self.name = f"{name} (raid1)"
-        self._channel_class = reactor.classes.raid1_channel
+        self._channel_class: type[Raid1Channel] = reactor.classes.raid1_channel
 
     def new_channel(self, thread: SpdkThread) -> Raid1Channel:
         return self._channel_class(self, thread)

@@ -6,8 +6,6 @@ thread, with their own RAID channel.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.bdev import Bdev
 from workers.bdev.io import BdevIo, IoStatus, IoType
 from workers.errors import EIO, ENODEV, OK
@@ -16,11 +14,9 @@ from workers.raid.array import RaidBdev, RaidChannel
 from workers.raid.metadata import Metadata
 from workers.raid.slots import Slots
 from workers.raid.superblock import EntryState
+from workers.services import EngineCore
 from workers.shared import ProcessState
 from workers.thread import Future, SpdkThread, Wait, run_flow
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 END_OF_REBUILD = "the end of the rebuild"  # the name in wait chains
 
@@ -29,7 +25,7 @@ class Rebuild:
     """Service ``rebuild``."""
 
     def __init__(
-        self, reactor: Reactor, raid: RaidBdev, bdev: Bdev, metadata: Metadata, slots: Slots
+        self, reactor: EngineCore, raid: RaidBdev, bdev: Bdev, metadata: Metadata, slots: Slots
     ) -> None:
         self.reactor = reactor
         self.raid = raid

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from workers.bdev.layer import BdevLayer, Descriptor
 from workers.errors import ENOMEM, OK
 from workers.protocol import APP_THREAD
 from workers.raid.array import RaidBdev
 from workers.raid.metadata import Metadata
+from workers.services import EngineCore
 from workers.shared import SLOTS_MAX, Slot
-
-if TYPE_CHECKING:
-    from workers.reactor import Reactor
 
 OWNER = "raid0"
 
@@ -21,7 +17,7 @@ class Slots:
     """The app thread's hold of each member: a descriptor, the claim, and a channel."""
 
     def __init__(
-        self, reactor: Reactor, layer: BdevLayer, raid: RaidBdev, metadata: Metadata
+        self, reactor: EngineCore, layer: BdevLayer, raid: RaidBdev, metadata: Metadata
     ) -> None:
         self.reactor = reactor
         self.layer = layer

@@ -330,7 +330,7 @@ def test_markdown_has_a_row_a_defect_and_a_column_a_strategy():
         "| found | 2 defects, 3 searches | 1 defects, 1 searches |",
     ]
     assert lines[-1].endswith(
-        "a search has at most 40 schedules. The clean engine: not run. Commit c0ffee."
+        "A search has at most 40 schedules. The clean engine: not run. Commit c0ffee."
     )
 
 
