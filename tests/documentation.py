@@ -73,7 +73,7 @@ class Page:
 
     def _apply(self, body: str) -> None:
         clone = self.folder / "clone"
-        for package in PACKAGES:
+        for package in PACKAGES if not clone.exists() else ():
             shutil.copytree(
                 ROOT / package, clone / package, ignore=shutil.ignore_patterns("__pycache__")
             )

@@ -9,20 +9,20 @@ import sys
 import tempfile
 from pathlib import Path
 
-import zmq
-
 from workers import segments
 
 SHARED_MEMORY_BYTES_WANTED = 16 * 1024 * 1024
 
 
 def folders() -> tuple[Path, ...]:
-    """Where raidstorm leaves things: shared memory, and directories of sockets."""
+    """Return where raidstorm leaves files: shared memory, and directories of sockets."""
     return (segments.FOLDER, Path(tempfile.gettempdir()))
 
 
 def machine_lines() -> list[tuple[bool, str]]:
-    """(is it all right, what was found)."""
+    """Return pairs: whether it is as raidstorm needs it, and what was found."""
+    import zmq  # the other functions here do without
+
     lines = [
         (sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}, without -O"),
         (sys.platform == "linux", f"platform {sys.platform}"),
@@ -46,12 +46,12 @@ def machine_lines() -> list[tuple[bool, str]]:
 
 
 def leftovers() -> list[segments.Leftover]:
-    """What bears raidstorm's name, of living and dead owners."""
+    """Return what bears raidstorm's name, of living and dead owners."""
     return segments.leftovers(folders())
 
 
 def clean(owners: set[int] | None = None) -> list[segments.Leftover]:
-    """Remove what dead owners (these, or all) left; what belongs to a living process is spared."""
+    """Remove what dead owners (these, or all) left, and return it; what belongs to a living process is spared."""
     removed = []
     for leftover in leftovers():
         if leftover.owner_is_alive or (owners is not None and leftover.owner_pid not in owners):

@@ -169,7 +169,7 @@ def _show(screen: Screen, repeated: Repeated) -> None:
     word, style = ("FAIL", "red") if whole.code else ("PASS", "green")
     screen.verdict(
         f"{word}  {capsule.experiment.name}  {repeated.driver}  seed {capsule.seed}   "
-        f"{whole.failed}/{whole.runs} failed ({percent(whole.share)}){with_defects}: {what}",
+        f"{whole.failed}/{whole.runs} failed ({percent(whole.share)}): {what}{with_defects}",
         style,
     )
     screen.say(f"  {VARIED[repeated.driver]}; in brackets the 95 % interval of the share", "dim")

@@ -57,7 +57,7 @@ def test_adopted_failure_is_small_told_and_passes_the_test_of_regressions(red, a
     # What was shrunk for it stays in the run directory too.
     for name in ("minimal.json", "minimal.log", "minimal.html"):
         assert (red / name).exists()
-    done = inside("regress", cwd=adopted.parent)
+    done = inside("regress", "-v", cwd=adopted.parent)
     assert done.returncode == 0, done.stderr
     assert "born_too_late.json" in done.stdout
 

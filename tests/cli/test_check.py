@@ -233,7 +233,7 @@ def test_files_of_two_runs_are_not_mixed(tmp_path):
     ("args", "sentence"),
     [
         (["nowhere"], "is not a run directory"),
-        (["nowhere", "--check", "registre"], "no check is named registre; these are: crash,"),
+        (["nowhere", "--check", "registre"], "no check is named registre; did you mean register?"),
         (["nowhere", "--check", "my_check:name"], "use --allow-code"),
         ([], "Missing argument"),
     ],

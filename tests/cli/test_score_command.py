@@ -72,7 +72,7 @@ def test_strategies_are_scored_side_by_side(tmp_path):
             "--strategy",
             names[1],
         ),
-        *("--keep", "--runs", str(runs), "--out", str(out)),
+        *("--keep", "--out", str(runs), "--save", str(out)),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     (head,) = (line for line in done.stdout.splitlines() if line.startswith("defect "))
@@ -94,7 +94,7 @@ def test_what_each_strategy_adds_is_scored_without_it_and_printed_as_markdown(tm
     out = tmp_path / "score.json"
     done = raidstorm(
         *("score", *QUICK, "--defects", SEED_DEFECT, "--strategy", "without", "--clean-seeds", "0"),
-        *("--format", "markdown", "--out", str(out)),
+        *("--format", "markdown", "--save", str(out)),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     head = done.stdout.splitlines()[0]
@@ -123,12 +123,12 @@ def test_defect_that_is_lost_exits_with_7(tmp_path):
     one = defect_file(tmp_path, "one", CRASHES_AT_ONCE)
     out = tmp_path / "score.json"
     options = ("--defects", one, "--experiment", "baseline", "--ranges", "2", "--seeds", "2")
-    assert raidstorm("score", *options, "--out", str(out)).returncode == 0
+    assert raidstorm("score", *options, "--save", str(out)).returncode == 0
     again = raidstorm("score", *options, "--compare", str(out))
     assert again.returncode == 0
     assert "no defect that was found before is missed now" in again.stdout
     defect_file(tmp_path, "one", HARMLESS)
-    lost = raidstorm("score", *options, "--compare", str(out), "--out", str(out))
+    lost = raidstorm("score", *options, "--compare", str(out), "--save", str(out))
     assert lost.returncode == 7, lost.stdout
     assert "found before, missed now: one" in lost.stdout
     assert "the text of defect one has changed" in lost.stdout
@@ -158,8 +158,9 @@ def test_all_defects_are_scored_when_none_is_named():
         (["--budget", "soon"], ["'soon' is not a duration"]),
         (["--compare", "absent.json"], ["absent.json can't be read"]),
         (["--compare", "README.md"], ["README.md is not a raidstorm score"]),
-        (["--out", "."], [". is a directory"]),
-        (["--out", "absent/score.json"], ["absent/score.json can't be written"]),
+        (["--save", "."], [". is a directory; --save names a file"]),
+        (["--out", "score.json"], ["--out names a directory", "--save score.json writes"]),
+        (["--save", "absent/score.json"], ["absent/score.json can't be written"]),
         (["swarm"], ["unexpected extra argument"]),
     ],
 )
@@ -179,7 +180,7 @@ def test_interrupted_score_has_its_partial_table(tmp_path, jobs):
     running = subprocess.Popen(
         [
             *(*PROGRAM, "score", "--experiment", "baseline", "--defects", harmless),
-            *("--ranges", "200", "--seeds", "2", "--jobs", jobs, "--out", str(out)),
+            *("--ranges", "200", "--seeds", "2", "--jobs", jobs, "--save", str(out)),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -82,9 +82,10 @@ def test_suite_with_a_defect_on_fails_and_its_replay_line_works_when_pasted(tmp_
     out, junit = tmp_path / "out", tmp_path / "junit.xml"
     done = raidstorm("suite", str(tmp_path / "mine.toml"), "--out", str(out), "--junit", str(junit))
     assert done.returncode == 5, done.stdout + done.stderr
-    assert "2 facets: CRASHED: 1 as they must be, 1 not" in done.stdout
-    assert re.search(
-        r"\n  CRASHED +red +2 runs, [0-9.]+ s; crash/AssertionError/\S+\n", done.stdout
+    assert re.search(r"\nFAIL  1 of 2 as expected  [0-9.]+ s   CRASHED   suite mine\n", done.stdout)
+    assert re.match(
+        r"FAIL  red           sim  2 runs +[0-9.]+ s   1 CRASHED: crash/AssertionError/\S+, with ",
+        done.stdout,
     )
     facets = read_junit(junit)
     assert list(facets) == ["red", "baseline-sim"]
