@@ -1,7 +1,7 @@
 """The story of a small failing run, told as an engineer would write it into an issue.
 
-It knows nothing of defects: it goes by steps, by what the engine told of itself, by which disk did what when, and by
-what the script says of the order. What only prepares the ground is summed up in one sentence a target's life.
+It knows nothing of defects: it goes by steps, by the events of the engine, by which disk did what when, and by what the
+script says of the order. What only prepares the ground is summed up in one sentence a target's life.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ from chaos.steps.schedule import (
 )
 
 SENTENCES_MAX = 15
-HELD_BACK_MIN = 3  # steps that come first, before anybody would say so
+HELD_BACK_MIN = 3  # fewer steps that came first are not worth a word
 FRAMES_SHOWN = 3
 ALSO_MAX = 4  # other findings
-HEALING_TOLD_MAX = 40  # clauses of what comes when all faults are healed, which may go on for long
+HEALING_CLAUSES_MAX = 40  # of what comes when all faults are healed, which may last long
 _ON_MEMBERS = ("bdev_raid_add_base_bdev", "bdev_raid_remove_base_bdev")
 _OF_SESSIONS = (
     "nvmf.command_queued",
@@ -70,14 +70,14 @@ _OF_SESSIONS = (
 
 
 class Story(msgspec.Struct, frozen=True):
-    """What happened, what contradicts what, what should have been, and what comes of it."""
+    """What happened, what contradicts what, what should have been, and the consequence."""
 
     summary: str
     sentences: list[Sentence]
     contradiction: list[Sentence]
     promise: str
     harm: str  # may be nothing
-    steps: list[str]  # each step in words, and what came of it
+    steps: list[str]  # each step in words, with its result
     also: list[Sentence] = []  # what other checks have found, or the same one elsewhere
 
 
@@ -124,14 +124,14 @@ def tell(
     script: StoryScript,
     others: list[Finding] | None = None,
 ) -> Story:
-    """The story of a run up to its failure; ``others``: what else was found in it."""
-    teller = _Teller(plan, look, finding, script)
+    """The story of a run up to its failure; ``others``: other findings of it."""
+    teller = _Narrator(plan, look, finding, script)
     clauses = teller.clauses()
-    told = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
+    chosen = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
     steps = _steps(look, clauses, Words(plan))
     return Story(
         named(finding.summary),
-        told,
+        chosen,
         _contradiction(finding),
         " ".join(filter(None, (should_have_been(finding), teller.unanswered))),
         consequence(finding),
@@ -141,7 +141,7 @@ def tell(
 
 
 def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
-    """Each step: what is told of it in the story, where anything is, and else what it is."""
+    """Each step: its part of the story, or where it has none, what it is."""
     said: dict[int, list[Clause]] = {}
     for clause in clauses:
         said.setdefault(clause.step, []).append(clause)
@@ -152,8 +152,8 @@ def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
             text = words.engine(step, moment.note)
         else:
             text = words.step(step)
-        told = sentences(said.get(moment.number, []), SENTENCES_MAX)
-        shown = " ".join(sentence.text for sentence in told)
+        chosen = sentences(said.get(moment.number, []), SENTENCES_MAX)
+        shown = " ".join(sentence.text for sentence in chosen)
         texts.append(shown or f"{capitalized(text)}.")
     return texts
 
@@ -175,11 +175,11 @@ def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
         for other in others
         if other is not finding and other.step > 0
     }
-    told = [Sentence(step, step, text) for (step, _), text in texts.items()]
-    return sorted(told, key=lambda sentence: sentence.first)[:ALSO_MAX]
+    chosen = [Sentence(step, step, text) for (step, _), text in texts.items()]
+    return sorted(chosen, key=lambda sentence: sentence.first)[:ALSO_MAX]
 
 
-class _Teller:
+class _Narrator:
     """Goes through the moments once."""
 
     def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: StoryScript) -> None:
@@ -195,12 +195,12 @@ class _Teller:
         self.is_about_sessions = self._is_about_sessions()
         self._queues: dict[int, int] = {}  # connection -> the queue it is for
         self.unanswered = ""  # what a crash has cut short
-        self._asked: dict[int, str] = {}  # op of an RPC -> how it was told
+        self._asked: dict[int, str] = {}  # op of an RPC -> the key of its clause
         self._is_healing = False
-        self._healing_told = 0
+        self._healing_clauses = 0
 
     def _is_about_sessions(self) -> bool:
-        """Is it the coming and going of hosts that fails? Then their connections are told one by one."""
+        """Return whether connecting or disconnecting is what fails; then each connection has its own clause."""
         ops = dict.fromkeys(self.finding.ops)
         steps = [moment.step for moment in self.look.moments]
         mine = [step for step in steps if getattr(step, "op", 0) in ops]
@@ -209,13 +209,13 @@ class _Teller:
         return of_target or no_io or any(isinstance(step, (Open, Connect)) for step in mine)
 
     def clauses(self) -> list[Clause]:
-        """All that could be told of the steps, in order; what only prepares them is ``setup``."""
-        told: list[Clause] = []
+        """All clauses of the steps, in order; what only prepares them is ``setup``."""
+        clauses: list[Clause] = []
         for moment in self.look.moments:
             if moment.number > self.finding.step:
                 break
-            told += self._moment(moment)
-        return told
+            clauses += self._moment(moment)
+        return clauses
 
     def _moment(self, moment: Moment) -> list[Clause]:
         step = moment.step
@@ -223,23 +223,23 @@ class _Teller:
             self._is_healing = self._is_healing or step.phase == "heal"
             if step.phase != "heal":
                 return []
-            text = "from here on all faults are healed, and what is under way must finish"
+            text = "from here on all faults are healed, and what is in flight must finish"
             return [Clause(moment.number, "heal", text, DECISIVE)]
-        told = self._outside(moment)
+        clauses = self._outside(moment)
         was_quiet = self.array.is_quiet
-        told += self.array.take(moment)
-        told += self.requests.take(moment)
-        told += self._answers(moment)
+        clauses += self.array.take(moment)
+        clauses += self.requests.take(moment)
+        clauses += self._answers(moment)
         self.setup.take(moment, is_quiet=was_quiet)
-        told += self._crash(moment)
+        clauses += self._crash(moment)
         if moment.number in self.held and moment.passed >= HELD_BACK_MIN:
-            told = self._with_delay(moment, told)
+            clauses = self._with_delay(moment, clauses)
         if self._is_healing:
             # The end that every run has; what fails in it is the finding.
-            told = [clause for clause in told if clause.weight >= IMPORTANT]
-            told = told[: max(0, HEALING_TOLD_MAX - self._healing_told)]
-            self._healing_told += len(told)
-        return told
+            clauses = [clause for clause in clauses if clause.weight >= IMPORTANT]
+            clauses = clauses[: max(0, HEALING_CLAUSES_MAX - self._healing_clauses)]
+            self._healing_clauses += len(clauses)
+        return clauses
 
     # Steps from outside, but for I/O.
 
@@ -291,7 +291,7 @@ class _Teller:
 
     def _answers(self, moment: Moment) -> list[Clause]:
         """RPCs that were refused, and what became of connections."""
-        told = []
+        clauses = []
         for entry in moment.entries:
             if (
                 isinstance(entry, EngineEvent)
@@ -299,14 +299,14 @@ class _Teller:
                 and entry.event.name in _OF_SESSIONS
             ):
                 text = self.words.event(entry.event)
-                told.append(Clause(moment.number, "target", text, USUAL))
+                clauses.append(Clause(moment.number, "target", text, USUAL))
             if isinstance(entry, Completed) and entry.op in self._asked:
                 key = self._asked.pop(entry.op)
                 if entry.status:
                     text = f"it is refused ({status_of(entry.status)})"
                     method = f"the call of {key.removeprefix('rpc ')}"
-                    told.append(Clause(moment.number, key, text, IMPORTANT, subject=method))
-        return told
+                    clauses.append(Clause(moment.number, key, text, IMPORTANT, subject=method))
+        return clauses
 
     def _crash(self, moment: Moment) -> list[Clause]:
         crash = next((one.crash for one in moment.entries if isinstance(one, Crashed)), None)
@@ -348,13 +348,13 @@ class _Teller:
 
     # The order of steps.
 
-    def _with_delay(self, moment: Moment, told: list[Clause]) -> list[Clause]:
+    def _with_delay(self, moment: Moment, clauses: list[Clause]) -> list[Clause]:
         """A step that was held back says so."""
         since = f"only now, though it could have come after step {moment.since}"
-        if told:
-            first = told[0]
+        if clauses:
+            first = clauses[0]
             text = f"{first.text} ({since})"
-            return [msgspec.structs.replace(first, text=text), *told[1:]]
+            return [msgspec.structs.replace(first, text=text), *clauses[1:]]
         step = moment.step
         if not isinstance(step, Deliver) or moment.note == "io_device.destroy_channel":
             return []

@@ -54,15 +54,15 @@ class ArrayNarrator:
 
     def take(self, moment: Moment) -> list[Clause]:
         """The clauses of one moment."""
-        told: list[Clause] = []
+        clauses: list[Clause] = []
         step = moment.step
         if isinstance(step, (Kill, PowerLoss)):
             self._died(moment)
         if isinstance(step, FinishIo) and step.thread >= FIRST_DYNAMIC_THREAD:
-            told += self._copied(moment, step)
+            clauses += self._copied(moment, step)
         if isinstance(step, FinishIo) and moment.note and self._is_superblock(step):
             text = f"disk{step.disk} fails a write of its superblock"
-            told.append(Clause(moment.number, "array", text, IMPORTANT))
+            clauses.append(Clause(moment.number, "array", text, IMPORTANT))
         born = [
             entry.event
             for entry in moment.entries
@@ -78,10 +78,10 @@ class ArrayNarrator:
                     self._written.append(entry.disk)
         for entry in moment.entries:
             if isinstance(entry, EngineEvent):
-                told += self._happened(moment.number, entry.event, born)
+                clauses += self._happened(moment.number, entry.event, born)
                 self.members.take(entry)
         self.is_quiet = not self.leaving and self._target == NO_REBUILD
-        return told
+        return clauses
 
     def _is_superblock(self, step: FinishIo) -> bool:
         return step.io_type == IoType.WRITE and step.offset + step.count <= self.plan.data_offset
@@ -247,7 +247,7 @@ class ArrayNarrator:
         self._offset = max(self._offset, offset)
         text = f"the rebuild offset {offset} reaches the channel of {{}}"
         where = thread_name(event.thread)
-        return [Clause(number, "rebuild", text, USUAL, item=where, topic="told")]
+        return [Clause(number, "rebuild", text, USUAL, item=where, topic="reached")]
 
     def _superblock(self, number: int, status: int) -> list[Clause]:
         """The end of a round of writing, which may have written no disk."""

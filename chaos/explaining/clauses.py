@@ -30,7 +30,7 @@ class Clause(msgspec.Struct, frozen=True):
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """One sentence of a story and the steps that it tells of."""
+    """One sentence of a story and its steps."""
 
     first: int
     last: int

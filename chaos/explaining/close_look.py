@@ -1,7 +1,7 @@
-"""A recorded run taken again with somebody looking closely: what a step could have overtaken, and what a disk held.
+"""A recorded run taken again and observed closely: what a step could have overtaken, and what a disk held.
 
-It goes on where a check stops: history and notes say what was told; this also says since when each step of the engine
-was possible, and which data each write of a disk has put in the place of which.
+It records what history and notes lack: since when each step of the engine was possible, and which data each write of a
+disk replaced by which.
 """
 
 from __future__ import annotations

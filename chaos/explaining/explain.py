@@ -28,7 +28,7 @@ class Likely(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """All that is to be said of a failure; ``is_whole``: nobody has cut it short."""
+    """An explanation of a failure; ``is_whole``: it was not interrupted."""
 
     experiment: str
     seed: int

@@ -45,10 +45,10 @@ def write_minimal(
     execution = look.execution
     findings = judge(execution, checks)
     verdict, story, labels, teller = describe_run(execution, findings, capsule.seed, capsule.labels)
-    told = narrate(execution, teller, findings)
-    log = "\n".join(lines_of(lanes_of(execution.plan, labels), told))
+    narrated = narrate(execution, teller, findings)
+    log = "\n".join(lines_of(lanes_of(execution.plan, labels), narrated))
     about = _about(capsule, look, findings, replay)
-    timeline = timeline_from(told, execution, teller, findings, about)
+    timeline = timeline_from(narrated, execution, teller, findings, about)
     try:
         write_capsule(folder / MINIMAL, capsule)
         (folder / MINIMAL_LOG).write_text(log + "\n", encoding="utf-8")

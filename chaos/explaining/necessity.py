@@ -22,7 +22,7 @@ STEPS_MAX = 3_000_000
 IS_VALID = "the run is valid"
 FAILS_ALIKE = "it fails all the same"
 IMPOSSIBLE = "can't be done any more"
-IS_UNFAIR = "the reference engine fails, too: that would be nobody's defect"
+IS_UNFAIR = "the reference engine fails, too: it would say nothing about a defect"
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def needs(
 ) -> list[Need]:
     """A row for each step from outside and each choice; ``numbers`` are those of their steps.
 
-    What is over before its end, or would take too long, has fewer rows.
+    An interrupted explanation, or one that would take too long, has fewer rows.
     """
     found: list[Need] = []
     tries_max = max(TRIES_MIN, STEPS_MAX // max(1, len(moments)))

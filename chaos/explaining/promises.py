@@ -1,4 +1,4 @@
-"""What should have been, and what comes of it that it wasn't: a sentence each, for the story of a failure."""
+"""What should have been, and the consequence of the failure: a sentence each, for its story."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chaos.checkers.finding import Finding
 
 PROMISES = {
     "crash": "The target goes on: no request, fault or order of steps may end it in an assertion or exception.",
-    "register": "A read returns what was acknowledged last, or something newer that is still under way.",
+    "register": "A read returns what was acknowledged last, or something newer that is still in flight.",
     "mirrors": "All members in sync hold the same acknowledged data when a rebuild has ended, and at the end.",
     "recovery": "An array comes back only with members that hold everything that was acknowledged.",
     "copies": "A change is acknowledged only when every member that may be read has it, and the rebuild target has "
@@ -24,7 +24,7 @@ PROMISES = {
 }
 # By the check, or by the check and the shape of what it found, which goes first.
 HARM = {
-    "crash": "All connections to the target break, and no I/O under way is answered, until it is started again.",
+    "crash": "All connections to the target break, and no I/O in flight is answered, until it is started again.",
     "mirrors": "What a read returns depends on the member that serves it.",
     "recovery": "Reads that this member serves return older data than was acknowledged.",
     "copies": "A read that is served from there returns older data than was acknowledged.",
@@ -33,7 +33,7 @@ HARM = {
     "channels/birth": "Through this channel a member is left out that must get each write, or one is read that lacks "
     "some.",
     "channels/member kept": "I/O through this channel goes on to a disk that the array has let go.",
-    "channels/member lacks": "Writes through this channel don't reach that member, whom others read: they get older data.",
+    "channels/member lacks": "Writes through this channel don't reach that member, which other channels read: they get older data.",
     "channels/no twin": "Writes through this channel don't go to the rebuild target: what is acknowledged is missing "
     "there, and is read from there once the rebuild has ended.",
     "channels/offset": "This channel and the array don't agree which blocks are copied: a write to those between the two "
@@ -43,10 +43,10 @@ HARM = {
     "channels/target kept": "Reads through this channel may be served by a disk that was never rebuilt.",
     "channels/twin": "Writes through this channel to blocks that are copied don't go to the rebuild target, which serves "
     "the old data once the rebuild has ended.",
-    "quiesce": "Whoever has quiesced these blocks, to copy them or to change the members, goes by their not being used.",
-    "availability/removal": "The array has less redundancy than its disks could give, without anybody having asked.",
+    "quiesce": "A rebuild or a change of members has quiesced these blocks, and relies on their not being used.",
+    "availability/removal": "The array has less redundancy than its disks could give, without an order from the operator.",
     "availability/error": "An application gets an I/O error for data that is there.",
-    "liveness": "Whoever waits for it waits until the target is killed.",
+    "liveness": "A host or operator that waits for it waits until the target is killed.",
     "references": "What is left can keep disks, threads or the array from being used or closed.",
 }
 _DATA = (
@@ -57,7 +57,7 @@ _DATA = (
 
 
 def consequence(finding: Finding) -> str:
-    """What a user has to fear, where what was found isn't that already; else nothing."""
+    """The consequence for a user, where the finding itself is not one; else nothing."""
     names = (f"{finding.check}/{finding.shape}", f"{finding.check}/{finding.kind}", finding.check)
     return next((HARM[name] for name in names if name in HARM), "")
 

@@ -1,4 +1,4 @@
-"""What became of each request of a host, disk by disk: the part of a story that the data is in."""
+"""Each request of a host, disk by disk, up to its answer: the part of a story that has the data."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class NarratedRequest:
 
 
 class RequestNarrator:
-    """Follows a run moment by moment, and says of its requests what there is to say."""
+    """Follows a run moment by moment, and has a clause for each thing that happens to a request."""
 
     def __init__(self, plan: Plan, finding: Finding, array: ArrayNarrator, early: set[int]) -> None:
         self.plan = plan
@@ -59,19 +59,19 @@ class RequestNarrator:
 
     def take(self, moment: Moment) -> list[Clause]:
         """The clauses of one moment."""
-        told: list[Clause] = []
+        clauses: list[Clause] = []
         step = moment.step
         if isinstance(step, IO):
-            told.append(self._sent(moment, step))
+            clauses.append(self._sent(moment, step))
         elif isinstance(step, Deliver) and moment.note == "nvmf.io":
-            told += self._handled(moment.number, step.sender)
+            clauses += self._handled(moment.number, step.sender)
         elif isinstance(step, FinishIo) and step.thread < FIRST_DYNAMIC_THREAD:
-            told += self._served(moment, step)
+            clauses += self._served(moment, step)
         elif isinstance(step, (Kill, PowerLoss)):
             self.out.clear()
         for entry in moment.entries:
-            told += self._entry(entry)
-        return told
+            clauses += self._entry(entry)
+        return clauses
 
     def _sent(self, moment: Moment, step: OutsideStep) -> Clause:
         request = NarratedRequest(step, f"op {step.op}", self._weight(step))  # type: ignore[union-attr]

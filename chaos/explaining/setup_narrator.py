@@ -1,4 +1,5 @@
-"""What only prepares the ground: the array, poll groups, the namespace and who connects, in a sentence a target's life."""
+"""The part of a run that only prepares the rest: array, poll groups, namespace and connected hosts, in one sentence for
+each life of the target."""
 
 from __future__ import annotations
 
@@ -82,8 +83,8 @@ class SetupNarrator:
 
     def clauses(self) -> list[Clause]:
         """A clause a life, where there is anything to say."""
-        told = [self._clause(life) for life in self.lives]
-        return [clause for clause in told if clause is not None]
+        clauses = [self._clause(life) for life in self.lives]
+        return [clause for clause in clauses if clause is not None]
 
     def _clause(self, life: Life) -> Clause | None:
         parts = []

@@ -27,14 +27,14 @@ def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
         "What happened",
         *_story(explanation.story.sentences),
         "",
-        *_wrapped("It should have been: ", explanation.story.promise),
-        *(_wrapped("What comes of it:    ", story.harm) if story.harm else []),
+        *_wrapped("Expected:    ", explanation.story.promise),
+        *(_wrapped("Consequence: ", story.harm) if story.harm else []),
         "",
         "What contradicts it",
         *_contradiction(explanation.story.contradiction),
         *(["", "Also found in this run"] if explanation.story.also else []),
         *_contradiction(explanation.story.also),
-        *(["", f"To see it again: {replay}"] if replay else []),
+        *(["", f"Replay: {replay}"] if replay else []),
         "",
         "-" * WIDTH,
         "Why each step is needed: what happens without it",
@@ -56,8 +56,8 @@ def _head(explanation: Explanation) -> Iterator[str]:
     yield explanation.target
 
 
-def _story(told: list[Sentence]) -> Iterator[str]:
-    for number, sentence in enumerate(told, 1):
+def _story(sentences: list[Sentence]) -> Iterator[str]:
+    for number, sentence in enumerate(sentences, 1):
         yield from _wrapped(f"{number:>4}. {_range(sentence):<9}  ", sentence.text)
 
 
@@ -67,8 +67,8 @@ def _range(sentence: Sentence) -> str:
     return f"{sentence.first}-{sentence.last}"
 
 
-def _contradiction(told: list[Sentence]) -> Iterator[str]:
-    for sentence in told:
+def _contradiction(sentences: list[Sentence]) -> Iterator[str]:
+    for sentence in sentences:
         yield from _wrapped(f"  step {sentence.first:>5}  ", sentence.text)
 
 
@@ -138,7 +138,7 @@ def _likely(explanation: Explanation) -> str:
     if rise.after - rise.before < RISE_MIN:
         return (
             "No single step made the failure likely: the share rises little by little, and one step's part of it can't "
-            f"be told from chance in so few continuations (it passes a half at step {rise.last})."
+            f"be sentences from chance in so few continuations (it passes a half at step {rise.last})."
         )
     where = f"step {rise.last}" if rise.first == rise.last else f"steps {rise.first}-{rise.last}"
     shares = f"{rise.before:.0%} before, {rise.after:.0%} after"

@@ -16,10 +16,12 @@ from chaos.run.execution import Execution
 from chaos.run.messages import message_of
 from chaos.showing.bands import Band, bands_of
 from chaos.showing.landmarks import landmarks
-from chaos.showing.lanes import IS_ANSWERED, Lane, lanes_of
+from chaos.showing.lanes import IS_ANSWERED, Lane, asker_of, lanes_of
 from chaos.showing.narrative import StepText, narrate
 from chaos.showing.rebuild_curve import rebuild_curves
 from chaos.showing.story import Storyteller
+from chaos.showing.wording.bars import bar_label
+from chaos.showing.wording.places import Places
 from chaos.steps.history import Completed
 from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, PowerLoss, Step
 from workers.bdev.io import IoType
@@ -41,11 +43,11 @@ def perfetto_trace(
     places = {lane.key: (PROCESSES[lane.kind], number) for number, lane in enumerate(lanes, 1)} | {
         "ARRAY": (ARRAY_PROCESS, ARRAY_THREAD)
     }
-    told = narrate(execution, teller, findings)
+    narrated = narrate(execution, teller, findings)
     events = [
         *_names(lanes, places),
-        *_slices(execution, told, places),
-        *_flows(execution, told, places),
+        *_slices(execution, narrated, places, teller.words.places),
+        *_flows(execution, narrated, places),
         *_bands(bands_of(execution), places),
         *_counter(execution),
         *_instants(execution, teller, findings),
@@ -72,12 +74,15 @@ def _meta(kind: str, pid: int, tid: int, **args: Any) -> TraceEvent:
 
 
 def _slices(
-    execution: Execution, told: list[StepText], places: dict[str, tuple[int, int]]
+    execution: Execution,
+    narrated: list[StepText],
+    places: dict[str, tuple[int, int]],
+    names: Places,
 ) -> list[TraceEvent]:
     """A slice for each lane a step is in."""
     events: list[TraceEvent] = []
     clock_us = 0
-    for one, note in zip(told, execution.notes, strict=True):
+    for one, note in zip(narrated, execution.notes, strict=True):
         if isinstance(one.step, FireTimer):
             clock_us = one.step.deadline_us
         args: dict[str, Any] = {"step": one.number, "what": one.words, "virtual_us": clock_us}
@@ -85,7 +90,7 @@ def _slices(
             args["shown"] = "\n".join(one.shown)
         for lane, mark in one.marks.items():
             pid, tid = places[lane]
-            name = "answer" if mark == IS_ANSWERED else _short(one.step, note)
+            name = "answer" if mark == IS_ANSWERED else _short(one.step, note, names)
             events.append(
                 {
                     "ph": "X",
@@ -101,7 +106,7 @@ def _slices(
     return events
 
 
-def _short(step: Step, note: str) -> str:
+def _short(step: Step, note: str, names: Places) -> str:
     match step:
         case Deliver():
             return note or "message"
@@ -109,15 +114,16 @@ def _short(step: Step, note: str) -> str:
             return f"disk{step.disk} {IoType(step.io_type).name.lower()}{' FAILS' if note else ''}"
         case FireTimer():
             return "timer"
+        case _ if asker_of(step):
+            return bar_label(step, names)  # type: ignore[arg-type]
         case _:
-            fault = getattr(step, "fault", None) or getattr(step, "method", None)
-            return str(fault or type(step).__name__.lower())
+            return str(getattr(step, "fault", None) or type(step).__name__.lower())
 
 
 def _flows(
-    execution: Execution, told: list[StepText], places: dict[str, tuple[int, int]]
+    execution: Execution, narrated: list[StepText], places: dict[str, tuple[int, int]]
 ) -> list[TraceEvent]:
-    """Arrows from a request to the step that handles it, to the step that answers it, to the one who asked.
+    """Arrows from a request to the step that handles it, to the step that answers it, and back to the lane that asked.
 
     Messages of one sender to one receiver keep their order, so the first of them is the one that is handled.
     """
@@ -126,7 +132,7 @@ def _flows(
     }
     under_way: dict[tuple[int, int], deque[tuple[StepText, int]]] = {}
     events: list[TraceEvent] = []
-    for one in told:
+    for one in narrated:
         step = one.step
         if isinstance(step, (Kill, PowerLoss)):
             under_way.clear()
@@ -137,7 +143,7 @@ def _flows(
                 path = [_place_of(asked), _place_of(one)]
                 answer = answers.get(op, 0)
                 if answer >= one.number:
-                    ended = told[answer - 1]
+                    ended = narrated[answer - 1]
                     if ended is not one:
                         path.append(_place_of(ended))
                     if ended.marks.get(path[0][1]) == IS_ANSWERED:
@@ -152,7 +158,7 @@ def _flows(
 
 
 def _place_of(one: StepText) -> tuple[int, str]:
-    """Step and lane of the one who acts in it."""
+    """A step, and the lane that acts in it."""
     return one.number, next(iter(one.marks))
 
 

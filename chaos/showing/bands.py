@@ -184,5 +184,5 @@ def _happened(ledger: Ledger, number: int, event: Event) -> None:
 
 
 def words(fault: str) -> str:
-    """A kind of fault, as people write it."""
+    """A kind of fault, in words."""
     return fault.replace("_", " ")

@@ -1,4 +1,4 @@
-"""Who acts in a run: reactors, disks, hosts, the operator and the nemesis, each with a lane of its own.
+"""The lanes of a run: reactors, disks, hosts, the operator and the nemesis.
 
 The same lanes are the columns of trace.log, the swim lanes of timeline.html and the tracks of an export.
 """
@@ -48,8 +48,8 @@ LEGEND = (
     "# R = reactor, D = disk, H = host, OP = operator, NEM = nemesis. * acts, < is answered, ! is hit by a fault, "
     "+ is healed, X crashes; a disk has finished: r read, w write, f flush, u unmap, z write zeroes, c compare"
 )
-# What the engine tells of a fault that has bitten; the disk is the first argument.
-BITES = (
+# Events of a fault that has taken effect; the disk is the first argument.
+EFFECTS = (
     "bdev.delayed",
     "bdev.error_injected",
     "disk.cache_lost",
@@ -63,7 +63,7 @@ HEALING = ("disk_heal", "disk_arrive")
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """One that acts; ``key`` is how trace.log calls it, ``name`` what people do."""
+    """One lane; ``key`` is its name in trace.log, ``name`` the one people know."""
 
     key: str
     kind: LaneKind
@@ -83,7 +83,7 @@ def lanes_of(plan: Plan, labels: Labels) -> list[Lane]:
 
 
 def marks_of_step(step: Step, note: str, plan: Plan) -> list[tuple[str, str]]:
-    """Which lanes a step is in, and as what."""
+    """The lanes that a step marks, and how."""
     match step:
         case FinishIo():
             mark = IS_HIT if note else IO_MARKS[IoType(step.io_type)]
@@ -118,11 +118,11 @@ def _mark_of_injection(fault: str) -> str:
 
 
 def marks_of_entry(entry: Entry, askers: dict[int, str]) -> list[tuple[str, str]]:
-    """Which lanes something seen is in; ``askers`` says by op whose lane an answer belongs to."""
+    """The lanes that an entry marks; ``askers`` has for each op the lane that its answer goes to."""
     match entry:
         case Completed() if entry.op in askers:
             return [(askers[entry.op], IS_ANSWERED)]
-        case EngineEvent() if entry.event.name in BITES:
+        case EngineEvent() if entry.event.name in EFFECTS:
             return [(f"D{entry.event.args[0]}", IS_HIT)]
         case Crashed():
             return [(f"R{entry.crash.reactor}", CRASHES)]
@@ -131,7 +131,7 @@ def marks_of_entry(entry: Entry, askers: dict[int, str]) -> list[tuple[str, str]
 
 
 def asker_of(step: Step) -> str:
-    """The lane of the one who gets the answer to a step; empty where nobody waits for one."""
+    """The lane that gets the answer to a step; empty where there is none."""
     if isinstance(step, Operate):
         return OPERATOR_LANE
     host = getattr(step, "host", None)

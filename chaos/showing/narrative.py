@@ -50,15 +50,15 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
             marks.setdefault(entry.number, []).extend(more)
     _add_findings(shown, execution, findings)
     serving = Serving(execution.plan)
-    told = []
+    narrated = []
     for number, (step, note) in enumerate(zip(execution.schedule, execution.notes, strict=True), 1):
         ops = serving.ops(step, note)
         for entry in ends.get(number, ()):
             serving.end(entry)
         step_marks = [*marks_of_step(step, note, execution.plan), *marks.get(number, ())]
         text = _words(step, note, ops, teller)
-        told.append(StepText(number, step, _strongest(step_marks), text, shown.get(number, [])))
-    return told
+        narrated.append(StepText(number, step, _strongest(step_marks), text, shown.get(number, [])))
+    return narrated
 
 
 def _add_findings(

@@ -27,7 +27,7 @@ class RebuildCurves(msgspec.Struct, frozen=True):
 
 
 def rebuild_curves(execution: Execution) -> RebuildCurves:
-    """Read them from what the engine told."""
+    """Read them from the events of the engine."""
     blocks = execution.plan.blocks
     done: list[Curve] = []
     current: Curve | None = None

@@ -15,7 +15,7 @@ from workers.shared import NAMESPACES_MAX, ProcessState, RaidRecord, RaidState
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 SUBSYSTEM_NQN = "nqn.2016-06.io.spdk:cnode1"
 DISCOVERY_NQN = "nqn.2014-08.org.nvmexpress.discovery"
-# Hosts of a run connect without a network; whoever reads the reply expects an address where some are connected.
+# Hosts of a run connect without a network; a reader of the reply expects an address where some are connected.
 LISTENER = {"trtype": "TCP", "adrfam": "IPv4", "traddr": "127.0.0.1", "trsvcid": "4420"}
 DSM_RANGE_BLOCKS_MAX, WRITE_ZEROES_SIZE_SHIFT = 2_097_152, 12  # SPDK's; nothing here keeps to them
 PASSTHRU = 1 << 31  # numbers from here on make the UUIDs of what stands on an array
@@ -123,7 +123,7 @@ def _base_bdev(services: Services, record: RaidRecord, place: int) -> dict[str, 
 
 
 def _name_of(bdev: Bdev | None, number: int) -> str | None:
-    """An array may wait for a bdev that nobody has heard of."""
+    """The name of a bdev; an array may wait for one that has never been there."""
     if bdev is not None:
         return bdev.name
     return f"bdev{number}" if number >= 0 else None

@@ -1,4 +1,4 @@
-"""Which requests of hosts the I/Os of disks serve, as far as thread, kind and blocks tell.
+"""Which requests of hosts the I/Os of disks serve, as far as thread, kind and blocks show.
 
 The engine doesn't say it. Where two requests of a thread are for the same blocks, both are named.
 """

@@ -41,36 +41,36 @@ class Storyteller:
         """The sentences, oldest first, each with its step number."""
         if finding.check == "crash":
             return self._crash(finding)
-        told = [
+        found = [
             (entry.number, self.words.step(entry.step))
             for entry in self.execution.history
             if isinstance(entry, Invoked) and getattr(entry.step, "op", None) in finding.ops
         ]
-        if told:
-            told += self._between(told[0][0], finding.step, finding.ops)
-        told += [line for line in self._background(finding.step) if line not in told]
+        if found:
+            found += self._between(found[0][0], finding.step, finding.ops)
+        found += [line for line in self._background(finding.step) if line not in found]
         # The events that contradict each other say what an answer means; the last is the finding's own.
         meant = [
             (event.step, named(event.says))
             for event in finding.events
             if event.step != finding.step
         ]
-        told += [line for line in meant if line[0] not in [number for number, _ in told]]
+        found += [line for line in meant if line[0] not in [number for number, _ in found]]
         waits = [f"  {line}" for line in finding.waits]
-        return [*_in_order(told), f"step {finding.step}: {named(finding.summary)}", *waits]
+        return [*_in_order(found), f"step {finding.step}: {named(finding.summary)}", *waits]
 
     def _crash(self, finding: Finding) -> list[str]:
         crash = self.execution.crash
         if crash is None:
             return [finding.summary]
-        told = self._background(finding.step)
+        found = self._background(finding.step)
         birth = self._last_event("nvmf.namespace_channel_created", thread=crash.thread)
         if birth is not None:
-            told.append((birth.number, self.words.event(birth.event)))
+            found.append((birth.number, self.words.event(birth.event)))
         request = self._request_at_crash(crash.thread)
         if request is not None:
-            told.append((request.number, self.words.step(request.step)))
-        lines = _in_order(told)
+            found.append((request.number, self.words.step(request.step)))
+        lines = _in_order(found)
         frames = [line.split(" ")[-1] for line in crash.traceback.splitlines()[-3:]]
         lines.append(
             f"step {finding.step}: on reactor {crash.reactor}, {thread_name(crash.thread)} "
@@ -80,15 +80,15 @@ class Storyteller:
 
     def _between(self, begin: int, end: int, ops: list[int]) -> list[tuple[int, str]]:
         """Changes of the members, and answers to the ops, from one step to another."""
-        told: list[tuple[int, str]] = []
+        found: list[tuple[int, str]] = []
         for entry in self.execution.history:
             if not begin <= entry.number <= end:
                 continue
             if isinstance(entry, EngineEvent) and entry.event.name in _MEMBER_EVENTS:
-                told.append((entry.number, self.words.event(entry.event)))
+                found.append((entry.number, self.words.event(entry.event)))
             elif isinstance(entry, Completed) and entry.op in ops and entry.number != end:
-                told.append((entry.number, self.words.answer(entry)))
-        return told[:BETWEEN_MAX]
+                found.append((entry.number, self.words.answer(entry)))
+        return found[:BETWEEN_MAX]
 
     def _background(self, until: int) -> list[tuple[int, str]]:
         """The rebuild that was running, and the last fault."""
@@ -146,5 +146,5 @@ class Storyteller:
         return reads[-1] if reads else None
 
 
-def _in_order(told: list[tuple[int, str]]) -> list[str]:
-    return [f"step {number}: {text}" for number, text in sorted(told)]
+def _in_order(found: list[tuple[int, str]]) -> list[str]:
+    return [f"step {number}: {text}" for number, text in sorted(found)]

@@ -25,7 +25,7 @@ class StoryLine(msgspec.Struct, frozen=True, array_like=True):
 
 
 def story_lines(
-    story: list[str], told: list[StepText], headline: str = "", at: int = 0
+    story: list[str], narrated: list[StepText], headline: str = "", at: int = 0
 ) -> list[StoryLine]:
     """Sentences as ``step 12: …``, ``steps 12-14: …``, or a line without a step that goes on.
 
@@ -40,7 +40,7 @@ def story_lines(
         first, last = int(found[1]), int(found[2] or found[1])
         text = _shortened(found[3], headline) if last == at else found[3]
         # A sentence of several steps ends with the finding: there its badge is.
-        lane = _lane_of(last if last == at else first, told)
+        lane = _lane_of(last if last == at else first, narrated)
         lines.append(StoryLine(first, last, lane, text))
     return lines
 
@@ -56,10 +56,10 @@ def _shortened(text: str, headline: str) -> str:
     return text
 
 
-def _lane_of(number: int, told: list[StepText]) -> str:
-    if not 1 <= number <= len(told):
+def _lane_of(number: int, narrated: list[StepText]) -> str:
+    if not 1 <= number <= len(narrated):
         return ""
-    marks = told[number - 1].marks
+    marks = narrated[number - 1].marks
     crashed = [lane for lane, mark in marks.items() if mark == CRASHED]
     if crashed:
         return crashed[0]

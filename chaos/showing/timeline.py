@@ -57,7 +57,7 @@ class ShownFinding(msgspec.Struct, frozen=True):
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """All that the page shows. A step is (number, marks, words, what it showed); texts are numbers into ``texts``.
+    """The data of the page. A step is (number, marks, words, what it showed); texts are numbers into ``texts``.
 
     Findings stand in the order of their steps, for the cause is nearer to the first than to the worst. ``view``: the
     first and the last step that the page opens with, so that cause and finding are seen at once.
@@ -86,7 +86,7 @@ def timeline_of(
 
 
 def timeline_from(
-    told: list[StepText],
+    narrated: list[StepText],
     execution: Execution,
     teller: Storyteller,
     findings: list[Finding],
@@ -99,13 +99,13 @@ def timeline_from(
     headline = next((one for one in shown_findings if one.is_headline), None)
     story = story_lines(
         about.story,
-        told,
+        narrated,
         headline.summary if headline else "",
         headline.step if headline else 0,
     )
-    focus = shown_findings[0].step if shown_findings else len(told)
+    focus = shown_findings[0].step if shown_findings else len(narrated)
     wanted = [line.first for line in story] + [landmark.step for landmark in marked]
-    kept = kept_steps(told, focus, wanted)
+    kept = kept_steps(narrated, focus, wanted)
     texts = Texts()
     keys = [lane.key for lane in lanes]
     steps = [
@@ -121,10 +121,10 @@ def timeline_from(
         about=msgspec.structs.replace(about, story=[]),
         findings=shown_findings,
         story=story,
-        view=_view(story, shown_findings, len(told)),
+        view=_view(story, shown_findings, len(narrated)),
         lanes=lanes,
-        last=len(told),
-        left_out=len(told) - len(kept),
+        last=len(narrated),
+        left_out=len(narrated) - len(kept),
         texts=list(texts.places),
         steps=steps,
         requests=requests_of(execution, teller.words.places),
@@ -187,20 +187,20 @@ def _is_said(landmark: Landmark, story: list[StoryLine]) -> bool:
     return any(line.first <= landmark.step <= line.last for line in story)
 
 
-def kept_steps(told: list[StepText], focus: int, wanted: list[int]) -> list[StepText]:
+def kept_steps(narrated: list[StepText], focus: int, wanted: list[int]) -> list[StepText]:
     """All steps; of a very long run those around the finding, those of the story and the landmarks, and from the
     beginning as many as there is room for, since what never ends began to wait early.
     """
-    if len(told) <= STEPS_MAX:
-        return told
+    if len(narrated) <= STEPS_MAX:
+        return narrated
     begin, end = focus - STEPS_BEFORE_FINDING, focus + STEPS_AFTER_FINDING
-    kept = set(range(max(1, begin), min(len(told), end) + 1))
+    kept = set(range(max(1, begin), min(len(narrated), end) + 1))
     kept.update(wanted[: STEPS_MAX // 4])
-    for number in range(1, len(told) + 1):
+    for number in range(1, len(narrated) + 1):
         if len(kept) >= STEPS_MAX:
             break
         kept.add(number)
-    return [one for one in told if one.number in kept]
+    return [one for one in narrated if one.number in kept]
 
 
 def page(timeline: Timeline) -> str:

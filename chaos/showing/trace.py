@@ -19,15 +19,15 @@ def trace_lines(
     return lines_of(lanes, narrate(execution, teller, findings))
 
 
-def lines_of(lanes: list[Lane], told: list[StepText]) -> Iterator[str]:
-    """The lines of a run that is told already."""
+def lines_of(lanes: list[Lane], narrated: list[StepText]) -> Iterator[str]:
+    """The lines of a run whose steps are narrated already."""
     keys = [lane.key for lane in lanes]
     yield LEGEND
     head = " ".join(keys)
     yield f"{'step':>6}  {head}  what"
     indent = " " * (6 + 2 + len(head) + 2 + 2)
     widths = [(key, len(key)) for key in keys]
-    for one in told:
+    for one in narrated:
         marks = " ".join(f"{one.marks.get(key, NOTHING):>{width}}" for key, width in widths)
         yield f"{one.number:>6}  {marks}  {one.words}"
         for text in one.shown:

@@ -149,7 +149,7 @@ def _slots(mask: int) -> str:
     if mask < 0:
         return "none"
     slots = [str(slot) for slot in range(mask.bit_length()) if mask & 1 << slot]
-    return f"in slots {listed(slots)}" if slots else "none"
+    return f"in slot{'s' if len(slots) > 1 else ''} {listed(slots)}" if slots else "none"
 
 
 PLACES: dict[str, Callable[[Places, int], str]] = {

@@ -146,7 +146,7 @@ def test_story_of_the_first_defect_tells_its_trigger(explained):
     lines = lines_of(explained)
     assert "module_channel != NULL" in lines[1]
     assert any(line.startswith("2 members of 48 blocks") for line in lines[:6])
-    assert any(line.startswith("What comes of it: ") for line in lines)
+    assert any(line.startswith("Consequence: ") for line in lines)
 
 
 def test_story_of_channels_that_disagree_says_who_was_not_told_and_what_comes_of_it():
@@ -300,7 +300,7 @@ def test_hang_is_explained_to_its_end():
         "Disk1 fails a write of its superblock",
         "From here on all faults are healed",
         "Everything that was begun finishes",
-        "never given back",
+        "never released",
     )
     assert_in_order(text, parts)
     assert all(need.is_needed for need in explanation.needs)

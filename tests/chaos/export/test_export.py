@@ -1,6 +1,7 @@
 """A stored run in other forms: what Perfetto is given, a pytest file that stands alone, one capsule."""
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -97,6 +98,10 @@ def test_a_step_is_a_slice_in_each_lane_it_is_in(trace, run):
         type(step).__name__ == "Mark" for step in run.execution.schedule
     )
     assert len(numbers) == marked
+    # A request is called as in timeline.html.
+    names = {event["name"] for event in slices}
+    assert any(re.fullmatch(r"R \d+–\d+ #\d+", name) for name in names)
+    assert any(name.startswith("add_base_bdev disk") for name in names)
     clock = [event["args"]["virtual_us"] for event in slices]
     assert clock == sorted(clock)
 

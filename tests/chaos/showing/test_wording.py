@@ -57,6 +57,28 @@ def test_event_s_sentence_has_no_bare_numbers_of_unknown_meaning(name):
     assert said != EXACT.event(Event("unheard.of", 1, (1,) * count))
 
 
+def test_event_says_what_its_numbers_are():
+    def said(name, *args):
+        return PLAIN.event(Event(name, 1, args))
+
+    where = "nvmf_tgt_poll_group_0"
+    assert said("raid.channel", 3, -1, 0) == (
+        f"the channel of {where} has members in slots 0 and 1, no rebuild"
+    )
+    assert said("raid.channel", 1, 8, 3) == (
+        f"the channel of {where} has members in slot 0, rebuild offset 8, twin's members in slots 0 and 1"
+    )
+    assert said("bdev.quiesced", PLAN.layout.disks, 4, 0, 8) == (
+        "the array is quiesced in blocks 0-7 (lock 4)"
+    )
+    assert said("bdev.quiesced", 0, 4, 0, 1 << 40) == "disk0 is quiesced in all blocks (lock 4)"
+    assert said("rebuild.finished", 1, 1, -5).endswith("onto disk1 ends with error -5")
+    assert said("raid.created", 0, 1) == "the array is created from disk0 and disk1"
+    assert said("disk.fault", 1, 1, int(IoType.READ), 3, 2) == (
+        "disk1: an injected error hits a read of blocks 3-4"
+    )
+
+
 def test_event_of_a_user_s_own_is_shown_by_name_and_numbers():
     assert EXACT.event(Event("mine.happened", 0, (4, 5))) == "app_thread: mine.happened(4, 5)"
     assert EXACT.event(Event("rebuild.started", 0, (4,))) == "app_thread: rebuild.started(4)"
