@@ -50,6 +50,11 @@ DEFAULT_SCHEDULER = "random"
 TAKEN_PERCENT = 50
 
 
+def names_of(kind: StrategyKind) -> set[str]:
+    """Return the strategies of this kind; the dicts that have their code must name the same ones."""
+    return {name for name, strategy in STRATEGIES.items() if strategy.kind is kind}
+
+
 def draw_strategies(names: tuple[str, ...], stream: Stream) -> tuple[str, ...]:
     """Draw what a seed takes of those it may draw from: a scheduler first, then others in their order.
 

@@ -11,6 +11,7 @@ from chaos.checkers import Check, Finding, Verdict
 from chaos.drivers.make import make_driver
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge
+from chaos.plan.driver_names import DriverName
 from chaos.run.controller import Controller, DivergenceError
 from chaos.scripts.player import Player
 from chaos.showing.described import describe_run
@@ -34,7 +35,7 @@ class Replayed(msgspec.Struct, frozen=True):
 
 def replay_capsule(
     capsule: Capsule,
-    driver_name: str,
+    driver_name: DriverName,
     defects: tuple[DefectSource, ...],
     checks: tuple[Check, ...],
     interrupted: Callable[[], bool] = never,

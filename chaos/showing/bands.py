@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from chaos.plan.faults import FAULTS, HOST_HEALS
+from chaos.plan.faults import FAULTS, HOST_HEALS, REPLACEMENTS
 from chaos.run.execution import Execution
 from chaos.steps.history import Crashed, EngineEvent, Invoked, was_observed
 from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
@@ -122,7 +122,7 @@ def _injected(ledger: Ledger, number: int, step: Inject) -> None:
         case "disk_return" | "disk_return_stale" | "disk_arrive":
             ledger.end(number, lane=lane, what=words("disk_pull"))
             ledger.end(number, lane=lane, kinds=("absent",))
-        case "disk_return_blank" | "disk_return_small":
+        case name if name in REPLACEMENTS:
             ledger.end(number, lane=lane, kinds=("fault", "absent"))
         case name if name in FAULTS and name not in MOMENTARY:
             ledger.begin(lane, words(name), number, "fault")

@@ -10,10 +10,13 @@ from chaos.plan.planned import Planned
 from chaos.plan.shapes.anchored import anchor
 from chaos.plan.shapes.pairs import add_pairs
 from chaos.plan.shapes.swarm import leave_out
+from chaos.plan.strategies import StrategyKind, names_of
 
 # From what is planned to what is planned instead.
 Shape = Callable[[list[Planned], Experiment, Stream], list[Planned]]
 SHAPES: dict[str, Shape] = {"swarm": leave_out, "pairs": add_pairs, "anchored": anchor}
+
+assert set(SHAPES) == names_of(StrategyKind.SHAPE), "a strategy of this kind is not listed here"
 
 
 def shapes_of(strategies: tuple[str, ...]) -> list[Shape]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chaos.base.prng import Stream
+from chaos.plan.strategies import StrategyKind, names_of
 from chaos.run.placement.frontier import near_the_edge
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 # The first block of an I/O of a number of blocks; None: anywhere.
 Placement = Callable[[Stream, "Model", int], int | None]
 PLACEMENTS: dict[str, Placement] = {"frontier": near_the_edge}
+
+assert set(PLACEMENTS) == names_of(StrategyKind.PLACEMENT), "a strategy of this kind is not listed"
 
 
 def placement_of(strategies: tuple[str, ...]) -> Placement | None:

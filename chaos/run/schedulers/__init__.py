@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chaos.base.prng import Stream
+from chaos.plan.strategies import StrategyKind, names_of
 from chaos.run.schedulers.base import Scheduler
 from chaos.run.schedulers.hold import HoldScheduler
 from chaos.run.schedulers.pct import PctScheduler
@@ -21,6 +22,7 @@ SCHEDULERS: dict[str, MakeScheduler] = {
     "pct": PctScheduler,
     "hold": HoldScheduler,
 }
+assert set(SCHEDULERS) == names_of(StrategyKind.SCHEDULER), "a strategy of this kind is not listed"
 
 
 def scheduler_of(strategies: tuple[str, ...]) -> MakeScheduler:

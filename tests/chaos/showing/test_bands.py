@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.plan.faults import FAULTS, INJECTIONS
+from chaos.plan.faults import FAULTS, INJECTIONS, REPLACEMENTS
 from chaos.showing.bands import bands_of
 from chaos.showing.rebuild_curve import rebuild_curves
 from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Stall
@@ -48,7 +48,7 @@ def test_pulled_disk_is_away_until_it_returns_and_no_heal_brings_it_back():
     assert bands(wait(story)) == [("D0", 1, 3, "disk pull")]
 
 
-@pytest.mark.parametrize("back", ["disk_return_blank", "disk_return_small"])
+@pytest.mark.parametrize("back", REPLACEMENTS)
 def test_another_disk_in_its_place_ends_every_fault(back):
     story = inject(inject(inject(Story(), "bit_rot"), "disk_pull"), back)
     assert {band[2] for band in bands(wait(story))} == {3}
