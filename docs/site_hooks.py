@@ -33,7 +33,7 @@ SECTIONS = {
         "cluster.md": "More than one machine",
         "ci.md": "Continuous integration",
     },
-    "Commands": {"commands/index.md": "All commands"},
+    "Commands": {"commands.md": "By example", "commands/index.md": "All commands"},
     "Internals": {
         "ARCHITECTURE.md": "Architecture",
         "internals/engine.md": "Engine",

@@ -37,6 +37,11 @@ def test_output_that_the_readme_shows_is_what_comes(tmp_path):
     assert not [body for body in shown if re.search(r"^(PASS|FAIL)  ", body, re.M)]
 
 
+def test_page_of_commands_names_every_command_and_no_other(tmp_path):
+    shown = re.findall(r"^raidstorm ([a-z-]+)", Page("commands.md", tmp_path).text, re.M)
+    assert sorted({*shown}) == sorted(program.commands)
+
+
 def test_tutorial_can_be_followed(tmp_path):
     page = Page("tutorial.md", tmp_path)
     page.play()
