@@ -16,7 +16,7 @@ RANGE_SEEDS = 10_000_000
 @click.command(
     "score",
     epilog=examples(
-        "score --save before.json      all built-in defects, in some minutes",
+        "score --save before.json      all built-in defects, in minutes",
         "score --defects mine.py,new-channel-null-module-ctx --jobs 2",
         "score --strategy random --strategy pct+frontier",
         "score --compare before.json   exits with 7 when a find is lost",
