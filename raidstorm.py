@@ -23,7 +23,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Entry point of the console script and of ``python -m experiments``."""
+    """Run the command; entry point of the console script and of ``python -m experiments``."""
     sentence = what_is_wrong()
     if sentence:
         sys.stderr.write(f"raidstorm: {sentence}\n")
@@ -58,7 +58,7 @@ def _experiments_of_defects() -> Mapping[str, tuple[str, ...]]:
 
 
 def what_is_wrong() -> str:
-    """Why the program can't run at all; empty when it can."""
+    """Return why the program can't run at all; empty when it can."""
     if sys.flags.optimize:
         return "python -O removes the engine's assertions, which are its crash detector; run without -O"
     home = Path(__file__).resolve().parent

@@ -1,7 +1,7 @@
 """The pytest plugin that comes with raidstorm: the fixture ``raidstorm``, and options ``--raidstorm-...``.
 
 It is imported in every pytest session of an environment that has raidstorm, so it imports nothing of the program until a
-test asks for the fixture, and lies outside the packages, whose names may be somebody else's there. What the fixture
+test asks for the fixture, and lies outside the packages, whose names other software may use there. What the fixture
 does is chaos/pytesting/testing.py.
 """
 
@@ -44,7 +44,7 @@ class AsTheyAre(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """A module of the packages beside this file; None for all others, of whatever name."""
+        """Find a module of the packages beside this file; None for all others, of whatever name."""
         if fullname.partition(".")[0] not in PACKAGES:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
@@ -57,13 +57,13 @@ sys.meta_path.insert(0, AsTheyAre())
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options for every test that uses the fixture."""
+    """Add options for every test that uses the fixture."""
     group = parser.getgroup("raidstorm", "chaos testing of mirrored storage")
     group.addoption(
         "--raidstorm-seeds",
         type=_count,
         metavar="N",
-        help="run so many seeds in each raidstorm.run(), instead of what the test says",
+        help="run this many seeds in each raidstorm.run(), whatever the test says",
     )
     group.addoption(
         "--raidstorm-seed",
@@ -113,7 +113,7 @@ def _seconds(text: str) -> float:
 def raidstorm(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Raidstorm:
-    """Runs experiments and recorded runs against the engine; a failure is told small, with a line to replay it."""
+    """Run experiments and recorded runs against the engine; a failure is shown shrunk, with a line to replay it."""
     import raidstorm as entry_point
 
     wrong = entry_point.what_is_wrong()

@@ -38,7 +38,7 @@ class Found(NamedTuple):
 def find_experiment(
     argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite] | None = None
 ) -> Experiment:
-    """The experiment a user names; raises ExperimentError."""
+    """Return the experiment a user names; raises ExperimentError."""
     if argument in built_in:
         return validate(built_in[argument])
     found = _load(argument, EXPERIMENT, [*built_in, *(suites or ())]).value
@@ -49,7 +49,7 @@ def find_experiment(
 def find_suite(
     argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite]
 ) -> Suite:
-    """The suite a user names; raises SuiteError or ExperimentError."""
+    """Return the suite a user names; raises SuiteError or ExperimentError."""
     if argument in suites:
         return check_suite(suites[argument])
     if argument in built_in:
@@ -60,7 +60,7 @@ def find_suite(
 def find_either(
     argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite]
 ) -> Value:
-    """The experiment or suite a user names; raises ExperimentError or SuiteError."""
+    """Return the experiment or suite a user names; raises ExperimentError or SuiteError."""
     if argument in suites:
         return check_suite(suites[argument])
     if argument in built_in:
@@ -72,7 +72,7 @@ def find_either(
 
 
 def settled(found: Found, built_in: Mapping[str, Experiment]) -> Suite:
-    """A suite from outside, checked, with everything it names as it is named from here.
+    """Return a suite from outside, checked, with everything it names as it is named from here.
 
     An experiment that is a value becomes a reference: a line that replays a seed has to name it.
     """
@@ -134,7 +134,7 @@ def _load(argument: str, kinds: Kinds, names: list[str]) -> Found:
 
 
 def from_toml(path: Path, kinds: Kinds = EITHER) -> Found:
-    """What a TOML file holds: a suite where it has facets. Raises ExperimentError or SuiteError."""
+    """Return what a TOML file holds: a suite where it has facets. Raises ExperimentError or SuiteError."""
     what = WORDS[kinds]
     fail = SuiteError if kinds == SUITE else ExperimentError
     kind: type[Value] = kinds[0]
@@ -160,7 +160,7 @@ def _with_article(kinds: Kinds) -> str:
 
 
 def from_python_file(path: Path) -> dict[str, object]:
-    """The variables of a file that is run for them; raises ExperimentError."""
+    """Execute a file and return its variables; raises ExperimentError."""
     if not path.is_file():
         raise ExperimentError(f"{path} can't be read: no such file")
     _add_to_path(str(path.resolve().parent))  # its checks are named as module:function
@@ -180,7 +180,7 @@ def from_python_file(path: Path) -> dict[str, object]:
 
 
 def line_within(path: Path, error: BaseException) -> int:
-    """The line of the file in which an error came up, or from which something was called; 0 where none was."""
+    """Return the line of the file in which an error was raised, or whose call raised it; 0 where there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return (lines[-1] if lines else 0) or 0

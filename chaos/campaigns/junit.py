@@ -28,12 +28,12 @@ _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def legal(text: str) -> str:
-    """The text with a sign for each character that XML can't have."""
+    """Return the text with a sign for each character that XML can't have."""
     return _ILLEGAL.sub("\ufffd", text)
 
 
 def junit_of(summary: Summary) -> bytes:
-    """The document."""
+    """Return the document."""
     document = JUnitXml(legal(f"raidstorm {summary.suite}"))
     for outcome in summary.facets:
         document.append(_facet(summary, outcome))
@@ -98,7 +98,7 @@ def _facts(outcome: FacetOutcome) -> dict[str, str]:
 
 
 def _shown(outcome: FacetOutcome) -> campaign.Failure:
-    """The failure whose replay ends as the facet did."""
+    """Return the failure whose replay ends as the facet did."""
     failures = outcome.failures
     return next((one for one in failures if one.code == outcome.exit_code), failures[0])
 
@@ -133,7 +133,7 @@ def _message(outcome: FacetOutcome) -> str:
 
 
 def _story(outcome: FacetOutcome) -> list[str]:
-    """A failure of each signature, with its story and the line to paste."""
+    """Return a failure of each signature, with its story and the line to paste."""
     lines = [outcome.why, *([outcome.error] if outcome.error else [])]
     groups: dict[str, list[campaign.Failure]] = {}
     for failure in outcome.failures:

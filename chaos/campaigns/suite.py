@@ -18,7 +18,7 @@ from chaos.store.capsule import DriverName
 
 # What a seed costs, roughly, in seconds: to share facets out evenly, and for nothing else.
 SEED_SECONDS = {"sim": 0.02, "lockstep": 0.25, "realtime": 1.5}
-NEVER_EXPECTED = (70, 130)  # raidstorm itself broke, or somebody stopped it
+NEVER_EXPECTED = (70, 130)  # raidstorm itself broke, or it was stopped
 
 
 class SuiteError(Exception):
@@ -79,8 +79,8 @@ def check_suite(suite: Suite) -> Suite:
         raise SuiteError(f"suite {suite.name} has no facets, so there is nothing to run")
     if suite.experiments and all(facet.experiment for facet in suite.facets):
         raise SuiteError(
-            f"suite {suite.name}: every facet has an experiment of its own, so 'experiments' is for "
-            "nobody; take it away, or the facets' own"
+            f"suite {suite.name}: every facet has an experiment of its own, so no facet is "
+            "left for 'experiments'; remove it, or the facets' own"
         )
     for number, facet in enumerate(suite.facets):
         _check_facet(suite, facet, f"suite {suite.name}: facets[{number}]")
@@ -116,7 +116,7 @@ def _check_facet(suite: Suite, facet: Facet, where: str) -> None:
 
 
 def facets_of(suite: Suite) -> list[Facet]:
-    """Experiments times facets, in order: each with its experiment, and a name that nobody else in it has."""
+    """Experiments times facets, in order: each with its experiment, and a name that no other facet has."""
     found: list[Facet] = []
     taken: dict[str, int] = {}
     for facet in suite.facets:

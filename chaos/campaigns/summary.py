@@ -1,4 +1,4 @@
-"""What came of a suite: ``summary.json`` in its directory, written whole after each facet."""
+"""The results of a suite: ``summary.json`` in its directory, written whole after each facet."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def code(self) -> int:
-        """The exit code of what has run until now."""
+        """Return the exit code of the runs until now."""
         if self.interrupted:
             return INTERRUPTED
         codes = [one.code for one in self.facets]
@@ -55,7 +55,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def head_of(suite: Suite, *, again: str, subset: str, rerun_of: str) -> Summary:
-    """A summary before the first facet."""
+    """Return a summary before the first facet."""
     return Summary(
         raidstorm_version=tool_version(),
         suite=suite.name,
@@ -71,7 +71,7 @@ def head_of(suite: Suite, *, again: str, subset: str, rerun_of: str) -> Summary:
 def summed(
     head: Summary, outcomes: Sequence[FacetOutcome], *, finished: bool, interrupted: bool
 ) -> Summary:
-    """The summary with these facets in it."""
+    """Return the summary with these facets in it."""
     reach = reached_by(outcomes)
     states = [one.state for one in outcomes]
     complete = (
@@ -136,7 +136,7 @@ def parse_summary(path: Path, data: bytes) -> Summary:
 
 
 def earlier_outcomes(summary: Summary, folder: Path) -> Mapping[str, FacetOutcome]:
-    """The facets by name, as a suite that runs them again takes them over."""
+    """Return the facets by name, as a suite that runs them again takes them over."""
     return {
         one.name: msgspec.structs.replace(one, taken_over_from=one.taken_over_from or str(folder))
         for one in summary.facets

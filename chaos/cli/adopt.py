@@ -79,7 +79,7 @@ def execute(
 
 
 def name_checked(name: str) -> str:
-    """The name of a regression: of a file, and of a test; raises UsageError."""
+    """Return the name of a regression, which names a file and a test; raises UsageError."""
     if not NAME.fullmatch(name):
         raise click.UsageError(
             f"{name!r} can't be the name of a regression; use letters, digits, _ and -, at most 80"
@@ -95,7 +95,7 @@ def usual_folder() -> Path:
 def _minimal_of(
     catalog: Catalog, arguments: AdoptArguments, screen: Screen, interrupt: Interrupt
 ) -> tuple[Capsule, tuple[Check, ...]]:
-    """The shrunk capsule of a target; it is shrunk now where it isn't yet."""
+    """Return the shrunk capsule of a target; it is shrunk now where it isn't yet."""
     target = arguments.target
     whole, is_recording = capsule_of(catalog, target)
     whole, checks = engine_and_checks(
@@ -131,7 +131,7 @@ def _of_the_same_run(path: Path, whole: Capsule, target: str) -> Capsule:
 
 
 def _story(capsule: Capsule, replayed: Replayed, name: str) -> str:
-    """NAME.txt: which failure it is, and what happens in it; why, its reader may add."""
+    """Return the text of NAME.txt: the failure and its steps; a reader may add the cause."""
     expected = capsule.expected
     assert expected is not None, "what is adopted has a recorded failure"
     defects = ", ".join(defect.id for defect in capsule.defects)

@@ -21,7 +21,7 @@ from chaos.cli.screen import Screen
 
 
 def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) -> list[Part]:
-    """All of them before the first one runs."""
+    """Look all facets up before the first one runs."""
     return [
         prepare(
             catalog.experiments, catalog.suites, facet, jobs=jobs, out=out, program=command_name()
@@ -69,12 +69,12 @@ class Rows:
 
     @property
     def outcomes(self) -> list[FacetOutcome]:
-        """The outcomes so far."""
+        """Return the outcomes so far."""
         return [outcome for outcome, _ in self._ended]
 
     @property
     def seconds(self) -> float:
-        """How long the campaigns took."""
+        """Return how long the campaigns took."""
         return sum(one.seconds for one in self.outcomes if not one.taken_over_from)
 
     def end(self, outcome: FacetOutcome, report: Report | None) -> None:

@@ -80,7 +80,7 @@ def execute(arguments: CheckArguments) -> list[Checked]:
 
 
 def _folder(target: str) -> Path:
-    """The run directory; its capsule may be named as well."""
+    """Return the run directory; its capsule may be named as well."""
     path = Path(target)
     return path.parent if path.name == "capsule.json" else path
 
@@ -126,7 +126,7 @@ def _replay_line(target: str, *, carries_code: bool) -> str:
 
 
 def _gist(findings: list[Finding]) -> list[tuple[str, int, int]]:
-    """What makes findings the same, however they are worded; in no particular order."""
+    """Return what makes findings equal, however they are worded; in no particular order."""
     return sorted((finding.signature, finding.step, int(finding.verdict)) for finding in findings)
 
 

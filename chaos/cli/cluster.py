@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def open_cluster(
     address: str | None, drivers: Iterable[str]
 ) -> AbstractContextManager[Cluster | None]:
-    """The cluster at an address, for campaigns with these drivers; None without an address.
+    """Open the cluster at an address, for campaigns with these drivers; None without an address.
 
     Each campaign then runs over ``cluster.pool()``.
     """

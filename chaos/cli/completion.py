@@ -15,7 +15,7 @@ def _catalog(context: click.Context) -> Catalog:
 
 
 def _matching(names: Mapping[str, str], incomplete: str, before: str = "") -> list[CompletionItem]:
-    """Names that begin so; where there are none, it will be a file."""
+    """Return names that begin so; where there are none, it will be a file."""
     found = [
         CompletionItem(before + name, help=what)
         for name, what in names.items()
@@ -42,28 +42,28 @@ def _defects() -> dict[str, str]:
 def complete_experiments(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Experiments and files."""
+    """Complete experiments and files."""
     return _matching(_experiments(context), incomplete)
 
 
 def complete_suites(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Suites and files."""
+    """Complete suites and files."""
     return _matching(_suites(context), incomplete)
 
 
 def complete_runnable(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Experiments, suites and files."""
+    """Complete experiments, suites and files."""
     return _matching(_experiments(context) | _suites(context), incomplete)
 
 
 def complete_defects(
     _: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Defects and files; 'none' where the option takes it."""
+    """Complete defects and files; 'none' where the option takes it."""
     none = {"none": "the reference engine"} if "none" in str(parameter.metavar) else {}
     return _matching(none | _defects(), incomplete)
 
@@ -71,7 +71,7 @@ def complete_defects(
 def complete_defect_list(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The last of several defects with commas between them."""
+    """Complete the last of several defects with commas between them."""
     before, comma, last = incomplete.rpartition(",")
     return _matching({"all": "all built-in ones"} | _defects(), last, before + comma)
 
@@ -79,7 +79,7 @@ def complete_defect_list(
 def complete_strategies(
     _: click.Context, __: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The last of several strategies with plus signs between them."""
+    """Complete the last of several strategies with plus signs between them."""
     from chaos.plan.strategies import STRATEGIES
 
     before, plus, last = incomplete.rpartition("+")
@@ -89,7 +89,7 @@ def complete_strategies(
 
 
 def complete_checks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Built-in checks, and files for what else there is."""
+    """Complete built-in checks, and files for all others."""
     from chaos.checkers import CHECKS
 
     return _matching({name: what for name, (_, what) in CHECKS.items()}, incomplete)
@@ -98,7 +98,7 @@ def complete_checks(_: click.Context, __: click.Parameter, incomplete: str) -> l
 def complete_listed(
     context: click.Context, _: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names of the topic that stands before them."""
+    """Complete names of the topic that stands before them."""
     from chaos.cli.listing import lines_of_topic
 
     topic = context.params.get("topic")
@@ -111,5 +111,5 @@ def complete_listed(
 
 
 def complete_files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Files and directories: run directories, capsules."""
+    """Complete files and directories: run directories, capsules."""
     return [CompletionItem(incomplete, type="file")]

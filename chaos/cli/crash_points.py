@@ -35,7 +35,7 @@ class Judged(msgspec.Struct):
 
     @property
     def code(self) -> int:
-        """The exit code."""
+        """Return the exit code."""
         if self.interrupted:
             return INTERRUPTED
         if self.divergence:

@@ -38,7 +38,7 @@ class ExportArguments(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def folder(self) -> Path:
-        """The run directory; one of its capsules may be named as well."""
+        """Return the run directory; one of its capsules may be named as well."""
         folder = Path(self.run_dir)
         return folder.parent if folder.name in CAPSULES else folder
 
@@ -126,7 +126,7 @@ def _perfetto(folder: Path) -> bytes:
 
 
 def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -> str:
-    """The text of a test; it is written only of a failure that shows when it is replayed."""
+    """Return the text of a test; it is written only for a failure that shows when it is replayed."""
     if capsule.expected is None or not capsule.expected.signature:
         raise CapsuleError(f"{path} has no recorded failure; there is nothing to test for")
     if capsule.carries_code and not allow_code:

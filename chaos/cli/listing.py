@@ -15,9 +15,11 @@ from workers.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from chaos.campaigns.suite import Facet, Suite
-    from chaos.plan.experiment import Experiment
+    from chaos.plan.experiment import Experiment, Fault, Operation
 
 WIDTH = 100  # characters
+GLUE = "\0"  # a space that textwrap leaves alone
+SHOWN_MAX = 3  # experiments on the line of a defect
 
 
 class ListArguments(NamedTuple):
@@ -75,7 +77,7 @@ def _show_lines(screen: Screen, catalog: Catalog, topic: str, lines: Mapping[str
     for name, line in lines.items():
         screen.say(f"  {name:<{width}}  {line}")
         if topic == "defects":
-            screen.say(f"  {'':<{width}}  {_found_by(catalog, name)}", "dim")
+            screen.say(f"  {'':<{width}}  {_found_by(catalog, name, at_most=SHOWN_MAX)}", "dim")
 
 
 def _show_details(screen: Screen, catalog: Catalog, topic: str, names: tuple[str, ...]) -> None:
@@ -115,19 +117,24 @@ def _defect_details(catalog: Catalog, name: str) -> list[str]:
     from workers.defects.loader import docstring
     from workers.protocol import DefectSource
 
-    return [*docstring(DefectSource(name)).splitlines(), _found_by(catalog, name)]
+    found_by = textwrap.wrap(_found_by(catalog, name), WIDTH, break_on_hyphens=False)
+    return [*docstring(DefectSource(name)).splitlines(), *found_by]
 
 
-def _found_by(catalog: Catalog, name: str) -> str:
+def _found_by(catalog: Catalog, name: str, at_most: int = 100) -> str:
     experiments = catalog.found_by.get(name, ())
-    return f"found by {', '.join(experiments)}" if experiments else "no experiment finds it"
+    if not experiments:
+        return "no experiment finds it"
+    more = len(experiments) - at_most
+    rest = f" and {more} more" if more > 0 else ""
+    return f"found by {', '.join(experiments[:at_most])}{rest}"
 
 
 def _experiment_details(experiment: Experiment) -> list[str]:
     """Return what an experiment breaks and does, and its gates."""
     kinds = {
-        "faults": [f"{_range(one.count)} {one.kind}" for one in experiment.faults],
-        "operations": [f"{_range(one.count)} {one.kind}" for one in experiment.operations],
+        "faults": [_planned(one) for one in experiment.faults],
+        "operations": [_planned(one) for one in experiment.operations],
         "strategies": list(experiment.strategies),
         "must reach": [f"{wanted} {name}" for name, wanted in experiment.reach.items()],
         "checks": list(experiment.checks),
@@ -139,9 +146,16 @@ def _experiment_details(experiment: Experiment) -> list[str]:
     for title, values in kinds.items():
         if values:
             indent = " " * 12
-            text = f"{title:<11} {', '.join(values)}"
-            lines += textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+            # A number stays beside its noun.
+            text = f"{title:<11} {', '.join(value.replace(' ', GLUE) for value in values)}"
+            wrapped = textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+            lines += [line.replace(GLUE, " ") for line in wrapped]
     return lines
+
+
+def _planned(one: Fault | Operation) -> str:
+    where = " in a rebuild" if one.anchor == "rebuild" else ""
+    return f"{_range(one.count)} {one.kind}{where}"
 
 
 def _range(value: int | tuple[int, int]) -> str:

@@ -34,7 +34,7 @@ class Shrunk(msgspec.Struct, frozen=True):
     """A minimal capsule as it replays, and how long it took to find."""
 
     minimal: Minimal
-    told: MinimalReport
+    report: MinimalReport
     replay: str  # the line to type
     seconds: float
 
@@ -53,7 +53,7 @@ def make_ready(catalog: Catalog, target: str, *, allow_code: bool) -> Ready:
 
 
 def folder_of(target: str, out: str | None) -> Path:
-    """Where the files go: beside the capsule, or in the directory that --out names; made before the work."""
+    """Return where the files go: beside the capsule, or in the directory of --out, which is made before the work."""
     if out is not None:
         return made_folder(out)
     path = Path(target)
@@ -78,10 +78,10 @@ def make_small(
         )
     seconds = time.monotonic() - begun
     replay = replay_line(folder / MINIMAL, minimal.capsule)
-    told = write_minimal(folder, minimal.capsule, ready.checks, replay)
-    return Shrunk(minimal, told, replay, seconds)
+    report = write_minimal(folder, minimal.capsule, ready.checks, replay)
+    return Shrunk(minimal, report, replay, seconds)
 
 
 def replay_line(path: Path, capsule: Capsule) -> str:
-    """What to type to replay the minimal capsule."""
+    """Return what to type to replay the minimal capsule."""
     return replay_line_of(command_name(), path, capsule)

@@ -100,7 +100,7 @@ class Duration(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Seconds."""
+        """Parse into seconds, or fail with a sentence."""
         text = str(value)
         unit = self.UNITS.get(text[-1:])
         try:
@@ -155,7 +155,7 @@ def loudness_options(function: Decorated) -> Decorated:
 
 
 def command_name() -> str:
-    """How to call this program again from here, in a line to paste."""
+    """Return how to call this program again from here, in a line to paste."""
     script = Path(sys.argv[0])
     if script.name != "raidstorm":
         return f"{shlex.quote(os.path.relpath(sys.executable))} -m experiments"

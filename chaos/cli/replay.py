@@ -42,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> int:
-        """The exit code."""
+        """Return the exit code."""
         return int(self.replayed.verdict)
 
 

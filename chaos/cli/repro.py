@@ -88,13 +88,13 @@ def _repeat(
 
 
 def percent(share: Share) -> str:
-    """An interval in words."""
+    """Return an interval in words."""
     low, high = _number(share.low), _number(share.high)
     return f"{low}–{high} %"
 
 
 def _number(share: float) -> str:
-    """Whole percent; with digits behind the point where these would say never or always, and it is neither."""
+    """Return whole percent; with decimals where whole ones would mean never or always, and it is neither."""
     whole = round(100 * share)
     if whole in (0, 100) and share not in (0, 1):
         return f"{100 * share:.2f}"
@@ -114,7 +114,7 @@ def made_folder(out: str) -> Path:
 
 
 def _keep(folder: Path | None, whole: Repetition) -> list[str]:
-    """A capsule of each failure, numbered; of a free run that can't be taken again there is only its plan."""
+    """Write a capsule of each failure, numbered; a free run that can't be taken again has only its plan."""
     if folder is None:
         return []
     kept = []

@@ -46,7 +46,7 @@ class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def number_of_seeds(self) -> int | None:
-        """How many seeds an experiment gets; None until its time is over."""
+        """Return how many seeds an experiment gets; None for as many as its time allows."""
         if self.seeds is not None:
             return self.seeds
         if self.seconds is not None:
@@ -150,7 +150,7 @@ def _group(catalog: Catalog, name: str, arguments: RunArguments) -> Group:
 
 
 def _missing_of_suites(groups: Sequence[Group], outcomes: Sequence[FacetOutcome]) -> list[str]:
-    """What suites as a whole have not reached; the outcomes are in the order of the groups' facets."""
+    """Return what suites as a whole have not reached; the outcomes are in the order of the groups' facets."""
     missing = []
     begin = 0
     for suite, facets in groups:

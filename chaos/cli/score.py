@@ -135,7 +135,7 @@ def _arguments(lists: tuple[str, ...]) -> list[str]:
 
 
 def _refuse_equal_ids(sources: list[DefectSource]) -> None:
-    """Two rows of one name could not be told apart, here or in a later comparison."""
+    """Raise UsageError for two defects of one name, which no reader could distinguish, here or in a later comparison."""
     ids = [source.id for source in sources]
     for number, defect in enumerate(ids):
         if defect in ids[:number]:
@@ -152,7 +152,7 @@ def _experiment(catalog: Catalog, name: str) -> Experiment:
 
 
 def _arms(experiment: Experiment, names: tuple[str, ...]) -> tuple[Arm, ...]:
-    """One way of searching a named strategy; none named, and the experiment is taken as it is."""
+    """Return one way of searching for each named strategy; without any, the experiment is taken as it is."""
     if not names:
         return (Arm(None, experiment),)
     several = {
@@ -166,7 +166,7 @@ def _arms(experiment: Experiment, names: tuple[str, ...]) -> tuple[Arm, ...]:
 
 
 def _narrowed(experiment: Experiment, name: str) -> Experiment:
-    """The experiment with these strategies only; raises ExperimentError for one that there isn't."""
+    """Return the experiment with these strategies only; raises ExperimentError for an unknown one."""
     head, _, left_out = name.partition("-")
     if head == "all" and (not left_out or left_out in STRATEGY_NAMES):
         strategies = tuple(one for one in STRATEGY_NAMES if one != left_out)
@@ -176,7 +176,7 @@ def _narrowed(experiment: Experiment, name: str) -> Experiment:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    """Before the work, not after it."""
+    """Raise ScoreError for a file that can't be written, before the work and not after it."""
     if path.is_dir():
         raise ScoreError(f"{path} is a directory; --save names a file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
@@ -226,7 +226,7 @@ def _heading(request: ScoreRequest, experiment: str) -> str:
 
 
 def _in_all(request: ScoreRequest) -> str:
-    """How long it lasts if nothing is found: most searches end sooner."""
+    """Return how long it takes if nothing is found; most searches end sooner."""
     if request.seconds is None:
         return ""
     searches = len(request.arms) * request.ranges * (len(request.defects) + 1)
@@ -237,7 +237,7 @@ def _in_all(request: ScoreRequest) -> str:
 def _add_replays(
     score: Score, request: ScoreRequest, settings: Settings, arm: Arm, results: list[Searched]
 ) -> None:
-    """A line to paste for each defect's first find, and a kept run for what is red on the clean engine."""
+    """Add a line to paste for each defect's first find, and a kept run for each red run of the clean engine."""
     mine = sorted(
         (searched for searched in results if searched.strategy == arm.strategy),
         key=lambda searched: searched.first_seed,

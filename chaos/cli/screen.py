@@ -45,7 +45,7 @@ class Screen:
             self.verdict(text, style)
 
     def progress(self, description: str, total: int | None = None) -> Bar:
-        """Make a progress bar; it shows nothing where nobody would see it."""
+        """Make a progress bar; it shows nothing where stderr is no terminal."""
         return Bar(description, total, is_wanted=self.prints_text and not self.is_quiet)
 
 

@@ -37,7 +37,7 @@ def run(catalog: Catalog, arguments: ShrinkArguments) -> int:
         _show(screen, small)
     else:
         _print_json(folder, small)
-    return small.told.code
+    return small.report.code
 
 
 def execute(
@@ -56,16 +56,16 @@ def execute(
 
 
 def _print_json(folder: Path, shrunk: Shrunk) -> None:
-    minimal, told = shrunk.minimal, shrunk.told
+    minimal, report = shrunk.minimal, shrunk.report
     print_json(
         {
-            "exit_code": told.code,
+            "exit_code": report.code,
             "signature": minimal.finding.signature,
             "outside_before": minimal.outside_before,
             "outside": minimal.outside,
             "set_up": minimal.set_up,
             "choices": minimal.choices,
-            "steps": told.steps,
+            "steps": report.steps,
             "executions": minimal.executions,
             "seconds": round(shrunk.seconds, 2),
             "minimal": str(folder / MINIMAL),
@@ -75,12 +75,12 @@ def _print_json(folder: Path, shrunk: Shrunk) -> None:
 
 def _show(screen: Screen, shrunk: Shrunk) -> None:
     minimal = shrunk.minimal
-    screen.say(f"{NAMES[shrunk.told.code]}: {minimal.finding.signature}", "bold red")
+    screen.say(f"{NAMES[shrunk.report.code]}: {minimal.finding.signature}", "bold red")
     screen.say(
         f"  from {minimal.outside_before} to {count(minimal.outside, 'step')} of hosts, operator and faults "
         f"({minimal.set_up} of them set the target up), {count(minimal.choices, 'scheduling choice')} off the "
         f"default order; {count(minimal.executions, 'execution')} in {shrunk.seconds:.1f} s"
     )
-    for line in shrunk.told.story:
+    for line in shrunk.report.story:
         screen.say(f"    {line}")
     screen.say(f"  replay: {shrunk.replay}", "bold")

@@ -156,7 +156,7 @@ class _Running:
 
 
 def _folder_of_its_own(suite: Suite) -> Path:
-    """Where nothing is yet; two suites may start within a second."""
+    """Return a directory that doesn't exist yet; two suites may start within a second."""
     first = RUNS / suite.name / now_stamp()
     attempts = itertools.count(2)
     path = first
@@ -174,7 +174,7 @@ def _without_link(directory: str) -> str:
 def _same_subset(
     suite: Suite, earlier: Summary, part: tuple[int, int] | None
 ) -> tuple[int, int] | None:
-    """What is run again is the part that was run, and of the same suite."""
+    """Return the part that was run; raises SuiteError for another suite or another part."""
     if earlier.suite != suite.name:
         raise SuiteError(f"--rerun: that was the suite {earlier.suite}, and not {suite.name}")
     if part is not None and earlier.subset != f"{part[0]}/{part[1]}":

@@ -50,7 +50,7 @@ def show(image: Path, output: str) -> int:
 
 
 def remarks(superblock: Superblock) -> list[str]:
-    """What is odd about it, in sentences; a right checksum only says that it was written on purpose."""
+    """Return what is odd about it, in sentences; a right checksum only shows that it was written on purpose."""
     name_twice = "two entries are for the same {}"
     slots = [entry.slot for entry in superblock.entries]
     uuids = [entry.uuid for entry in superblock.entries]

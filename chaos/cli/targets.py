@@ -20,7 +20,7 @@ from workers.defects.loader import compose, read_defect
 
 
 def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
-    """The capsule, and whether it is a recording (or made up from NAME:SEED)."""
+    """Return the capsule, and whether it is a recording (or made from NAME:SEED)."""
     path = Path(target)
     try:
         is_directory, exists = path.is_dir(), path.exists()
@@ -54,9 +54,9 @@ def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
 def engine_and_checks(
     target: str, capsule: Capsule, defects: tuple[str, ...], *, is_recording: bool, allow_code: bool
 ) -> tuple[Capsule, tuple[Check, ...]]:
-    """The capsule with these defects instead of its own ('none': without any), and the checks to judge it by.
+    """Return the capsule with these defects instead of its own ('none': without any), and the checks to judge it by.
 
-    Raises CapsuleError when what would run carries code from outside and nobody has allowed that.
+    Raises CapsuleError when the run would need code from outside that is not allowed.
     """
     if defects:
         if "none" in defects and len(defects) > 1:
@@ -83,9 +83,9 @@ def engine_and_checks(
 
 
 def recorded(catalog: Catalog, target: str, *, allow_code: bool) -> Capsule:
-    """A capsule with its schedule, ready to be stepped through; NAME:SEED is run first.
+    """Return a capsule with its schedule, ready to be stepped through; NAME:SEED is run first.
 
-    Raises CapsuleError also when it carries defects from outside and nobody has allowed them.
+    Raises CapsuleError also when it carries defects from outside that are not allowed.
     """
     capsule, is_recording = capsule_of(catalog, target)
     names = [defect.id for defect in capsule.defects if defect.source is not None]

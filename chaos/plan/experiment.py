@@ -110,7 +110,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def pair(value: Range) -> tuple[int, int]:
-    """Both bounds of a range."""
+    """Return both bounds of a range."""
     return value if isinstance(value, tuple) else (value, value)
 
 
@@ -163,7 +163,7 @@ _BOUNDS = {
 
 
 def validate(experiment: Experiment) -> Experiment:
-    """The experiment itself; raises ExperimentError with what is out of bounds."""
+    """Return the experiment itself; raises ExperimentError with what is out of bounds."""
     try:
         # In Python a field can hold anything; this looks at the types.
         msgspec.convert(msgspec.to_builtins(experiment), Experiment)
@@ -202,7 +202,7 @@ def validate(experiment: Experiment) -> Experiment:
 
 
 def check_reach(whose: str, reach: dict[str, int]) -> None:
-    """Raises ExperimentError for a gate that counts nothing."""
+    """Raise ExperimentError for a gate that counts nothing."""
     for name, wanted in reach.items():
         if not (name in REACH_NAMES or is_known(name)):
             names = [*REACH_NAMES, *STATES, *CROSSINGS]

@@ -23,7 +23,8 @@ from chaos.store.capsule import Capsule, CapsuleError, capsule_defect
 from chaos.store.store import Store
 from chaos.store.stored import StoredError, StoredResult, read_run
 from experiments.catalog import EXPERIMENTS
-from tests.support import SEED_DEFECT, raidstorm, run_json
+from tests.inside import inside
+from tests.support import SEED_DEFECT, run_json
 from workers.protocol import DefectSource
 from workers.worker import Worker
 
@@ -132,10 +133,10 @@ def test_run_of_every_driver_is_judged_as_it_was_stored(tmp_path, driver):
     )
     folders = [failure["run_dir"] for failure in report["failures"]]
     assert len(folders) == 2
-    done = raidstorm("check", *folders, "--format", "json")
+    done = inside("check", *folders, "--format", "json")
     assert done.returncode == 2
     assert "carries checks" in done.stderr
-    done = raidstorm("check", *folders, "--allow-code", "--format", "json")
+    done = inside("check", *folders, "--allow-code", "--format", "json")
     told = json.loads(done.stdout)
     assert told["exit_code"] == done.returncode == Verdict.INVALID
     for one, folder in zip(told["runs"], folders, strict=True):
@@ -239,7 +240,7 @@ def test_files_of_two_runs_are_not_mixed(tmp_path):
     ],
 )
 def test_wrong_use_is_told(args, sentence):
-    done = raidstorm("check", *args)
+    done = inside("check", *args)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

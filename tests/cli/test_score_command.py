@@ -10,14 +10,15 @@ import pytest
 
 from chaos.plan.strategies import STRATEGY_NAMES
 from tests.chaos.scoring.test_score import CRASHES_AT_ONCE, HARMLESS, defect_file
+from tests.inside import inside
 from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, told_off, wait_for
 from workers.defects.loader import known_defects
 
 QUICK = ("--experiment", "connect-during-rebuild", "--ranges", "2", "--seeds", "30")
 
 
-def score_json(*args: str) -> dict:
-    done = raidstorm("score", *args, "--format", "json")
+def score_json(*args: str, run=inside) -> dict:
+    done = run("score", *args, "--format", "json")
     assert done.stdout.count("\n") == 1, done.stdout + done.stderr
     score = json.loads(done.stdout)
     assert score["exit_code"] == done.returncode
@@ -28,7 +29,9 @@ def test_two_jobs_score_as_one(tmp_path):
     harmless = defect_file(tmp_path, "harmless", HARMLESS)
     scores = []
     for jobs in ("1", "2"):
-        score = score_json(*QUICK, "--defects", f"{SEED_DEFECT},{harmless}", "--jobs", jobs)
+        score = score_json(
+            *QUICK, "--defects", f"{SEED_DEFECT},{harmless}", "--jobs", jobs, run=raidstorm
+        )
         for entry in [*score["defects"], *score["clean"]]:
             del entry["seconds"]
             entry.pop("seconds_run", None)
@@ -47,12 +50,12 @@ def test_two_jobs_score_as_one(tmp_path):
 
 def test_find_can_be_replayed_by_its_line_and_kept(tmp_path):
     runs = tmp_path / "runs"
-    options = (*QUICK, "--defects", SEED_DEFECT, "--clean-seeds", "0", "--runs", str(runs))
+    options = (*QUICK, "--defects", SEED_DEFECT, "--clean-seeds", "0", "--out", str(runs))
     (defect,) = score_json(*options)["defects"]
     assert not runs.exists()
-    assert raidstorm(*defect["replay"].split()[-4:]).returncode == 5
+    assert inside(*defect["replay"].split()[-4:]).returncode == 5
     (defect,) = score_json(*options, "--keep")["defects"]
-    assert raidstorm("replay", defect["replay"].split()[-1]).returncode == 5
+    assert inside("replay", defect["replay"].split()[-1]).returncode == 5
     assert [path.name for path in runs.iterdir() if path.is_dir() and not path.is_symlink()] == [
         "connect-during-rebuild"
     ]
@@ -61,7 +64,7 @@ def test_find_can_be_replayed_by_its_line_and_kept(tmp_path):
 def test_strategies_are_scored_side_by_side(tmp_path):
     runs, out = tmp_path / "runs", tmp_path / "score.json"
     names = ("random", "hold+frontier")
-    done = raidstorm(
+    done = inside(
         *(
             "score",
             *QUICK,
@@ -87,12 +90,12 @@ def test_strategies_are_scored_side_by_side(tmp_path):
         path = Path(defect["replay"].split()[-1])
         kept = json.loads((path / "capsule.json").read_text())["experiment"]["strategies"]
         assert kept == name.split("+")
-        assert raidstorm("replay", str(path)).returncode == 5
+        assert inside("replay", str(path)).returncode == 5
 
 
 def test_what_each_strategy_adds_is_scored_without_it_and_printed_as_markdown(tmp_path):
     out = tmp_path / "score.json"
-    done = raidstorm(
+    done = inside(
         *("score", *QUICK, "--defects", SEED_DEFECT, "--strategy", "without", "--clean-seeds", "0"),
         *("--format", "markdown", "--save", str(out)),
     )
@@ -109,26 +112,26 @@ def test_red_run_of_the_clean_engine_is_shown_and_fails_the_score(tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text('name = "mine"\nchecks = ["tests.chaos.scoring.test_score:complain"]\n')
     runs = tmp_path / "runs"
-    done = raidstorm(
-        *("score", "--experiment", str(mine), "--defects", SEED_DEFECT, "--runs", str(runs)),
+    done = inside(
+        *("score", "--experiment", str(mine), "--defects", SEED_DEFECT, "--out", str(runs)),
         *("--ranges", "2", "--seeds", "2"),
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "clean engine, same seeds: 2 red in 2 schedules" in done.stdout
     line = next(line for line in done.stdout.splitlines() if line.strip().startswith("replay:"))
-    assert raidstorm(*line.split()[-3:]).returncode == 1
+    assert inside(*line.split()[-3:]).returncode == 1
 
 
 def test_defect_that_is_lost_exits_with_7(tmp_path):
     one = defect_file(tmp_path, "one", CRASHES_AT_ONCE)
     out = tmp_path / "score.json"
     options = ("--defects", one, "--experiment", "baseline", "--ranges", "2", "--seeds", "2")
-    assert raidstorm("score", *options, "--save", str(out)).returncode == 0
-    again = raidstorm("score", *options, "--compare", str(out))
+    assert inside("score", *options, "--save", str(out)).returncode == 0
+    again = inside("score", *options, "--compare", str(out))
     assert again.returncode == 0
     assert "no defect that was found before is missed now" in again.stdout
     defect_file(tmp_path, "one", HARMLESS)
-    lost = raidstorm("score", *options, "--compare", str(out), "--save", str(out))
+    lost = inside("score", *options, "--compare", str(out), "--save", str(out))
     assert lost.returncode == 7, lost.stdout
     assert "found before, missed now: one" in lost.stdout
     assert "the text of defect one has changed" in lost.stdout

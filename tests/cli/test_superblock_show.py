@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from chaos.cli.superblock import remarks
-from tests.support import raidstorm
+from tests.inside import inside
 from tests.workers.test_superblock import GOLDEN_CRC, golden
 from workers.raid.superblock import EntryState, decode, encode
 
@@ -65,7 +65,7 @@ def test_odd_entry_is_remarked_on_with_its_slot(changes, sentence):
 def test_every_field_is_shown_as_text_and_as_json(tmp_path):
     image = tmp_path / "disk.img"
     image.write_bytes(golden())
-    shown = json.loads(raidstorm("superblock", "show", str(image), "--format", "json").stdout)
+    shown = json.loads(inside("superblock", "show", str(image), "--format", "json").stdout)
     assert (shown["crc"], shown["flags"], shown["state"]) == (f"{GOLDEN_CRC:#010x}", 0, 0)
     assert [entry["flags"] for entry in shown["base_bdevs"]] == [0, 0]
     assert shown["remarks"] == []
@@ -77,7 +77,7 @@ def test_every_field_is_shown_as_text_and_as_json(tmp_path):
         entries=(FIRST, msgspec.structs.replace(SECOND, flags=9)),
     )
     image.write_bytes(encode(odd))
-    text = raidstorm("superblock", "show", str(image)).stdout
+    text = inside("superblock", "show", str(image)).stdout
     assert "(right), flags 0x40, state 7" in text
     assert "odd: level 0 is not RAID1" in text
     assert "262144      9  41414141-" in text

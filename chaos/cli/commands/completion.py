@@ -11,9 +11,9 @@ SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_RAIDSTORM_COMPLETE"  # click's own name for it
 HOW_TO_LOAD = """\b
 Examples:
-  bash   eval "$(raidstorm completion bash)"      in ~/.bashrc
-  zsh    eval "$(raidstorm completion zsh)"       in ~/.zshrc
-  fish   raidstorm completion fish | source       in ~/.config/fish/config.fish"""
+  bash   eval "$(raidstorm completion bash)"    in ~/.bashrc
+  zsh    eval "$(raidstorm completion zsh)"     in ~/.zshrc
+  fish   raidstorm completion fish | source     in ~/.config/fish/config.fish"""
 
 
 @click.command("completion", epilog=HOW_TO_LOAD)

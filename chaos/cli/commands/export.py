@@ -15,9 +15,9 @@ FORMS = ("perfetto", "pytest", "capsule")
 @click.command(
     "export",
     epilog=examples(
-        "export runs/latest-failure --to capsule     one file for an issue",
-        "export runs/latest-failure --to pytest --out tests/test_issue_17.py",
-        "export runs/latest-failure --to perfetto    open it in ui.perfetto.dev",
+        "export runs/latest-failure --to capsule    one file for an issue",
+        "export runs/latest-failure --to pytest --out test_issue_17.py",
+        "export runs/latest-failure --to perfetto   for ui.perfetto.dev",
     ),
 )
 @click.argument("run_dir", metavar="RUN_DIR", shell_complete=complete_files)

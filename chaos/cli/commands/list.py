@@ -25,9 +25,9 @@ TOPICS = {
 @click.command(
     "list",
     epilog=examples(
-        "list                                     all headings and names",
+        "list                  all headings and names",
         "list experiments",
-        "list defects -v                          with source, trigger, and what finds them",
+        "list defects -v       with source, trigger, and what finds them",
         "list defects new-channel-null-module-ctx",
     ),
 )

@@ -25,7 +25,7 @@ ALLOW_CODE_HELP = "Run code that the capsule carries."
     "replay",
     epilog=examples(
         "replay runs/latest-failure",
-        "replay runs/latest-failure --defect none    the same steps on the reference engine",
+        "replay runs/latest-failure --defect none   on the reference engine",
         "replay capsule.json --trace run.log",
         "replay swarm:17",
     ),

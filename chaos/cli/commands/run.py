@@ -37,9 +37,9 @@ OF_A_SUITE = {
 @click.command(
     "run",
     epilog=examples(
-        "run smoke                                  all drivers, and a known defect",
-        "run swarm --seeds 2000 --jobs 2            every fault and operation",
-        "run swarm --seed 17 -v                     one seed, with all details",
+        "run smoke                         all drivers, and a known defect",
+        "run swarm --seeds 2000 --jobs 2   every fault and operation",
+        "run swarm --seed 17 -v            one seed, with all details",
         "run mine.toml --driver realtime --for 5m",
         "run baseline --seeds 200 -x --defect my_defect.py",
     ),

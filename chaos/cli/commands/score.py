@@ -16,10 +16,10 @@ RANGE_SEEDS = 10_000_000
 @click.command(
     "score",
     epilog=examples(
-        "score --save before.json                     all built-in defects, in some minutes",
-        "score --defects reset-start-vs-complete,mine.py --budget 60s --jobs 2",
+        "score --save before.json      all built-in defects, in minutes",
+        "score --defects mine.py,new-channel-null-module-ctx --jobs 2",
         "score --strategy random --strategy pct+frontier",
-        "score --compare before.json                  7 when one that was found is missed now",
+        "score --compare before.json   exits with 7 when a find is lost",
     ),
 )
 @click.option(

@@ -21,7 +21,7 @@ class Drivers(click.ParamType[tuple[str, ...]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Each known, none twice."""
+        """Parse, or fail with a sentence; none is kept twice."""
         names = str(value).split(",")
         for name in names:
             if name not in DRIVERS:
@@ -49,7 +49,7 @@ class Size(click.ParamType[int]):
     epilog=examples(
         "soak soak --for 8h --jobs 2 --drivers sim,lockstep,realtime",
         "soak --resume runs/soak/latest",
-        "soak smoke --for 30m --on-failure 'mail -s \"$RAIDSTORM_SIGNATURE\" me'",
+        "soak smoke --on-failure 'mail -s \"$RAIDSTORM_SIGNATURE\" me'",
     ),
 )
 @click.argument(

@@ -27,7 +27,7 @@ class Subset(click.ParamType[tuple[int, int]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """Which part, of how many."""
+        """Parse into the part and the number of parts, or fail with a sentence."""
         match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", str(value))
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             self.fail(f"{value!r} is not a part; 2/3 is the second of three parts", param, ctx)
@@ -38,9 +38,9 @@ class Subset(click.ParamType[tuple[int, int]]):
     "suite",
     epilog=examples(
         "suite smoke --jobs 2 --junit junit.xml",
-        "suite nightly --subset 1/3               the first third, on one of three machines",
+        "suite nightly --subset 1/3               the first of three parts",
         "suite release.toml --out release-1",
-        "suite smoke --rerun runs/latest-suite    only what was not as expected",
+        "suite smoke --rerun runs/latest-suite    what was not as expected",
     ),
 )
 @click.argument(
