@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_suite(fields, words):
 def test_gate_that_counts_nothing_is_refused(where):
     gates = {"conects": 1}
     facet = Facet(experiment="swarm", seeds=1, reach=gates if where == "facet" else {})
-    with pytest.raises(ExperimentError, match="conects = 1 is not a count"):
+    with pytest.raises(ExperimentError, match="conects = 1 is not counted"):
         check_suite(Suite(name="x", facets=(facet,), reach=gates if where == "suite" else {}))
 
 
