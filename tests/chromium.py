@@ -6,10 +6,11 @@ import html
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import msgspec
+
+from tests.support import run
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
 REASON = "there is no Chromium here; 'apt-get install chromium' brings it"
@@ -57,7 +58,7 @@ def load(
         *(PROGRAM, *FLAGS, f"--user-data-dir={folder / 'profile'}"),
         *(f"--window-size={size[0]},{size[1]}", "--dump-dom", f"{acted.as_uri()}{fragment}"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+    done = run(command, capture_output=True, text=True, timeout=SECONDS_MAX)
     assert done.returncode == 0, done.stderr
     result = re.search(r'data-found="([^"]*)"', done.stdout)
     assert result is not None, done.stdout[-2_000:] + done.stderr

@@ -13,13 +13,12 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from unittest.mock import patch
 
 from tests.inside import inside
-from tests.support import ROOT
+from tests.support import ROOT, run
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVE = re.compile(r"(Save as|Add to) `([\w./-]+)`:\s*\Z")
@@ -111,13 +110,12 @@ class Page:
             words = [sys.executable, str(self.folder / "clone" / "raidstorm.py"), *words[1:]]
         else:
             words = ["/bin/sh", "-c", f"(exit {self._code}); {command}"]
-        ended = subprocess.run(
+        ended = run(
             words,
             capture_output=True,
             text=True,
             cwd=self.folder,
             env={**os.environ, "PATH": PATH},
-            check=False,
         )
         self._code = ended.returncode
         return ended.stdout + ended.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import json
 import os
@@ -10,28 +11,52 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from chaos.cli import run_command_line
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
+from workers.main import PR_SET_PDEATHSIG
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = [sys.executable, str(ROOT / "raidstorm.py")]
 SEED_DEFECT = "new-channel-null-module-ctx"
 SECONDS_MAX = 300
+LIBC = ctypes.CDLL(None)  # loaded before a child could need it
+
+
+def popen(command: list[str], **options: Any) -> subprocess.Popen:
+    """Start a process that ends with this one, also when this one is killed and tidies nothing up."""
+    return subprocess.Popen(command, preexec_fn=_ending_with(os.getpid()), **options)
+
+
+def run(command: list[str], **options: Any) -> subprocess.CompletedProcess:
+    """Run a process to its end, or to the end of this one."""
+    return subprocess.run(command, preexec_fn=_ending_with(os.getpid()), check=False, **options)
+
+
+def _ending_with(parent_pid: int) -> Callable[[], None]:
+    """What the new process does first: ask the kernel for SIGKILL at its parent's end."""
+
+    def begin() -> None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent_pid:  # it ended before the request was made
+            os._exit(1)
+
+    return begin
 
 
 def raidstorm(*args: str, cwd: Path | None = None, **environment: str):
     """Run to its end; text output."""
-    return subprocess.run(
+    return run(
         [*PROGRAM, *args],
         capture_output=True,
         text=True,
         timeout=SECONDS_MAX,
         cwd=cwd or ROOT,
         env={**os.environ, **environment},
-        check=False,
     )
 
 
@@ -70,7 +95,7 @@ def run_json(*args: str, out: Path, **environment: str) -> dict:
 
 def start(*args: str, out: Path) -> subprocess.Popen:
     """Start ``raidstorm run`` and come back at once, in a process group of its own."""
-    return subprocess.Popen(
+    return popen(
         [*PROGRAM, "run", *args, "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

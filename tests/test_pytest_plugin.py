@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support import ROOT, SEED_DEFECT, leftovers, processes, wait_for
+from tests.support import ROOT, SEED_DEFECT, leftovers, popen, processes, wait_for
 
 pytest_plugins = ["pytester"]
 
@@ -303,7 +303,7 @@ def test_ctrl_c_ends_the_session_and_leaves_nothing(pytester):
     pytester.makepyfile(
         'def test_long(raidstorm): raidstorm.run("swarm", seeds=100_000, driver="realtime")'
     )
-    running = subprocess.Popen(
+    running = popen(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -9,12 +9,13 @@ import msgspec
 
 from chaos.campaigns.catalog import find_experiment
 from chaos.checkers import Check
-from chaos.cli.parameters import Catalog, Seed
+from chaos.cli.parameters import Catalog, Seed, command_name
 from chaos.drivers.sim import SimDriver
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
+from chaos.store.store import RunName, run_name
 from chaos.store.version import tool_version
 from workers.defects.loader import compose, read_defect
 
@@ -32,6 +33,9 @@ def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
         )
     if is_directory:
         return read_capsule(path / "capsule.json"), True
+    gone = None if exists else run_name(path)
+    if gone is not None:
+        raise CapsuleError(_without_directory(catalog, target, gone))
     if exists or target.endswith(".json"):
         return read_capsule(path), True
     name, separator, seed_text = target.rpartition(":")
@@ -48,6 +52,18 @@ def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
             plan=resolve(experiment, seed),
         ),
         False,
+    )
+
+
+def _without_directory(catalog: Catalog, target: str, run: RunName) -> str:
+    """Say how to run the seed of a run directory that is gone."""
+    name = run.experiment if run.experiment in catalog.experiments else "FILE"
+    driver = "" if run.driver == "sim" else f" --driver {run.driver}"
+    line = f"{command_name()} replay {name}:{run.seed}{driver}"
+    file = f"; FILE: where the experiment {run.experiment} is written" if name == "FILE" else ""
+    return (
+        f"{target} does not exist; this line runs its seed again without the directory, and needs the --defect of "
+        f"the run, if it had one: {line}{file}"
     )
 
 

@@ -70,8 +70,11 @@ class Agenda:
             case _:
                 self.failure_store.lost_shrink()
 
-    def give_up(self, lane: int, seed: int) -> None:
-        """A seed that is no longer to be run: what is open around it is in two chunks now."""
+    def give_up(self, lane: int, seed: int) -> bool:
+        """Cut a seed out of the open chunk that has it; returns whether there is one.
+
+        What is open around it is in two chunks now.
+        """
         for chunk in list(self.state.open):
             if chunk.lane == lane and chunk.first <= seed < chunk.first + chunk.count:
                 self.state.open.remove(chunk)
@@ -80,6 +83,8 @@ class Agenda:
                     Chunk(lane, seed + 1, chunk.first + chunk.count - seed - 1),
                 )
                 self.state.open += [part for part in parts if part.count]
+                return True
+        return False
 
     def _open_within(self, task: SeedsTask) -> Iterator[Chunk]:
         for chunk in self.state.open:

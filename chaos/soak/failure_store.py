@@ -18,15 +18,16 @@ SMALLER_BY = 2
 
 
 class FailureStore:
-    """Owns the directories of failing runs below the soak's."""
+    """Owns the directories of failing runs below the soak's own."""
 
     def __init__(self, folder: Path, state: SoakState) -> None:
         self.folder = folder
         self.state = state
         self.shrinking: str = ""  # the signature that is being shrunk
+        self._dropped: list[str] = []  # run directories that the state no longer names
 
     def add(self, lane: int, result: RunResult) -> bool:
-        """A run has failed; is its signature new?"""
+        """Add a failing run to its group; returns whether its signature is new."""
         state = self.state
         first = result.findings[0]
         group = state.groups.get(result.signature)
@@ -54,17 +55,21 @@ class FailureStore:
         return is_new
 
     def _prune(self, group: Group) -> None:
-        """The smallest stay; of runs of one length those that came first."""
+        """Keep the smallest runs; of runs of one length those that came first."""
         most = 1 if self.state.disk_full else self.state.arguments.keep
         kept = sorted(group.kept, key=lambda one: one.steps)
-        for one in kept[most:]:
-            shutil.rmtree(one.run_dir, ignore_errors=True)
+        self._dropped += [one.run_dir for one in kept[most:]]
         group.kept = kept[:most]
         if group.kept and group.shrinks == 0:
             group.replay = group.kept[0].replay
 
+    def sweep(self) -> None:
+        """Remove the directories of runs that are not kept; the state that no longer names them has been written."""
+        while self._dropped:
+            shutil.rmtree(self._dropped.pop(), ignore_errors=True)
+
     def next_shrink(self) -> ShrinkTask | None:
-        """The failure that is to be shrunk now: one at a time, the new ones first."""
+        """Return the failure to shrink now: one at a time, the new ones first."""
         if self.shrinking:
             return None
         waiting = [group for group in self.state.groups.values() if _is_worth(group)]
@@ -77,7 +82,7 @@ class FailureStore:
         return ShrinkTask(group.signature, run_dir, group.folder, program)
 
     def shrunk(self, signature: str, outcome: Shrunk) -> None:
-        """A failure has been shrunk, or could not be."""
+        """Take in that a failure has been shrunk, or could not be."""
         self.shrinking = ""
         group = self.state.groups[signature]
         group.shrinks += 1
@@ -98,13 +103,13 @@ class FailureStore:
                 return
 
     def lost_shrink(self) -> None:
-        """The process that shrank was killed; it is tried again, at most so often."""
+        """Take in that the process that shrank was killed; the failure is shrunk again, a bounded number of times."""
         if self.shrinking:
             self.state.groups[self.shrinking].shrinks += 1
             self.shrinking = ""
 
     def tidy(self) -> None:
-        """After a kill: run directories that the state doesn't know are of seeds that are run again."""
+        """Remove, after a kill, run directories that the state doesn't name: their seeds are run again."""
         known = {one.run_dir for group in self.state.groups.values() for one in group.kept}
         for lane in self.state.lanes:
             parent = Path(lane.spec.out) / lane.spec.experiment.name
@@ -112,16 +117,15 @@ class FailureStore:
                 if str(path) not in known:
                     shutil.rmtree(path, ignore_errors=True)
 
-    def look_at_disk(self) -> int:
-        """How many bytes the soak's directory takes; when they are too many, one run of a signature stays."""
-        used = bytes_below(self.folder)
+    def is_too_much(self, used: int) -> bool:
+        """Return whether the soak takes more bytes than it may; then one run of each signature stays."""
         state = self.state
-        if used > state.arguments.disk_bytes:
-            state.disk_full = True
-            for group in state.groups.values():
-                self._prune(group)
-            used = bytes_below(self.folder)
-        return used
+        if used <= state.arguments.disk_bytes:
+            return False
+        state.disk_full = True
+        for group in state.groups.values():
+            self._prune(group)
+        return True
 
 
 def _is_worth(group: Group) -> bool:
@@ -136,7 +140,7 @@ def _slug(signature: str) -> str:
 
 
 def bytes_below(folder: Path) -> int:
-    """What all files below take."""
+    """Return how many bytes of disk all files below take."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -1,7 +1,7 @@
 """What a soak knows, on disk: ``soak.json``, written whole or not at all, so that a killed soak goes on where it was.
 
-A chunk of seeds is open from when it is handed out until its result is in the state. What a kill cuts off is open in
-the state, and is run again: a seed counts once, with the state that has its result.
+A chunk of seeds is open from when it is handed out until its result is in the state. A kill leaves it open there, and
+it is run again: a seed counts with the state that has its result, once. What else a soak writes follows the state.
 """
 
 from __future__ import annotations

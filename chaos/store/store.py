@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,6 +29,9 @@ from chaos.store.capsule import Capsule, write_capsule
 from chaos.store.stored import TIMELINE, StoredResult, write_execution
 
 KEPT_PER_SIGNATURE_MAX = 20
+RUN_DIRECTORY = re.compile(
+    r"\d{8}-\d{6}-(?P<driver>[a-z]+)-(?P<seed>\d+)(\.\d+)?"
+)  # see Store.begin
 README = """This directory is one failing run of raidstorm.
 
 capsule.json   everything needed to run it again; give this file to somebody else
@@ -55,6 +60,23 @@ class StoreError(Exception):
 def now_stamp() -> str:
     """The time, as it is part of names of directories."""
     return time.strftime("%Y%m%d-%H%M%S")
+
+
+class RunName(NamedTuple):
+    """What the name of a run directory says of its run."""
+
+    experiment: str
+    driver: str
+    seed: int
+
+
+def run_name(path: Path) -> RunName | None:
+    """Read the path of a run directory, or of a file in one, which need not be there; None: it is neither."""
+    for folder in (path, path.parent):
+        found = RUN_DIRECTORY.fullmatch(folder.name)
+        if found is not None and folder.parent.name:
+            return RunName(folder.parent.name, found["driver"], int(found["seed"]))
+    return None
 
 
 class IndexLine(msgspec.Struct, frozen=True):

@@ -11,7 +11,16 @@ import pytest
 from chaos.plan.strategies import STRATEGY_NAMES
 from tests.chaos.scoring.test_score import CRASHES_AT_ONCE, HARMLESS, defect_file
 from tests.inside import inside
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, processes, raidstorm, told_off, wait_for
+from tests.support import (
+    PROGRAM,
+    ROOT,
+    SEED_DEFECT,
+    popen,
+    processes,
+    raidstorm,
+    told_off,
+    wait_for,
+)
 from workers.defects.loader import known_defects
 
 QUICK = ("--experiment", "connect-during-rebuild", "--ranges", "2", "--seeds", "30")
@@ -180,7 +189,7 @@ def test_bad_arguments_of_score(arguments, words):
 def test_interrupted_score_has_its_partial_table(tmp_path, jobs):
     harmless = defect_file(tmp_path, "harmless", HARMLESS)
     out = tmp_path / "score.json"
-    running = subprocess.Popen(
+    running = popen(
         [
             *(*PROGRAM, "score", "--experiment", "baseline", "--defects", harmless),
             *("--ranges", "200", "--seeds", "2", "--jobs", jobs, "--save", str(out)),
@@ -204,7 +213,7 @@ def test_interrupted_score_has_its_partial_table(tmp_path, jobs):
 
 def test_killed_job_process_loses_no_search(tmp_path):
     harmless = defect_file(tmp_path, "harmless", HARMLESS)
-    running = subprocess.Popen(
+    running = popen(
         [
             *(*PROGRAM, "score", "--experiment", "baseline", "--defects", harmless),
             *("--ranges", "8", "--seeds", "4", "--jobs", "2", "--format", "json"),

@@ -15,7 +15,16 @@ from chaos.campaigns.suite import Facet, Suite
 from chaos.cli.parameters import Catalog
 from experiments.catalog import EXPERIMENTS
 from tests.inside import inside
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, leftovers, processes, raidstorm, wait_for
+from tests.support import (
+    PROGRAM,
+    ROOT,
+    SEED_DEFECT,
+    leftovers,
+    popen,
+    processes,
+    raidstorm,
+    wait_for,
+)
 
 SCHEMA = xmlschema.XMLSchema(ROOT / "tests" / "junit.xsd")
 CLEAN = Facet(name="clean", experiment="baseline", seeds=2)
@@ -250,7 +259,7 @@ def test_ctrl_c_ends_a_suite_with_summary_and_junit(tmp_path):
     )
     out, junit = tmp_path / "out", tmp_path / "junit.xml"
     command = ["suite", str(tmp_path / "long.toml"), "--out", str(out), "--junit", str(junit)]
-    process = subprocess.Popen(
+    process = popen(
         [*PROGRAM, *command], stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
     )
 

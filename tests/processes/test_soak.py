@@ -16,7 +16,7 @@ from chaos.run.controller import Controller
 from chaos.soak.page import page_of
 from chaos.soak.state import read_state
 from tests import chromium
-from tests.support import PROGRAM, SEED_DEFECT, leftovers, processes, raidstorm, wait_for
+from tests.support import PROGRAM, SEED_DEFECT, leftovers, popen, processes, raidstorm, wait_for
 
 pytestmark = pytest.mark.processes
 
@@ -40,7 +40,7 @@ RED = Suite(name="red", facets=(Facet(experiment="connect-during-rebuild", seeds
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen:
     """Begin, in a session of its own."""
     (folder / "suites.py").write_text(SUITE)
-    return subprocess.Popen(
+    return popen(
         [*PROGRAM, "soak", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

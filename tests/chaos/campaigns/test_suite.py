@@ -19,7 +19,7 @@ from chaos.plan.experiment import Experiment, ExperimentError
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.inside import inside
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, wait_for
+from tests.support import PROGRAM, ROOT, SEED_DEFECT, popen, wait_for
 
 SIM, BOTH = Facet(seeds=10), ("baseline", "swarm")
 
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_a_suite(fields, words):
 def test_gate_that_counts_nothing_is_refused(where):
     gates = {"conects": 1}
     facet = Facet(experiment="swarm", seeds=1, reach=gates if where == "facet" else {})
-    with pytest.raises(ExperimentError, match="conects = 1 is not a count"):
+    with pytest.raises(ExperimentError, match="conects = 1 is not counted"):
         check_suite(Suite(name="x", facets=(facet,), reach=gates if where == "suite" else {}))
 
 
@@ -249,7 +249,7 @@ def test_killed_suite_leaves_what_it_has(tmp_path):
         '[[facets]]\nname = "two"\nexperiment = "swarm"\nseconds = 3600\n'
     )
     out = tmp_path / "out"
-    process = subprocess.Popen(
+    process = popen(
         [*PROGRAM, "suite", str(tmp_path / "s.toml"), "--out", str(out)],
         stdout=subprocess.DEVNULL,
         cwd=ROOT,

@@ -29,7 +29,16 @@ from chaos.clustering.remote_job import (
 )
 from chaos.store.store import KEPT_PER_SIGNATURE_MAX
 from experiments.catalog import EXPERIMENTS
-from tests.support import SEED_DEFECT, leftovers, raidstorm, run_json, start, told_off, wait_for
+from tests.support import (
+    SEED_DEFECT,
+    leftovers,
+    popen,
+    raidstorm,
+    run_json,
+    start,
+    told_off,
+    wait_for,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -52,7 +61,7 @@ class Dask:
         self.workers = []
 
     def _start(self, what, *options):
-        process = subprocess.Popen(
+        process = popen(
             [
                 *(sys.executable, "-m", f"distributed.cli.dask_{what}"),
                 *("--scheduler-file", str(self.file), *options),

@@ -9,7 +9,7 @@ from chaos.checkers import Finding, Verdict
 from chaos.soak.agenda import Agenda
 from chaos.soak.alarm import LOG, Alarm
 from chaos.soak.begin import learn_from_earlier
-from chaos.soak.failure_store import FailureStore
+from chaos.soak.failure_store import FailureStore, bytes_below
 from chaos.soak.page import NOT_YET, below, confidence, headline, page_of, trends_of
 from chaos.soak.plots import ceiling, plots_of
 from chaos.soak.soak import exit_code
@@ -148,6 +148,7 @@ def test_smallest_runs_of_a_signature_are_kept_and_all_are_counted(tmp_path):
     (group,) = state.groups.values()
     assert (group.count, group.first_seed) == (4, 1)
     assert [one.seed for one in group.kept] == [2, 3]
+    failure_store.sweep()
     assert sorted(path.name for path in (tmp_path / "runs" / "baseline").iterdir()) == ["2", "3"]
     (tmp_path / "runs" / "baseline" / "9").mkdir()  # of a seed that a kill cut off
     failure_store.tidy()
@@ -193,7 +194,10 @@ def test_full_disk_leaves_one_run_of_a_signature(tmp_path):
     failure_store = FailureStore(tmp_path, state)
     for seed in range(3):
         failure_store.add(0, failing(tmp_path, seed, 100 + seed))
-    assert failure_store.look_at_disk() <= 30_000
+    assert failure_store.is_too_much(bytes_below(tmp_path))
+    assert len(list((tmp_path / "runs" / "baseline").iterdir())) == 3  # until the state is written
+    failure_store.sweep()
+    assert not failure_store.is_too_much(bytes_below(tmp_path))
     (group,) = state.groups.values()
     assert [one.seed for one in group.kept] == [0]
     failure_store.add(0, failing(tmp_path, 7, 50))

@@ -1,0 +1,109 @@
+"""The lists of a soak: ``chunks.jsonl``, the seeds that count, and ``failures.jsonl``, those that failed.
+
+They count as far as ``soak.json`` says, which is written after them, whole, and never while a result is half counted:
+what a kill leaves behind that length is cut off, and its seeds are run again. How many runs there were, and how many
+failed, is read from the lists when a soak goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from chaos.campaigns.runner import RunResult
+from chaos.soak.state import SoakError, SoakState, write_whole
+
+CHUNKS = "chunks.jsonl"  # a line per chunk that counts: [lane, first seed, seeds]
+FAILURES = "failures.jsonl"  # a line per failing run
+
+
+class FailureLine(msgspec.Struct, frozen=True):
+    """A line of failures.jsonl."""
+
+    lane: int
+    experiment: str
+    driver: str
+    defects: list[str]
+    seed: int
+    code: int
+    steps: int
+    signature: str
+    run_dir: str
+
+
+class Ledger:
+    """Appends to the lists, and reads them back when a soak goes on."""
+
+    def __init__(self, folder: Path, state: SoakState) -> None:
+        self.folder = folder
+        self.state = state
+
+    def add_seeds(self, lane: int, first: int, count: int) -> None:
+        """Seeds of a lane, one after the other, count from now on."""
+        self.state.chunks_bytes += self._append(CHUNKS, [lane, first, count])
+
+    def add_failure(self, lane: int, result: RunResult) -> None:
+        """A run has failed."""
+        spec = self.state.lanes[lane].spec
+        line = FailureLine(
+            lane=lane,
+            experiment=spec.experiment.name,
+            driver=spec.driver,
+            defects=[defect.id for defect in spec.defects],
+            seed=result.seed,
+            code=int(result.verdict),
+            steps=result.steps,
+            signature=result.signature,
+            run_dir=result.run_dir,
+        )
+        self.state.failures_bytes += self._append(FAILURES, line)
+
+    def _append(self, name: str, line: object) -> int:
+        data = msgspec.json.encode(line) + b"\n"
+        try:
+            with (self.folder / name).open("ab") as file:
+                file.write(data)
+        except OSError as error:
+            raise SoakError(f"{self.folder / name} can't be written: {error.strerror}") from None
+        return len(data)
+
+    def restore(self) -> None:
+        """Cut off what the state does not know, and derive the numbers of runs and failures from the rest."""
+        state = self.state
+        chunks = self._cut(CHUNKS, state.chunks_bytes)
+        seeds = [_seeds_of(lane, chunks) for lane in range(len(state.lanes))]
+        failures = self._cut(FAILURES, state.failures_bytes)
+        lines = [msgspec.json.decode(line, type=FailureLine) for line in failures]
+        # Of a chunk whose end came too late to be written down, no run counts.
+        counted = [one.seed in seeds[one.lane] for one in lines]
+        if not all(counted):
+            failures = [line for line, counts in zip(failures, counted, strict=True) if counts]
+            lines = [line for line, counts in zip(lines, counted, strict=True) if counts]
+            write_whole(self.folder / FAILURES, b"".join(line + b"\n" for line in failures))
+        state.chunks_bytes = sum(len(line) + 1 for line in chunks)
+        state.failures_bytes = sum(len(line) + 1 for line in failures)
+        for number, lane in enumerate(state.lanes):
+            lane.runs = len(seeds[number])
+            lane.failed = sum(one.lane == number for one in lines)
+        for group in state.groups.values():
+            group.count = sum(one.signature == group.signature for one in lines)
+
+    def _cut(self, name: str, length: int) -> list[bytes]:
+        """Return the lines up to this length; cut off what comes after them."""
+        path = self.folder / name
+        path.touch()
+        lines = path.read_bytes()[:length].splitlines()
+        os.truncate(path, sum(len(line) + 1 for line in lines))
+        return lines
+
+
+def _seeds_of(lane: int, chunks: list[bytes]) -> set[int]:
+    """Return a lane's seeds that count; they are only looked up."""
+    seeds: set[int] = set()
+    for line in chunks:
+        number, first, count = msgspec.json.decode(line, type=tuple[int, int, int])
+        if number == lane:
+            seeds |= set(range(first, first + count))
+    return seeds
