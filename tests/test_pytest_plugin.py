@@ -20,8 +20,8 @@ REGRESSION = ROOT / "tests" / "regressions" / "new_channel_null_module_ctx.json"
 TESTS = f'''
 import pytest
 from chaos.checkers.finding import Finding, Verdict
-from chaos.plan.experiment import Experiment
-from chaos.steps.schedule import Inject, Mark, Operate, Rest
+from chaos.experiment import Experiment
+from chaos.schedule import Inject, Mark, Operate, Rest
 
 DEFECT = "{SEED_DEFECT}"
 HANG = Experiment(

@@ -16,8 +16,9 @@ from chaos.export.perfetto import STEP_US, perfetto_trace
 from chaos.export.pytest_file import pytest_file
 from chaos.steps.schedule import CHANGING, Read
 from chaos.store.capsule import read_capsule, write_capsule
+from tests.inside import inside
 from tests.red_run import read_run, run_directory, teller_of
-from tests.support import ROOT, SEED_DEFECT, raidstorm
+from tests.support import ROOT, SEED_DEFECT
 
 # Chrome's trace event format: what an event of each phase must have beside ph, pid and ts.
 REQUIRED = {
@@ -164,7 +165,11 @@ def exported(text: str, folder: Path) -> subprocess.CompletedProcess:
         text=True,
         check=False,
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        env={
+            "PYTHONPATH": str(ROOT),
+            "PATH": "/usr/bin:/bin",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # it needs none
+        },
     )
 
 
@@ -229,7 +234,7 @@ def test_embedded_capsule_is_the_run_s(run):
 
 @pytest.mark.parametrize("form", ["perfetto", "pytest", "capsule"])
 def test_command_writes_a_file_named_after_the_run(folder, tmp_path, form):
-    done = raidstorm("export", str(folder), "--to", form, cwd=tmp_path)
+    done = inside("export", str(folder), "--to", form, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.iterdir()
     assert path.name in done.stdout
@@ -245,8 +250,8 @@ def test_command_writes_a_file_named_after_the_run(folder, tmp_path, form):
 
 def test_exported_capsule_is_replayed(folder, tmp_path):
     out = tmp_path / "one.json"
-    assert raidstorm("export", str(folder), "--to", "capsule", "--out", str(out)).returncode == 0
-    done = raidstorm("replay", str(out))
+    assert inside("export", str(folder), "--to", "capsule", "--out", str(out)).returncode == 0
+    done = inside("replay", str(out))
     assert done.returncode == 5
     assert "the fingerprint is the recorded one" in done.stdout
 
@@ -259,13 +264,13 @@ def test_minimal_capsule_is_preferred(folder, run, tmp_path):
         shown / "minimal.json", msgspec.structs.replace(run.capsule, raidstorm_version="small")
     )
     out = tmp_path / "out.json"
-    done = raidstorm("export", str(shown), "--to", "capsule", "--out", str(out))
+    done = inside("export", str(shown), "--to", "capsule", "--out", str(out))
     assert "from minimal.json" in done.stdout
     assert read_capsule(out).raidstorm_version == "small"
 
 
 def test_printed_test_file_prints_its_capsule(folder, tmp_path):
-    done = raidstorm("export", str(folder), "--to", "pytest", "--out", "-")
+    done = inside("export", str(folder), "--to", "pytest", "--out", "-")
     path = tmp_path / "test_printed.py"
     path.write_text(done.stdout)
     printed = subprocess.run(
@@ -277,7 +282,7 @@ def test_printed_test_file_prints_its_capsule(folder, tmp_path):
 
 @pytest.mark.parametrize("form", ["perfetto", "pytest", "capsule"])
 def test_directory_that_is_no_run_is_refused(tmp_path, form):
-    done = raidstorm("export", str(tmp_path), "--to", form)
+    done = inside("export", str(tmp_path), "--to", form)
     assert done.returncode == 2
     assert "capsule.json" in done.stderr
     assert "Traceback" not in done.stderr
@@ -288,7 +293,7 @@ def test_no_test_is_written_of_a_failure_that_doesn_t_show(folder, run, tmp_path
     shown.mkdir()
     write_capsule(shown / "capsule.json", msgspec.structs.replace(run.capsule, defects=[]))
     out = tmp_path / "test_it.py"
-    done = raidstorm("export", str(shown), "--to", "pytest", "--out", str(out))
+    done = inside("export", str(shown), "--to", "pytest", "--out", str(out))
     assert done.returncode == 7
     assert "doesn't show" in done.stdout
     assert not out.exists()
@@ -300,9 +305,9 @@ def test_code_from_outside_is_not_run_without_leave(tmp_path):
     mine.write_text(path.read_text())
     folder = run_directory(tmp_path / "runs", defect=str(mine))
     out = str(tmp_path / "test_it.py")
-    refused = raidstorm("export", str(folder), "--to", "pytest", "--out", out)
+    refused = inside("export", str(folder), "--to", "pytest", "--out", out)
     assert refused.returncode == 2
     assert "--allow-code" in refused.stderr
-    allowed = raidstorm("export", str(folder), "--to", "pytest", "--out", out, "--allow-code")
+    allowed = inside("export", str(folder), "--to", "pytest", "--out", out, "--allow-code")
     assert allowed.returncode == 0, allowed.stderr
     assert "raidstorm replay capsule.json --allow-code" in Path(out).read_text()

@@ -14,8 +14,8 @@ from chaos.plan.strategies import STRATEGIES, draw_strategies
 from chaos.steps.history import EngineEvent, Invoked
 from chaos.steps.schedule import CHANGING, IO, Inject, Kill, Mark, Read
 from experiments.catalog import EXPERIMENTS
+from tests.inside import inside
 from tests.searching import SWARM, explore, searched_with
-from tests.support import raidstorm
 
 SCHEDULERS = ("random", "pct", "hold")
 OTHERS = ("swarm", "pairs", "anchored", "frontier")
@@ -81,7 +81,7 @@ def test_unknown_strategy_is_a_users_mistake(tmp_path):
         validate(searched_with(SWARM))
     path = tmp_path / "mine.toml"
     path.write_text('name = "mine"\nstrategies = ["brilliant"]\n')
-    done = raidstorm("run", str(path), "--seeds", "1", "--out", str(tmp_path / "runs"))
+    done = inside("run", str(path), "--seeds", "1", "--out", str(tmp_path / "runs"))
     assert done.returncode == 2
     assert "'brilliant' is not a search strategy" in done.stderr
 
@@ -93,7 +93,7 @@ def test_plan_with_strategies_of_another_experiment_does_not_fit():
 
 
 def test_strategies_are_listed():
-    done = raidstorm("list", "strategies")
+    done = inside("list", "strategies")
     assert done.returncode == 0
     for name, strategy in STRATEGIES.items():
         assert f"{name} " in done.stdout

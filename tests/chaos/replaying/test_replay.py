@@ -14,12 +14,13 @@ from chaos.run.controller import Controller
 from chaos.steps.history import Undelivered
 from chaos.store.capsule import CapsuleError, read_capsule
 from experiments.catalog import EXPERIMENTS
+from tests.inside import inside, run_inside
 from tests.support import SEED_DEFECT, raidstorm, run_json
 from workers.defects.loader import DefectError, compose, source_text
 from workers.protocol import DefectSource
 
 EXPERIMENT = """
-from chaos.plan.experiment import Experiment, Operation
+from chaos.experiment import Experiment, Operation
 MINE = Experiment(
     name="mine",
     namespace_at_start_share=0,
@@ -32,7 +33,7 @@ MINE = Experiment(
 
 
 def replay(*args: str) -> dict:
-    done = raidstorm("replay", *args, "--format", "json")
+    done = inside("replay", *args, "--format", "json")
     report = json.loads(done.stdout)
     assert report["exit_code"] == done.returncode, done.stderr
     return report
@@ -44,7 +45,7 @@ def failing(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     file = folder / "mine.py"
     file.write_text(EXPERIMENT)
-    report = run_json(
+    report = run_inside(
         *(str(file), "--driver", request.param, "--seeds", "12", "--defect", SEED_DEFECT),
         out=folder / "runs",
     )
@@ -97,13 +98,13 @@ def test_replay_on_the_reference_engine_is_valid(failing):
 def test_capsule_with_code_runs_it_only_when_allowed(tmp_path):
     defect = tmp_path / "own.py"
     defect.write_text(source_text(DefectSource(SEED_DEFECT)))
-    report = run_json(
+    report = run_inside(
         *("connect-during-rebuild", "--seeds", "10", "-x", "--defect", str(defect)),
         out=tmp_path / "runs",
     )
     directory = report["failures"][0]["run_dir"]
     defect.unlink()
-    refused = raidstorm("replay", directory)
+    refused = inside("replay", directory)
     assert refused.returncode == 2
     assert "carries code from outside (own)" in refused.stderr
     again = replay(directory, "--allow-code")
@@ -114,7 +115,7 @@ def test_capsule_with_code_runs_it_only_when_allowed(tmp_path):
 def test_capsule_with_changed_code_is_refused(tmp_path):
     defect = tmp_path / "own.py"
     defect.write_text(source_text(DefectSource(SEED_DEFECT)))
-    report = run_json(
+    report = run_inside(
         *("connect-during-rebuild", "--seeds", "10", "-x", "--defect", str(defect)),
         out=tmp_path / "runs",
     )
@@ -124,7 +125,7 @@ def test_capsule_with_changed_code_is_refused(tmp_path):
     capsule["defects"][0]["source"] += "\nimport os\n"
     with open(path, "w") as file:
         json.dump(capsule, file)
-    refused = raidstorm("replay", path, "--allow-code")
+    refused = inside("replay", path, "--allow-code")
     assert refused.returncode == 2
     assert "doesn't match its SHA-256" in refused.stderr
 
@@ -219,7 +220,7 @@ def test_check_of_a_user_is_run_and_embedded(tmp_path):
     assert report["exit_code"] == 1
     assert report["failures"][0]["signature"] == "no-reads/read/any"
     directory = report["failures"][0]["run_dir"]
-    assert raidstorm("replay", directory).returncode == 2
+    assert inside("replay", directory).returncode == 2
     assert replay(directory, "--allow-code")["exit_code"] == 1
 
 

@@ -1,6 +1,7 @@
 """Shrinking: the same failure with less around it, minimal, and fair to the reference engine."""
 
 import json
+from functools import cache
 
 import msgspec
 import pytest
@@ -22,7 +23,8 @@ from chaos.steps.schedule import (
 )
 from chaos.store.capsule import read_capsule
 from experiments.catalog import EXPERIMENTS
-from tests.support import SEED_DEFECT, raidstorm
+from tests.inside import inside
+from tests.support import SEED_DEFECT
 from workers.protocol import DefectSource
 
 # Where it fails, and at most so many steps from outside and choices are left.
@@ -35,7 +37,9 @@ FAILURES = {
 SEEDS_MAX = 120
 
 
+@cache
 def failing_run(defect, name):
+    """The first run of the experiment that fails with the defect."""
     for seed in range(SEEDS_MAX):
         plan = resolve(EXPERIMENTS[name], seed)
         execution = Controller(plan, SimDriver(), (DefectSource(defect),)).explore(seed)
@@ -45,14 +49,22 @@ def failing_run(defect, name):
     raise AssertionError(f"no run of {name} fails with {defect}")
 
 
-@pytest.mark.parametrize("defect", list(FAILURES))
-def test_shrunk_failure_is_the_same_small_and_minimal(defect):
-    name, outside_max, choices_max = FAILURES[defect]
-    plan, execution, goal = failing_run(defect, name)
+def shrink_failure(defect):
+    plan, execution, goal = failing_run(defect, FAILURES[defect][0])
     shrinker = Shrinker(goal, (DefectSource(defect),), (), lambda: False)
     first = first_case(shrinker, plan, execution.schedule)
     assert first is not None
-    outcome = shrink(shrinker, first)
+    return shrink(shrinker, first)
+
+
+shrunk = cache(shrink_failure)  # it takes seconds, and several tests look at it
+
+
+@pytest.mark.parametrize("defect", list(FAILURES))
+def test_shrunk_failure_is_the_same_small_and_minimal(defect):
+    name, outside_max, choices_max = FAILURES[defect]
+    _, _, goal = failing_run(defect, name)
+    outcome = shrunk(defect)
     case = outcome.case
     assert outcome.finding.signature == goal.signature
     assert case.outside <= outside_max
@@ -79,13 +91,7 @@ def test_steps_that_only_set_the_target_up_are_counted_up_to_the_first_that_does
 
 
 def test_same_failure_shrinks_to_the_same_script():
-    plan, execution, goal = failing_run(SEED_DEFECT, "connect-during-rebuild")
-    cases = []
-    for _ in range(2):
-        shrinker = Shrinker(goal, (DefectSource(SEED_DEFECT),), (), lambda: False)
-        first = first_case(shrinker, plan, execution.schedule)
-        cases.append(shrink(shrinker, first).case)
-    assert cases[0] == cases[1]
+    assert shrink_failure(SEED_DEFECT).case == shrunk(SEED_DEFECT).case
 
 
 def test_what_a_run_did_is_allowed_by_the_rules_and_played_alike():
@@ -153,12 +159,12 @@ def test_budget_that_is_over_keeps_what_there_is():
 def red(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
     options = ("--seeds", "20", "-x", "--defect", SEED_DEFECT, "--out", str(out))
-    assert raidstorm("run", "connect-during-rebuild", *options).returncode == 5
+    assert inside("run", "connect-during-rebuild", *options).returncode == 5
     return out / "latest-failure"
 
 
 def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
-    done = raidstorm("shrink", str(red), "--format", "json")
+    done = inside("shrink", str(red), "--format", "json")
     report = json.loads(done.stdout)
     assert done.returncode == report["exit_code"] == 5, done.stderr
     assert report["outside"] < report["outside_before"]
@@ -167,10 +173,10 @@ def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
     assert capsule.cut
     assert len(capsule.schedule) == report["steps"]
     for driver in ("sim", "lockstep"):
-        replayed = raidstorm("replay", minimal, "--driver", driver)
+        replayed = inside("replay", minimal, "--driver", driver)
         assert replayed.returncode == 5
         assert "the fingerprint is the recorded one" in replayed.stdout
-    assert raidstorm("replay", minimal, "--defect", "none").returncode == 0
+    assert inside("replay", minimal, "--defect", "none").returncode == 0
     assert "module_channel != NULL" in (red / "minimal.log").read_text()
     timeline = (red / "minimal.html").read_text()
     assert "connect-during-rebuild, shrunk" in timeline
@@ -178,15 +184,15 @@ def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
 
 
 def test_budget_too_small_for_anything_is_told(red):
-    done = raidstorm("shrink", str(red), "--budget", "0.000001s")
+    done = inside("shrink", str(red), "--budget", "0.000001s")
     assert done.returncode == 2
     assert "--budget" in done.stderr
 
 
 def test_run_that_passes_and_a_capsule_that_is_none_are_refused_with_a_sentence(tmp_path):
-    done = raidstorm("shrink", "baseline:1", "--out", str(tmp_path))
+    done = inside("shrink", "baseline:1", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "doesn't fail" in done.stderr
-    done = raidstorm("shrink", str(tmp_path))
+    done = inside("shrink", str(tmp_path))
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
