@@ -7,10 +7,19 @@ from chaos.plan.planned import Planned
 from chaos.run.model import Model
 
 
-def is_due(planned: Planned, now_permille: int, model: Model) -> bool:
-    """Has the moment come? ``now_permille`` is how much of the chaos phase is over."""
-    if planned.anchor == "run":
-        return now_permille >= planned.moment
+def due_of(waiting: list[Planned], now_permille: int, model: Model) -> list[Planned]:
+    """Those whose moment has come, in their order; ``now_permille`` is how much of the chaos phase is over."""
+    # This is asked of all of them in every turn of the outside; most wait for a moment of the run.
+    return [
+        planned
+        for planned in waiting
+        if (
+            now_permille >= planned.moment if planned.anchor == "run" else _has_come(planned, model)
+        )
+    ]
+
+
+def _has_come(planned: Planned, model: Model) -> bool:
     if planned.anchor == "event":
         return model.anchors.has_come(planned, model.steps)
     rebuild = model.array.rebuild

@@ -15,7 +15,7 @@ from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
 from chaos.run.hosts import Host
 from chaos.run.model import Model
-from chaos.run.moments import is_due
+from chaos.run.moments import due_of
 from chaos.run.nemesis.disk_faults import DiskFaults
 from chaos.run.nemesis.heals import Due, Heals, end_of
 from chaos.run.nemesis.steps import NemesisStep
@@ -52,14 +52,13 @@ class Nemesis:
         step = self.heals.next_step(now_permille) or self.disks.grow_on()
         if step is not None:
             return step
-        for planned in self.waiting:
-            if is_due(planned, now_permille, self.model):
-                step = self._begin[planned.kind](planned, now_permille)
-                if step is not None:
-                    self.waiting.remove(planned)
-                    self.model.mark(planned.kind)
-                    return step
-                # The budget doesn't allow it now, or it isn't applicable; perhaps later.
+        for planned in due_of(self.waiting, now_permille, self.model):
+            step = self._begin[planned.kind](planned, now_permille)
+            if step is not None:
+                self.waiting.remove(planned)
+                self.model.mark(planned.kind)
+                return step
+            # The budget doesn't allow it now, or it isn't applicable; perhaps later.
         return None
 
     def adopt(self, heals: list[tuple[str, int]], delayed: list[int]) -> None:

@@ -8,7 +8,7 @@ from chaos.base.prng import Stream
 from chaos.plan.operations import OPERATIONS, Subject
 from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.array_view import Cause
-from chaos.run.moments import is_due
+from chaos.run.moments import due_of
 from chaos.run.operator.repair import CLEAR_SUPERBLOCK, KEEP_SUPERBLOCK, Repair
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.run.operator.service import Service
@@ -51,13 +51,12 @@ class PlannedOperations:
             return self.queue.call(Rpc.BDEV_RESET, self.resets.pop())
         if self.queue.script:
             return None
-        for planned in self.waiting:
-            if is_due(planned, now_permille, self.model):
-                step = self._begin[planned.kind](planned.kind)
-                if step is not None:
-                    self.waiting.remove(planned)
-                    self.model.mark(planned.kind)
-                    return step
+        for planned in due_of(self.waiting, now_permille, self.model):
+            step = self._begin[planned.kind](planned.kind)
+            if step is not None:
+                self.waiting.remove(planned)
+                self.model.mark(planned.kind)
+                return step
         return None
 
     def _ask_wrongly(self, kind: str) -> Operate:
