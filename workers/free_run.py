@@ -1,8 +1,8 @@
 """A reactor running free: real clock, real concurrency, one order for all steps that touch shared memory.
 
-Every step runs whole under one file lock and takes its ticket there: the schedule of a free run is serial, and
-the step log gives it back. The kernel frees the lock of a killed process; who takes it next sees that the target
-is dead.
+Every step runs whole under one file lock and takes its ticket there. So the schedule of a free run is serial, and the step
+log records it. The kernel frees the lock of a killed process, and the next reactor that takes it sees that the target is
+dead.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from workers.main import WorkerProcess
 
 REPORT_STEPS_MAX = 64
-MESSAGE_BATCH = 8  # as many as SPDK handles in one poll of a thread
+MESSAGE_BATCH = 8  # SPDK handles as many in one poll of a thread
 IDLE_WAIT_SECONDS_MAX = 0.05
 MICROSECONDS = 1_000_000
 
 
 class FreeRun:
-    """The free run of one target's reactor, from Run to Pause as often as it is told."""
+    """The free run of one target's reactor, between each Run and Pause."""
 
     def __init__(self, process: WorkerProcess, command: Run, log: StepLog) -> None:
         self.process = process
@@ -62,14 +62,14 @@ class FreeRun:
         self._timers: list[FireTimer] = []
         self._causes: dict[Deliver, deque[int]] = {}
         self._lock_file = os.open(process.spec.lock_path, os.O_RDWR)
-        self._is_dead = False  # the target, and this reactor with it
+        self._is_dead = False  # the target is dead, and this reactor stops
 
     def close(self) -> None:
-        """Another target begins."""
+        """Release the lock file, before another target."""
         os.close(self._lock_file)
 
     def serve(self) -> None:
-        """Poll like a reactor: messages, disk completions, timers; report; wait when idle."""
+        """Poll like a reactor: handle messages, disk completions and timers, report, and wait when idle."""
         while True:
             idle = not self._poll()
             if idle or len(self._unreported) >= REPORT_STEPS_MAX:
@@ -106,7 +106,7 @@ class FreeRun:
             ticket = shared.step_under_way
             fcntl.lockf(self._lock_file, fcntl.LOCK_UN)
             self._is_dead = True
-            # Said, for the controller must know of either; else it is our own locking that broke.
+            # The controller must know of the crash or the kill; if there was none, raidstorm's own locking broke.
             self.process.reply(GaveUp(self.number, self.process.epoch, ticket))
             return
         self._steps += 1
@@ -134,7 +134,7 @@ class FreeRun:
         self._absorb(step, outcome)
 
     def _absorb(self, step: EngineStep, outcome: Outcome) -> None:
-        outgoing, outcome.outgoing = outcome.outgoing, []  # the controller has no use for them
+        outgoing, outcome.outgoing = outcome.outgoing, []  # the controller doesn't use them
         self._unreported.append((step, outcome))
         if outcome.crash is not None:
             self._is_dead = True
@@ -168,7 +168,7 @@ class FreeRun:
         return latency
 
     def _clock_us(self) -> int:
-        # The machine's monotonic clock: the same for all reactors, so that deadlines mean the same.
+        # The machine's monotonic clock is the same for all reactors, so they agree on deadlines.
         return int(time.monotonic() * MICROSECONDS)
 
     def _report(self) -> None:
@@ -177,10 +177,10 @@ class FreeRun:
             self._unreported = []
 
     def _take_frames(self, idle: bool) -> bool:
-        """Take in what has arrived; False: the run is over."""
+        """Receive frames; return False if the run is over."""
         inbox = self.process.inbox
         if idle:
-            # ZeroMQ's own poll counts in milliseconds. Its descriptor is edge-triggered, but the inbox was
+            # ZeroMQ's own poll counts in milliseconds, so this uses the descriptor. It is edge-triggered, but the inbox was
             # drained to the end after the last edge, and nothing is ever sent on it.
             select.select([inbox.fileno()], [], [], self._wait_seconds())
         while True:
@@ -197,7 +197,7 @@ class FreeRun:
                     raise AssertionError(f"{type(command).__name__} came during a free run")
 
     def take_in(self, frame: Frame) -> None:
-        """Messages have come, also while nothing runs."""
+        """Receive a frame's messages, also while nothing runs."""
         if frame.epoch != self.process.epoch:
             return
         for message in frame.messages:
@@ -207,7 +207,7 @@ class FreeRun:
             self._causes.setdefault(step, deque()).append(max(frame.step_number, 0))
 
     def _wait_seconds(self) -> float:
-        """Until the next completion or timer."""
+        """Return the seconds until the next completion or timer."""
         if self._is_dead:
             return IDLE_WAIT_SECONDS_MAX
         waits = [IDLE_WAIT_SECONDS_MAX]

@@ -48,7 +48,7 @@ HIGH_WATER_MARK = 100_000  # frames
 
 
 class WorkerSpec(msgspec.Struct, frozen=True):
-    """Where a worker process finds everything."""
+    """The addresses and segments that a worker process needs."""
 
     number: int
     total: int
@@ -61,12 +61,12 @@ class WorkerSpec(msgspec.Struct, frozen=True):
 
 
 def inbox_address(directory: str, reactor: int) -> str:
-    """The address a reactor takes frames from."""
+    """Return the address at which a reactor receives frames."""
     return f"ipc://{directory}/reactor-{reactor}"
 
 
 def controller_address(directory: str) -> str:
-    """The address the controller takes replies from."""
+    """Return the address at which the controller receives replies."""
     return f"ipc://{directory}/controller"
 
 
@@ -76,7 +76,7 @@ def die_with_parent(parent_pid: int) -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:  # it ended before the request was made
         os._exit(1)
-    # The kernel's signal follows the parent's thread; the process itself is watched beside it.
+    # The kernel's signal depends on the parent's thread, so the parent process is watched as well.
     parent = parent_process()
     if parent is not None:
         sentinel = parent.sentinel
@@ -89,14 +89,14 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def worker_main(spec: WorkerSpec) -> None:
-    """Body of a worker process."""
+    """Run a worker process."""
     die_with_parent(spec.parent_pid)
     # Ctrl-C reaches the whole process group; the controller decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     setproctitle.setproctitle(f"raidstorm reactor {spec.number} of {spec.total}")
     process = WorkerProcess(spec)
     process.serve()
-    # Views of the segments are alive all over the engine; the process ends without tidying them up.
+    # Views of the segments are alive all over the engine, so the process ends without closing them.
     os._exit(0)
 
 
@@ -132,11 +132,11 @@ class WorkerProcess:
         return socket
 
     def reply(self, reply: WorkerReply) -> None:
-        """To the controller; a full queue is an error, never a silent drop."""
+        """Send a reply to the controller; a full queue is an error, never a silent drop."""
         self.controller.send(encode(reply), zmq.NOBLOCK)
 
     def peer(self, reactor: int) -> Callable[[Frame], None]:
-        """How to send frames to another reactor."""
+        """Return a function that sends frames to another reactor."""
         socket = self._peers.get(reactor)
         if socket is None:
             socket = self._peers[reactor] = self._socket(zmq.PUSH)
@@ -144,7 +144,7 @@ class WorkerProcess:
         return lambda frame: socket.send(encode(frame), zmq.NOBLOCK)
 
     def serve(self) -> None:
-        """Command after command until Stop."""
+        """Handle command after command until Stop."""
         number = self.spec.number
         self.reply(Ready(number, os.getpid()))
         receive = self.inbox.recv
@@ -184,7 +184,7 @@ class WorkerProcess:
         self.worker.reset(layout, command.defects)
 
     def _run_free(self, command: Run) -> None:
-        """From Run to Pause; what is under way at a Pause goes on at the next Run."""
+        """Run free until a Pause; work in progress then continues at the next Run."""
         if self._free_run is None:
             assert self._log is not None, "a worker that runs free has a step log"
             self._free_run = FreeRun(self, command, self._log)

@@ -141,11 +141,11 @@ class BdevRecord(Record):
     num_blocks = Word(0)
     last_lock = Word(1)
     identity = Word(2)  # its UUID is derived from it
-    # Of an error bdev (bdev_error_inject_error).
+    # For an error bdev (bdev_error_inject_error).
     error_io_types = Word(3)  # bit mask over IoType
     error_type = Word(4)
     error_count = Word(5)
-    # Of a delay bdev (bdev_delay_update_latency).
+    # For a delay bdev (bdev_delay_update_latency).
     latency_us = Word(6)
     plug = Word(7)  # of a disk's bdev: the plug count of the device it was registered for
     is_resetting = Word(8)  # channels created now start frozen

@@ -1,4 +1,4 @@
-"""A worker without its process: command in, reply out. The edge at which an engine exception is a crash."""
+"""A worker without its process: command in, reply out. An engine exception becomes a crash here."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Worker:
 
 
 def describe_crash(reactor: Reactor, error: BaseException) -> Crash:
-    """What a crash looks like from outside."""
+    """Describe a crash for the report."""
     frames = traceback.extract_tb(error.__traceback__)
     innermost = frames[-1]
     lines = [f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
