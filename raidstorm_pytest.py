@@ -129,7 +129,7 @@ def raidstorm(
     asked = config.getoption("raidstorm_out")
     kept = here / asked if asked else home / "runs"
     if here == home:
-        # What is printed then is short, and as the command line itself would print it.
+        # Names are short then, and as the command line itself would print them.
         kept = Path(os.path.relpath(kept, home)) if kept.is_relative_to(home) else kept
     settings = Settings(
         home=str(home),

@@ -14,10 +14,7 @@ BIN = Path(sys.executable).parent
 LINES_MAX = 400
 # The counts that are left to clean, by directory (tests/english.py). Others are clean, and a count only shrinks.
 WORDS_LEFT = {
-    ".": 1,
     "chaos": 1,
-    "chaos/campaigns": 10,
-    "chaos/cli": 18,
     "chaos/clustering": 5,
     "chaos/drivers": 11,
     "chaos/explaining": 4,
@@ -34,7 +31,6 @@ WORDS_LEFT = {
     "tests": 7,
     "tests/canaries": 48,
     "tests/chaos": 23,
-    "tests/cli": 7,
     "tests/conformance": 3,
     "tests/processes": 1,
     "tests/regressions": 3,
@@ -42,7 +38,6 @@ WORDS_LEFT = {
 }
 DOCSTRINGS_LEFT = {
     "chaos/base": 4,
-    "chaos/campaigns": 10,
     "chaos/clustering": 8,
     "chaos/drivers": 19,
     "chaos/explaining": 36,
@@ -61,7 +56,6 @@ DOCSTRINGS_LEFT = {
     "tests": 40,
     "tests/canaries": 38,
     "tests/chaos": 35,
-    "tests/cli": 13,
     "tests/conformance": 10,
     "tests/processes": 7,
     "tests/regressions": 4,

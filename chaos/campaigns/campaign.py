@@ -54,7 +54,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct):
-    """What came of a campaign; this is what ``--format json`` prints."""
+    """The results of a campaign; this is what ``--format json`` prints."""
 
     experiment: str
     driver: str

@@ -35,7 +35,7 @@ class Fidelity(msgspec.Struct):
             self.diverged.append(DivergentRun(seed, divergence.step, divergence.what))
 
     def joined(self, other: Fidelity) -> Fidelity:
-        """Of two campaigns together."""
+        """Return the counts of two campaigns together."""
         return Fidelity(
             self.runs + other.runs,
             self.same + other.same,

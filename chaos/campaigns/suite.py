@@ -63,7 +63,7 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def check_suite(suite: Suite) -> Suite:
-    """The suite itself; raises SuiteError, or ExperimentError for a gate that counts nothing."""
+    """Return the suite itself; raises SuiteError, or ExperimentError for a gate that counts nothing."""
     try:
         # In Python a field can hold anything; this looks at the types.
         msgspec.convert(msgspec.to_builtins(suite), Suite)
@@ -141,7 +141,7 @@ def _name_of(facet: Facet, experiment: str | Experiment) -> str:
 
 
 def subset(facets: Sequence[Facet], number: int, of: int) -> list[Facet]:
-    """The facets of one of ``of`` parts, counted from 1: disjoint, together all of them, and about as long.
+    """Return the facets of one of ``of`` parts, counted from 1: disjoint, together all of them, and about as long.
 
     Raises SuiteError where a part would be empty: it would pass without having run anything.
     """
@@ -152,7 +152,7 @@ def subset(facets: Sequence[Facet], number: int, of: int) -> list[Facet]:
         )
     loads = [0.0] * of
     part_of: dict[int, int] = {}
-    # The longest first, each to whoever has the least.
+    # The longest first, each to the part with the least.
     for index in sorted(range(len(facets)), key=lambda index: (-_cost(facets[index]), index)):
         lightest = loads.index(min(loads))
         loads[lightest] += _cost(facets[index])

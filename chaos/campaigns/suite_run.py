@@ -36,7 +36,7 @@ class Part(msgspec.Struct, frozen=True):
 class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One facet in a suite's summary.
 
-    ``code`` is what the facet adds to the suite's exit code: 0 when it is as it must be. ``exit_code`` is how its
+    ``code`` is what the facet adds to the suite's exit code: 0 when it is as expected. ``exit_code`` is how its
     campaign ended, and None when it was not run.
     """
 
@@ -47,7 +47,7 @@ class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
     exit_code: int | None = None
     verdict: str = ""
-    why: str = ""  # it is not as it must be
+    why: str = ""  # it is not as expected
     missing: list[str] = []
     gate_not_judged: bool = False
     runs: int = 0
@@ -63,7 +63,7 @@ class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     failures_left_out: int = 0
     error: str = ""
     seeds_run_first: list[int] = []  # those that failed in the suite that is run again
-    taken_over_from: str = ""  # the directory of that suite, where it was as it must be
+    taken_over_from: str = ""  # the directory of that suite, where it was as expected
 
 
 def prepare(
@@ -104,7 +104,7 @@ def prepare(
 
 
 def not_run(part: Part) -> FacetOutcome:
-    """A facet whose turn has not come."""
+    """Return the outcome of a facet that has not started."""
     return FacetOutcome(
         name=part.facet.name, facet=part.facet, definition=part.definition, state="not run"
     )
@@ -118,7 +118,7 @@ def run_parts(
 ) -> Iterator[tuple[Part, Report | None, FacetOutcome]]:
     """Run facet after facet until all are through or the user wants to stop; ``run`` runs one campaign.
 
-    ``before``: how the facets ended earlier, by name. One that was as it must be, and is the same still, is not
+    ``before``: how the facets ended earlier, by name. One that was as expected, and has not changed since, is not
     run and has no report.
     """
     for part in parts:
@@ -138,7 +138,7 @@ def run_parts(
 
 
 def _failing_seeds(part: Part, earlier: FacetOutcome | None) -> list[int]:
-    """Which seeds failed earlier and can be run alone; of a facet that must fail, none."""
+    """Return the seeds that failed earlier and can be run alone; none for a facet that must fail."""
     if earlier is None or part.facet.expect_code != 0:
         return []
     seeds = sorted({failure.seed for failure in earlier.failures})
@@ -151,7 +151,7 @@ def _failing_seeds(part: Part, earlier: FacetOutcome | None) -> list[int]:
 def _run_first(
     part: Part, seeds: list[int], run: Callable[[CampaignRequest, int], Report]
 ) -> Report | None:
-    """The seeds that failed earlier, each as a campaign of its own; None when there are none."""
+    """Run the seeds that failed earlier, each as a campaign of its own; None when there are none."""
     reports = []
     for seed in seeds:
         request = msgspec.structs.replace(
@@ -164,7 +164,7 @@ def _run_first(
 
 
 def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> FacetOutcome:
-    """What a facet has come to."""
+    """Return the outcome of a facet that has ended."""
     facet = part.facet
     code, missing, why = judge_facet(facet, report)
     ended = "failed" if code else "passed"
@@ -196,7 +196,7 @@ def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> FacetO
 
 
 def judge_facet(facet: Facet, report: Report) -> tuple[int, list[str], str]:
-    """A facet's code (0 when it is as it must be), the gates it did not reach, and why it is not as it must be.
+    """Return a facet's code (0 when it is as expected), the gates it did not reach, and why it is not as expected.
 
     One that must fail and doesn't is a canary that was not caught.
     """
@@ -221,7 +221,7 @@ def judge_facet(facet: Facet, report: Report) -> tuple[int, list[str], str]:
 
 
 def missing_of(gates: Mapping[str, int], reach: Mapping[str, int]) -> list[str]:
-    """What was not reached, and how much of it was."""
+    """Return the gates that were not reached, with the counts."""
     return [
         f"{name}: {reach.get(name, 0)} of {wanted}"
         for name, wanted in gates.items()
@@ -230,7 +230,7 @@ def missing_of(gates: Mapping[str, int], reach: Mapping[str, int]) -> list[str]:
 
 
 def reached_by(outcomes: Sequence[FacetOutcome]) -> dict[str, int]:
-    """What facets have reached together; one that must fail has another engine, and doesn't count."""
+    """Return what facets have reached together; one that must fail has another engine, and doesn't count."""
     reach: dict[str, int] = {}
     for one in outcomes:
         if one.facet.expect_code == 0:

@@ -85,7 +85,7 @@ def summed(
         facets=list(outcomes),
         finished=finished,
         interrupted=interrupted,
-        # What was taken over took its time in another suite.
+        # A facet that was taken over took its time in another suite.
         seconds=round(sum(one.seconds for one in outcomes if not one.taken_over_from), 3),
         passed=states.count("passed"),
         failed=states.count("failed"),

@@ -27,7 +27,7 @@ ELSEWHERE = Path("regressions")
 
 
 class AdoptArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     name: str

@@ -20,7 +20,7 @@ from workers.spelling import did_you_mean
 
 
 class CheckArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     targets: tuple[str, ...]
     names: tuple[str, ...] = ()

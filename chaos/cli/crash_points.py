@@ -18,7 +18,7 @@ SHOWN_MAX = 10
 
 
 class CrashPointArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     allow_code: bool = False

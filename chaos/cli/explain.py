@@ -20,7 +20,7 @@ JSON_NAME = "explain.json"
 
 
 class ExplainArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     budget: float  # seconds

@@ -28,7 +28,7 @@ HINTS = {
 
 
 class ExportArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     run_dir: str
     form: str

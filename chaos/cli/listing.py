@@ -23,7 +23,7 @@ SHOWN_MAX = 3  # experiments on the line of a defect
 
 
 class ListArguments(NamedTuple):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     topic: str | None
     names: tuple[str, ...]

@@ -19,7 +19,7 @@ from chaos.store.version import tool_version
 
 
 class PlanArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     seed: int | None = None

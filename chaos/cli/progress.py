@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """What is being done, how far it is, and how long it has taken."""
+    """The work in progress: how far it is, and how long it has taken."""
 
     def __init__(self, description: str, total: int | None = None, *, is_wanted: bool) -> None:
         self._description = description

@@ -19,7 +19,7 @@ from workers.defects.loader import compose
 
 
 class RegressArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     targets: tuple[str, ...] = ()
     allow_code: bool = False

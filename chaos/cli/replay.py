@@ -21,7 +21,7 @@ from workers.protocol import DefectSource
 
 
 class ReplayArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     driver: DriverName | None = None

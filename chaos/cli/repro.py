@@ -19,7 +19,7 @@ from chaos.store.capsule import Capsule, CapsuleError, DriverName, write_capsule
 
 
 class ReproArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     runs: int

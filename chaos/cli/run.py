@@ -27,7 +27,7 @@ DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 
 
 class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed; ``of_a_suite`` are options that a suite brings itself."""
+    """The arguments as they were typed; ``of_a_suite`` are options that a suite brings itself."""
 
     names: tuple[str, ...]
     seeds: int | None = None

@@ -41,7 +41,7 @@ REDS_KEPT_MAX = 3
 
 
 class ScoreArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     defect_lists: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()

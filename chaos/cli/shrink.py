@@ -17,7 +17,7 @@ from chaos.shrinking.vote import Voted, is_for_vote
 
 
 class ShrinkArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     budget: float  # seconds

@@ -32,7 +32,7 @@ SEED_SECONDS = 120.0
 
 
 class SoakArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed; None where the default shall hold, or the soak that is resumed."""
+    """The arguments as they were typed; None where the default shall hold, or the soak that is resumed."""
 
     name: str | None = None
     seconds: float | None = None

@@ -15,7 +15,7 @@ from chaos.showing.rpc_state import engine_state
 
 
 class StateArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     target: str
     step: int | None = None

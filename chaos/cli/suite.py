@@ -34,7 +34,7 @@ LATEST = "latest-suite"
 
 
 class SuiteArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     name: str
     part: tuple[int, int] | None = None

@@ -10,7 +10,7 @@ from chaos.files.validating import Looked, look_at
 
 
 class ValidateArguments(msgspec.Struct, frozen=True, kw_only=True):
-    """What was typed."""
+    """The arguments as they were typed."""
 
     files: tuple[str, ...]
     output: str = "text"

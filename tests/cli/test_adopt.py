@@ -54,7 +54,7 @@ def test_adopted_failure_is_small_told_and_passes_the_test_of_regressions(red, a
     story = path.with_suffix(".txt").read_text()
     for words in ("seed 4", SEED_DEFECT, "module_channel != NULL", "rebuild of slot 0"):
         assert words in story
-    # What was shrunk for it stays in the run directory too.
+    # The shrunk files stay in the run directory too.
     for name in ("minimal.json", "minimal.log", "minimal.html"):
         assert (red / name).exists()
     done = inside("regress", "-v", cwd=adopted.parent)
@@ -117,7 +117,7 @@ def test_defect_from_a_file_is_adopted_with_leave_only(tmp_path):
 
 
 def without_a_message(capsule):
-    """Its steps can't be taken to the end any more."""
+    """Make a capsule whose steps can't be taken to the end any more."""
     number = next(index for index, step in enumerate(capsule.schedule) if isinstance(step, Deliver))
     schedule = [*capsule.schedule[:number], *capsule.schedule[number + 1 :]]
     expected = replace(capsule.expected, steps=len(schedule))
@@ -157,7 +157,7 @@ def test_mended_engine_that_takes_other_steps_is_asked_by_the_script_and_must_ta
     capsule = without_a_message(capsule)
     assert check_capsule(capsule).problem == ""
     assert "no longer apply" in check_capsule(replace(capsule, script=None)).problem
-    too_early = Read(9_999, 0, 1, 0, 0, 1)  # nobody is connected yet
+    too_early = Read(9_999, 0, 1, 0, 0, 1)  # no host is connected yet
     held = check_capsule(replace(capsule, script=[too_early, *capsule.script]))
     assert "is not possible" in held.problem
     assert not held.applies

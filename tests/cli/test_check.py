@@ -43,7 +43,7 @@ def finds_something(execution):
 
 
 def kept(tmp_path, name: str, seed: int, defects=()):
-    """A run of ``sim`` and the directory it was stored in, whatever its verdict."""
+    """Return a run of ``sim`` and the directory it was stored in, whatever its verdict."""
     plan = resolve(EXPERIMENTS[name], seed)
     execution = Controller(plan, SimDriver(), defects).explore(seed)
     findings = judge(execution)
@@ -91,7 +91,7 @@ def check(*args: str):
 
 
 def test_stored_execution_is_the_one_that_was_judged(tmp_path):
-    """Every field, and every entry with its types, over everything that the engine tells."""
+    """Compare every field, and every entry with its types, over all events that the engine emits."""
     kinds = set()
     for name, defects in (("swarm", ()), ("connect-during-rebuild", (DEFECT,))):
         for seed in range(SEEDS):
@@ -118,7 +118,7 @@ def test_files_of_a_run_are_the_same_every_time(tmp_path):
 
 @pytest.mark.parametrize("driver", ["sim", "lockstep", "realtime"])
 def test_run_of_every_driver_is_judged_as_it_was_stored(tmp_path, driver):
-    """A check of one's own fails every run, so that there is something to keep in every driver."""
+    """Let a check fail every run, so that every driver has a run to keep."""
     (tmp_path / "my_check.py").write_text(FINDS_SOMETHING)
     (tmp_path / "mine.toml").write_text(
         'name = "mine"\nmilliseconds = 100\nchecks = ["my_check:finds_something"]\n'
@@ -178,7 +178,7 @@ def test_verdict_of_today_is_compared_with_the_stored_one(tmp_path):
 
 
 def test_two_runs_that_differ_stay_a_finding(tmp_path):
-    """One execution can't show it, so that the stored finding stands."""
+    """Keep the stored finding, because one execution can't show it."""
     _, path = kept(tmp_path, "swarm", 1)
     finding = {"check": "determinism", "kind": "difference", "shape": "two runs of one seed"}
     finding |= {"summary": "they differ", "step": 7, "verdict": 6, "ops": []}

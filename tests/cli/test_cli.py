@@ -160,12 +160,12 @@ def test_output_directory_that_is_a_file_is_refused(tmp_path):
     assert path.read_text() == "precious"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become somebody without rights")
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to become a user without rights")
 def test_output_directory_without_rights_is_refused(tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o755)
 
-    # Everything is imported before the rights go: the code may lie where nobody may look.
+    # Everything is imported before the rights go: the code may lie where that user may not look.
     program = (
         "import os, sys, raidstorm, chaos.cli.run, chaos.cli.user_errors, experiments.suites\n"
         f"os.setgid({NOBODY}); os.setuid({NOBODY})\n"
@@ -370,7 +370,7 @@ def test_superblock_is_shown_readably_and_a_bad_one_refused(tmp_path):
 
 
 def test_swarm_is_green_over_two_jobs_and_every_count_is_reported(tmp_path):
-    """How much it reaches in more seeds: tests/chaos/judging/test_swarm.py."""
+    """Run sixty seeds; tests/chaos/judging/test_swarm.py says how much more seeds reach."""
     report = run_json("swarm", "--seeds", "60", "--jobs", "2", out=tmp_path)
     assert report["exit_code"] == 0, report["failures"]
     assert report["runs"] == 60

@@ -19,7 +19,7 @@ from workers.defects.loader import known_defects
 
 
 def completed(*words):
-    """What the last of these words may become, and of which kind it is."""
+    """Return what the last of these words may become, and of which kind it is."""
     shell = ShellComplete(program, {"obj": CATALOG}, "raidstorm", VARIABLE)
     return [(item.value, item.type) for item in shell.get_completions(list(words[:-1]), words[-1])]
 
@@ -68,7 +68,7 @@ def test_what_is_no_name_is_a_file(words):
 
 
 def test_every_name_in_a_command_has_something_to_complete_it():
-    """A metavar that says what may stand there, and nothing that completes it: somebody has forgotten it."""
+    """Look for a metavar that says what may stand there, and has nothing that completes it."""
     for name, command in program.commands.items():
         context = click.Context(command, obj=CATALOG)
         for parameter in command.params:

@@ -22,7 +22,7 @@ def help_of(*words: str, columns: int = 80) -> str:
 
 
 def commands() -> dict[tuple[str, ...], click.Command]:
-    """Every command with the words that call it."""
+    """Return every command with the words that call it."""
     found: dict[tuple[str, ...], click.Command] = {}
     for name, command in program.commands.items():
         found[(name,)] = command

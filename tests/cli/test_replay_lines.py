@@ -14,7 +14,7 @@ from tests.support import SEED_DEFECT, raidstorm, run
 
 @pytest.fixture(scope="module")
 def failed(tmp_path_factory):
-    """A place with a failing run, and the run's directory as it is named there."""
+    """Return a place with a failing run, and the run's directory as it is named there."""
     place = tmp_path_factory.mktemp("place")
     done = raidstorm(
         *("run", "connect-during-rebuild", "--seed", "0", "--defect", SEED_DEFECT),

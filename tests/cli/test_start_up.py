@@ -47,7 +47,7 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 
 
 def modules_of(*words: str, **environment: str) -> set[str]:
-    """The modules that a command has imported by its end."""
+    """Return the modules that a command has imported by its end."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *words],
         capture_output=True,
@@ -63,7 +63,7 @@ def modules_of(*words: str, **environment: str) -> set[str]:
 
 
 def completing(*words: str) -> dict[str, str]:
-    """The environment in which a shell asks what the last of these words may become."""
+    """Return the environment in which a shell asks what the last of these words may become."""
     return {
         "_RAIDSTORM_COMPLETE": "bash_complete",
         "COMP_WORDS": " ".join(["raidstorm", *words]),
@@ -115,6 +115,6 @@ def test_each_command_has_a_module_of_its_own_and_one_place_in_the_help():
 
 
 def test_bounds_that_a_command_repeats_are_those_of_what_it_runs():
-    """They are repeated, so that the help of a command doesn't import what it runs."""
+    """Repeating them keeps the help of a command from importing what it runs."""
     assert explain.CONTINUATIONS == CONTINUATIONS
     assert score.RANGE_SEEDS == RANGE_SEEDS

@@ -224,7 +224,7 @@ def test_rerun_runs_only_what_was_not_as_it_must_be_the_failing_seeds_first(tmp_
     clean, red = mended["facets"]
     assert clean["taken_over_from"] == str(tmp_path / "a")
     assert (red["runs"], red["valid"], red["seeds_run_first"]) == (4, 4, failing)
-    # All is as it must be: nothing is left to run, but a facet that has become another one is.
+    # All is as expected: nothing is left to run but a facet that has changed.
     other = Facet(name="clean", experiment="baseline", seeds=1)
     _, last, _ = run(suite(other, whole), tmp_path / "d", "--rerun", str(tmp_path / "c"))
     assert [facet["taken_over_from"] for facet in last["facets"]] == ["", str(tmp_path / "c")]

@@ -61,7 +61,7 @@ def test_capsule_with_a_seed_that_is_none_is_refused(red, tmp_path, command, see
 
 
 def test_replay_line_of_check_is_for_where_it_is_typed(red, tmp_path):
-    # As when somebody has sent the directory: the line that is stored in it is for another place.
+    # As when the directory was sent by mail: the line that is stored in it is for another place.
     folder = tmp_path / "sent here"
     red.rename(folder)
     try:
