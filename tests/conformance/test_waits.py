@@ -28,6 +28,8 @@ from workers.step_log import LOG_BYTES
 from workers.waits import IS, NEVER_GIVEN_BACK, WHICH
 
 SEEDS = 12
+FREE_RUNS_MIN, FREE_RUNS_MAX = 5, 15
+CHAIN_PARTS = ("for quiesce 1 of raid0 (all blocks)", NEVER_GIVEN_BACK)
 CHILDREN_PASS_THE_GATES = """
 from workers.bdev import bdev
 
@@ -129,6 +131,7 @@ def test_lock_and_part_of_a_request_that_wait_for_each_other_are_a_cycle():
     assert end == 3
 
 
+@pytest.mark.slow
 def test_hanging_disk_is_the_end_of_the_chain():
     told = found("swarm", NEVER_RESUMES_HUNG_IO, 11)
     lines = [line for finding in told for line in finding.waits]
@@ -155,11 +158,12 @@ def test_chain_is_the_same_in_lockstep(processes):
 
 @pytest.mark.processes
 def test_chain_is_told_in_realtime(processes, monkeypatch):
-    monkeypatch.setattr(realtime, "SETTLE_SECONDS_MAX", 0.5)
+    """A busy machine may end a run before the lock is forgotten: the next one gets more time."""
     driver = RealtimeDriver(processes)
     defects = (DefectSource("forgetful", FORGETS_TO_UNLOCK),)
     lines = []
-    for seed in range(5):
+    for seed in range(FREE_RUNS_MAX):
+        monkeypatch.setattr(realtime, "SETTLE_SECONDS_MAX", 0.5 * (seed + 1))
         plan = resolve(EXPERIMENTS["connect-during-rebuild"], seed)
         execution, recording = driver.run(plan, seed, defects, None)
         finding = stuck(execution)
@@ -167,9 +171,11 @@ def test_chain_is_told_in_realtime(processes, monkeypatch):
             again = stuck(rebuild(recording, plan, defects).execution)
             assert again.signature == finding.signature
             assert again.ops == finding.ops
-        lines += finding.waits if finding is not None else ()
-    assert any("for quiesce 1 of raid0 (all blocks)" in line for line in lines)
-    assert any(NEVER_GIVEN_BACK in line for line in lines)
+            lines += finding.waits
+        missing = [part for part in CHAIN_PARTS if not any(part in line for line in lines)]
+        if not missing and seed + 1 >= FREE_RUNS_MIN:
+            break
+    assert missing == []
 
 
 def test_story_and_trace_have_the_chain_under_the_finding():
