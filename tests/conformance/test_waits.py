@@ -106,7 +106,7 @@ def test_forgotten_unlock_names_the_lock_and_who_took_it():
     assert any(" of host " in line for line in same)
 
 
-def test_forgotten_unlock_is_told_whoever_took_it():
+def test_forgotten_unlock_is_reported_for_every_taker():
     told = found("disk-failure", NEVER_UNQUIESCES_AFTER_A_REMOVAL)
     assert {finding.verdict for finding in told} == {Verdict.LIVENESS}
     takers = [line for finding in told for line in finding.waits if NEVER_GIVEN_BACK in line]
@@ -140,7 +140,7 @@ def test_hanging_disk_is_the_end_of_the_chain():
     assert any("nothing in the target is known to bring it" in lines[number + 1] for number in ends)
 
 
-def test_pause_without_a_resume_has_nobody_to_end_it():
+def test_pause_without_a_resume_has_nothing_to_end_it():
     for finding in found("namespace-churn", FORGETS_TO_RESUME, 5):
         assert "while_paused for the change of the namespaces" in finding.waits[1]
         assert finding.waits[2] == "  nothing in the target is known to bring it"
@@ -295,7 +295,7 @@ def test_chains_are_bounded():
     assert len(lines) == 3 * CHAINS_MAX + 1
 
 
-def test_without_a_start_it_begins_where_nobody_waits():
+def test_without_a_start_it_begins_where_nothing_waits():
     rows = [("a", "waits for", "b"), ("b", "waits for", "c"), ("d", NEVER_GIVEN_BACK, "e")]
     assert chains(rows, [], {}) == (
         "a",
