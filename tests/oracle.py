@@ -2,7 +2,7 @@
 
 Says for each block of each read whether some order of this read and all changes of the block explains it (Wing and
 Gong: place one operation after the other, none before another that had ended when it began). An order is looked for
-each read by itself, since RAID1 promises regularity, not atomicity. Changes that nobody acknowledged, or that a power
+each read by itself, since RAID1 promises regularity, not atomicity. Changes without an acknowledgement, or that a power
 loss may have taken back, may be left out of the order.
 """
 

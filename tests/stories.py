@@ -46,7 +46,7 @@ READER = 2  # the thread that reads go through
 
 
 def observed(execution: Execution) -> Execution:
-    """The same, where somebody looked between its steps."""
+    """The same, observed between its steps."""
     nothing_yet = Seen(0, 0, 0, 0, 0, 0, [])
     return structs.replace(execution, history=[nothing_yet, *execution.history])
 

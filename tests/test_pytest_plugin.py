@@ -150,6 +150,7 @@ def project(pytester):
     return pytester
 
 
+@pytest.mark.slow
 def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     done, output = session(project, "-n", "2", "--junitxml=out.xml")
     done.assert_outcomes(passed=7, failed=7)

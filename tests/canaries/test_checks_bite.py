@@ -208,6 +208,7 @@ def test_check_catches_its_defect_and_accepts_the_clean_engine_on_the_same_seeds
         assert on_reference(name, seed) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "name"),
     [

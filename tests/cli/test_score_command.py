@@ -23,6 +23,8 @@ from tests.support import (
 )
 from workers.defects.loader import known_defects
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--experiment", "connect-during-rebuild", "--ranges", "2", "--seeds", "30")
 
 

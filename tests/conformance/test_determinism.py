@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
@@ -27,6 +29,7 @@ def fingerprints(out, *options: str, **environment: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_two_hundred_seeds_have_the_same_fingerprints_however_they_are_run(tmp_path):
     driver = SimDriver()
     experiment = EXPERIMENTS["connect-during-rebuild"]

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.processes
 
 SEEDS = 20
 SWARM_SEEDS = 200
+FREE_BATCHES_MAX = 4  # of 6 free runs: a busy machine reaches less in the same time
 # Until a defect is caught. Free runs show it in half of the seeds, and may in fewer where the machine is busy.
 SEEDS_MAX = {"sim": "20", "lockstep": "20", "realtime": "60"}
 FORGETS_TO_UNLOCK = '''
@@ -97,19 +98,25 @@ SCENARIOS = {
 @pytest.mark.parametrize("driver", ["sim", "lockstep", "realtime"])
 @pytest.mark.parametrize("name", list(SCENARIOS))
 def test_clean_engine_is_valid_and_does_what_it_says(tmp_path, name, driver):
-    amount = ["--seeds", "6" if driver == "realtime" else "20"]
-    report = run_inside(name, "--driver", driver, *amount, out=tmp_path)
-    assert report["runs"] == report["valid"] >= 2, report["failures"]
-    assert report["exit_code"] in (0, Verdict.NOT_EXERCISED)  # what must come up needs more runs
-    for what in SCENARIOS[name]:
-        assert report["reach"][what] > 0, what
-    fidelity = report["fidelity"]
-    if driver == "realtime":
-        # Each of its steps is taken again in sim, and shows the same.
-        assert (fidelity["runs"], fidelity["same"]) == (6, 6), fidelity["parted"]
-        assert fidelity["parted"] == []
-    else:
-        assert fidelity is None
+    batches, seeds = (FREE_BATCHES_MAX, 6) if driver == "realtime" else (1, 20)
+    missing = list(SCENARIOS[name])
+    for batch in range(batches):
+        amount = ("--seed", str(batch * seeds), "--seeds", str(seeds))
+        report = run_inside(name, "--driver", driver, *amount, out=tmp_path)
+        assert report["runs"] == report["valid"] == seeds, report["failures"]
+        # What must come up in a campaign may need more runs.
+        assert report["exit_code"] in (0, Verdict.NOT_EXERCISED)
+        fidelity = report["fidelity"]
+        if driver == "realtime":
+            # Each of its steps is taken again in sim, and shows the same.
+            assert (fidelity["runs"], fidelity["same"]) == (seeds, seeds), fidelity["parted"]
+            assert fidelity["parted"] == []
+        else:
+            assert fidelity is None
+        missing = [what for what in missing if not report["reach"][what]]
+        if not missing:
+            break
+    assert missing == []
 
 
 @pytest.mark.parametrize("driver", list(SEEDS_MAX))

@@ -28,6 +28,8 @@ from workers.step_log import LOG_BYTES
 from workers.waits import IS, NEVER_GIVEN_BACK, WHICH
 
 SEEDS = 12
+FREE_RUNS_MIN, FREE_RUNS_MAX = 5, 15
+CHAIN_PARTS = ("for quiesce 1 of raid0 (all blocks)", NEVER_GIVEN_BACK)
 CHILDREN_PASS_THE_GATES = """
 from workers.bdev import bdev
 
@@ -104,7 +106,7 @@ def test_forgotten_unlock_names_the_lock_and_who_took_it():
     assert any(" of host " in line for line in same)
 
 
-def test_forgotten_unlock_is_told_whoever_took_it():
+def test_forgotten_unlock_is_reported_for_every_taker():
     told = found("disk-failure", NEVER_UNQUIESCES_AFTER_A_REMOVAL)
     assert {finding.verdict for finding in told} == {Verdict.LIVENESS}
     takers = [line for finding in told for line in finding.waits if NEVER_GIVEN_BACK in line]
@@ -129,6 +131,7 @@ def test_lock_and_part_of_a_request_that_wait_for_each_other_are_a_cycle():
     assert end == 3
 
 
+@pytest.mark.slow
 def test_hanging_disk_is_the_end_of_the_chain():
     told = found("swarm", NEVER_RESUMES_HUNG_IO, 11)
     lines = [line for finding in told for line in finding.waits]
@@ -137,7 +140,7 @@ def test_hanging_disk_is_the_end_of_the_chain():
     assert any("nothing in the target is known to bring it" in lines[number + 1] for number in ends)
 
 
-def test_pause_without_a_resume_has_nobody_to_end_it():
+def test_pause_without_a_resume_has_nothing_to_end_it():
     for finding in found("namespace-churn", FORGETS_TO_RESUME, 5):
         assert "while_paused for the change of the namespaces" in finding.waits[1]
         assert finding.waits[2] == "  nothing in the target is known to bring it"
@@ -155,11 +158,12 @@ def test_chain_is_the_same_in_lockstep(processes):
 
 @pytest.mark.processes
 def test_chain_is_told_in_realtime(processes, monkeypatch):
-    monkeypatch.setattr(realtime, "SETTLE_SECONDS_MAX", 0.5)
+    """A busy machine may end a run before the lock is forgotten: the next one gets more time."""
     driver = RealtimeDriver(processes)
     defects = (DefectSource("forgetful", FORGETS_TO_UNLOCK),)
     lines = []
-    for seed in range(5):
+    for seed in range(FREE_RUNS_MAX):
+        monkeypatch.setattr(realtime, "SETTLE_SECONDS_MAX", 0.5 * (seed + 1))
         plan = resolve(EXPERIMENTS["connect-during-rebuild"], seed)
         execution, recording = driver.run(plan, seed, defects, None)
         finding = stuck(execution)
@@ -167,9 +171,11 @@ def test_chain_is_told_in_realtime(processes, monkeypatch):
             again = stuck(rebuild(recording, plan, defects).execution)
             assert again.signature == finding.signature
             assert again.ops == finding.ops
-        lines += finding.waits if finding is not None else ()
-    assert any("for quiesce 1 of raid0 (all blocks)" in line for line in lines)
-    assert any(NEVER_GIVEN_BACK in line for line in lines)
+            lines += finding.waits
+        missing = [part for part in CHAIN_PARTS if not any(part in line for line in lines)]
+        if not missing and seed + 1 >= FREE_RUNS_MIN:
+            break
+    assert missing == []
 
 
 def test_story_and_trace_have_the_chain_under_the_finding():
@@ -289,7 +295,7 @@ def test_chains_are_bounded():
     assert len(lines) == 3 * CHAINS_MAX + 1
 
 
-def test_without_a_start_it_begins_where_nobody_waits():
+def test_without_a_start_it_begins_where_nothing_waits():
     rows = [("a", "waits for", "b"), ("b", "waits for", "c"), ("d", NEVER_GIVEN_BACK, "e")]
     assert chains(rows, [], {}) == (
         "a",

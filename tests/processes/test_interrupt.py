@@ -11,6 +11,8 @@ import pytest
 from chaos.base.interrupt import STOPPING
 from tests.support import leftovers, processes, start, wait_for
 
+pytestmark = pytest.mark.processes
+
 # Each would run for many minutes.
 LONG = "steps = 2000000\nmilliseconds = 60000\n"
 MANY_FAULTS = LONG + 200 * '[[faults]]\nkind = "disk_slow"\ncount = 1000\n'

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import ROOT, popen, processes, reactors, wait_for
 
+pytestmark = pytest.mark.processes
+
 A_TEST = """
 import sys
 from pathlib import Path

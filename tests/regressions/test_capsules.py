@@ -1,7 +1,7 @@
 """Every capsule here still applies, passes on the reference engine, and fails with its defect on where it names one.
 
 NAME.json is a shrunk run, NAME.txt beside it its story. 'raidstorm adopt' puts both here; 'raidstorm regress' asks the
-same of the regressions of anybody else.
+same of the regressions of other projects.
 """
 
 from pathlib import Path

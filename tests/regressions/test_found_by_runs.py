@@ -49,7 +49,7 @@ def test_request_without_memory_is_tried_again_though_the_other_one_is_on_its_wa
     """swarm, seeds 12857, 14972, 19328: reads and writes that never ended, and a removal behind them.
 
     A request refused for lack of memory was woken by another one's completion, and refused again while that one
-    was still counted as under way. No timer was armed, and nobody was left to wake it.
+    was still counted as under way. No timer was armed, and nothing was left to wake it.
     """
     rig = Rig(disks=2, stacks=(int(Stack.ERROR), 0))
     rig.configure()
@@ -108,7 +108,7 @@ def test_io_under_way_to_a_pulled_disk_doesn_t_reach_the_one_in_its_place():
 
 
 def test_disk_that_is_plugged_in_right_after_it_was_pulled_comes_back():
-    """connect-during-rebuild, seed 109: the operator's requests to add the disk were refused for ever.
+    """connect-during-rebuild, seed 109: the operator's requests to add the disk were refused forever.
 
     The removal first let go on what hung on the disk, and marked the bdev as leaving only then. In between came
     the plug, found the bdev still there, and was dropped.

@@ -184,12 +184,12 @@ def test_injected_errors_hit_their_kind_their_range_and_their_number_of_times():
     assert disk.header.fault_count == 0
 
 
-def test_claimed_bdev_is_opened_by_nobody_else(rig):
+def test_claimed_bdev_cannot_be_opened_again(rig):
     layer = rig.reactor(0).services.bdev
     assert layer.open(layer.bdevs[0], "somebody", lambda _: None) == -1
     opened = layer.open(layer.bdevs[2], "somebody", lambda _: None)
     assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
-    # Whoever has it open already may go on; a claim doesn't wait for that.
+    # A descriptor that is open already stays usable; a claim doesn't wait for it.
     assert rig.call("bdev_raid_add_base_bdev", 2) == 0
     layer.close(opened)
     rig.settle()

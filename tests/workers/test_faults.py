@@ -125,7 +125,7 @@ def rig():
     return rig
 
 
-def test_misdirected_write_lands_elsewhere_once_and_nobody_is_told(rig):
+def test_misdirected_write_lands_elsewhere_once_and_is_not_reported(rig):
     host = HostRig(rig)
     host.finish(host.write(3, b"old"))
     rig.driver.disks[0].add_fault(FaultKind.MISDIRECT, (IoType.WRITE,), 0, 32, 1, 4)
@@ -159,7 +159,7 @@ def test_channel_failure_at_the_start_of_a_rebuild_ends_it_and_the_next_one_work
     rig.driver.disks[
         2
     ].header.channel_failures = 2  # the app thread's, to look for a superblock, is the first
-    assert rig.call("bdev_raid_add_base_bdev", 2) == -22  # no slot is free: nobody looks
+    assert rig.call("bdev_raid_add_base_bdev", 2) == -22  # no slot is free: the disk isn't examined
     assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
     assert rig.call("bdev_raid_add_base_bdev", 2) == -5  # EIO: what can't be looked at isn't added
     assert rig.named("rebuild.started") == []

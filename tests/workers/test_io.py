@@ -145,7 +145,7 @@ def test_abort_ends_what_waits_and_leaves_alone_what_is_under_way():
 
     assert abort(first) == 1  # not aborted: it is with the disk
     assert abort(999) == 1
-    # The array's request is under way too; what waits is its part of a member, which nobody can name.
+    # The array's request is under way too; what waits is its part of a member, which has no name.
     assert abort(second) == 1
     rig.settle()
     assert rig.replies[first].status == rig.replies[second].status == 0

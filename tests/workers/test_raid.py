@@ -60,7 +60,7 @@ def test_error_codes_are_spdk_s():
 
 
 @pytest.mark.parametrize("superblock", [False, True])
-def test_array_of_a_bdev_that_nobody_has_heard_of_waits_for_it(superblock):
+def test_array_of_a_bdev_that_is_unknown_yet_waits_for_it(superblock):
     rig = Rig(disks=2)
     assert rig.create(0, 99, superblock=superblock) == 0
     assert rig.block.raid.state == RaidState.CONFIGURING
@@ -290,7 +290,7 @@ def test_flush_under_way_on_a_leaving_member_is_waited_for(rig):
     assert rig.replies[flush].status == rig.replies[removal].status == 0
 
 
-def test_flush_that_fails_on_a_member_being_removed_fails_nobody_else(rig):
+def test_flush_that_fails_on_a_member_being_removed_fails_nothing_else(rig):
     """Found by disk-failure, seed 1611: the flush marked the empty slot, and the next member in it, as failed."""
     host = HostRig(rig)
     rig.driver.disks[1].add_fault(FaultKind.ERROR, (IoType.FLUSH,), 0, 32, FOREVER)

@@ -130,7 +130,7 @@ def test_damaged_image_is_refused_with_a_sentence(damage, sentence):
 
 
 def resealed(image: bytes) -> bytes:
-    """With a right checksum again: an image made by somebody who means it."""
+    """With a right checksum again: an image made on purpose."""
     image = image[:16] + bytes(4) + image[20:]
     covered = image[: int.from_bytes(image[12:16], "little")]
     return image[:16] + crc32c(covered).to_bytes(4, "little") + image[20:]

@@ -28,7 +28,7 @@ FIRED = FireTimer(0, 100, 3, 2)
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
-    """Of a run in which nobody could look between the steps."""
+    """The same, where nothing could be observed between the steps."""
     return judged("check_affinity", name, execution, *expected)
 
 

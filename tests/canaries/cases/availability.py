@@ -100,7 +100,7 @@ CASES = [
         "7: read op 2 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
-        "assembled of nobody",
+        "assembled of no member",
         online(0)
         .send_read(1)
         .happen("raid.assembled")
@@ -123,7 +123,7 @@ CASES = [
         "5: read op 2 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
-        "an answer to nobody",
+        "an answer without a request",
         online(0).answer(7, status=ERROR).execution(),
     ),
     case(
@@ -278,7 +278,7 @@ CASES = [
         "5: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
-        "a member removed that nobody said would be",
+        "a member removed without a request",
         hurt(online(0, 1).happen("raid.member_removed", 0, 1), (0, "write_errors"))
         .send_write(1)
         .answer(1, status=ERROR)
@@ -337,7 +337,7 @@ CASES = [
         "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
-        "a write failed, where somebody has seen the order of things",
+        "a write failed, where the order was observed",
         observed(online(0, 1).send_write(1).answer(1, status=ERROR).execution()),
         "INVALID availability/error/write, ops 1",
         "3: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",

@@ -32,7 +32,7 @@ def rebuilding(*threads: tuple[int, int, int], slot: int = 1) -> Story:
 CASES = [
     *births.CASES,
     case(
-        "nobody looked",
+        "not observed",
         born(Story(), 1, 7).happen("raid.reset").execution(),
     ),
     case(
@@ -120,7 +120,7 @@ CASES = [
         rebuilding((2, 4, 1), slot=0).happen("rebuild.window_done", 4, 8).execution(),
     ),
     case(
-        "a twin that writes to nobody",
+        "a twin that writes to no member",
         rebuilding((1, 4, 0)).happen("rebuild.window_done", 4, 8).execution(),
         "INVALID channels/disagreement/twin, ops none",
         "4: channels of the array disagree with it: thread 1 doesn't write rebuilt blocks to slot 1",
@@ -201,11 +201,11 @@ CASES = [
         "4: channels of the array disagree with it: thread 1 still uses slot 0, which was removed",
     ),
     case(
-        "killed: nobody is behind",
+        "killed: no channel is behind",
         rebuilding((1, 0, 3)).kill().happen("rebuild.window_done", 4, 8).execution(),
     ),
     case(
-        "power was lost: nobody is behind",
+        "power was lost: no channel is behind",
         rebuilding((1, 0, 3)).lose_power().happen("rebuild.window_done", 4, 8).execution(),
     ),
     case(
@@ -231,6 +231,6 @@ CASES = [
 ]
 
 EQUIVALENT = {
-    "check_channels: 0: 0 is 1": "nobody is born before the first entry",
-    "check_channels: 0: 0 is -1": "nobody is born before the first entry",
+    "check_channels: 0: 0 is 1": "no channel is born before the first entry",
+    "check_channels: 0: 0 is -1": "no channel is born before the first entry",
 }

@@ -68,7 +68,7 @@ CASES = [
         "  8: read op 3 of host 0 got op 1 in block 0",
     ),
     case(
-        "served by nobody that is known",
+        "served by no known disk",
         Story().write(1).write(2).send_read(3).answer(3, 1).serve(0),
         "INVALID register/stale/read, ops 2 1 3, blocks 0-0, disk None",
         "6: stale data: read op 3 of host 0 got op 1 in block 0, but write op 2 of that block was acknowledged before the read was sent",
@@ -206,7 +206,7 @@ CASES = [
         "  6: read op 3 of host 0 got op 2 in block 0",
     ),
     case(
-        "foreign, of nobody",
+        "foreign, of no writer",
         Story().write(1).read(2, FOREIGN),
         "INVALID register/foreign/read, ops 1 2, blocks 0-0, disk None",
         "4: foreign data: read op 2 of host 0 got garbage in block 0, but write op 1 of that block was acknowledged before the read was sent",

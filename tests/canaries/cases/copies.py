@@ -87,7 +87,7 @@ CASES = [
         "2: write op 1 of host 0 (block 0) was acknowledged, but no disk holds it",
     ),
     case(
-        "nobody looked",
+        "not observed",
         online(0, 1).write(1).read(2, 1).execution(),
     ),
     case(
@@ -283,7 +283,7 @@ CASES = [
         "7: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
     ),
     away(
-        "who is away",
+        "one is away",
         pulled(online(0, 1), 1),
         "[1]",
     ),

@@ -101,7 +101,7 @@ CASES = [
         "    nothing in the target is known to work on it",
     ),
     case(
-        "nobody answers these",
+        "these get no answer",
         stuck(Story().add(Mark("chaos")).rot(0)),
         "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing, and no step is possible any more: no operation is outstanding, yet the run did not end",

@@ -104,7 +104,7 @@ CASES = [
         "[0]",
     ),
     case(
-        "nobody removed",
+        "no member removed",
         online(0).happen("rebuild.started", 1, 2).happen("raid.member_removed", 1, 3),
         "online at [0], disks [0], target 2, copied 0",
         "[0]",

@@ -56,7 +56,7 @@ def one_of_each() -> Story:
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
-    """Of a run in which nobody could look between the steps."""
+    """The same, where nothing could be observed between the steps."""
     return judged("check_protocol", name, execution, *expected)
 
 
@@ -114,13 +114,13 @@ CASES = [
         Story().add(Disconnect(1, 0, 1, 1)).end(1).answer(1).execution(),
     ),
     case(
-        "an answer to nobody",
+        "an answer without a request",
         Story().answer(1, status=9).execution(),
         "INVALID protocol/answer/nobody, ops 1",
         "1: op 1 was answered but never sent",
     ),
     case(
-        "an answer to nobody that nobody hears",
+        "an answer without a request, which no host receives",
         Story().observe(Undelivered, 1).execution(),
         "INVALID protocol/answer/nobody, ops 1",
         "1: op 1 was answered but never sent",

@@ -45,7 +45,7 @@ def told(
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
-    """Of a run in which nobody could look between the steps."""
+    """The same, where nothing could be observed between the steps."""
     return judged("check_quiesce", name, execution, *expected)
 
 

@@ -24,7 +24,7 @@ def again(*disks: int) -> Story:
 
 CASES = [
     case(
-        "nobody looked",
+        "not observed",
         again(0, 1).execution(),
     ),
     case(

@@ -53,7 +53,7 @@ CASES = [
         Story().write(1).send_read(2).answer(2, 0, status=ERROR),
     ),
     case(
-        "killed: nobody answers",
+        "killed: no answer",
         Story()
         .write(1)
         .send_read(2)
@@ -74,7 +74,7 @@ CASES = [
         Story().write(1).rot(0).compare(2, 7),
     ),
     case(
-        "power: nobody answers",
+        "power lost: no answer",
         Story()
         .write(1)
         .send_read(2)
@@ -132,7 +132,7 @@ CASES = [
         "lost 7-7, ops 1 2, steps 2 4",
     ),
     case(
-        "killed: a flush that nobody answers",
+        "killed: a flush without an answer",
         Story().write(1).send_flush(2).kill().answer(2).lose_power().read(3, 0),
     ),
     case(

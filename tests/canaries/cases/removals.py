@@ -43,7 +43,7 @@ CASES = [
     case("taken out for nothing", removed(online(0, 1)), *unasked(2)),
     case("the first disk taken out for nothing", removed(online(0, 1), 0), *unasked(2, 0)),
     case(
-        "taken out for nothing, where nobody has seen the order of things",
+        "taken out for nothing, where the order was not observed",
         online(0, 1).happen("raid.removing_member", 5, 1).execution(),
     ),
     case("taken out by request", removed(online(0, 1).add(remove(1)))),

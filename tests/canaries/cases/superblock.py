@@ -159,11 +159,11 @@ CASES = [
         changed(online(), 1),
     ),
     case(
-        "nobody looked",
+        "not observed",
         both().write(1).execution(),
     ),
     case(
-        "nobody looked at the first",
+        "the first is not observed",
         changed(both().write(7), 1),
         "INVALID superblock/invariant/configured, ops 1",
         "7: write op 1 of host 0 (blocks 2-4) was acknowledged without disk 1, which the newest superblock (sequence 1, on disk 0) calls CONFIGURED: a restart would read it there",

@@ -117,7 +117,7 @@ CASES = [
         NOTHING,
     ),
     case(
-        "audited, and somebody is still connected",
+        "audited, and a host is still connected",
         healing(0, 1)
         .happen("nvmf.qpair_connected", 7, 0, 1)
         .happen("nvmf.qpair_connected", 8, 0, 1)

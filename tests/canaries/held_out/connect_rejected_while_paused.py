@@ -12,7 +12,7 @@ from workers.thread import SpdkThread
 
 
 class NvmfTarget(target.NvmfTarget):
-    """A subsystem that isn't active takes nobody in."""
+    """A subsystem that isn't active accepts no connection."""
 
     async def connect(
         self,

@@ -34,7 +34,7 @@ from workers.bdev.io import BLOCK_SIZE
         # A failed write may have landed or not, until it is overwritten.
         (Story().write(1).send_write(2).answer(2, status=ERROR).read(3, 2).read(4, 1), []),
         (Story().write(1).send_write(2).answer(2, status=ERROR).write(3).read(4, 2), ["stale"]),
-        # A write nobody answered may land until its connection is destroyed, also after newer ones.
+        # A write without an answer may land until its connection is destroyed, also after newer ones.
         (Story().write(1).send_write(2).write(3, connection=3).read(4, 2).read(5, 3), []),
         (Story().send_write(2).end(1).write(3, connection=3).read(4, 2), ["stale"]),
         (Story().send_write(2).write(3, connection=3).end(1).read(4, 2), []),

@@ -51,6 +51,7 @@ def points_of(name, seed, defects=()):
     return list(crash_points(plan, execution.schedule, defects))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["restart-from-superblock", "failure-during-rebuild", "three-way"])
 def test_every_prefix_can_be_assembled_again(name):
     judged, runs, seed = 0, 0, 0

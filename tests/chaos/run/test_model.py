@@ -43,7 +43,7 @@ def remove(model, disk):
     model.took(Operate(model.ledger.new_op(), "bdev_raid_remove_base_bdev", (bdev,)))
 
 
-def test_nobody_is_trusted_when_the_target_dies_while_all_members_leave():
+def test_no_disk_is_trusted_when_the_target_dies_while_all_members_leave():
     """swarm, seed 507: lost data.
 
     Both removals were under way; the superblocks said that the one asked for first goes last. The operator trusted
@@ -67,7 +67,7 @@ def test_the_other_member_is_trusted_when_the_target_dies_while_one_leaves():
 
 
 def test_fault_that_takes_effect_after_its_heal_is_healed_again():
-    """swarm, seed 9654: a rebuild stuck for ever.
+    """swarm, seed 9654: a rebuild stuck forever.
 
     The request for an error bdev that holds I/O was overtaken by its own heal, by hundreds of steps.
     """
@@ -137,7 +137,7 @@ def test_target_killed_at_the_end_of_a_rebuild_may_have_written_the_member_down(
 
 
 def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_deleted():
-    """swarm, seeds 965 and 2572: an array created for ever.
+    """swarm, seeds 965 and 2572: an array created forever.
 
     The disk had been away while its array was wiped, and came just after the new one had been ordered: the array
     waited for it by name, and it was left alone for what stood on it. The operator saw a success, and no array.
@@ -151,7 +151,7 @@ def test_array_that_waits_for_a_disk_with_an_older_superblock_is_known_and_delet
     assert not model.array.is_online
     delete = Operate(model.ledger.new_op(), "bdev_raid_delete", (1,))
     model.took(delete)
-    model.answered(delete.op, -19)  # given up by then: nobody tells of that
+    model.answered(delete.op, -19)  # given up by then, which no event reports
     assert not model.array.is_configuring
     again = Operate(model.ledger.new_op(), "bdev_raid_create", (1, 3, 0, 1))
     model.took(again)

@@ -131,7 +131,7 @@ def test_search_stops_at_its_schedules_and_at_its_seconds(tmp_path):
     harmless = defect_file(tmp_path, "harmless", HARMLESS)
     searched = run_search(search_of(harmless, 3), lambda: False)
     assert (searched.schedules, searched.finds, searched.interrupted) == (3, [], False)
-    ticks = itertools.count()  # a second each time somebody looks
+    ticks = itertools.count()  # a second at each look
     searched = run_search(search_of(harmless, 30, 4.0), lambda: False, lambda: float(next(ticks)))
     assert (searched.schedules, searched.seconds) == (4, 4.0)
 
@@ -182,7 +182,7 @@ class Impatient(Interrupt):
         return self.requested
 
 
-def test_search_cut_short_is_handed_on_by_nobody(tmp_path):
+def test_search_that_is_cut_short_is_not_handed_on(tmp_path):
     harmless = read_defect(defect_file(tmp_path, "harmless", HARMLESS))
     results = []
     run_score(request_for(harmless), Impatient(), results.append)

@@ -126,7 +126,7 @@ def test_run_written_as_what_comes_late_is_that_run_when_it_is_played(timers_ear
     assert timers_early == (named > 0)
 
 
-def test_rules_forbid_what_would_make_a_failure_nobody_s_fault():
+def test_rules_forbid_what_would_make_a_failure_that_is_not_the_target_s():
     """Without the step that added a member, pulling the other one is pulling the last good disk."""
     forbidden = 0
     for seed in range(30):

@@ -98,6 +98,7 @@ def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
         assert (shrinker.attempt(case, 0) is not None) == is_taken, settle_steps
 
 
+@pytest.mark.slow
 def test_hang_among_keep_alives_shrinks_to_few_steps_without_any():
     sources = (DefectSource("aer-accounting-blocks-pause"),)
     plan = resolve(SWARM, 50_000_131)
@@ -271,6 +272,7 @@ def outside_of(schedule):
     return tuple(item for step in steps for item in (step, Rest()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("propose", [with_fewer_disks, with_nothing_on_disks])
 def test_run_with_fewer_disks_or_bare_ones_is_a_fair_one(propose):
     """It is played by the reference engine, which passes it, and its array is there."""
