@@ -73,7 +73,7 @@ class SecondTarget:
 
         ``turn`` says which of the disks comes first; the others follow in their order.
         """
-        sound = model.disks.numbers(sound=True)
+        sound = model.disks.sound()
         if not sound or model.array.must_stay_whole:
             return None
         self._events.clear()

@@ -133,10 +133,7 @@ class ArrayView:
 
     def may_harm(self, number: int) -> bool:
         """The fault budget: return whether another good copy would be left."""
-        if self.must_stay_whole:
-            return False
-        good = len(self.disks.numbers(sound=True))
-        return good - int(self.disks[number].is_sound) >= 1
+        return self.intent is KEEP and any(other != number for other in self.disks.sound())
 
     def harm(self, number: int) -> None:
         """Take this disk as one that may miss acknowledged data."""

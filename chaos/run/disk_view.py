@@ -162,9 +162,14 @@ class DiskView:
 class Disks(list[DiskView]):
     """All disks, in the order of their numbers."""
 
-    def numbers(self, *, sound: bool) -> list[int]:
-        """The disks that are sound, or that are not."""
-        return [number for number, disk in enumerate(self) if disk.is_sound is sound]
+    def sound(self) -> list[int]:
+        """The disks from which all acknowledged data can be read."""
+        # As DiskView.is_sound says; this is asked in every turn of the outside.
+        return [
+            number
+            for number, disk in enumerate(self)
+            if disk.good and disk.presence is not AWAY and disk.health is not WEAK
+        ]
 
     def members(self) -> list[int]:
         """The disks that are members, one being rebuilt included."""

@@ -65,7 +65,7 @@ class Rules:
             case Impair():
                 return self.sessions.may_impair(step)
             case Kill() | PowerLoss():
-                return bool(self.model.disks.numbers(sound=True))
+                return bool(self.model.disks.sound())
             case Stall() | Mark():
                 return True
             case _:
@@ -106,7 +106,7 @@ class Rules:
                     self.delayed.append(disk)
             case Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 removed = self._member_of(step.args[0])
-                if removed is not None and not self.model.disks.numbers(sound=True):
+                if removed is not None and not self.model.disks.sound():
                     self.model.array.move(Cause.DISMANTLING_BEGUN)
             case _:
                 pass
@@ -149,7 +149,7 @@ class Rules:
         if self.plan.superblock:
             return step
         disks = self.model.disks
-        sound = disks.numbers(sound=True)[0]
+        sound = disks.sound()[0]
         others = [number for number in range(len(disks)) if number != sound]
         clones = (sound, *others[: self.plan.members - 1])
         return msgspec.structs.replace(step, clones=clones)

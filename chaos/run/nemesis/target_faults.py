@@ -70,7 +70,7 @@ class TargetFaults:
 
     def _end_target(self, kind: str, now_permille: int) -> Kill | PowerLoss | None:
         self._has_asked = False
-        sound = self.model.disks.numbers(sound=True)
+        sound = self.model.disks.sound()
         if not sound:
             return None
         clones: tuple[int, ...] = ()

@@ -40,11 +40,10 @@ class Operator:
 
     def next_step(self, now_permille: int) -> Operate | None:
         """The next RPC during the chaos, if one is to be sent now."""
-        step = self.queue.go_on() or self.planned.next_step(now_permille)
-        if step is not None or self.queue.is_busy:
+        step = self.queue.go_on() if self.queue.script else None
+        step = step or self.planned.next_step(now_permille)
+        if step is not None or self.queue.in_flight or self.repair.is_pausing():
             return step
-        if self.repair.is_pausing():
-            return None
         return self.repair.next_step() or self.service.attach_again()
 
     def heal(self) -> Operate | None:

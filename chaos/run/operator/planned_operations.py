@@ -10,7 +10,7 @@ from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.array_view import Cause
 from chaos.run.moments import due_of
 from chaos.run.operator.repair import CLEAR_SUPERBLOCK, KEEP_SUPERBLOCK, Repair
-from chaos.run.operator.rpc_queue import RpcQueue
+from chaos.run.operator.rpc_queue import RPCS_MAX, RpcQueue
 from chaos.run.operator.service import Service
 from chaos.run.operator.setup import NAMESPACE
 from chaos.run.wrong_requests import wrong_requests
@@ -45,7 +45,7 @@ class PlannedOperations:
 
     def next_step(self, now_permille: int) -> Operate | None:
         """The first RPC of an operation whose moment has come, or one more reset."""
-        if not self.queue.has_room:
+        if len(self.queue.in_flight) >= RPCS_MAX:
             return None
         if self.resets and self.stream.chance(1, RESET_AGAIN_ONE_IN):
             return self.queue.call(Rpc.BDEV_RESET, self.resets.pop())
@@ -68,7 +68,7 @@ class PlannedOperations:
         array, disks = self.model.array, self.model.disks
         if not array.is_online or array.is_to_be_recreated:
             return None
-        members = [number for number in disks.numbers(sound=True) if disks[number].member]
+        members = [number for number in disks.sound() if disks[number].member]
         match kind:
             case "member_removal":
                 victims = [number for number in members if array.may_harm(number)]

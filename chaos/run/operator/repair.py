@@ -44,7 +44,7 @@ class Repair:
             return None
         model.disks.trust(model.array.members_in_sync())
         for number, disk in enumerate(model.disks):
-            if disk.member and not disk.good and model.disks.numbers(sound=True):
+            if disk.member and not disk.good and model.disks.sound():
                 return self.queue.call_for(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, number)
         return self._fill_slot()
 

@@ -33,11 +33,6 @@ class RpcQueue:
         """Return whether nothing is in flight, and nothing left to be sent."""
         return not self.in_flight and not self.script
 
-    @property
-    def has_room(self) -> bool:
-        """Return whether one more RPC may be in flight."""
-        return len(self.in_flight) < RPCS_MAX
-
     def call(self, method: Rpc, *args: int) -> Operate:
         """Send an RPC."""
         step = Operate(self.model.ledger.new_op(), method.value, args)
