@@ -175,7 +175,8 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     again = pasted(kept["this seed alone"] + " --raidstorm-shrink 0", project.path)
     assert again.returncode == 1
     assert "(number 1 of 1)" in again.stdout
-    pages = kept["timeline"].split(", and of these steps alone ")
+    pages = kept["timeline"].removesuffix(" for these steps alone").split(", and ")
+    assert len(pages) == 2
     assert all((project.path / page).is_file() for page in pages)
     assert told(output, "test_not_caught").splitlines()[1:] == [
         f"NOT EXERCISED: baseline, driver sim, seeds 0..1, with defect {SEED_DEFECT}",
