@@ -17,10 +17,11 @@ from chaos.cli import program
 from chaos.cli.parameters import USAGE, Catalog
 from chaos.cli.user_errors import USER_ERRORS
 from experiments.catalog import EXPERIMENTS
+from experiments.found_by import FOUND_BY
 from experiments.suites import SUITES
 from tests.support import ROOT
 
-CATALOG = Catalog(EXPERIMENTS, SUITES)
+CATALOG = Catalog(EXPERIMENTS, SUITES, FOUND_BY)
 
 
 class Done(NamedTuple):
