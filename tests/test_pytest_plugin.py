@@ -127,8 +127,11 @@ def session(pytester, *arguments):
 
 
 def told(output: str, test: str) -> str:
-    """What is printed of one failing test."""
-    found = re.search(rf"_ {test} _+\n(.*?)(?=\n_{{5}}|\n={{5}})", output, re.DOTALL)
+    """What is printed of one failing test, up to pytest's own next heading, whichever that is.
+
+    Over several processes any failure may be the last one; then "- generated xml file" follows.
+    """
+    found = re.search(rf"_ {test} _+\n(.*?)(?=\n_{{5}}|\n={{5}}|\n-+ )", output, re.DOTALL)
     assert found is not None, output
     return found[1]
 
