@@ -66,6 +66,7 @@ def ran(pytester, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
     def run(*options: str, **modules: str) -> dict[str, list[str]]:
         pytester.makeini("[pytest]\nmarkers =\n  slow\n  processes\naddopts = --strict-markers\n")
