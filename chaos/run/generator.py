@@ -31,13 +31,17 @@ class Phase(Enum):
     DONE = "done"
 
 
+# By name, for the hottest question: looking a member up in its class costs more than the comparison.
+SETUP, CHAOS, HEAL, AUDIT, TEARDOWN, DONE = Phase
+
+
 class Generator:
     """Combines hosts, operator and nemesis."""
 
     def __init__(self, plan: Plan, model: Model, stream: Stream) -> None:
         self.plan = plan
         self.model = model
-        self.phase = Phase.SETUP
+        self.phase = SETUP
         self.operator = Operator(plan, model, stream.fork("operator"))
         self.hosts = [
             Host(number, plan, model, stream.fork(f"host {number}")) for number in range(plan.hosts)
@@ -48,29 +52,26 @@ class Generator:
 
     def next_step(self, now_permille: int) -> OutsideStep | None:
         """The next step from outside, or None: the target must do something first."""
-        match self.phase:
-            case Phase.SETUP:
-                return self._set_up()
-            case Phase.CHAOS:
-                return self._chaos(now_permille)
-            case Phase.HEAL:
-                return self._heal()
-            case Phase.AUDIT:
-                return self._audit()
-            case Phase.TEARDOWN:
-                return self._tear_down()
-            case Phase.DONE:
-                return None
+        phase = self.phase
+        if phase is CHAOS:
+            return self._chaos(now_permille)
+        if phase is HEAL:
+            return self._heal()
+        if phase is AUDIT:
+            return self._audit()
+        if phase is SETUP:
+            return self._set_up()
+        return self._tear_down() if phase is TEARDOWN else None
 
     def _set_up(self) -> OutsideStep | None:
         if self.operator.setup.is_over:
-            self.phase = Phase.CHAOS
+            self.phase = CHAOS
             return Mark("chaos")
         return self.operator.setup.next_step()
 
     def _chaos(self, now_permille: int) -> OutsideStep | None:
         if now_permille >= RUN_PERMILLE:
-            self.phase = Phase.HEAL
+            self.phase = HEAL
             return Mark("heal")
         # Planned things come first: their moments were drawn.
         step = self.operator.setup.next_step() or self.nemesis.next_step(now_permille)
@@ -99,7 +100,7 @@ class Generator:
         model = self.model
         is_served = model.service.namespace_attached and not model.service.channels_missing
         if operator.is_array_whole and is_served and not model.ledger.outstanding:
-            self.phase = Phase.AUDIT
+            self.phase = AUDIT
             return Mark("audit")
         return None
 
@@ -114,21 +115,21 @@ class Generator:
         blocks = self.model.blocks
         if self._audited < blocks:
             slba = self._audited
-            if len(self.model.ledger.connections[auditor.connections[1]]) >= self.plan.queue_depth:
+            if len(self.model.ledger.connections[auditor.links[1].number]) >= self.plan.queue_depth:
                 return None
             count = min(AUDIT_READ_BLOCKS, blocks - slba)
             self._audited += count
             return Read(
                 self.model.ledger.new_op(),
                 auditor.number,
-                auditor.connections[1],
-                auditor.threads[1],
+                auditor.links[1].number,
+                auditor.links[1].thread,
                 slba,
                 count,
             )
         if self.model.ledger.outstanding:
             return None
-        self.phase = Phase.TEARDOWN
+        self.phase = TEARDOWN
         return self._tear_down()
 
     def _tear_down(self) -> OutsideStep | None:
@@ -145,26 +146,26 @@ class Generator:
             return None
         step = self.operator.service.detach()
         if step is None and not self.model.ledger.outstanding:
-            self.phase = Phase.DONE
+            self.phase = DONE
             return Mark("done")
         return step
 
-    # What the target answers and tells.
+    # What the target answers and does.
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """An answer to one of the steps."""
+        """Pass on the answer to one of the steps."""
         self.operator.answered(step, status)
         host = getattr(step, "host", None)
         if host is not None:
             self.hosts[host].answered(step, status, value)
 
     def connection_ended(self, connection: int) -> None:
-        """The target has destroyed a connection."""
+        """Pass on that the target has destroyed a connection."""
         for host in self.hosts:
             host.connection_ended(connection)
 
     def took(self, step: OutsideStep) -> None:
-        """A step of the nemesis against a host or the target was taken."""
+        """Carry out a step of the nemesis against a host or the target."""
         if step.__class__ is Impair:
             self.hosts[step.host].impair(step)
         elif step.__class__ in (Kill, PowerLoss):

@@ -6,43 +6,12 @@ connection that was accepted. Thread and controller are what the target has answ
 
 from __future__ import annotations
 
-from enum import Enum
-
 import msgspec
 
 from chaos.plan.faults import HOST_HEALS
+from chaos.run.link import BEGUN, CLOSABLE, Link, LinkState
 from chaos.steps.schedule import Admin, Connect, Disconnect, HostStep, Impair, Open, OutsideStep
 from workers.nvmf.controller import ADMIN_QID
-
-
-class LinkState(Enum):
-    """A connection as its host sees it."""
-
-    OPENING = "opening"
-    ACCEPTED = "accepted"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    REFUSED = "refused"
-    CLOSING = "closing"
-    LOST = "lost"  # the host has forgotten it
-
-
-class Link:
-    """One connection of a host."""
-
-    __slots__ = ("cntlid", "host", "number", "qid", "state", "thread")
-
-    def __init__(self, number: int, host: int) -> None:
-        self.number = number
-        self.host = host
-        self.state = LinkState.OPENING
-        self.thread = 0
-        self.qid = -1
-        self.cntlid = 0
-
-
-BEGUN = (LinkState.OPENING, LinkState.ACCEPTED, LinkState.CONNECTING)
-CLOSABLE = (LinkState.ACCEPTED, LinkState.CONNECTING, LinkState.CONNECTED, LinkState.REFUSED)
 
 
 class Sessions:
@@ -75,7 +44,7 @@ class Sessions:
         ]
 
     def may(self, step: HostStep) -> bool:
-        """Could the host take this step now?"""
+        """Return whether the host could take this step now."""
         if step.host in self.slow or step.host in self.cut:
             return False
         if isinstance(step, Open):
@@ -96,7 +65,7 @@ class Sessions:
                 return link.state is LinkState.CONNECTED and link.qid != ADMIN_QID
 
     def may_impair(self, step: Impair) -> bool:
-        """Can this happen to the host now?"""
+        """Return whether this can happen to the host now."""
         states = [link.state for link in self.of(step.host)]
         match step.fault:
             case "host_vanish":
@@ -122,18 +91,17 @@ class Sessions:
             step = msgspec.structs.replace(step, cntlid=admin.cntlid)
         return step
 
-    # What was done and told.
+    # What was done, and what came of it.
 
     def took(self, step: OutsideStep) -> None:
-        """A step from outside was taken."""
+        """Take in a step from outside."""
         match step:
             case Open():
                 self.links[step.connection] = Link(step.connection, step.host)
             case Connect():
-                link = self.links[step.connection]
-                link.state, link.qid = LinkState.CONNECTING, step.qid
+                self.links[step.connection].connects(step.qid)
             case Disconnect():
-                self.links[step.connection].state = LinkState.CLOSING
+                self.links[step.connection].closes()
             case Impair():
                 self._impaired(step)
             case _:
@@ -141,40 +109,39 @@ class Sessions:
 
     def _impaired(self, step: Impair) -> None:
         links = self.of(step.host)
-        if step.fault == "host_slow":
-            self.slow.append(step.host)
-        elif step.fault == HOST_HEALS["host_slow"]:
-            self.slow.remove(step.host)
-        elif step.fault == "host_vanish":
-            for link in links:
-                link.state = LinkState.LOST
-        elif step.fault == "network_cut":
-            self.cut.append(step.host)
-        elif step.fault == HOST_HEALS["network_cut"]:
-            self.cut.remove(step.host)
-            for link in links:
-                # TCP has given up by now: all it can still do is to close.
-                link.state = LinkState.REFUSED
+        match step.fault:
+            case "host_slow":
+                self.slow.append(step.host)
+            case "host_ready":
+                self.slow.remove(step.host)
+            case "host_vanish":
+                for link in links:
+                    link.forgotten()
+            case "network_cut":
+                self.cut.append(step.host)
+            case "network_heal":
+                self.cut.remove(step.host)
+                for link in links:
+                    link.reset()
+            case _:
+                pass
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """An answer to one of the hosts' steps."""
-        if isinstance(step, (Open, Connect)):
-            link = self.links.get(step.connection)
-            if link is None:
-                return
-            if isinstance(step, Open) and status != 0:
-                del self.links[step.connection]
-            elif isinstance(step, Open) and link.state is LinkState.OPENING:
-                link.state, link.thread = LinkState.ACCEPTED, value
-            elif isinstance(step, Connect) and link.state is LinkState.CONNECTING:
-                link.state = LinkState.CONNECTED if status == 0 else LinkState.REFUSED
-                if step.qid == ADMIN_QID and status == 0:
-                    link.cntlid = value
+        """Take in an answer to one of the hosts' steps."""
+        if not isinstance(step, (Open, Connect)) or step.connection not in self.links:
+            return
+        link = self.links[step.connection]
+        if isinstance(step, Connect):
+            link.answered(status, value)
+        elif status == 0:
+            link.accepted(value)
+        else:
+            del self.links[step.connection]
 
     def ended(self, connection: int) -> None:
-        """The target has destroyed a connection."""
+        """Drop a connection that the target has destroyed."""
         self.links.pop(connection, None)
 
     def target_lost(self) -> None:
-        """The target died, and all connections with it."""
+        """Drop all connections: the target died."""
         self.links.clear()

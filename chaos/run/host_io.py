@@ -1,0 +1,104 @@
+"""The I/O of a host: what it does next on a connected queue, and to which blocks."""
+
+from __future__ import annotations
+
+from chaos.base.prng import Stream
+from chaos.plan.plan import Plan
+from chaos.run.link import Link
+from chaos.run.model import Model
+from chaos.run.placement import placement_of
+from chaos.steps.schedule import (
+    OF_BLOCKS,
+    CompareAndWrite,
+    Flush,
+    Io,
+    Read,
+    Unmap,
+    Write,
+    WriteZeroes,
+)
+
+PLACE_ATTEMPTS = 4
+COMPARED_BLOCKS_MAX = 4
+
+
+class HostIo:
+    """Draws requests as the plan's shares say."""
+
+    def __init__(self, number: int, plan: Plan, model: Model, stream: Stream) -> None:
+        self.number = number
+        self.plan = plan
+        self.model = model
+        self.stream = stream
+        self._strategic_place = placement_of(plan.strategies)
+
+    def is_served(self, thread: int) -> bool:
+        """Return whether it finds the namespace; where I/O is aimed, before any event says that it is attached."""
+        service = self.model.service
+        if service.namespace_attached or self._strategic_place is None:
+            return service.namespace_attached
+        return thread in service.served_threads
+
+    def next_step(self, link: Link) -> Io:
+        """The next request on this connection."""
+        stream, plan, ledger = self.stream, self.plan, self.model.ledger
+        if stream.chance(plan.flush_share, 100):
+            return Flush(ledger.new_op(), self.number, link.number, link.thread)
+        blocks = stream.between(1, plan.blocks_per_io_max)
+        slba = self._place(blocks)
+        if not stream.chance(plan.read_share, 100):
+            # Hosts don't change blocks with a write in flight: then any order would be right.
+            for _ in range(PLACE_ATTEMPTS):
+                if not ledger.is_being_written(slba, blocks):
+                    return self._change(link, slba, blocks)
+                slba = self._place(blocks)
+        return Read(ledger.new_op(), self.number, link.number, link.thread, slba, blocks)
+
+    def _place(self, blocks: int) -> int:
+        """Where an I/O goes: anywhere, or where the plan's strategy wants it."""
+        if self._strategic_place is not None:
+            slba = self._strategic_place(self.stream, self.model, blocks)
+            if slba is not None:
+                return slba
+        if self.plan.meet_share and self.stream.chance(self.plan.meet_share, 100):
+            busy = [
+                step.slba
+                for step in self.model.ledger.outstanding.values()
+                if isinstance(step, OF_BLOCKS)
+            ]
+            if busy:
+                return min(self.stream.choice(busy), self.model.blocks - blocks)
+        return self.stream.integer_below(self.model.blocks - blocks + 1)
+
+    def _change(self, link: Link, slba: int, blocks: int) -> Io:
+        stream, plan = self.stream, self.plan
+        where = (
+            self.model.ledger.new_op(),
+            self.number,
+            link.number,
+            link.thread,
+            slba,
+            blocks,
+        )
+        if plan.unmap_share and stream.chance(plan.unmap_share, 100):
+            return Unmap(*where)
+        if plan.write_zeroes_share and stream.chance(plan.write_zeroes_share, 100):
+            return WriteZeroes(*where)
+        if plan.compare_share and stream.chance(plan.compare_share, 100):
+            held = self.model.ledger.newest.get(slba)
+            if held is not None:
+                return self._compare(where, held)
+        fua = plan.fua_share > 0 and stream.chance(plan.fua_share, 100)
+        return Write(*where, fua)
+
+    def _compare(
+        self, where: tuple[int, int, int, int, int, int], held: Write | CompareAndWrite
+    ) -> CompareAndWrite:
+        """Of as many blocks as are known to hold the same write; now and then it expects another one."""
+        op, host, connection, thread, slba, blocks = where
+        newest = self.model.ledger.newest
+        count = 1
+        while count < min(blocks, COMPARED_BLOCKS_MAX) and newest.get(slba + count) is held:
+            count += 1
+        expected = held.op if self.stream.chance(3, 4) else held.op + 1
+        return CompareAndWrite(op, host, connection, thread, slba, count, held.host, expected)
