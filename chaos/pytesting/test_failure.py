@@ -93,7 +93,7 @@ def _story(failure: Failure, settings: Settings) -> list[str]:
         ]
     return [
         small.heading,
-        *(f"  {line}" for line in small.told.story),
+        *(f"  {line}" for line in small.report.story),
         f"replay: {small.replay}",
         f"the whole run: {failure.replay}",
         f"timeline: {small.timelines}",
