@@ -299,7 +299,7 @@ def test_hang_is_explained_to_its_end():
         "The operator removes disk0 from the array",
         "Disk1 fails a write of its superblock",
         "From here on all faults are healed",
-        "Everything that was begun finishes",
+        "Every request and operation finishes",
         "never released",
     )
     assert_in_order(text, parts)
