@@ -115,7 +115,7 @@ SENTENCES = (
     "no defect 'nothing-such'",
     "no driver 'fast'; these are: sim, lockstep, realtime",
     "is not a function of a module",
-    "expect=2 is not how a run can end; these are: 0 valid, 1 INVALID",
+    "expect=2 is no exit code of a run; the codes are: 0 valid, 1 INVALID",
     "nowhere.json can't be read",
 )
 
@@ -166,7 +166,7 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     )
     assert lines[2] == "crash/AssertionError/raid/raid1.py:module_context"
     assert lines[3].startswith("reactor 0 crashed: raid_bdev_channel_get_module_ctx: Assertion")
-    assert re.fullmatch(r"shrunk from 27 to \d+ steps of hosts, operator and faults:", lines[4])
+    assert re.fullmatch(r"shrunk from 27 to \d+ steps of hosts, operator and nemesis:", lines[4])
     assert re.match(r"  step \d+: the rebuild of slot 0 onto disk0", lines[5])
     kept = dict(line.split(": ", 1) for line in lines if ": " in line)
     assert kept["replay"].endswith("/minimal.json")
@@ -183,7 +183,7 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     assert all((project.path / page).is_file() for page in pages)
     assert told(output, "test_not_caught").splitlines()[1:] == [
         f"NOT EXERCISED: baseline, driver sim, seeds 0..1, with defect {SEED_DEFECT}",
-        "it must end with exit code 5 (CRASHED), and doesn't",
+        "it must end with exit code 5 (CRASHED), but doesn't",
     ]
     assert told(output, "test_gate").splitlines()[1:] == [
         "NOT EXERCISED: gate, driver sim, seeds 0..19",

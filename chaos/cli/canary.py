@@ -24,7 +24,7 @@ def show_canary(screen: Screen, report: Report, program: str, interrupt: Interru
         screen.say(f"the canary of {report.experiment} was caught, and not shrunk: {error}")
         return
     screen.say(f"the canary of {report.experiment}, seed {small.seed}, {small.heading}", "bold")
-    for line in small.told.story:
+    for line in small.report.story:
         screen.say(f"  {line}")
     screen.say(f"replay: {small.replay}", "bold")
     screen.say(f"timeline: {small.timelines}")

@@ -1,1 +1,1 @@
-"""Jobs for machines that share no files with this one."""
+"""Jobs on machines that share no files with this one."""

@@ -1,7 +1,7 @@
 """Jobs over the workers of a Dask scheduler: ``--cluster tcp://...``.
 
-Dask's workers are processes somewhere, which come and go; one that dies costs nothing, because the scheduler gives its
-tasks to the others. Needs the extra ``cluster``; nothing else imports this module at its top.
+Dask's workers are processes on any machine, and their number changes. If one dies, the scheduler gives its tasks to the
+others. This module needs the extra ``cluster``; nothing else imports it at its top.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CLOSE_SECONDS_MAX = 3
 START_WORKERS = "dask worker {address} --nthreads 1 --nworkers 4"
 
 
-# On a worker.
+# These functions run on a worker.
 
 
 def _about() -> CodeVersion:
@@ -67,21 +67,21 @@ def _run(remote_job: RemoteJob) -> RemoteResult:
 
 def _too_many_threads(address: str, threads: int) -> str:
     return (
-        f"the worker {address} has {threads} threads, and one is all that a run can use; start it with "
+        f"the worker {address} has {threads} threads, and a run can use only one; start it with "
         "--nthreads 1, and more of them with --nworkers"
     )
 
 
-# At home.
+# These run in this process.
 
 
 class Cluster:
-    """A connection to a scheduler whose workers have been looked at; opens a pool for each campaign."""
+    """A connection to a scheduler whose workers have been checked; opens a pool for each campaign."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         _check_address(address)
-        # What it would log is said in a sentence, or doesn't concern the user.
+        # Dask's log entries are reported in a sentence, or don't concern the user.
         for name in ("distributed", "distributed.client", "tornado.application"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_SECONDS_MAX}s"})
@@ -105,14 +105,14 @@ class Cluster:
             ) from None
         except OSError as error:
             raise ClusterError(
-                f"the scheduler at {self.address} went away at once ({type(error).__name__})"
+                f"the scheduler at {self.address} has closed the connection at once ({type(error).__name__})"
             ) from None
         for address, number in threads.items():
             if number > 1:
                 raise ClusterError(_too_many_threads(address, number))
         for address, about in abouts.items():
             if isinstance(about, OSError):
-                continue  # it ends; the scheduler gives it no work
+                continue  # it is shutting down, and the scheduler gives it no work
             if not isinstance(about, CodeVersion):
                 raise ClusterError(
                     f"the worker {address} can't run raidstorm ({about}); install raidstorm[cluster] where it runs"
@@ -122,12 +122,12 @@ class Cluster:
                 raise ClusterError(f"the worker {address} {wrong}")
 
     def threads(self) -> Mapping[str, int]:
-        """How many threads each worker has."""
+        """Return the number of threads of each worker."""
         threads: Mapping[str, int] = self.client.nthreads()
         return threads
 
     def pool(self) -> ClusterPool:
-        """For one campaign; it closes the pool, and the connection stays."""
+        """Make the pool for one campaign; closing it leaves the connection open."""
         return ClusterPool(self, f"{self.client.id}-{next(self._numbers)}")
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ def _check_address(address: str) -> None:
 
 
 class _Connection(Client):
-    """One that failed is closed: Python's own tidying up would wait for it, and complain."""
+    """A connection that is closed after it failed, since Python's own finalization would wait for it and log errors."""
 
     def start(self, **kwargs: Any) -> None:
         try:
@@ -169,10 +169,10 @@ def _connect(address: str) -> Client:
         try:
             connection = _Connection(address, timeout=CONNECT_SECONDS_MAX, set_as_default=False)  # type: ignore[no-untyped-call]
             made.put(connection)
-        except BaseException as error:  # noqa: BLE001  # whatever keeps it from being made
+        except BaseException as error:  # noqa: BLE001  # any error while connecting becomes one sentence
             made.put(error)
 
-    # In a thread, because a server that is no scheduler may keep silent, and Dask waits for it.
+    # The call is in a thread, since a server that is no scheduler may never answer, and Dask waits for it.
     threading.Thread(target=make, name="cluster connect", daemon=True).start()
     try:
         connection = made.get(timeout=CONNECT_SECONDS_MAX + 2)
@@ -186,8 +186,8 @@ def _connect(address: str) -> Client:
     return connection
 
 
-class _Homecoming(Future[Any]):
-    """What comes of a job; what its runs have left is written when somebody asks for the result, and so counts it."""
+class _ImportedResult(Future[Any]):
+    """The result of a job; its runs' files are written when the result is read, and so are counted then."""
 
     def __init__(self, receive: Callable[[RemoteResult], list[RunResult]]) -> None:
         super().__init__()
@@ -201,30 +201,30 @@ class _Homecoming(Future[Any]):
 
 
 class ClusterPool:
-    """The workers of a cluster, as many as there are, while one campaign goes on."""
+    """The workers of a cluster, whatever their number, during one campaign."""
 
     def __init__(self, cluster: Cluster, campaign: str) -> None:
         self.width = len(cluster.threads())
         self._cluster = cluster
         self._campaign = campaign
-        # Seeds have no other purpose than to be run: equal arguments are not the same task.
+        # Equal arguments are different tasks, since a seed is run for its effect.
         self._executor = cluster.client.get_executor(pure=False)
         self._store: Store | None = None
-        self._waiting: dict[_Homecoming, Future[RemoteResult]] = {}
+        self._waiting: dict[_ImportedResult, Future[RemoteResult]] = {}
         self._messenger: threading.Thread | None = None
         self._closed = threading.Event()
         self._watch = threading.Thread(target=self._look, name="cluster watch", daemon=True)
         self._watch.start()
 
     def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
-        """Hand over a job; other tasks have no business here."""
+        """Submit a job; a cluster runs no other tasks."""
         assert function is run_job, "a cluster runs jobs only"
         assert isinstance(argument, Job), "a job is what run_job runs"
         spec = argument.spec
         assert spec.driver == "sim", "a cluster runs sim only"
         if self._store is None:
             self._store = Store(Path(spec.out))
-        future = _Homecoming(partial(self._receive, spec, self._store))
+        future = _ImportedResult(partial(self._receive, spec, self._store))
         remote_job = RemoteJob(argument, self._campaign, code_version(), self._store.full)
         if self._cluster.client.status != "running":
             future.set_exception(self._is_gone())
@@ -237,8 +237,8 @@ class ClusterPool:
     def _receive(self, spec: RunSpec, store: Store, remote_result: RemoteResult) -> list[RunResult]:
         return import_results(remote_result, spec, store)
 
-    def _settle(self, future: _Homecoming, away: Future[RemoteResult]) -> None:
-        """In Dask's thread: an remote_job is over, well or otherwise."""
+    def _settle(self, future: _ImportedResult, away: Future[RemoteResult]) -> None:
+        """Pass on, in Dask's thread, the result or error of a job that has ended."""
         self._waiting.pop(future, None)
         try:
             if away.cancelled():
@@ -250,13 +250,13 @@ class ClusterPool:
             else:
                 future.set_result(away.result())
         except InvalidStateError:
-            pass  # the watch was quicker: the cluster is gone
+            pass  # the watch has given the job up before: the cluster is gone
 
     def _is_gone(self) -> ClusterBrokenError:
-        return ClusterBrokenError(f"the scheduler at {self._cluster.address} has gone away")
+        return ClusterBrokenError(f"the scheduler at {self._cluster.address} is gone")
 
     def _look(self) -> None:
-        """In a thread of its own: how many workers there are, and whether anybody is there at all."""
+        """Count the workers, in a thread of its own, and end the jobs when the cluster is gone."""
         ticks = 0
         while not self._closed.wait(WATCH_SECONDS):
             client = self._cluster.client
@@ -283,26 +283,26 @@ class ClusterPool:
             try:
                 future.set_exception(error)
             except InvalidStateError:
-                continue  # it has come home after all
+                continue  # its result has arrived meanwhile
 
     def stop(self) -> None:
-        """Ask the jobs under way to end early, with the seeds they have run; those that haven't begun end at once."""
+        """Ask the jobs in progress to end early, with the seeds they have run; those that haven't begun end at once."""
         if self._messenger is None and self._waiting:
-            # Not waited for: a worker that is gone may take long to be missed.
-            self._messenger = threading.Thread(target=self._tell_workers, daemon=True)
+            # The call is not awaited, since Dask may notice late that a worker is gone.
+            self._messenger = threading.Thread(target=self._ask_workers, daemon=True)
             self._messenger.start()
 
-    def _tell_workers(self) -> None:
+    def _ask_workers(self) -> None:
         try:
             self._cluster.client.run(_stop, self._campaign, on_error="ignore")
         except (OSError, RuntimeError, TimeoutError):
-            return  # nobody is there to be told
+            return  # no worker is left
 
     def reopen(self) -> None:
-        """The scheduler sees to its workers."""
+        """Do nothing: the scheduler takes care of its workers."""
 
     def close(self, *, now: bool) -> None:
-        """Give up what is not wanted any more; the workers stay."""
+        """Cancel the remaining jobs; the workers stay."""
         self._closed.set()
         for away in list(self._waiting.values()):
             away.cancel()

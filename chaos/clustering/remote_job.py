@@ -1,8 +1,8 @@
-"""Jobs for processes that share no files with this one: what goes out, and what comes home.
+"""Jobs for processes that share no files with this one: the messages to them and from them.
 
-Such a process keeps its runs in a temporary directory, as long as the job takes. What a failing run leaves there comes
-home with the job's results and is written where the user wants it; until then nothing counts. Only ``sim``: one runner a
-job, no processes.
+Such a process keeps its runs in a temporary directory during the job. The files of a failing run return with the job's
+results and are written where the user wants them; a job counts only then. Only ``sim``: one runner for each job, and no
+further processes.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ CAMPAIGNS_KNOWN_MAX = 64
 
 
 class ClusterError(Exception):
-    """The cluster can't be used as the user wants, in one sentence."""
+    """The cluster can't be used as the user wants; the message is one sentence."""
 
 
 class ClusterBrokenError(DriverError):
-    """The cluster has ceased to be usable on the way, in one sentence."""
+    """The cluster has stopped working during a campaign; the message is one sentence."""
 
 
 class CodeVersion(msgspec.Struct, frozen=True):
-    """Which code a process has; equal ones make the same of a seed."""
+    """The version of a process's code; with equal versions a seed gives the same run."""
 
     raidstorm: str
     python: str
@@ -50,16 +50,16 @@ class CodeVersion(msgspec.Struct, frozen=True):
 
 
 class RemoteJob(msgspec.Struct, frozen=True):
-    """A job, and what its process must know besides."""
+    """A job, with the other data that its process needs."""
 
     job: Job
     campaign: str
     code: CodeVersion
-    full: tuple[str, ...]  # signatures of which no more runs are wanted
+    full: tuple[str, ...]  # signatures of which enough runs are kept
 
 
 class RemoteResult(msgspec.Struct, frozen=True):
-    """The results, and per seed the files of its run directory, compressed."""
+    """The results, and, by seed, the files of its run directory, compressed."""
 
     results: list[RunResult]
     files: dict[int, dict[str, bytes]]
@@ -67,7 +67,7 @@ class RemoteResult(msgspec.Struct, frozen=True):
 
 @cache
 def code_version() -> CodeVersion:
-    """This process's code."""
+    """Return the version of this process's code."""
     digest = hashlib.sha256()
     for package in (chaos, workers):
         root = Path(package.__path__[0])
@@ -79,25 +79,25 @@ def code_version() -> CodeVersion:
 
 
 def difference(theirs: CodeVersion, ours: CodeVersion) -> str:
-    """What keeps the two from giving the same results; empty: nothing."""
+    """Return the reason why two versions can give different results, or ""."""
     if theirs == ours:
         return ""
     return f"has {theirs}, and this is {ours}; install the same there, and start it again"
 
 
-# The wishes to stop that this process knows of; one may come before the first task does.
+# The requests to stop that this process has received; one may arrive before the campaign's first task does.
 _stops: dict[str, threading.Event] = {}
 
 
 def stop_of(campaign: str) -> threading.Event:
-    """A campaign's wish to stop, in this process."""
+    """Return the event that stops a campaign in this process."""
     while len(_stops) > CAMPAIGNS_KNOWN_MAX:
         _stops.pop(next(iter(_stops)), None)
     return _stops.setdefault(campaign, threading.Event())
 
 
 def run_remote_job(remote_job: RemoteJob, where: str) -> RemoteResult:
-    """Run the job; ``where`` says which process this is, in sentences."""
+    """Run the job; ``where`` is this process's name in sentences."""
     wrong = difference(code_version(), remote_job.code)
     if wrong:
         raise ClusterBrokenError(f"{where} {wrong}")
@@ -129,7 +129,7 @@ def _pack(results: list[RunResult], store: Store) -> RemoteResult:
 
 
 def import_results(remote_result: RemoteResult, spec: RunSpec, store: Store) -> list[RunResult]:
-    """Write what the runs have left, within the bounds that hold here, and give their results."""
+    """Write the files of the runs, within the local bounds, and return their results."""
     results = []
     for result in remote_result.results:
         packed = remote_result.files.get(result.seed)

@@ -1,1 +1,1 @@
-"""Where the engine lives: in this process, in stepped processes, or in free-running ones."""
+"""The drivers of the engine: in this process, in stepped processes, or in free-running ones."""

@@ -1,8 +1,8 @@
-"""From a free run to a plain schedule: its steps are taken again in ``sim``, and compared as they are taken.
+"""From a free run to a plain schedule: its steps are replayed in ``sim``, and each is compared.
 
-Tickets give one order of all steps. A timer is known by its reactor and number, since its deadline follows another
-clock. A step that SIGKILL cut short has done all that it does to a disk, or nothing (``Disk.undo_step``): it counts as done
-when the disks say so, and as not done otherwise.
+Tickets give one order of all steps. A timer is identified by its reactor and number, since its deadline is in another
+clock's time. A step that SIGKILL cut short has had its whole effect on a disk, or none (``Disk.undo_step``): it counts as
+done when the disks show its effect.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ SHOWN_CHARACTERS_MAX = 300
 
 
 class Divergence(msgspec.Struct, frozen=True):
-    """Where a replay is another run than the free one was: the number of its step, and how in a sentence."""
+    """The first difference between a replay and the free run: the number of its step, and a sentence."""
 
     step: int
     what: str
 
 
 class Rebuilt(msgspec.Struct):
-    """A free run as ``sim`` sees it."""
+    """A free run, replayed in ``sim``."""
 
-    execution: Execution | None  # None: it couldn't be taken again at all
-    divergence: Divergence | None  # None: all events are the same
+    execution: Execution | None  # None if it couldn't be replayed at all
+    divergence: Divergence | None  # None if all events are the same
 
 
 def rebuild(recording: Recording, plan: Plan, defects: tuple[DefectSource, ...]) -> Rebuilt:
-    """Take the steps of a free run again; they go as far as they are possible."""
+    """Replay the steps of a free run as far as they are possible."""
     if recording.gap:
         return Rebuilt(None, Divergence(0, recording.gap))
     driver = WatchedDriver()
@@ -51,7 +51,7 @@ def rebuild(recording: Recording, plan: Plan, defects: tuple[DefectSource, ...])
 
 
 class WatchedDriver(SimDriver):
-    """``sim``, with its last outcome and its armed timers kept to look at."""
+    """``sim``, with its last outcome and its set timers kept for comparison."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,17 +70,17 @@ class WatchedDriver(SimDriver):
 
 
 class Walk:
-    """Hands out the steps one by one, and looks at what came of each before it goes on."""
+    """Supplies the steps one by one, and compares the outcome of each before it continues."""
 
     def __init__(self, recording: Recording, controller: Controller, driver: WatchedDriver) -> None:
         self.recording = recording
         self.controller = controller
         self.driver = driver
         self.divergence: Divergence | None = None
-        self._is_stopped = False  # there is no going on
+        self._is_stopped = False  # the replay cannot continue
 
     def steps(self) -> Iterator[Step]:
-        """All steps, up to the first that isn't possible."""
+        """Yield all steps, up to the first that isn't possible."""
         for life in self.recording.lives:
             yield from self._life(life)
             if self._is_stopped:
@@ -109,19 +109,19 @@ class Walk:
                 return
 
     def _crashed(self, record: StepRecord) -> bool:
-        """Here or there: either is the end."""
+        """Return whether the target crashed, in the free run or here: both end the replay."""
         recorded_crash = record.outcome is not None and record.outcome.crash is not None
         return recorded_crash or self.controller.recorder.crash is not None
 
     def _possible(self, reactor: int, step: EngineStep) -> EngineStep | None:
-        """The step as it is called here; None: it isn't possible."""
+        """Return the step under its name here, or None if it isn't possible."""
         if isinstance(step, FireTimer):
             return self.driver.timers.pop((reactor, step.number), None)
         return step if step in self.controller.agenda else None
 
     def _torn(self, life: Life) -> Iterator[Step]:
         record = life.torn
-        # In the last target nobody was killed in a step; one that never ends is not taken again.
+        # In the last target no step was killed; a step that never ends can't be replayed.
         if record is None or life.ended_by is None or self._digests() == life.disks:
             return
         step = self._possible(record.step.reactor, record.step)
@@ -133,21 +133,21 @@ class Walk:
         if not self.recording.settled:
             yield Mark(STUCK)
             return
-        # Timers that outlive what they were for; nobody waited for them in real time.
+        # Timers can outlive their purpose; the free run didn't wait for them.
         for _ in range(self.controller.plan.settle_steps):
             if not agenda.choices or self.controller.recorder.crash is not None:
                 return
             yield agenda.oldest()
 
-    # Comparing.
+    # Comparisons.
 
     def _compare(self, record: StepRecord) -> None:
         assert record.outcome is not None, "a torn step is not compared"
-        then, now = _gist(record.outcome), _gist(recorded(self.driver.outcome))
+        then, now = _comparable(record.outcome), _comparable(recorded(self.driver.outcome))
         for name, was in then.items():
             if now[name] != was:
                 self._diverge(
-                    f"{describe(record.step)}: {name} {_shown(was)} were recorded, {_shown(now[name])} came"
+                    f"{describe(record.step)}: {name} {_shown(was)} were recorded, the replay has {_shown(now[name])}"
                 )
                 return
 
@@ -156,20 +156,20 @@ class Walk:
             return
         for number, (then, now) in enumerate(zip(life.disks, self._digests(), strict=True)):
             if then != now:
-                self._diverge(f"disk {number} holds something else at the end of its target")
+                self._diverge(f"disk {number} has other content at the end of its target")
                 return
 
     def _digests(self) -> list[str]:
         return [disk.digest() for disk in self.driver.disks]
 
     def _diverge(self, what: str, *, ahead: int = 0) -> None:
-        """The first difference counts; others follow from it."""
+        """Record the first difference only, since others follow from it."""
         if self.divergence is None:
             self.divergence = Divergence(self.controller.recorder.steps + ahead, what)
 
 
-def _gist(outcome: Outcome) -> dict[str, list[object]]:
-    """What must be equal: everything but deadlines, and line numbers of a crash."""
+def _comparable(outcome: Outcome) -> dict[str, list[object]]:
+    """Return the parts that must be equal: everything except deadlines, and line numbers of a crash."""
     crash = outcome.crash
     return {
         "events": [*outcome.events],

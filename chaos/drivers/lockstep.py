@@ -52,7 +52,7 @@ class LockstepDriver:
         self.processes.start_target(layout, defects)
 
     def restart(self) -> None:
-        # Between two steps a killed process and one that is reset leave the same behind: the disks.
+        # A killed process and one that is reset between two steps leave the same state: that of the disks.
         assert self.processes.layout is not None, "a target is started before it is restarted"
         self._inboxes = [[] for _ in self._inboxes]
         self.processes.start_target(self.processes.layout, self._defects, new_disks=False)
@@ -84,7 +84,7 @@ class LockstepDriver:
         return self.processes.waits()
 
     def _hand_over(self) -> None:
-        """Messages that no grant has taken along."""
+        """Deliver the messages that no grant has carried yet."""
         for reactor, inbox in enumerate(self._inboxes):
             if inbox:
                 self.processes.send(reactor, Frame(CONTROLLER, 0, self.processes.epoch, inbox))

@@ -1,4 +1,4 @@
-"""The drivers by name, and one made for an experiment."""
+"""The drivers by name, and a function that makes one for an experiment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_driver(
 ) -> Driver:
     """Make a driver large enough for every seed of the experiment.
 
-    A while after ``is_stopped`` it gives up the run in progress: its next step raises InterruptedRunError.
+    A few seconds after ``is_stopped`` it stops the run in progress: its next step raises InterruptedRunError.
     """
     gives_up = Patience(is_stopped)
     match name:
@@ -36,7 +36,7 @@ def make_driver(
 
 
 def _limits(experiment: Experiment) -> Limits:
-    """Return how large the processes' shared memory has to be, whatever a seed draws."""
+    """Return the sizes of the processes' shared memory that suffice for every seed."""
     return Limits(
         reactors=pair(experiment.reactors)[1],
         disks=pair(experiment.members)[1] + pair(experiment.spares)[1],

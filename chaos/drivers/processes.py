@@ -52,11 +52,11 @@ START_SECONDS_MAX = 60.0
 WATCH_MILLISECONDS = 200
 STOP_SECONDS_MAX = 2.0
 SOCKET_PATH_BYTES_MAX = 107
-CONTROLLER = -1  # as the sender of frames
+CONTROLLER = -1  # the sender number of the controller's frames
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The largest target that a set of processes can carry."""
+    """The largest target that a set of processes has room for."""
 
     reactors: int
     disks: int
@@ -75,7 +75,7 @@ class Processes:
         limits: Limits,
         gives_up: Callable[[], bool] = never,
         *,
-        log_bytes: int = 0,  # of each reactor's step log; 0: they won't run free
+        log_bytes: int = 0,  # the size of each reactor's step log; 0 if they won't run free
     ) -> None:
         self.limits = limits
         self.log_bytes = log_bytes
@@ -176,11 +176,11 @@ class Processes:
 
     @property
     def pids(self) -> list[int]:
-        """The worker processes, by reactor."""
+        """Return the process ids of the workers, by reactor."""
         return [process.pid or 0 for process in self._processes]
 
     def check_alive(self) -> None:
-        """Raises WorkerLostError when a worker process has ended."""
+        """Raise WorkerLostError when a worker process has ended."""
         for number, process in enumerate(self._processes):
             if process.exitcode is not None:
                 raise WorkerLostError(
@@ -188,7 +188,7 @@ class Processes:
                 )
 
     def kill_workers(self) -> None:
-        """SIGKILL all workers, as the end of a target; what they shared stays."""
+        """Kill all workers with SIGKILL, as the end of a target; their shared memory stays."""
         for process in self._processes:
             if process.exitcode is None:
                 process.kill()
@@ -199,7 +199,7 @@ class Processes:
         for outbox in self._outboxes:
             outbox.close()
         self._outboxes.clear()
-        with contextlib.suppress(zmq.Again):  # what they had sent is void
+        with contextlib.suppress(zmq.Again):  # frames that they sent before are dropped
             while True:
                 self.replies.recv(zmq.NOBLOCK)
 
@@ -208,22 +208,22 @@ class Processes:
         os.kill(self.pids[reactor], number)
 
     def stands_still(self, reactor: int) -> bool:
-        """Has a worker that was sent SIGSTOP stopped, or ended?"""
-        # It stays to be reported by whoever waits for its end.
+        """Return whether a worker that was sent SIGSTOP has stopped or ended."""
+        # The exit status stays for the call that waits for the process's end.
         options = os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self.pids[reactor], options) is not None
 
-    # Talking to them.
+    # Messages to the workers.
 
     def send(self, reactor: int, command: Command) -> None:
-        """Send a command; a full queue is an error."""
+        """Send a command; raise an error if the queue is full."""
         try:
             self._outboxes[reactor].send(encode(command), zmq.NOBLOCK)
         except zmq.Again:
-            raise DriverError(f"reactor {reactor} doesn't take its frames any more") from None
+            raise DriverError(f"reactor {reactor} no longer takes its frames") from None
 
     def receive(self) -> WorkerReply:
-        """Wait for the next reply, while watching that the workers live; raises MemoryError for a worker."""
+        """Wait for the next reply while checking that the workers are alive; raise MemoryError for a worker."""
         while True:
             try:
                 reply = reply_decoder.decode(self.replies.recv())
@@ -239,7 +239,7 @@ class Processes:
     def start_target(
         self, layout: Layout, defects: tuple[DefectSource, ...], *, new_disks: bool = True
     ) -> None:
-        """A new target: cleared control block, fresh reactors, one after the other."""
+        """Start a new target: cleared control block, fresh reactors, one after the other."""
         self.layout = layout
         self.epoch += 1
         self.block.clear()
@@ -256,32 +256,36 @@ class Processes:
         for reactor in range(layout.reactors):
             self.send(reactor, Reset(layout, defects, self.epoch))
             while not isinstance(self.receive(), Ready):
-                pass  # a late report of the run before
+                pass  # a late report of the previous run
 
     def census(self) -> Counts:
-        """What is alive on all reactors."""
+        """Count the live objects on all reactors."""
         assert self.layout is not None, "a target is started before it is counted"
         counts: Counts = []
         for reactor in range(self.layout.reactors):
             self.send(reactor, Census())
             reply = self.receive()
-            assert isinstance(reply, Counted), f"{type(reply).__name__} came instead of a census"
+            assert isinstance(reply, Counted), (
+                f"a worker answered a census with {type(reply).__name__}"
+            )
             counts += reply.counts
         return counts
 
     def waits(self) -> list[WaitRow]:
-        """What waits for what on all reactors."""
+        """Return the waits of all reactors."""
         assert self.layout is not None, "a target is started before it is asked"
         rows: list[WaitRow] = []
         for reactor in range(self.layout.reactors):
             self.send(reactor, GetWaits())
             reply = self.receive()
-            assert isinstance(reply, Waiting), f"{type(reply).__name__} came instead of waits"
+            assert isinstance(reply, Waiting), (
+                f"a worker answered a question for waits with {type(reply).__name__}"
+            )
             rows += reply.rows
         return rows
 
     def close(self) -> None:
-        """End all workers and give everything back."""
+        """End all workers and free everything."""
         self._undo.close()
 
     def _end_workers(self) -> None:
@@ -296,6 +300,6 @@ class Processes:
         self.disks = []
         self.logs = []
         self.block = ControlBlock(bytearray(ControlBlock.SIZE))
-        gc.collect()  # engine objects refer to each other in rings, and hold views of the segments
+        gc.collect()  # engine objects form reference cycles, and hold views of the segments
         for segment in self._segments:
             segments.destroy(segment)

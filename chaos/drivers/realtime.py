@@ -1,7 +1,7 @@
 """The driver ``realtime``: reactor processes run free; the controller acts on them by wall clock.
 
-Hosts, operator and nemesis are the same as in the stepping drivers, on trio: they act when time has passed and
-on what they have observed. The run's plan comes from its seed; its course does not.
+Hosts, operator and nemesis are the same as in the stepping drivers, but run on trio: they act after a time, and on
+their observations. The run's plan comes from its seed; its course does not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ THINK_SECONDS_MAX = 0.001
 LATENCIES = 64
 PAUSE_ATTEMPTS_MAX = 100
 PAUSE_WAIT_MS = 20
-# What a census shows while something is still on its way.
+# A census has these while something is still in flight.
 MOVING = ("message", "disk I/O", "awaited call")
 
 
@@ -72,12 +72,12 @@ class RealtimeDriver:
     def run(
         self, plan: Plan, seed: int, defects: tuple[DefectSource, ...], path: Path | None
     ) -> tuple[Execution, Recording]:
-        """One run, and its steps; they also go to ``path``/workers, for a run that fails or is cut short."""
+        """Run once and return the execution; its steps also go to ``path``/workers, for a run that fails or is cut short."""
         free_run = RealtimeRun(self.processes, plan, seed, defects)
         try:
             execution = trio.run(free_run.main)
         except ExceptionGroup as group:
-            # The nursery wraps what ends it; what we raise on purpose comes alone.
+            # The nursery wraps the exception that ends it; our own ones leave alone.
             expected, other = group.split((DriverError, InterruptedRunError, MemoryError))
             if expected is None or other is not None:
                 raise
@@ -113,14 +113,16 @@ class RealtimeRun:
         self._census: Counts = []
         self._counted = 0
         self._waits: dict[int, list[WaitRow]] = {}
-        self._gave_up: tuple[GaveUp, float] | None = None  # the first reactor that did, and when
+        self._gave_up: tuple[GaveUp, float] | None = (
+            None  # the first reactor that gave up, and the time
+        )
         self._inbox = Inbox(processes.replies)
         self._stalls = Stalls(processes, self.recorder)
-        self._restarting_seconds = 0.0  # in which the plan stands still
+        self._restarting_seconds = 0.0  # the plan's clock stands still during restarts
         self._settled = False
 
     async def main(self) -> Execution:
-        """Start the target, let everything act on it, end it, and hand over what happened."""
+        """Start the target, let everything act on it, end it, and return the execution."""
         self._start_target(new_disks=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive)
@@ -140,7 +142,7 @@ class RealtimeRun:
             self.processes.send(reactor, Run(self._latencies))
 
     def end(self) -> None:
-        """Stop the free run on all workers, so that they can be used again; replace those that don't answer."""
+        """End the free run on all workers, so that they can be used again; replace those that don't answer."""
         self._stalls.end()
         try:
             answered = self._pause_all()
@@ -185,7 +187,7 @@ class RealtimeRun:
             raise MemoryError(f"the process of reactor {reply.reactor} is out of memory")
 
     async def _watch(self) -> None:
-        """The user's wish to stop, and workers that end, or give up, by themselves; each ends the run."""
+        """Watch for the user's wish to stop, and for workers that end, or give up, by themselves; each ends the run."""
         while True:
             await trio.sleep(WATCH_SECONDS)
             self.processes.check_alive()
@@ -194,7 +196,7 @@ class RealtimeRun:
                 raise InterruptedRunError
 
     def _check_why_they_gave_up(self) -> None:
-        """Raises DriverError when a reactor thinks that the target is dead, and nobody has killed it or crashed."""
+        """Raise DriverError when a reactor considers the target dead, though there was neither a kill nor a crash."""
         if self._gave_up is None or self.recorder.crash is not None:
             return
         reply, when = self._gave_up
@@ -205,7 +207,7 @@ class RealtimeRun:
             )
 
     async def _play(self, nursery: trio.Nursery) -> None:
-        """Hosts, operator and nemesis, until the run's phases are over or it is stuck."""
+        """Run hosts, operator and nemesis, until the run's phases are over or it is stuck."""
         begun = chaos_begun = trio.current_time()
         duration = self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
         while self.generator.phase is not Phase.DONE and self.recorder.crash is None:
@@ -214,7 +216,7 @@ class RealtimeRun:
                 return
             if self.generator.phase is Phase.SETUP:
                 chaos_begun = (
-                    now  # on a busy machine setting up may take longer than all that is planned
+                    now  # on a busy machine the set-up may take longer than the planned run
                 )
             permille = int((now - chaos_begun) * 1_000_000 / self.plan.milliseconds)
             in_chaos = self.generator.phase is Phase.CHAOS
@@ -235,7 +237,7 @@ class RealtimeRun:
                 await trio.lowlevel.checkpoint()
 
     async def _take(self, step: OutsideStep) -> None:
-        # The history has it before the target can know of it: intervals come out wider, never narrower.
+        # The history has the step before the target can see it, so intervals come out wider, never narrower.
         if isinstance(step, Inject):
             self.recorder.took_outside(step)
             message = await self._inject(step)
@@ -248,10 +250,10 @@ class RealtimeRun:
             self._send(message)
 
     def _took(self, step: OutsideStep) -> None:
-        """The step stands behind all that have begun, and before all that will.
+        """Record a step of hosts, operator or nemesis, after all steps that have begun.
 
-        It needs no ticket of its own: until its message is sent nobody can know of it, and what its sender knows
-        has been told by steps that have theirs.
+        It needs no ticket of its own. Until its message is sent, nothing can depend on it, and its sender's knowledge comes from
+        steps that have tickets.
         """
         self.recorder.took_outside(step)
         ticket = self.processes.block.globals.ticket
@@ -276,7 +278,7 @@ class RealtimeRun:
     # Faults of processes.
 
     def _end_target(self, step: Kill | PowerLoss) -> None:
-        """SIGKILL all workers wherever they are; the disks survive, and a new target begins."""
+        """Kill all workers with SIGKILL at any point of their steps; the disks survive, and a new target begins."""
         begun = trio.current_time()
         self._stalls.end()
         self.processes.kill_workers()
@@ -293,7 +295,7 @@ class RealtimeRun:
     # The end.
 
     async def _settle(self) -> None:
-        """Wait until nothing moves any more, and count what is alive."""
+        """Wait until no step is possible any more, and count the live objects."""
         if self.generator.phase is not Phase.DONE:
             return
         reactors = self.plan.layout.reactors
@@ -312,7 +314,7 @@ class RealtimeRun:
                     self.processes.send(reactor, Run(self._latencies))
 
     async def _ask_what_waits(self) -> None:
-        """A run that is stuck: the reactors stand still, and say what waits for what."""
+        """Ask a stuck run for its waits, while the reactors stand still."""
         if self._settled or self.recorder.crash is not None:
             return
         self._stalls.end()
@@ -326,8 +328,8 @@ class RealtimeRun:
                 await trio.sleep(IDLE_SECONDS)
         silent = [number for number in range(reactors) if number not in self._waits]
         if silent and not self.processes.block.globals.step_under_way:
-            # A step that never ends is the target's failure, a process that stands still is not.
-            raise DriverError(f"reactor {silent[0]} doesn't answer, and no step is under way")
+            # A step that never ends is the target's failure; a process that stands still is not.
+            raise DriverError(f"reactor {silent[0]} doesn't answer, and no step is in progress")
 
     def _end(self) -> RunEnd:
         if self.recorder.crash is not None:
@@ -344,7 +346,7 @@ class RealtimeRun:
         )
 
     def _read_logs(self) -> None:
-        """A target has ended, or stands still: what its reactors did, and what it has left of the disks."""
+        """Read the steps of a target that has ended or stands still, and its state of the disks."""
         logs = self.processes.logs[: self.plan.layout.reactors]
         life = self._recording.lives[-1]
         life.reactors = [log.read() for log in logs]
@@ -354,7 +356,7 @@ class RealtimeRun:
             self._recording.gap = f"record log full: reactor {', '.join(full)}"
 
     def recording(self) -> Recording:
-        """All steps of the run, which has ended."""
+        """Return all steps of the run, which has ended."""
         if self._recording.lives:
             self._read_logs()
         self._recording.settled = self._settled

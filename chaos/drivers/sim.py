@@ -14,7 +14,7 @@ from workers.worker import Worker
 
 
 class SimDriver:
-    """Steps the engine by plain calls; ``gives_up`` is asked now and then whether to give up the run."""
+    """Steps the engine by plain calls; ``gives_up`` is called now and then and can stop the run."""
 
     name = "sim"
 
@@ -63,4 +63,4 @@ class SimDriver:
         return [row for worker in self.workers for row in wait_rows(worker.reactor)]
 
     def close(self) -> None:
-        """Nothing outlives the object."""
+        """Do nothing: the object has no resources to free."""

@@ -1,4 +1,4 @@
-"""SIGSTOP of reactors that run free: one at a time, between two of its steps, and always continued."""
+"""SIGSTOP of reactors that run free: one at a time, between two of its steps, and always followed by SIGCONT."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ NO_DEADLINE = 1 << 62
 
 @contextlib.asynccontextmanager
 async def step_lock(path: Path) -> AsyncIterator[bool]:
-    """Between two steps of all reactors; False: one has not ended its step for too long.
+    """Wait for a moment between two steps of all reactors; yield False if one has not ended its step for too long.
 
-    The lock is the process's, not the task's: whoever holds it gives no other task a turn.
+    The lock is the process's, not the task's: its holder must not let another task run.
     """
     descriptor = os.open(path, os.O_RDWR)
     is_held = False
@@ -42,7 +42,7 @@ async def step_lock(path: Path) -> AsyncIterator[bool]:
                 await trio.sleep(LOCK_RETRY_SECONDS)
         yield is_held
     finally:
-        os.close(descriptor)  # this also gives the lock back
+        os.close(descriptor)  # this also releases the lock
 
 
 class Stalls:
@@ -52,12 +52,12 @@ class Stalls:
         self.processes = processes
         self.recorder = recorder
         self.reactor: int | None = None
-        self._awaited: list[int] = []  # the ops whose answers it owed when it was stopped
+        self._awaited: list[int] = []  # the ops without an answer from it when it was stopped
 
     def begin(self, step: Stall, nursery: trio.Nursery) -> None:
-        """A stall has been recorded: it is made, and ended, by a task."""
-        self.recorder.model.stalled = (step.reactor, NO_DEADLINE)  # it ends by the clock
-        # The target may end before the task has its first turn, and the next one isn't meant.
+        """Begin a stall that was recorded; a task stops the reactor and continues it."""
+        self.recorder.model.stalled = (step.reactor, NO_DEADLINE)  # the stall ends by wall clock
+        # The target may end before the task runs, and the next target must not be stopped.
         nursery.start_soon(self._stall, step, self.processes.epoch)
 
     async def _stall(self, step: Stall, epoch: int) -> None:
@@ -70,9 +70,9 @@ class Stalls:
             self.recorder.model.stalled = None
 
     def _stop(self, reactor: int) -> None:
-        """The lock is held, for a stopped holder would stop all reactors.
+        """Stop the reactor, with the lock held, since a stopped holder would stop all reactors.
 
-        It must stand still before the lock is given back: a signal that was sent has not come yet.
+        The reactor must stand still before the lock is released: a signal that was sent may not have arrived yet.
         """
         assert self.reactor is None, "of two reactors that are stopped only one would be continued"
         self.reactor = reactor

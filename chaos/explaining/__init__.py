@@ -1,1 +1,1 @@
-"""A small failure in words: its story, why each step is needed, when it became likely."""
+"""A small failure in words: its story, the need for each step, and the moment when it became likely."""

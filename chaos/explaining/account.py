@@ -1,7 +1,7 @@
-"""The story of a small failing run, told as an engineer would write it into an issue.
+"""The story of a small failing run, as an engineer would write it in an issue.
 
-It knows nothing of defects: it goes by steps, by the events of the engine, by which disk did what when, and by what the
-script says of the order. What only prepares the ground is summed up in one sentence a target's life.
+The narrator knows nothing of defects. It uses the steps, the engine's events, the content of disks, and the order that
+the script fixes. The set-up of a target becomes one sentence for each life of the target.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ from chaos.steps.schedule import (
 )
 
 SENTENCES_MAX = 15
-HELD_BACK_MIN = 3  # fewer steps that came first are not worth a word
+HELD_BACK_MIN = 3  # a step that overtook fewer steps gets no phrase about its delay
 FRAMES_SHOWN = 3
 ALSO_MAX = 4  # other findings
-HEALING_CLAUSES_MAX = 40  # of what comes when all faults are healed, which may last long
+HEALING_CLAUSES_MAX = 40  # clauses after the heal of all faults, which may last long
 _ON_MEMBERS = ("bdev_raid_add_base_bdev", "bdev_raid_remove_base_bdev")
 _OF_SESSIONS = (
     "nvmf.command_queued",
@@ -70,25 +70,25 @@ _OF_SESSIONS = (
 
 
 class Story(msgspec.Struct, frozen=True):
-    """What happened, what contradicts what, what should have been, and the consequence."""
+    """The events, the contradiction, the broken promise, and the consequence."""
 
     summary: str
     sentences: list[Sentence]
     contradiction: list[Sentence]
     promise: str
-    harm: str  # may be nothing
+    harm: str  # may be ""
     steps: list[str]  # each step in words, with its result
-    also: list[Sentence] = []  # what other checks have found, or the same one elsewhere
+    also: list[Sentence] = []  # findings of other checks, or of the same check elsewhere
 
 
 class StoryScript(msgspec.Struct, frozen=True):
-    """What a script says of a run: the items, and the number of each one's step."""
+    """The parts of a script that order a run: the items, and the number of each item's step."""
 
     items: list[Item]
     numbers: list[int]
 
     def held(self, moments: list[Moment]) -> set[int]:
-        """Engine steps whose place the script names, or that come late."""
+        """Return engine steps whose place the script names, or that come late."""
         found = set()
         for item, number in zip(self.items, self.numbers, strict=True):
             if isinstance(item, ENGINE_STEPS):
@@ -104,7 +104,7 @@ class StoryScript(msgspec.Struct, frozen=True):
         return found
 
     def early(self) -> set[int]:
-        """Steps from outside that don't wait until the target is at rest."""
+        """Return the steps of hosts, operator and nemesis that don't wait until the target is at rest."""
         found = set()
         before: Item = Rest()
         for item, number in zip(self.items, self.numbers, strict=True):
@@ -124,7 +124,7 @@ def tell(
     script: StoryScript,
     others: list[Finding] | None = None,
 ) -> Story:
-    """The story of a run up to its failure; ``others``: other findings of it."""
+    """Write the story of a run up to its failure; ``others``: other findings of the run."""
     teller = _Narrator(plan, look, finding, script)
     clauses = teller.clauses()
     chosen = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
@@ -141,7 +141,7 @@ def tell(
 
 
 def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
-    """Each step: its part of the story, or where it has none, what it is."""
+    """Write each step: its part of the story, or, where the story leaves it out, the step itself."""
     said: dict[int, list[Clause]] = {}
     for clause in clauses:
         said.setdefault(clause.step, []).append(clause)
@@ -169,7 +169,7 @@ def _contradiction(finding: Finding) -> list[Sentence]:
 
 
 def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
-    """In the order of the run: what came before the failure is often its cause in other words."""
+    """Write other findings in the order of the run, since an earlier one often names the cause in other words."""
     texts = {
         (other.step, named(other.summary)): f"{other.check}: {named(other.summary)}"
         for other in others
@@ -180,7 +180,7 @@ def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
 
 
 class _Narrator:
-    """Goes through the moments once."""
+    """Goes through the moments of a run once."""
 
     def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: StoryScript) -> None:
         self.plan = plan
@@ -193,9 +193,9 @@ class _Narrator:
         self.requests = RequestNarrator(plan, finding, self.array, self.early)
         self.setup = SetupNarrator(plan)
         self.is_about_sessions = self._is_about_sessions()
-        self._queues: dict[int, int] = {}  # connection -> the queue it is for
-        self.unanswered = ""  # what a crash has cut short
-        self._asked: dict[int, str] = {}  # op of an RPC -> the key of its clause
+        self._queues: dict[int, int] = {}  # by connection: its queue
+        self.unanswered = ""  # the sentence about a request that a crash left without an answer
+        self._asked: dict[int, str] = {}  # by op of an RPC: the key of its clause
         self._is_healing = False
         self._healing_clauses = 0
 
@@ -209,7 +209,7 @@ class _Narrator:
         return of_target or no_io or any(isinstance(step, (Open, Connect)) for step in mine)
 
     def clauses(self) -> list[Clause]:
-        """All clauses of the steps, in order; what only prepares them is ``setup``."""
+        """Return all clauses of the steps, in order; set-up steps are in ``setup`` instead."""
         clauses: list[Clause] = []
         for moment in self.look.moments:
             if moment.number > self.finding.step:
@@ -235,13 +235,13 @@ class _Narrator:
         if moment.number in self.held and moment.passed >= HELD_BACK_MIN:
             clauses = self._with_delay(moment, clauses)
         if self._is_healing:
-            # The end that every run has; what fails in it is the finding.
+            # Every run has this end, so only decisive clauses are shown; a failure in it is the finding.
             clauses = [clause for clause in clauses if clause.weight >= IMPORTANT]
             clauses = clauses[: max(0, HEALING_CLAUSES_MAX - self._healing_clauses)]
             self._healing_clauses += len(clauses)
         return clauses
 
-    # Steps from outside, but for I/O.
+    # Steps of hosts, operator and nemesis, except I/O.
 
     def _outside(self, moment: Moment) -> list[Clause]:
         step = moment.step
@@ -262,7 +262,7 @@ class _Narrator:
                 self._asked[step.op] = key
                 if step.method in _ON_MEMBERS:
                     disk = self.words.places.bdev(step.args[0])
-                    # Neighbours that differ in the disk only are said at once.
+                    # Neighbours that differ only in the disk become one sentence.
                     text = f"{self.words.step(step).replace(disk, '{}')} ({step.method})"
                     return [self._said(moment, key, text, DECISIVE, disk)]
                 text = self.words.step(step)
@@ -290,7 +290,7 @@ class _Narrator:
         return Clause(moment.number, key, text, weight, item=item)
 
     def _answers(self, moment: Moment) -> list[Clause]:
-        """RPCs that were refused, and what became of connections."""
+        """Return clauses about refused RPCs, and about the end of connections."""
         clauses = []
         for entry in moment.entries:
             if (
@@ -332,7 +332,7 @@ class _Narrator:
                 self.unanswered = f"Op {handled[0].step.op} should have been answered."  # type: ignore[union-attr]
                 text = f"handling it, {text}"
             elif len(waiting) == 1 and crash.where.startswith(("raid/", "bdev/")):
-                # It was queued, and is the only one that can have gone on.
+                # It was queued, and no other request of the thread can have continued.
                 request = waiting[0]
                 key = request.key
                 self.unanswered = f"Op {request.step.op} should have been answered."  # type: ignore[union-attr]
@@ -340,8 +340,8 @@ class _Narrator:
                 side = ""
                 if not isinstance(asked, Flush):
                     side = self.array.side_of(asked.thread, asked.slba, asked.blocks)  # type: ignore[union-attr]
-                goes_on = request.clause(moment.number, f"it goes on{_after(side)}")
-                return [goes_on, Clause(moment.number, key, f"handling it, {text}", FINDING)]
+                continues = request.clause(moment.number, f"it continues{_after(side)}")
+                return [continues, Clause(moment.number, key, f"handling it, {text}", FINDING)]
             else:
                 text = f"handling {moment.note}, {text}"
         return [Clause(moment.number, key, text, FINDING)]
@@ -349,7 +349,7 @@ class _Narrator:
     # The order of steps.
 
     def _with_delay(self, moment: Moment, clauses: list[Clause]) -> list[Clause]:
-        """A step that was held back says so."""
+        """Add to the clauses of a step that was held back how long it waited."""
         since = f"only now, though it could have come after step {moment.since}"
         if clauses:
             first = clauses[0]

@@ -17,7 +17,7 @@ from workers.protocol import Event
 from workers.reactor import FIRST_DYNAMIC_THREAD
 
 NO_REBUILD = -1
-# What an event of the array weighs in a story; others are only followed.
+# The weight of an array's event in a story; other events only update the state.
 _WEIGHTS = {
     "member_removed": IMPORTANT,
     "member_failed": IMPORTANT,
@@ -33,7 +33,7 @@ _WEIGHTS = {
 
 
 class ArrayNarrator:
-    """Follows a run moment by moment, and has a clause for each change of the array."""
+    """The array of a run, moment by moment, with a clause for each of its changes."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -42,18 +42,18 @@ class ArrayNarrator:
         self.leaving: list[int] = []  # disks whose removal is in progress
         self.is_quiet = True  # no rebuild and no removal is in progress
         self._superblocks: dict[int, Written] = {}
-        self._found: dict[int, Written] = {}  # as they were when they were written anew last
+        self._found: dict[int, Written] = {}  # as they were before they were last rewritten
         self._writing = False
         self._is_known = False  # a superblock has been written
         self._window: tuple[int, int] | None = None
         self._target = NO_REBUILD  # the disk being rebuilt
-        self._offset = NO_REBUILD  # the newest offset of the rebuild that an event gave
+        self._offset = NO_REBUILD  # the newest rebuild offset in an event
         self._copied_to = 0  # the first block that wasn't copied yet
-        self._offsets: dict[int, int] = {}  # thread -> the offset that its channel goes by
-        self._written: list[int] = []  # disks that got a superblock since it was begun
+        self._offsets: dict[int, int] = {}  # by thread: the rebuild offset of its channel
+        self._written: list[int] = []  # disks that got a superblock since the round began
 
     def take(self, moment: Moment) -> list[Clause]:
-        """The clauses of one moment."""
+        """Follow one moment, and return its clauses."""
         clauses: list[Clause] = []
         step = moment.step
         if isinstance(step, (Kill, PowerLoss)):
@@ -68,7 +68,7 @@ class ArrayNarrator:
             for entry in moment.entries
             if isinstance(entry, EngineEvent) and entry.event.name == "raid.channel_created"
         ]
-        # The observer looks at the end of a step: what it saw came before the events of the step.
+        # The observer looks at the end of a step, but the writes that it saw precede the step's events.
         if _has_event(moment, "raid.superblock_writing"):
             self._found = dict(self._superblocks)
         for entry in moment.entries:
@@ -78,7 +78,7 @@ class ArrayNarrator:
                     self._written.append(entry.disk)
         for entry in moment.entries:
             if isinstance(entry, EngineEvent):
-                clauses += self._happened(moment.number, entry.event, born)
+                clauses += self._emitted(moment.number, entry.event, born)
                 self.members.take(entry)
         self.is_quiet = not self.leaving and self._target == NO_REBUILD
         return clauses
@@ -87,7 +87,7 @@ class ArrayNarrator:
         return step.io_type == IoType.WRITE and step.offset + step.count <= self.plan.data_offset
 
     def side_of(self, thread: int, first: int, count: int) -> str:
-        """On which side of the rebuild an I/O of this thread lies; nothing when there is none."""
+        """Name the side of the rebuild on which an I/O of this thread lies; "" without a rebuild."""
         offset = self._offsets.get(thread, NO_REBUILD)
         if self._target == NO_REBUILD or offset < 0:
             return ""
@@ -117,10 +117,10 @@ class ArrayNarrator:
         self._copied_to = first + step.count
         text = f"{blocks_are(first, step.count)} copied onto disk{step.disk}"
         if self._copied_to == self._window[1]:
-            text += ", and an iteration begins that takes the new offset to the channels there are"
+            text += ", and an iteration begins that takes the new offset to the existing channels"
         return [Clause(moment.number, "rebuild", text, USUAL, topic="copied")]
 
-    def _happened(self, number: int, event: Event, born: list[Event]) -> list[Clause]:
+    def _emitted(self, number: int, event: Event, born: list[Event]) -> list[Clause]:
         kind, _, what = event.name.partition(".")
         match kind:
             case "rebuild":
@@ -161,7 +161,7 @@ class ArrayNarrator:
                 return []
 
     def _behind(self, offset: int) -> str:
-        """The channels that are not at this offset, though an iteration took it to the channels."""
+        """Name the channels that are not at this offset, though an iteration took the offset to the channels."""
         others: dict[int, list[str]] = {}
         for thread, own in self._offsets.items():
             if own not in (offset, NO_REBUILD):
@@ -169,10 +169,10 @@ class ArrayNarrator:
         texts = [f"{listed(names)} still at block {own}" for own, names in others.items()]
         if not texts:
             return ""
-        return f", with the channels of {listed(texts)}: the iteration that updated the others didn't come to them"
+        return f", with the channels of {listed(texts)}: the iteration that updated the others didn't reach them"
 
     def _channel(self, number: int, event: Event, born: Event | None) -> list[Clause]:
-        """A poll group has its channel."""
+        """Follow the new channel of a poll group."""
         where = thread_name(event.thread)
         _, in_rebuild, offset = event.args
         if born is not None:
@@ -217,9 +217,9 @@ class ArrayNarrator:
                 return self._member(number, what, event)
 
     def _member(self, number: int, what: str, event: Event) -> list[Clause]:
-        """What the table of events says of it, once ``leaving`` is up to date."""
+        """Write the event's text from the table, once ``leaving`` is up to date."""
         weight = _WEIGHTS.get(what)
-        left_behind = ""
+        still_leaving = ""
         match what:
             case "removing_member":
                 others = [disk for disk in self.leaving if disk != event.args[1]]
@@ -227,7 +227,7 @@ class ArrayNarrator:
             case "member_removed":
                 self.leaving = [disk for disk in self.leaving if disk != event.args[1]]
                 if self.leaving:
-                    left_behind = (
+                    still_leaving = (
                         f", while the removal of {disk_names(self.leaving)} is still in progress"
                     )
             case "last_member_removed" | "deleted":
@@ -236,7 +236,7 @@ class ArrayNarrator:
                 pass
         if weight is None:
             return []
-        return [Clause(number, "array", f"{self.words.event(event)}{left_behind}", weight)]
+        return [Clause(number, "array", f"{self.words.event(event)}{still_leaving}", weight)]
 
     def _offset_known(self, number: int, event: Event, *, is_new: bool) -> list[Clause]:
         offset = event.args[1]
@@ -250,7 +250,7 @@ class ArrayNarrator:
         return [Clause(number, "rebuild", text, USUAL, item=where, topic="reached")]
 
     def _superblock(self, number: int, status: int) -> list[Clause]:
-        """The end of a round of writing, which may have written no disk."""
+        """Write the end of a round of superblock writes, which may have reached no disk."""
         was_written, self._writing = self._writing, False
         written, self._written = sorted(self._written), []
         if not was_written and not status:
@@ -259,11 +259,11 @@ class ArrayNarrator:
                 if self.leaving
                 else ""
             )
-            still = self._called_configured()
+            still = self._listed_configured()
             text = f"the superblock{of} is written to no disk"
             if self.members.disks and set(self.members.disks) <= set(self.leaving):
                 text += ", as all its members are being removed, and that counts as success"
-            text += f" (on disk it still calls {disk_names(still)} CONFIGURED)" if still else ""
+            text += f" (on disk it still lists {disk_names(still)} as CONFIGURED)" if still else ""
             return [Clause(number, "array", text, DECISIVE)]
         if status:
             return [
@@ -271,12 +271,12 @@ class ArrayNarrator:
             ]
         if not self._is_known:
             self._is_known = True
-            return []  # the array is created, and the setup says it
+            return []  # the array was just created, and the set-up's sentence says it
         text = f"the superblock is written to {disk_names(written)}"
         return [Clause(number, "array", text, MINOR)]
 
-    def _called_configured(self) -> list[int]:
-        """The disks that the newest superblock calls CONFIGURED."""
+    def _listed_configured(self) -> list[int]:
+        """Return the disks that the newest superblock lists as CONFIGURED."""
         known = [written for written in self._superblocks.values() if written.sequence >= 0]
         if not known:
             return []

@@ -13,10 +13,10 @@ IT = "it "
 
 
 class Clause(msgspec.Struct, frozen=True):
-    """One thing that happened in a step. Neighbours with the same ``key`` become one sentence.
+    """One event of a step. Neighbours with the same ``key`` become one sentence.
 
-    ``text`` may have a place {} for the ``item``: neighbours that differ in it only are said at once. Of clauses with
-    the same ``topic`` a sentence has the last, and those with its text. ``subject`` stands for a first "it".
+    ``text`` may have a field {} for the ``item``: neighbours that differ only in it are joined. Among clauses with the same
+    ``topic``, a sentence has only those with the last one's text. ``subject`` replaces a first "it".
     """
 
     step: int
@@ -26,11 +26,11 @@ class Clause(msgspec.Struct, frozen=True):
     item: str = ""
     topic: str = ""
     subject: str = ""
-    until: int = 0  # the last step, where it is of several
+    until: int = 0  # the last step, where the clause covers several
 
 
 class Sentence(msgspec.Struct, frozen=True):
-    """One sentence of a story and its steps."""
+    """One sentence of a story, with its steps."""
 
     first: int
     last: int
@@ -38,11 +38,11 @@ class Sentence(msgspec.Struct, frozen=True):
 
 
 def sentences(clauses: list[Clause], most: int) -> list[Sentence]:
-    """The weightiest clauses in order, as at most so many sentences."""
+    """Join the weightiest clauses, in order, to at most this number of sentences."""
     kept = sorted(clauses, key=lambda clause: clause.step)
     groups = _grouped(kept)
     while len(groups) > most:
-        # The lightest goes, and the earliest of those: what comes late is nearer to the failure.
+        # The lightest clause is removed, the earliest first: a later one is nearer to the failure.
         lightest = min(groups, key=lambda group: (max(c.weight for c in group), group[0].step))
         kept = [clause for clause in kept if clause not in lightest]
         groups = _grouped(kept)

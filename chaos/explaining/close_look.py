@@ -1,7 +1,7 @@
-"""A recorded run taken again and observed closely: what a step could have overtaken, and what a disk held.
+"""A recorded run replayed and observed closely: the steps that a step overtook, and the content of disks.
 
-It records what history and notes lack: since when each step of the engine was possible, and which data each write of a
-disk replaced by which.
+It records what history and notes lack: since when each engine step was possible, and which data each disk write
+replaced by which.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ OF_DATA = (
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """One step, closely."""
+    """One step and the facts around it."""
 
     number: int
     step: Step
     note: str
-    entries: list[Entry]  # what it showed
-    since: int  # of the engine's steps: the number of the step after which it was possible
+    entries: list[Entry]  # the entries that it showed
+    since: int  # for an engine step: the number of the step after which it was possible
     busy: int  # engine steps that were possible before it, timers left out
-    first: int  # of an I/O of a disk: its first block there ...
-    before: list[int]  # ... and what its blocks held before and after, as ops
+    first: int  # for an I/O of a disk: its first block there ...
+    before: list[int]  # ... and the ops in its blocks before and after
     after: list[int]
 
     @property
     def passed(self) -> int:
-        """How many steps have come first."""
+        """Return the number of engine steps that this step overtook."""
         return self.number - self.since - 1
 
 
 class CloseLook(msgspec.Struct, frozen=True):
-    """A run, and its moments."""
+    """A run and its moments."""
 
     execution: Execution
     moments: list[Moment]
@@ -58,14 +58,14 @@ class CloseLook(msgspec.Struct, frozen=True):
 def look_closely(
     plan: Plan, schedule: list[Step], defects: tuple[DefectSource, ...], *, cut: bool
 ) -> CloseLook:
-    """Take the steps again; raises DivergenceError where one isn't possible."""
+    """Replay the steps and observe each; raise DivergenceError where one isn't possible."""
     looker = _Looker(plan, defects)
     execution = looker.controller.replay(looker.steps(schedule), cut=cut)
     return CloseLook(execution, looker.moments())
 
 
 class _Looker:
-    """Hands out the steps, and looks before and after each."""
+    """Supplies the steps, and observes the target before and after each."""
 
     def __init__(self, plan: Plan, defects: tuple[DefectSource, ...]) -> None:
         self.driver = SimDriver()
@@ -79,18 +79,18 @@ class _Looker:
         for number, step in enumerate(schedule, 1):
             busy = sum(1 for choice in agenda.choices if choice.__class__ is not FireTimer)
             since = self._possible.pop(step, number - 1) if isinstance(step, ENGINE_STEPS) else 0
-            before = self._held(step)
+            before = self._content(step)
             yield step
             first = step.offset if isinstance(step, FinishIo) else 0
-            self._seen.append((since, busy, first, before, self._held(step)))
+            self._seen.append((since, busy, first, before, self._content(step)))
             possible = dict.fromkeys(agenda.choices, number)
             self._possible = {
                 choice: self._possible.get(choice, first_seen)
                 for choice, first_seen in possible.items()
             }
 
-    def _held(self, step: Step) -> list[int]:
-        """What the blocks that an I/O is for hold now."""
+    def _content(self, step: Step) -> list[int]:
+        """Return the present content of the blocks of an I/O."""
         if not isinstance(step, FinishIo) or step.io_type not in OF_DATA:
             return []
         if step.offset < self._data_offset:

@@ -1,4 +1,4 @@
-"""A small failure explained: its story, what contradicts what, why each step is needed, and when it became likely."""
+"""A small failure explained: its story, its contradiction, the need for each step, and the moment when it became likely."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chaos.store.capsule import Capsule
 
 
 class Likely(msgspec.Struct, frozen=True):
-    """The step from which on the failure was likely, in words too, and the shares before and after it."""
+    """The step from which on the failure was likely, also in words, with the shares before and after it."""
 
     rise: Rise
     what: str
@@ -35,20 +35,20 @@ class Explanation(msgspec.Struct, frozen=True):
     defects: list[str]
     exit_code: int
     signature: str
-    target: str  # what it ran on
+    target: str  # the target's sizes
     steps: int
     outside: int
     choices: int
     story: Story
     needs: list[Need]
-    untried: int  # things that could be left out, and were not
+    untried: int  # steps and choices whose removal was not tried
     curve: Curve
-    likely: Likely | None  # None: from the beginning, or not known
+    likely: Likely | None  # None: likely from the beginning, or not known
     is_whole: bool
 
 
 def belongs(minimal: Capsule, capsule: Capsule) -> bool:
-    """Is it this run's failure that was made small there?"""
+    """Return whether a small run shows the failure of this run."""
     if minimal.script is None or minimal.schedule is None:
         return False
     ours, theirs = capsule.expected, minimal.expected
@@ -60,7 +60,7 @@ def belongs(minimal: Capsule, capsule: Capsule) -> bool:
         capsule.defects,
         capsule.checks,
     )
-    # What a hang or a leak consists of may have become less: check and kind are the same.
+    # Shrinking can shorten a hang's chain or a leak's list, so only check and kind must be equal.
     return same_run and _kind(ours.signature) == _kind(theirs.signature)
 
 
@@ -75,7 +75,7 @@ def explain(
     is_over: Callable[[], bool] = lambda: False,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Explanation:
-    """Explain a shrunk capsule; raises ShrinkError when it doesn't fail (any more)."""
+    """Explain a shrunk capsule; raise ShrinkError when it no longer fails."""
     on_progress("looking closely")
     look, finding, others = _failure(capsule, checks)
     case, numbers = script_of(capsule)
@@ -115,7 +115,7 @@ def explain(
 def _failure(
     capsule: Capsule, checks: tuple[Check, ...]
 ) -> tuple[CloseLook, Finding, list[Finding]]:
-    """The run, looked at, what was found, and what else."""
+    """Replay and judge the run, and return it with its finding and the other findings."""
     assert capsule.schedule is not None, "a shrunk capsule has its schedule"
     try:
         look = look_closely(
@@ -125,7 +125,7 @@ def _failure(
         raise ShrinkError(f"the schedule no longer applies: {error}") from None
     findings = judge(look.execution, checks)
     if not findings:
-        raise ShrinkError("this run doesn't fail any more, so there is nothing to explain")
+        raise ShrinkError("this run no longer fails, so there is nothing to explain")
     wanted = capsule.expected.signature if capsule.expected is not None else ""
     same = [finding for finding in findings if finding.signature == wanted]
     finding = (same or findings)[0]
@@ -133,7 +133,7 @@ def _failure(
 
 
 def script_of(capsule: Capsule) -> tuple[Case, list[int]]:
-    """The script as a case, and where each of its items stands in the schedule."""
+    """Return the script as a case, and the place of each of its items in the schedule."""
     assert capsule.script is not None, "a shrunk capsule has its script"
     case = Case(capsule.plan, tuple(capsule.script), not capsule.cut)
     player = Player(capsule.plan, SimDriver(), capsule.defect_sources())
@@ -141,6 +141,6 @@ def script_of(capsule: Capsule) -> tuple[Case, list[int]]:
     schedule = capsule.schedule or []
     if played.execution.schedule[: len(schedule)] != schedule:
         raise ShrinkError(
-            "its script plays to another run than its schedule is, so an older raidstorm has made it; shrink the run anew"
+            "its script and its schedule lead to different runs, so it comes from an older raidstorm; shrink the run again"
         )
     return case, played.numbers

@@ -1,4 +1,4 @@
-"""Shrink a run that has just failed here, in its own directory, for a suite's canary and for a test."""
+"""Shrink a run that has just failed, in its own directory, for a suite's canary and for a test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chaos.shrinking.minimal import Minimal, minimize
 from chaos.store.capsule import read_capsule, replay_line
 from chaos.store.stored import TIMELINE
 
-EXECUTIONS_MAX = 3_000  # a few seconds; most failures need some hundred
+EXECUTIONS_MAX = 3_000  # takes a few seconds; most failures need some hundred
 
 
 class SmallRun(msgspec.Struct, frozen=True):
@@ -22,29 +22,29 @@ class SmallRun(msgspec.Struct, frozen=True):
 
     seed: int
     minimal: Minimal
-    told: MinimalReport
+    report: MinimalReport
     replay: str
-    timelines: str  # that of the whole run, and its own
+    timelines: str  # the pages of the whole run and of the small one
 
     @property
     def heading(self) -> str:
-        """The number of steps before and after shrinking."""
+        """Write the number of steps before and after shrinking."""
         return (
             f"shrunk from {self.minimal.outside_before} to {self.minimal.outside} steps of hosts, "
-            "operator and faults:"
+            "operator and nemesis:"
         )
 
 
 def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> SmallRun:
     """Shrink the run in this directory and write the files beside it; raise ShrinkError if that fails."""
     capsule = read_capsule(folder / "capsule.json")
-    # It has just run here, so the code in it is this process's own, and needs no permission.
+    # It has just run here, so its code is this process's own, and needs no permission.
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
     minimal = minimize(capsule, checks, _bound(is_over), interrupted=is_over)
     replay = replay_line(program, folder / MINIMAL, capsule)
-    told = write_minimal(folder, minimal.capsule, checks, replay)
+    report = write_minimal(folder, minimal.capsule, checks, replay)
     timelines = f"{folder / TIMELINE}, and {folder / MINIMAL_PAGE} for these steps alone"
-    return SmallRun(capsule.seed, minimal, told, replay, timelines)
+    return SmallRun(capsule.seed, minimal, report, replay, timelines)
 
 
 def _bound(is_over: Callable[[], bool]) -> Callable[[], bool]:

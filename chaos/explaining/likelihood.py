@@ -1,9 +1,9 @@
-"""How likely a failure was at each point of a small run: random continuations from its prefixes, and how many fail.
+"""The probability of a failure at each point of a small run, from random continuations of its prefixes.
 
-From a prefix on, what is left of the script's steps from outside comes in the script's order; all else is left to
-chance. Before each of them the target comes to rest in half of the cases, and else takes a drawn number of steps. The
-engine takes any of its possible steps, each alike; time passes only where a deadline is near or nothing else is
-possible. So the curve says what the order of steps alone makes of the rest of the run, and not how likely the run was.
+After a prefix, the remaining outside steps of the script come in the script's order, and all other choices are drawn.
+Before each of them, in half of the cases, the target comes to rest; otherwise it takes a drawn number of steps. Every
+possible step of the engine has the same chance. Time passes only when a deadline is near or nothing else is possible.
+So the curve shows the effect of the order of steps, and not the probability of the run.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from chaos.steps.schedule import ENGINE_STEPS, ORDER, FireTimer, Mark, OutsideSt
 from workers.protocol import DefectSource, EngineStep
 
 PREFIXES_MAX = 50
-PREFIXES_AT_FIRST = 16  # evenly; the others are where the curve rises most
+PREFIXES_AT_FIRST = 16  # evenly spread; further prefixes are where the curve rises most
 CONTINUATIONS = 20
-# Of all continuations together, so that a run that takes long to get stuck has fewer of them, from fewer prefixes.
+# This bounds all continuations together, so that slow runs have fewer of them, from fewer prefixes.
 STEPS_MAX = 800_000
 PREFIXES_MIN = 8
 SEED = 0
 LIKELY = 0.5
 REST_NUMERATOR, REST_DENOMINATOR = 1, 2
-HURRY_STEPS_MAX = 15  # between two steps from outside, where the target doesn't come to rest
+HURRY_STEPS_MAX = 15  # between two outside steps, where the target doesn't come to rest
 REST_STEPS_MAX = 3_000
-PATIENCE = 500  # steps until one from outside is possible; then it is left out
+PATIENCE = 500  # steps until an outside step becomes possible; after them it is left out
 
 
 class Point(msgspec.Struct, frozen=True):
-    """After so many steps of the run: how many of the continuations fail."""
+    """The number of continuations that fail after a number of steps of the run."""
 
     after: int
     failures: int
@@ -50,12 +50,12 @@ class Point(msgspec.Struct, frozen=True):
 
     @property
     def share(self) -> float:
-        """Of the continuations that fail, from 0 to 1."""
+        """Return the share of continuations that fail, from 0 to 1."""
         return self.failures / self.runs
 
 
 class Rise(msgspec.Struct, frozen=True):
-    """The step (or the steps) from which on the failure was likely, and the shares before and after it."""
+    """The step or steps from which on the failure was likely, and the shares before and after."""
 
     first: int
     last: int
@@ -64,13 +64,13 @@ class Rise(msgspec.Struct, frozen=True):
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """The points, by their place in the run."""
+    """The points in the order of the run."""
 
     points: list[Point]
 
     @property
     def rise(self) -> Rise | None:
-        """Where the failure became likely for good: at least LIKELY from there on. None: from the beginning."""
+        """Return where the share of failures reaches LIKELY and stays there; None if it is so from the beginning."""
         rising = [pair for pair in pairwise(self.points) if _crosses(*pair)]
         if not rising:
             return None
@@ -83,18 +83,18 @@ def _crosses(one: Point, other: Point) -> bool:
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What is continued: a run, its script and where that stands in it, and how it fails."""
+    """The run that is continued: its script, the script's places in it, and its failure."""
 
     case: Case
     schedule: list[Step]
-    numbers: list[int]  # per item of the script, the number of its step
+    numbers: list[int]  # by item of the script: the number of its step
     finding: Finding
     defects: tuple[DefectSource, ...]
     checks: tuple[Check, ...]
 
     @property
     def end(self) -> int:
-        """The last prefix: up to the failure, or to where every run heals."""
+        """Return the last prefix: up to the failure, or to the heal at the end of every run."""
         marks = [number for number, step in enumerate(self.schedule) if isinstance(step, Mark)]
         return marks[0] if self.case.to_the_end and marks else len(self.schedule)
 
@@ -105,7 +105,10 @@ def curve(
     is_over: Callable[[], bool] = lambda: False,
     on_point: Callable[[int], None] = lambda _: None,
 ) -> Curve:
-    """``continuations``: at most so many of each prefix. Evenly spread prefixes first, then halfway where it becomes likely, and where neighbours differ most."""
+    """Measure the points of the curve, with at most this number of continuations of each prefix.
+
+    Evenly spread prefixes come first, then those halfway to where it becomes likely, and where neighbours differ most.
+    """
     end = subject.end
     runs = STEPS_MAX // max(1, len(subject.schedule))
     prefixes = min(PREFIXES_MAX, max(PREFIXES_MIN, runs))
@@ -123,7 +126,7 @@ def curve(
 
 
 def _halfway(points: list[Point]) -> list[int]:
-    """The prefix between the neighbours that differ most, if there is one."""
+    """Return the prefix between the neighbours that differ most, if there is one."""
     crossing = [pair for pair in pairwise(points) if _crosses(*pair)][-1:]
     apart = [
         (pair in crossing, abs(pair[1].share - pair[0].share), pair[0].after, pair[1].after)
@@ -138,7 +141,7 @@ def _halfway(points: list[Point]) -> list[int]:
 
 def _point(subject: Subject, after: int, continuations: int) -> Point:
     if after >= len(subject.schedule):
-        return Point(after, 1, 1)  # the run itself: nothing is left to chance
+        return Point(after, 1, 1)  # the run itself: no choice is left
     stream = Stream(SEED, f"continuations after {after}")
     fails = [
         Continuation(subject, after, stream.fork(str(number))).fails()
@@ -148,7 +151,7 @@ def _point(subject: Subject, after: int, continuations: int) -> Point:
 
 
 class Continuation:
-    """One run from a prefix on."""
+    """One run that continues a prefix."""
 
     def __init__(self, subject: Subject, after: int, stream: Stream) -> None:
         self.subject = subject
@@ -160,7 +163,7 @@ class Continuation:
         self.recorder.generator = self.rules
         for step in subject.schedule[:after]:
             if not isinstance(step, ENGINE_STEPS):
-                self.rules.may(step)  # it also keeps the model's opinion of the disks
+                self.rules.may(step)  # the rules also keep the model of the disks up to date
             self.controller.take(step)
         self.left: list[OutsideStep] = [
             item
@@ -169,7 +172,7 @@ class Continuation:
         ]
 
     def fails(self) -> bool:
-        """Take the rest, and ask whether it fails in the same way."""
+        """Run the remaining steps, and return whether the run fails in the same way."""
         for item in self.left:
             self._between()
             if self._wait_for(item):
@@ -217,11 +220,11 @@ class Continuation:
             self.controller.take(self.stream.choice(choices))
 
     def _moving(self) -> list[EngineStep]:
-        """All but the passing of time."""
+        """Return all possible steps except the passing of time."""
         return [step for step in self.controller.agenda.choices if step.__class__ is not FireTimer]
 
     def _step(self) -> bool:
-        """Any of the possible steps; False: there is none."""
+        """Take one of the possible steps, and return whether there was one."""
         if self.recorder.crash is not None:
             return False
         choices: list[EngineStep] = self._moving()

@@ -1,6 +1,6 @@
-"""What a shrunk run leaves in a directory: minimal.json to replay, minimal.log and minimal.html to look at.
+"""The files of a shrunk run: minimal.json to replay, minimal.log and minimal.html to read.
 
-The page tells what happened as 'raidstorm explain' does.
+The page tells the story as 'raidstorm explain' does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class MinimalReport(msgspec.Struct, frozen=True):
 def write_minimal(
     folder: Path, capsule: Capsule, checks: tuple[Check, ...], replay: str
 ) -> MinimalReport:
-    """Take a shrunk run's steps again, write its files and report it; ``replay`` is the line the page shows."""
+    """Replay a shrunk run, write its files and return its report; ``replay`` is the line that the page shows."""
     look = look_closely(
         capsule.plan, capsule.schedule or [], capsule.defect_sources(), cut=capsule.cut
     )
@@ -80,13 +80,13 @@ def _story(capsule: Capsule, look: CloseLook, findings: list[Finding]) -> Story:
 
 
 def sentence_lines(sentences: list[Sentence], finding: Finding) -> list[str]:
-    """Sentences as the lines of a page's story, with the finding and what waits there at their end."""
+    """Write sentences as the lines of a page's story, with the finding and its wait chains at the end."""
     lines = [
         f"step {one.first}: {one.text}"
         if one.first == one.last
         else f"steps {one.first}-{one.last}: {one.text}"
         for one in sentences
     ]
-    if finding.check != "crash":  # its own sentence is the last
+    if finding.check != "crash":  # a crash's own sentence is the last
         lines.append(f"step {finding.step}: {named(finding.summary)}")
     return [*lines, *(f"  {line}" for line in finding.waits)]

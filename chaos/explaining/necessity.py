@@ -1,4 +1,4 @@
-"""Why each step of a script is needed: it is played without the step, and what happens then is said in a phrase."""
+"""The need for each step of a script: the script is played without the step, and the result is a phrase."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from chaos.shrinking.shrinker import Case, Shrinker
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, EngineStep, Item, Late, OutsideStep, Rest
 
 NeedKind = Literal["step", "choice"]
-TRIES_MIN = 20  # whatever they take; more of them only where runs are short
+TRIES_MIN = 20  # independent of the time they take; more tries only where runs are short
 STEPS_MAX = 3_000_000
 IS_VALID = "the run is valid"
 FAILS_ALIKE = "it fails all the same"
-IMPOSSIBLE = "can't be done any more"
-IS_UNFAIR = "the reference engine fails, too: it would say nothing about a defect"
+IMPOSSIBLE = "is no longer possible"
+IS_UNFAIR = "the reference engine fails, too: the run would prove nothing about a defect"
 
 
 class Need(msgspec.Struct, frozen=True):
-    """A step from outside, or a scheduling choice, and what happens without it.
+    """A step of hosts, operator and nemesis, or a scheduling choice, and the result without it.
 
     ``item`` is its place in the script, from 0; ``step`` the number of its step.
     """
@@ -39,18 +39,18 @@ class Need(msgspec.Struct, frozen=True):
 
     @property
     def is_needed(self) -> bool:
-        """Does the failure go with it?"""
+        """Return whether the failure disappears without it."""
         return self.without != FAILS_ALIKE
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One thing less: the script without it, and how that is called."""
+    """One change of the script: a step or choice left out, and its name."""
 
     item: int
     kind: NeedKind
     what: str
     script: tuple[Item, ...]
-    gone: bool  # the item is left out; else only its place has changed
+    gone: bool  # the item is left out; otherwise only its place has changed
 
 
 def needs(
@@ -60,7 +60,7 @@ def needs(
     moments: list[Moment],
     is_over: Callable[[], bool] = lambda: False,
 ) -> list[Need]:
-    """A row for each step from outside and each choice; ``numbers`` are those of their steps.
+    """Return a row for each outside step and each choice; ``numbers`` are those of their steps.
 
     An interrupted explanation, or one that would take too long, has fewer rows.
     """
@@ -75,7 +75,7 @@ def needs(
 
 
 def changes(case: Case, numbers: list[int], moments: list[Moment]) -> Iterator[Change]:
-    """Every single thing that can be left out."""
+    """Return every single step or choice that can be left out."""
     words = Words(case.plan)
     script = case.script
     before: Item = Rest()
@@ -83,7 +83,7 @@ def changes(case: Case, numbers: list[int], moments: list[Moment]) -> Iterator[C
         less = (*script[:index], *script[index + 1 :])
         if isinstance(item, Rest):
             if item.steps:
-                what = f"the next step from outside comes {_steps(item.steps)} later, before all is at rest"
+                what = f"the next outside step comes {_steps(item.steps)} later, before the target is at rest"
                 at_rest = (*script[:index], Rest(), *script[index + 1 :])
                 yield Change(index, "choice", what, at_rest, False)
         elif isinstance(item, Late):
@@ -116,7 +116,7 @@ def _steps(count: int) -> str:
 
 
 def _without(shrinker: Shrinker, case: Case, change: Change) -> str:
-    """What happens then, in a phrase."""
+    """Run the script without it, and return the result in a phrase."""
     less = msgspec.structs.replace(case, script=change.script)
     if shrinker.play(less, shrinker.defects) is not None:
         is_unfair = bool(shrinker.defects) and shrinker.play(less, ()) is not None
@@ -124,9 +124,9 @@ def _without(shrinker: Shrinker, case: Case, change: Change) -> str:
     player = Player(case.plan, SimDriver(), shrinker.defects)
     played = player.play(list(less.script), to_the_end=case.to_the_end)
     findings = judge(played.execution, shrinker.checks)
-    outcome = f"it fails otherwise: {findings[0].signature}" if findings else IS_VALID
+    outcome = f"it fails in another way: {findings[0].signature}" if findings else IS_VALID
     if findings and played.execution.crash is not None:
-        return outcome  # nothing more could be done, whatever it was
+        return outcome  # no further step was possible, and the rest of the result doesn't matter
     impossible = [
         item
         for item, number in zip(less.script, played.numbers, strict=True)

@@ -31,34 +31,34 @@ from workers.reactor import FIRST_DYNAMIC_THREAD
 
 
 class NarratedRequest:
-    """One I/O of a host, while it is out."""
+    """One I/O of a host, from its request to its answer."""
 
     def __init__(self, step: OutsideStep, key: str, weight: int) -> None:
         self.step = step
         self.key = key
         self.weight = weight
         self.handled = False
-        self.served: list[int] = []  # disks that have done it
-        self.has_failed = False  # on a disk
+        self.served: list[int] = []  # disks that have served it
+        self.has_failed = False  # on some disk
 
     def clause(self, number: int, text: str, item: str = "") -> Clause:
-        """Something about it; where it begins a sentence, "it" is named."""
+        """Make a clause about it; where the clause begins a sentence, "it" is named."""
         return Clause(number, self.key, text, self.weight, item=item, subject=self.key)
 
 
 class RequestNarrator:
-    """Follows a run moment by moment, and has a clause for each thing that happens to a request."""
+    """The requests of a run, moment by moment, with a clause for each event of a request."""
 
     def __init__(self, plan: Plan, finding: Finding, array: ArrayNarrator, early: set[int]) -> None:
         self.plan = plan
         self.finding = finding
         self.array = array
-        self.early = early  # steps from outside that don't wait until the target is at rest
+        self.early = early  # outside steps that don't wait until the target is at rest
         self.words = Words(plan)
         self.out: dict[int, NarratedRequest] = {}
 
     def take(self, moment: Moment) -> list[Clause]:
-        """The clauses of one moment."""
+        """Follow one moment, and return its clauses."""
         clauses: list[Clause] = []
         step = moment.step
         if isinstance(step, IO):
@@ -106,7 +106,7 @@ class RequestNarrator:
         text = self.array.side_of(step.thread, step.slba, step.blocks)  # type: ignore[union-attr]
         return [request.clause(number, text)] if text else []
 
-    # What disks do.
+    # I/Os of disks.
 
     def _served(self, moment: Moment, step: FinishIo) -> list[Clause]:
         first = step.offset - self.plan.data_offset
@@ -122,12 +122,12 @@ class RequestNarrator:
             text = f"it is read from {disk} instead, which holds {data_of(moment.before)}"
             return [request.clause(moment.number, text)]
         if isinstance(request.step, (Flush, Read)):
-            return []  # its answer says it
+            return []  # its answer shows it
         text = "it is compared on {}" if step.io_type in COMPARES else "it reaches {}"
         return [request.clause(moment.number, text, disk)]
 
     def _request_of(self, step: FinishIo, first: int, moment: Moment) -> NarratedRequest | None:
-        """Whose part this I/O of a disk is; of a write the data says it."""
+        """Return the request that this I/O of a disk is a part of; for a write, the data shows it."""
         candidates = [
             request
             for request in self.out.values()
@@ -149,7 +149,7 @@ class RequestNarrator:
         return next(iter(exact or candidates), None)
 
     def _by_itself(self, moment: Moment, step: FinishIo, first: int) -> list[Clause]:
-        """A write that no host's data is in: a repair, or what is sent again."""
+        """Write a disk write without a host's data: a repair, or a write that is sent again."""
         reads = [
             request
             for request in self.out.values()
@@ -167,7 +167,7 @@ class RequestNarrator:
         key = reads[-1].key if reads else "repair"
         return [Clause(moment.number, key, text, DECISIVE if older else USUAL)]
 
-    # Answers.
+    # Answers of requests.
 
     def _entry(self, entry: Entry) -> list[Clause]:
         match entry:
@@ -185,7 +185,7 @@ class RequestNarrator:
     def _queued(self, number: int, name: str, args: tuple[int, ...]) -> list[Clause]:
         handled = [request for request in self.out.values() if request.handled]
         if name == "nvmf.io_queued" and handled:
-            text = "it waits until the namespace is there again"
+            text = "it waits until the namespace is attached again"
             return [handled[-1].clause(number, text)]
         if name == "raid.straddled" and handled:
             text = f"it is split at the rebuild's offset, {args[3]}"
@@ -208,7 +208,7 @@ class RequestNarrator:
         return [request.clause(entry.number, text)]
 
     def _missing(self, request: NarratedRequest) -> str:
-        """Members that were not asked, though they must have it."""
+        """Name the members that missed a write, though they must have it."""
         step = request.step
         if not isinstance(step, CHANGING):
             return ""
@@ -225,4 +225,4 @@ class RequestNarrator:
         return " and ".join(words)
 
 
-assert NEVER_WRITTEN == 0, "an op's number says its age"
+assert NEVER_WRITTEN == 0, "ages compare by op number, and unwritten blocks are the oldest"

@@ -1,5 +1,4 @@
-"""The part of a run that only prepares the rest: array, poll groups, namespace and connected hosts, in one sentence for
-each life of the target."""
+"""The set-up of a target: array, poll groups, namespace and connected hosts, in one sentence for each life of the target."""
 
 from __future__ import annotations
 
@@ -17,20 +16,20 @@ from workers.bdev.stack import disk_of
 
 
 class Life(msgspec.Struct):
-    """What a target was prepared with."""
+    """The set-up of one life of a target."""
 
     first: int
     last: int
     is_first: bool
     created: list[int] = []
-    poll_groups: list[int] = []  # reactors
+    poll_groups: list[int] = []  # reactor numbers
     namespace: bool = False
     hosts: list[int] = []
-    is_over: bool = False  # something has been done to the array
+    is_over: bool = False  # the array has been changed since
 
 
 def _does_more(step: Step) -> bool:
-    """Does it more than to set the target up?"""
+    """Return whether an RPC does more than to set the target up."""
     match step:
         case Operate():
             return step.method not in SET_UP
@@ -41,16 +40,16 @@ def _does_more(step: Step) -> bool:
 
 
 class SetupNarrator:
-    """Gathers it while a run goes by."""
+    """Gathers the set-up while a run goes by."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.lives = [Life(1, 1, True)]
         self._connects: dict[int, Connect] = {}
-        self._named = False  # the namespace was there before anything went on
+        self._named = False  # the namespace was attached before the set-up was over
 
     def take(self, moment: Moment, *, is_quiet: bool) -> None:
-        """The next moment; ``is_quiet``: nothing is going on with the array yet."""
+        """Follow the next moment; ``is_quiet``: no change of the array is in progress yet."""
         step, life = moment.step, self.lives[-1]
         if isinstance(step, (Kill, PowerLoss)):
             self.lives.append(Life(moment.number + 1, moment.number + 1, False))
@@ -58,7 +57,7 @@ class SetupNarrator:
         if isinstance(step, Connect):
             self._connects[step.op] = step
         if isinstance(step, Operate) and step.method == "bdev_raid_create" and not life.created:
-            # The name and whether there is a superblock, then the members.
+            # The arguments are a name and whether there is a superblock, then the members.
             life.created = [disk_of(self.plan.layout, bdev) for bdev in step.args[2:]]
         life.is_over = life.is_over or not is_quiet or _does_more(step)
         if isinstance(step, (Open, Connect, Operate)) and not life.is_over:
@@ -78,11 +77,11 @@ class SetupNarrator:
 
     @property
     def is_over(self) -> bool:
-        """Has something been done to the array since the target started?"""
+        """Return whether the set-up of this life is over, since something has changed the array."""
         return self.lives[-1].is_over
 
     def clauses(self) -> list[Clause]:
-        """A clause a life, where there is anything to say."""
+        """Return one clause for each life with a set-up."""
         clauses = [self._clause(life) for life in self.lives]
         return [clause for clause in clauses if clause is not None]
 

@@ -1,4 +1,4 @@
-"""An explanation as lines of text: explain.txt, and what the terminal shows."""
+"""An explanation as lines of text, for explain.txt and the terminal."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from chaos.explaining.clauses import Sentence
 from chaos.explaining.explain import Explanation
 from chaos.explaining.likelihood import LIKELY, Point
 from chaos.explaining.necessity import IMPOSSIBLE, Need
+from chaos.showing.wording.phrases import counted
 
 WIDTH = 110
 BAR_WIDTH = 20
 WHAT_WIDTH_MAX = 62
-RISE_MIN = 0.3  # less is within what twenty continuations of each can be off
-BAND = 10  # percent: neighbouring points within one are shown as one
+RISE_MIN = 0.3  # a smaller rise is within the error of twenty continuations of each prefix
+BAND = 10  # percent: neighbouring points within one band are shown as one
 
 
 def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
-    """All of it: first what belongs into an issue, then what else is known; ``replay`` is the line to type."""
+    """Write the whole explanation, first the part for an issue; ``replay`` is the line to type."""
     story = explanation.story
     return [
         *_head(explanation),
@@ -37,11 +38,11 @@ def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
         *(["", f"Replay: {replay}"] if replay else []),
         "",
         "-" * WIDTH,
-        "Why each step is needed: what happens without it",
+        "Why each step is needed: the result without it",
         *_needs(explanation.needs, explanation.untried),
         "",
         *_curve(explanation),
-        *([] if explanation.is_whole else ["", "Interrupted: some of it is missing."]),
+        *([] if explanation.is_whole else ["", "Interrupted: some rows are missing."]),
     ]
 
 
@@ -50,8 +51,9 @@ def _head(explanation: Explanation) -> Iterator[str]:
     yield f"{NAMES[explanation.exit_code]}: {explanation.signature}"
     yield from _wrapped("", f"{explanation.story.summary}.")
     yield (
-        f"{explanation.experiment}, seed {explanation.seed}, defects: {defects}; made small: {explanation.outside} "
-        f"steps from outside, {explanation.choices} scheduling choices, {explanation.steps} steps in all"
+        f"{explanation.experiment}, seed {explanation.seed}, defects: {defects}; shrunk to "
+        f"{counted(explanation.outside, 'step')} of hosts, operator and nemesis, "
+        f"{counted(explanation.choices, 'scheduling choice')}, {counted(explanation.steps, 'step')} in all"
     )
     yield explanation.target
 
@@ -83,7 +85,9 @@ def _needs(needs: list[Need], untried: int) -> Iterator[str]:
         yield from _wrapped(head, f"{need.without}{mark}")
     if ground:
         steps = ", ".join(f"{need.step} ({need.what})" for need in ground)
-        yield from _wrapped("  ", f"Without these, others can't be done any more: steps {steps}.")
+        yield from _wrapped(
+            "  ", f"Without these, other steps are no longer possible: steps {steps}."
+        )
     if untried:
         yield f"  {untried} more have not been tried: the run is too long"
 
@@ -131,14 +135,14 @@ def _likely(explanation: Explanation) -> str:
             return "Where the failure became likely is not known."
         first = explanation.curve.points[0]
         return (
-            f"The failure was likely from the beginning ({first.share:.0%}): what is done from outside brings it about, "
+            f"The failure was likely from the beginning ({first.share:.0%}): the steps of hosts, operator and nemesis cause it, "
             "in whatever order the target takes its steps."
         )
     rise = likely.rise
     if rise.after - rise.before < RISE_MIN:
         return (
-            "No single step made the failure likely: the share rises little by little, and one step's part of it can't "
-            f"be sentences from chance in so few continuations (it passes a half at step {rise.last})."
+            "No single step made the failure likely: the share rises little by little, and one step's effect can't "
+            f"be distinguished from chance in so few continuations (it passes a half at step {rise.last})."
         )
     where = f"step {rise.last}" if rise.first == rise.last else f"steps {rise.first}-{rise.last}"
     shares = f"{rise.before:.0%} before, {rise.after:.0%} after"

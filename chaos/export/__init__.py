@@ -1,4 +1,4 @@
-"""A stored run in other forms: for a trace viewer, for a test suite, for an issue."""
+"""Other forms of a stored run: for a trace viewer, for a test suite, for an issue."""
 
 from chaos.export.for_test import embedded_capsule, failure_text, replay_for_test
 

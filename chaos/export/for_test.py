@@ -1,4 +1,4 @@
-"""What an exported pytest file calls: unpack its capsule, replay it in ``sim``, say what was found."""
+"""The functions that an exported pytest file calls: unpack its capsule, replay it in ``sim``, write its failure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def replay_for_test(capsule: Capsule, defects: tuple[str, ...] | None = None) ->
 
 
 def failure_text(replayed: Replayed, signature: str) -> str:
-    """The failure with this signature as a test reports it; empty when the replay hasn't found it."""
+    """Write the failure with this signature as a test reports it; "" when the replay hasn't found it."""
     for finding in replayed.findings:
         if finding.signature == signature:
             story = [f"  {line}" for line in replayed.story]
@@ -38,15 +38,15 @@ def failure_text(replayed: Replayed, signature: str) -> str:
 
 
 def embedded_capsule(text: str) -> Capsule:
-    """The capsule that a test file carries; raises CapsuleError."""
+    """Return the capsule that a test file carries; raise CapsuleError when it can't be read."""
     return parse_capsule(Path("the embedded capsule"), unpack(text))
 
 
 def pack(data: bytes) -> str:
-    """Bytes as lines of text for a source file."""
+    """Encode bytes as lines of text for a source file."""
     return textwrap.fill(base64.b64encode(zlib.compress(data, 9)).decode(), WIDTH)
 
 
 def unpack(text: str) -> bytes:
-    """The bytes again."""
+    """Decode the bytes."""
     return zlib.decompress(base64.b64decode(text))

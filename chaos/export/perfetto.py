@@ -1,6 +1,6 @@
-"""A run in Chrome's trace event format, which ui.perfetto.dev and chrome://tracing open.
+"""A run in Chrome's trace event format, for ui.perfetto.dev and chrome://tracing.
 
-A step is a millisecond, for most steps take no virtual time at all; the virtual time is among a slice's arguments.
+A step is shown as a millisecond, for most steps take no virtual time. The virtual time is among a slice's arguments.
 Format: "Trace Event Format", docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU.
 """
 
@@ -27,7 +27,7 @@ from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, PowerLoss, 
 from workers.bdev.io import IoType
 
 STEP_US = 1_000
-# A process for each kind of lane; the nemesis shares the operator's.
+# One process for each kind of lane; the nemesis shares the operator's.
 PROCESSES = {"reactor": 1, "disk": 2, "host": 3, "operator": 4, "nemesis": 4}
 PROCESS_NAMES = {1: "reactors", 2: "disks", 3: "hosts", 4: "operator and nemesis", 5: "array"}
 ARRAY_PROCESS = 5
@@ -38,7 +38,7 @@ TraceEvent = dict[str, Any]
 def perfetto_trace(
     execution: Execution, teller: Storyteller, findings: list[Finding], about: dict[str, Any]
 ) -> bytes:
-    """The whole file; ``about`` is shown as the trace's metadata."""
+    """Write the whole file; ``about`` is shown as the trace's metadata."""
     lanes = lanes_of(execution.plan, teller.labels)
     places = {lane.key: (PROCESSES[lane.kind], number) for number, lane in enumerate(lanes, 1)} | {
         "ARRAY": (ARRAY_PROCESS, ARRAY_THREAD)
@@ -62,7 +62,7 @@ def _names(lanes: list[Lane], places: dict[str, tuple[int, int]]) -> list[TraceE
         events.append(_meta("process_sort_index", pid, 0, sort_index=pid))
     for lane in lanes:
         pid, tid = places[lane.key]
-        # Perfetto adds the thread's number; the lane's key is what trace.log calls it.
+        # Perfetto adds the thread's number; trace.log has the lane's key.
         events.append(_meta("thread_name", pid, tid, name=f"{lane.key} {lane.name}"))
         events.append(_meta("thread_sort_index", pid, tid, sort_index=tid))
     events.append(_meta("thread_name", ARRAY_PROCESS, ARRAY_THREAD, name="array"))
@@ -79,7 +79,7 @@ def _slices(
     places: dict[str, tuple[int, int]],
     names: Places,
 ) -> list[TraceEvent]:
-    """A slice for each lane a step is in."""
+    """Return a slice for each lane that a step marks."""
     events: list[TraceEvent] = []
     clock_us = 0
     for one, note in zip(narrated, execution.notes, strict=True):
@@ -123,9 +123,9 @@ def _short(step: Step, note: str, names: Places) -> str:
 def _flows(
     execution: Execution, narrated: list[StepText], places: dict[str, tuple[int, int]]
 ) -> list[TraceEvent]:
-    """Arrows from a request to the step that handles it, to the step that answers it, and back to the lane that asked.
+    """Return arrows from a request to the step that handles it, on to the step that answers it, and back to its lane.
 
-    Messages of one sender to one receiver keep their order, so the first of them is the one that is handled.
+    Messages of one sender to one receiver keep their order, so the first of them is handled first.
     """
     answers = {
         entry.op: entry.number for entry in execution.history if isinstance(entry, Completed)
@@ -158,7 +158,7 @@ def _flows(
 
 
 def _place_of(one: StepText) -> tuple[int, str]:
-    """A step, and the lane that acts in it."""
+    """Return a step with the lane that acts in it."""
     return one.number, next(iter(one.marks))
 
 
@@ -176,7 +176,7 @@ def _flow(
             "id": op,
             "pid": pid,
             "tid": tid,
-            # Inside of its slice, and later than the arrow's end before: both may be of one step.
+            # Each arrow begins inside its slice and after the end of the one before, since both may be in one step.
             "ts": number * STEP_US + 100 * (index + 1),
         }
         if last:

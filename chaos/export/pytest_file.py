@@ -1,4 +1,4 @@
-"""A capsule as a pytest file that stands alone, but for raidstorm being installed."""
+"""A capsule as a pytest file that needs only raidstorm."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_failure_shows_with_its_defect():
 
 
 def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
-    """The file's text; ``replayed`` is the capsule's replay, which has shown the failure."""
+    """Write the file's text; ``replayed`` is the capsule's replay, which has shown the failure."""
     assert capsule.expected is not None, (
         "a capsule without a recorded end has no failure to test for"
     )
@@ -84,7 +84,7 @@ def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
 
 
 def _prose(text: str) -> str:
-    """Text that can't end the docstring it stands in, nor break its lines."""
+    """Change text so that it can neither end the docstring around it nor break its lines."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
     return shown.replace("\\", "\\\\").replace('"', '\\"')
 

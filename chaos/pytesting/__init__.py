@@ -1,1 +1,1 @@
-"""What the pytest plugin calls."""
+"""The functions that the pytest plugin calls."""

@@ -1,4 +1,4 @@
-"""A failure as a test prints it: what it is, the small story, and the lines to paste."""
+"""A failure as a test prints it: the finding, the small story, and the lines to paste."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from workers.protocol import DefectSource
 
 
 class FailedError(Exception):
-    """The test fails, and this is what it prints; ``properties`` are for its report in XML."""
+    """The test fails, and prints this text; ``properties`` are for its report in XML."""
 
     def __init__(self, text: str, properties: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(text)
@@ -27,15 +27,15 @@ class FailedError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What the test session says: ``seeds`` and ``seed`` go before what a test says."""
+    """The options of the test session: ``seeds`` and ``seed`` replace the test's own."""
 
-    home: str  # files are named from here, and lines to paste are typed here
+    home: str  # files are named relative to this directory, and lines to paste are typed here
     out: str
-    passing_out: Callable[[], str]  # where failures are kept that must come
+    passing_out: Callable[[], str]  # the directory of failures that a test expects
     seeds: int | None
     seed: int | None
     shrink_seconds: float
-    program: str  # how raidstorm is called, and pytest
+    program: str  # the command lines of raidstorm and of pytest
     pytest: str
     test: str
 
@@ -43,8 +43,8 @@ class Settings(msgspec.Struct, frozen=True):
 def run_failed(
     settings: Settings, report: Report, seeds: int, defects: tuple[DefectSource, ...], expect: int
 ) -> FailedError:
-    """What is said of a campaign that hasn't ended with the code ``expect``."""
-    code = report.exit_code or int(Verdict.NOT_EXERCISED)  # what had to be found wasn't
+    """Write the failure of a campaign that hasn't ended with the code ``expect``."""
+    code = report.exit_code or int(Verdict.NOT_EXERCISED)  # an expected failure wasn't found
     name = NAMES[code]
     heading = f"{name}: {report.experiment}, driver {report.driver}"
     ran = f"seeds {report.first_seed}..{report.first_seed + report.runs - 1}"
@@ -70,7 +70,7 @@ def run_failed(
 
 
 def _story(failure: Failure, settings: Settings) -> list[str]:
-    """The failure made small within the budget, or whole."""
+    """Write the story of the failure, shrunk within the budget, or of the whole run."""
     begun = time.monotonic()
     budget = settings.shrink_seconds
     small = None
@@ -93,7 +93,7 @@ def _story(failure: Failure, settings: Settings) -> list[str]:
         ]
     return [
         small.heading,
-        *(f"  {line}" for line in small.told.story),
+        *(f"  {line}" for line in small.report.story),
         f"replay: {small.replay}",
         f"the whole run: {failure.replay}",
         f"timeline: {small.timelines}",
@@ -101,16 +101,16 @@ def _story(failure: Failure, settings: Settings) -> list[str]:
 
 
 def with_defects(defects: tuple[DefectSource, ...]) -> str:
-    """The end of a heading."""
+    """Write the end of a heading."""
     return ", with defect " + ", ".join(defect.id for defect in defects) if defects else ""
 
 
 def _expected(code: int) -> str:
-    return f"it must end with exit code {code} ({NAMES[code]}), and doesn't"
+    return f"it must end with exit code {code} ({NAMES[code]}), but doesn't"
 
 
 def replay_failed(heading: str, replayed: Replayed, expect: int, replay: str) -> FailedError:
-    """What is said of a scenario or a replay that hasn't ended with the code ``expect``."""
+    """Write the failure of a scenario or a replay that hasn't ended with the code ``expect``."""
     lines = [f"{NAMES[replayed.verdict or Verdict.NOT_EXERCISED]}: {heading}"]
     lines += [_expected(expect)] if expect else []
     if replayed.divergence:

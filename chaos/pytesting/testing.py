@@ -1,4 +1,4 @@
-"""What a test of somebody's own suite may ask of raidstorm: runs, scenarios and replays, whose failures are told small.
+"""The interface for tests of a user's own suite: runs, scenarios and replays, with short failures.
 
 The pytest plugin (raidstorm_pytest.py) calls it; nothing here knows pytest.
 """
@@ -66,7 +66,7 @@ MISTAKES = (
 
 
 class Tester:
-    """Runs for one test."""
+    """The runs of one test."""
 
     def __init__(
         self, experiments: dict[str, Experiment], suites: Collection[str], settings: Settings
@@ -86,7 +86,7 @@ class Tester:
         checks: tuple[str | Check, ...],
         expect: int,
     ) -> Report:
-        """A campaign up to its first failure; raises FailedError unless it ends with the code ``expect``."""
+        """Run a campaign up to its first failure; raise FailedError unless it ends with the code ``expect``."""
         with self._at_home():
             if driver not in DRIVERS:
                 raise ExperimentError(
@@ -127,7 +127,7 @@ class Tester:
         checks: tuple[str | Check, ...],
         expect: int,
     ) -> Replayed:
-        """A scenario in ``sim``; raises FailedError unless it ends with the code ``expect``."""
+        """Play a scenario in ``sim``; raise FailedError unless it ends with the code ``expect``."""
         with self._at_home():
             _code_is_known(expect)
             experiment = self._experiment(what, checks)
@@ -189,13 +189,13 @@ class Tester:
         allow_code: bool,
         expect: int,
     ) -> Replayed:
-        """A recorded run once more; raises FailedError unless it ends with the code ``expect``."""
+        """Replay a recorded run; raise FailedError unless it ends with the code ``expect``."""
         with self._at_home():
             _code_is_known(expect)
             capsule, where = self._recorded(recorded)
             if capsule.carries_code and not allow_code:
                 raise CapsuleError(
-                    f"{where} carries code from outside; read it, then say allow_code=True"
+                    f"{where} carries code from outside; read it, then pass allow_code=True"
                 )
             sources = capsule.defect_sources() if defects is None else _defects(defects)
             compose(sources)
@@ -214,7 +214,7 @@ class Tester:
 
     @contextlib.contextmanager
     def _at_home(self) -> Iterator[None]:
-        """Names mean there what they mean on the command line; a mistake is one sentence."""
+        """Resolve names as the command line does, and turn a user's mistake into one sentence."""
         try:
             with contextlib.chdir(self.settings.home):
                 yield
@@ -228,7 +228,7 @@ class Tester:
 
     def _experiment(self, what: Experiment | Named, checks: tuple[str | Check, ...]) -> Experiment:
         if isinstance(what, Experiment):
-            # Looked at as one that is found by its name.
+            # It is checked like an experiment that is found by its name.
             experiment = find_experiment(what.name, {what.name: what})
         elif isinstance(what, str) and what in self.suites:
             raise ExperimentError(f"{what} is a suite; a test runs one of its experiments")
@@ -252,7 +252,7 @@ class Tester:
 
 
 def command_name(script: str, module: str, home: Path | None) -> str:
-    """How to call a command of this environment; ``home`` is where the line is typed, None: anywhere."""
+    """Return the command line of a command of this environment, as typed in ``home``, or anywhere if that is None."""
     path, rest = Path(sys.executable).with_name(script), ""
     found = shutil.which(script)
     if found is not None and Path(found).resolve() == path.resolve():
@@ -285,4 +285,4 @@ def _defects(names: tuple[Named, ...]) -> tuple[DefectSource, ...]:
 def _code_is_known(code: int) -> None:
     if code not in list(Verdict):
         known = ", ".join(f"{verdict:d} {NAMES[verdict]}" for verdict in Verdict)
-        raise ExperimentError(f"expect={code!r} is not how a run can end; these are: {known}")
+        raise ExperimentError(f"expect={code!r} is no exit code of a run; the codes are: {known}")

@@ -1,1 +1,1 @@
-"""Running a stored failure again: by its steps, many times, or as a regression."""
+"""Replays of a stored failure: by its steps, many times, or as a regression."""

@@ -1,7 +1,8 @@
 """A failure kept as a regression: NAME.json is its shrunk capsule, NAME.txt beside it its story.
 
-What is asked of it, here and in every test of such a directory: its steps still apply, for a replay that ends before the
-failure could show is no pass; the reference engine passes; with the defect that it names, if any, it fails as recorded.
+A regression holds if three things are true, here and in every test of such a directory. Its steps still apply, since a
+replay that ends before the failure could show proves nothing. The reference engine passes. With the defect that it names,
+if any, it fails as recorded.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ STORY_SUFFIX = ".txt"
 
 
 class RegressionResult(msgspec.Struct, frozen=True):
-    """Does a regression hold? If not, ``problem`` says in a sentence why not."""
+    """The result of a regression: ``problem`` says in a sentence why it doesn't hold, or is ""."""
 
     code: Verdict
     problem: str = ""
@@ -30,7 +31,7 @@ class RegressionResult(msgspec.Struct, frozen=True):
 
 
 def capsules_in(folder: Path) -> list[Path]:
-    """The regressions in a directory; raises CapsuleError where there is none, for nothing is easily passed."""
+    """Return the regressions in a directory; raise CapsuleError where there is none, since nothing would be checked."""
     try:
         paths = sorted(path for path in folder.glob("*.json") if path.is_file())
     except OSError as error:
@@ -43,18 +44,18 @@ def capsules_in(folder: Path) -> list[Path]:
 
 
 def check_file(path: Path, checks: tuple[Check, ...] = ()) -> RegressionResult:
-    """The regression in this file, which must have its story beside it."""
+    """Check the regression in this file, which must have its story beside it."""
     story = path.with_suffix(STORY_SUFFIX)
     try:
-        is_told = bool(story.read_text(encoding="utf-8").strip())
+        is_written = bool(story.read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError):
-        is_told = False
+        is_written = False
     held = check_capsule(read_capsule(path), checks)
-    if held.problem or is_told:
+    if held.problem or is_written:
         return held
     return RegressionResult(
         Verdict.NOT_EXERCISED,
-        f"it has no {story.name} beside it; say there what went wrong, and why",
+        f"it has no {story.name} beside it; describe there the failure and its cause",
     )
 
 
@@ -73,7 +74,7 @@ def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Regressio
 
 
 def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> RegressionResult:
-    """The engine has changed since it was recorded: what matters of the steps must all still be possible."""
+    """Play the regression's script, since the engine has changed; every step of the script must still be possible."""
     script = capsule.script or []
     played = Player(capsule.plan, SimDriver(), ()).play(script, to_the_end=not capsule.cut)
     held = _on_reference(judge(played.execution, checks))
@@ -99,7 +100,7 @@ def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) ->
         names = ", ".join(defect.id for defect in capsule.defects)
         return RegressionResult(
             Verdict.NOT_EXERCISED,
-            f"with {names} on it must fail with {signature}, and came to {found[0] if found else 'nothing'}",
+            f"with {names} on it must fail with {signature}, and its result is {found[0] if found else 'no failure'}",
         )
     reference = replay_capsule(capsule, "sim", (), checks)
     if reference.divergence:

@@ -1,4 +1,4 @@
-"""A capsule run again, by its steps or by its seed, and judged."""
+"""Replays of a capsule, by its steps or by its seed, with their judgement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Replayed(msgspec.Struct, frozen=True):
     fingerprint: str
     steps: int
     divergence: str = ""
-    ends_early: bool = False  # the recording ends in the middle: not healed, not audited
+    ends_early: bool = False  # the recording ends before heal and audit
     trace: list[str] = []
 
 
@@ -40,7 +40,7 @@ def replay_capsule(
     checks: tuple[Check, ...],
     interrupted: Callable[[], bool] = never,
 ) -> Replayed:
-    """Run a capsule again: by its schedule, or by its seed where the schedule wasn't recorded."""
+    """Replay a capsule: by its schedule, or by its seed where the schedule wasn't recorded."""
     driver = make_driver(driver_name, capsule.experiment, interrupted)
     try:
         if isinstance(driver, RealtimeDriver):
@@ -50,7 +50,7 @@ def replay_capsule(
             if capsule.schedule is None:
                 execution = controller.explore(capsule.seed)
             elif capsule.script is not None and defects != capsule.defect_sources():
-                # Another engine takes other steps; the script says what matters.
+                # Another engine takes other steps; the script has those whose order matters.
                 player = Player(capsule.plan, driver, defects)
                 execution = player.play(capsule.script, to_the_end=not capsule.cut).execution
             else:

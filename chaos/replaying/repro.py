@@ -1,7 +1,7 @@
-"""How often a failure comes: the plan of one run, run again and again, and counted.
+"""The frequency of a failure: the plan of one run, run again and again, with counts.
 
-Free-running processes differ by themselves. A stepping driver doesn't: there each run gets another seed for the
-scheduler, drawn from the run's own, and all else stays, so that the same command counts the same.
+Free-running processes differ by themselves. A stepping driver doesn't. There each run gets another seed for the
+scheduler, drawn from the run's own, and the rest is equal, so that the same command gives the same counts.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from chaos.store.version import tool_version
 INTERRUPTED = 130
 SCHEDULING_SEED_MAX = 2**53 - 1
 VARIED = {
-    "sim": "the same plan under other schedules: of each run the scheduler's seed is drawn from the run's",
-    "realtime": "the same plan, run free again with its seed: what differs is how the processes race",
+    "sim": "the same plan under other schedules: each scheduler seed is drawn from the run's seed",
+    "realtime": "the same plan and seed, run free again: only the race of the processes differs",
 }
 VARIED["lockstep"] = VARIED["sim"]
 
 
 class SeenFailure(msgspec.Struct):
-    """A failure that came, and how often; summary and capsule are of the first run that had it."""
+    """A failure with its count; summary and capsule are of the first run that had it."""
 
     signature: str
     summary: str
     verdict: Verdict
-    counts: bool  # it is the failure that was looked for
+    counts: bool  # it is the sought failure
     capsule: Capsule
     runs: int = 1
 
 
 class Repetition(msgspec.Struct):
-    """What came of all the runs."""
+    """The results of all runs."""
 
-    signature: str  # "": none was known before, and each failure counts
+    signature: str  # "" if no failure was known before; then each failure counts
     runs: int = 0
     seen: list[SeenFailure] = []
     interrupted: bool = False
@@ -59,17 +59,17 @@ class Repetition(msgspec.Struct):
 
     @property
     def failed(self) -> int:
-        """How many runs failed in this way."""
+        """The number of runs that failed in this way."""
         return sum(one.runs for one in self.seen if one.counts)
 
     @property
     def share(self) -> Share:
-        """Their share, with its interval."""
+        """The share of runs that failed in this way, with its interval."""
         return proportion(self.failed, self.runs)
 
     @property
     def code(self) -> int:
-        """The failure's own code when it came at least once; else the worst of what else came."""
+        """The exit code of the sought failure if it occurred; else that of the worst other failure."""
         if self.interrupted:
             return INTERRUPTED
         verdicts = [one.verdict for one in self.seen if one.counts or not self.failed]
@@ -77,16 +77,16 @@ class Repetition(msgspec.Struct):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One run: what was found, and, of a free one, whether it was taken again step by step."""
+    """One run with its findings, and, for a free run, whether it was replayed step by step."""
 
     execution: Execution
     findings: list[Finding]
     is_rebuilt: bool = False
-    judged: list[Finding] = []  # of these, what shows in the steps as they are taken again
+    judged: list[Finding] = []  # those of the findings that the replay of the steps shows
 
 
 def goal_of(capsule: Capsule) -> Finding | None:
-    """The failure that a capsule has recorded, as far as it can be told by; raises CapsuleError."""
+    """Return the failure that a capsule has recorded, with its signature; raise CapsuleError if one run can't show it."""
     expected = capsule.expected
     if expected is None or not expected.signature:
         return None
@@ -94,7 +94,7 @@ def goal_of(capsule: Capsule) -> Finding | None:
     kind, _, shape = rest.partition("/")
     if check == DETERMINISM:
         raise CapsuleError(
-            "this failure is that two runs of one seed differ, which a single run can't show; "
+            "in this failure two runs of one seed differ, and a single run can't show it; "
             "'raidstorm replay' it and compare the fingerprints"
         )
     return Finding(
@@ -115,7 +115,7 @@ def repeat(
     interrupted: Callable[[], bool],
     on_run: Callable[[Repetition], None],
 ) -> Repetition:
-    """Run the plan so often, or until the user wants to stop; what has run is counted in any case."""
+    """Run the plan this number of times, or until the user wants to stop; count every run that ended."""
     if capsule.script is not None:
         raise CapsuleError(
             "this is a shrunk run: its steps are written down and no longer drawn from a plan, so there is no other "
@@ -141,7 +141,7 @@ def repeat(
 def _runs(
     capsule: Capsule, checks: tuple[Check, ...], runs: int, interrupted: Callable[[], bool]
 ) -> Iterator[Run]:
-    """Run after run."""
+    """Yield the runs one after another."""
     driver = make_driver(capsule.driver, capsule.experiment, interrupted)
     stream = Stream(capsule.seed, "scheduling seeds")
     try:
@@ -152,7 +152,7 @@ def _runs(
             try:
                 run = run_once(driver, capsule, checks, scheduling_seed)
             except WorkerLostError:
-                # Killed from outside: with new processes, once more.
+                # A worker was killed, so the run is repeated with new processes.
                 driver.close()
                 driver = make_driver(capsule.driver, capsule.experiment, interrupted)
                 run = run_once(driver, capsule, checks, scheduling_seed)
@@ -189,12 +189,12 @@ def _count(whole: Repetition, goal: Finding | None, capsule: Capsule, run: Run) 
 
 
 def is_goal(goal: Finding, found: Finding) -> bool:
-    """Is it the failure that is looked for?"""
+    """Return whether a finding is the sought failure."""
     return goal.signature == found.signature or same_failure(goal, found)
 
 
 def _capsule(capsule: Capsule, run: Run) -> Capsule:
-    """The run as one to replay."""
+    """Return the run as a capsule to replay."""
     execution = run.execution
     return msgspec.structs.replace(
         capsule,

@@ -1,1 +1,1 @@
-"""A run for people to look at: lanes, bands, trace and timeline."""
+"""Runs as people see them: lanes, bands, trace and timeline."""

@@ -1,6 +1,6 @@
-"""What lasts in a run: faults from injection to heal, membership of disks, the array's time online.
+"""Bands: the spans of faults from injection to heal, of disks' membership, and of the array's time online.
 
-Pure functions from an execution to bands; ``timeline.html`` and the exports draw them.
+These are pure functions from an execution to bands; ``timeline.html`` and the exports draw them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from workers.protocol import Event
 
 ARRAY_LANE = "ARRAY"
 BandKind = Literal["fault", "absent", "member", "rebuilding", "online"]
-# Those that are over as soon as they are done.
+# These faults are over as soon as they are injected.
 MOMENTARY = ("disk_grow", "host_vanish")
-# Those that a heal of the disk doesn't end: only its replacement does, or nothing.
+# A heal of the disk doesn't end these faults: only its replacement does, or nothing.
 SILENT = ("bit_rot",)
 
 
 class Band(msgspec.Struct, frozen=True, array_like=True):
-    """From the step in which it begins to the one in which it ends, the last one if nothing ends it."""
+    """A span from its first step to its last; a band that nothing ends lasts until the run's last step."""
 
     lane: str
     begin: int
@@ -35,14 +35,14 @@ class Band(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ledger:
-    """Bands that are open, and those that are done."""
+    """The bands that are open, and those that are closed."""
 
     def __init__(self) -> None:
         self.done: list[Band] = []
         self._open: dict[tuple[str, str], tuple[int, BandKind]] = {}
 
     def begin(self, lane: str, what: str, number: int, kind: BandKind) -> None:
-        """Open a band; one of that name that is open goes on."""
+        """Open a band; one of that name that is open stays open."""
         self._open.setdefault((lane, what), (number, kind))
 
     def end(
@@ -55,26 +55,26 @@ class Ledger:
                 self.done.append(Band(key[0], begin, number, key[1], kind))
 
     def keep(self, number: int, lane: str, wanted: tuple[str, ...]) -> None:
-        """Close all faults of this lane but the named ones."""
+        """Close all faults of this lane except the named ones."""
         for name in [key[1] for key, (_, kind) in self._open.items() if kind == "fault"]:
             if name not in wanted:
                 self.end(number, lane=lane, what=name, kinds=("fault",))
 
     def all(self, last: int) -> list[Band]:
-        """Close what is still open; bands by the step of their begin."""
+        """Close all open bands, and return every band in the order of first steps."""
         self.end(last)
         return sorted(self.done, key=lambda band: (band.begin, band.lane, band.end))
 
 
 def bands_of(execution: Execution) -> list[Band]:
-    """All bands of a run."""
+    """Return all bands of a run."""
     ledger = Ledger()
     for entry in execution.history:
         match entry:
             case Invoked():
                 _invoked(ledger, entry.number, entry.step, execution)
             case EngineEvent():
-                _happened(ledger, entry.number, entry.event)
+                _emitted(ledger, entry.number, entry.event)
             case Crashed():
                 ledger.end(entry.number, kinds=("member", "rebuilding", "online"))
             case _:
@@ -117,7 +117,7 @@ def _injected(ledger: Ledger, number: int, step: Inject) -> None:
     lane = f"D{step.disk}"
     match step.fault:
         case "disk_heal":
-            # A latency of the delay bdev is taken back by an RPC, and silent corruption by nothing.
+            # An RPC resets the latency of the delay bdev, and nothing ends silent corruption.
             ledger.keep(number, lane, (words("disk_pull"), "delay bdev", *map(words, SILENT)))
         case "disk_return" | "disk_return_stale" | "disk_arrive":
             ledger.end(number, lane=lane, what=words("disk_pull"))
@@ -134,7 +134,7 @@ def _restarted(ledger: Ledger, number: int, step: Restart, execution: Execution)
     ledger.end(number, kinds=("member", "rebuilding", "online"))
     ledger.end(number, what="error bdev")
     ledger.end(number, what="delay bdev")
-    # What holds a reactor dies with it.
+    # The process's death ends the stalls of its reactors.
     ledger.done = [
         msgspec.structs.replace(band, end=min(band.end, number))
         if band.what == "reactor stall"
@@ -149,7 +149,7 @@ def _restarted(ledger: Ledger, number: int, step: Restart, execution: Execution)
 
 
 def _end_of_stall(number: int, step: Stall, execution: Execution) -> int:
-    """A stepped reactor stands still for so many steps; a free one until it acts again."""
+    """Return the last step of a stall: a stepped reactor stalls for a number of steps, a free one until it acts again."""
     last = len(execution.schedule)
     if was_observed(execution.history):
         return min(last, number + step.length)
@@ -159,7 +159,7 @@ def _end_of_stall(number: int, step: Stall, execution: Execution) -> int:
     return last
 
 
-def _happened(ledger: Ledger, number: int, event: Event) -> None:
+def _emitted(ledger: Ledger, number: int, event: Event) -> None:
     args = event.args
     match event.name:
         case "raid.created" | "raid.assembled":
@@ -184,5 +184,5 @@ def _happened(ledger: Ledger, number: int, event: Event) -> None:
 
 
 def words(fault: str) -> str:
-    """A kind of fault, in words."""
+    """Write a kind of fault in words."""
     return fault.replace("_", " ")

@@ -1,4 +1,4 @@
-"""A judged run in words: what reports, run directories and replays say of it."""
+"""A judged run in words, as reports, run directories and replays show it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaos.showing.story import Storyteller
 
 
 class DescribedRun(NamedTuple):
-    """The verdict, and the story of the first finding; no findings, no story."""
+    """The verdict, and the story of the first finding; without a finding the story is empty."""
 
     verdict: Verdict
     story: list[str]
@@ -23,7 +23,7 @@ class DescribedRun(NamedTuple):
 def describe_run(
     execution: Execution, findings: list[Finding], seed: int, labels: Labels | None = None
 ) -> DescribedRun:
-    """Put a run into words; ``labels``: those that it was recorded with."""
+    """Put a run into words with the labels that it was recorded with."""
     labels = labels or make_labels(execution.plan, seed)
     teller = Storyteller(execution, labels)
     story = teller.tell(findings[0]) if findings else []

@@ -11,37 +11,37 @@ from chaos.plan.plan import Plan
 
 
 class HostLabel(msgspec.Struct, frozen=True):
-    """A host as its administrator knows it."""
+    """A host's name, as its administrator knows it."""
 
     hostname: str
     nqn: str
-    payload: str  # what it says it stores
+    payload: str  # the data that it is said to store
 
 
 class DiskLabel(msgspec.Struct, frozen=True):
-    """A disk as the label on its tray says."""
+    """A disk's model and serial number, as on the label of its tray."""
 
     serial: str
 
 
 class Labels(msgspec.Struct, frozen=True):
-    """Names of one run, by number."""
+    """The labels of one run, by number."""
 
     hosts: list[HostLabel]
     disks: list[DiskLabel]
 
     def host(self, number: int) -> str:
-        """A host's short name."""
+        """Return a host's short name."""
         return self.hosts[number].hostname
 
     def disk(self, number: int) -> str:
-        """A disk with its serial number."""
+        """Return a disk's number and serial number."""
         return f"disk{number} ({self.disks[number].serial})"
 
 
 def make_labels(plan: Plan, seed: int) -> Labels:
-    """The names that belong to a seed."""
-    # Imported for runs that fail: it takes a fifth of what a command needs to start.
+    """Make the labels that belong to a seed."""
+    # Imported only for runs that fail: the import takes a fifth of the time that a command needs to start.
     from faker import Faker
 
     faker = Faker("en_US", use_weighting=False)

@@ -1,4 +1,4 @@
-"""The moments of a run to look at first: phases, faults, heals, rebuilds, crashes, findings."""
+"""Landmarks, the moments of a run to look at first: phases, faults, heals, rebuilds, crashes, findings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REBUILD_EVENTS = ("rebuild.started", "rebuild.finished")
 
 
 class Landmark(msgspec.Struct, frozen=True, array_like=True):
-    """A moment, what kind of one it is, and what it is in words."""
+    """A moment: its kind, and a text for it."""
 
     step: int
     kind: LandmarkKind
@@ -40,7 +40,7 @@ class Landmark(msgspec.Struct, frozen=True, array_like=True):
 
 
 def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[Landmark]:
-    """All of a run, by step."""
+    """Return all landmarks of a run, by step."""
     found: list[Landmark] = []
     for entry in execution.history:
         match entry:

@@ -42,13 +42,13 @@ IO_MARKS = {
     IoType.COMPARE: "c",
     IoType.COMPARE_AND_WRITE: "c",
 }
-# Of two marks in one lane and step, the later one here is shown.
+# Where two marks meet in one lane and step, the later one in this list is shown.
 RANK = NOTHING + ACTS + IS_ANSWERED + "rwfuzc" + HEALS + IS_HIT + CRASHES
 LEGEND = (
     "# R = reactor, D = disk, H = host, OP = operator, NEM = nemesis. * acts, < is answered, ! is hit by a fault, "
     "+ is healed, X crashes; a disk has finished: r read, w write, f flush, u unmap, z write zeroes, c compare"
 )
-# Events of a fault that has taken effect; the disk is the first argument.
+# Events of a fault that has taken effect; the first argument is the disk.
 EFFECTS = (
     "bdev.delayed",
     "bdev.error_injected",
@@ -63,7 +63,7 @@ HEALING = ("disk_heal", "disk_arrive")
 
 
 class Lane(msgspec.Struct, frozen=True):
-    """One lane; ``key`` is its name in trace.log, ``name`` the one people know."""
+    """One lane; ``key`` is its name in trace.log, ``name`` the name that people know."""
 
     key: str
     kind: LaneKind
@@ -71,7 +71,7 @@ class Lane(msgspec.Struct, frozen=True):
 
 
 def lanes_of(plan: Plan, labels: Labels) -> list[Lane]:
-    """All lanes of a run, in the order in which they are shown."""
+    """Return all lanes of a run, in the order in which they are shown."""
     layout = plan.layout
     return [
         *(Lane(f"R{number}", "reactor", f"reactor {number}") for number in range(layout.reactors)),
@@ -83,7 +83,7 @@ def lanes_of(plan: Plan, labels: Labels) -> list[Lane]:
 
 
 def marks_of_step(step: Step, note: str, plan: Plan) -> list[tuple[str, str]]:
-    """The lanes that a step marks, and how."""
+    """Return the lanes that a step marks, with the marks."""
     match step:
         case FinishIo():
             mark = IS_HIT if note else IO_MARKS[IoType(step.io_type)]
@@ -118,7 +118,7 @@ def _mark_of_injection(fault: str) -> str:
 
 
 def marks_of_entry(entry: Entry, askers: dict[int, str]) -> list[tuple[str, str]]:
-    """The lanes that an entry marks; ``askers`` has for each op the lane that its answer goes to."""
+    """Return the lanes that an entry marks; ``askers`` has the lane that gets the answer, by op."""
     match entry:
         case Completed() if entry.op in askers:
             return [(askers[entry.op], IS_ANSWERED)]
@@ -131,7 +131,7 @@ def marks_of_entry(entry: Entry, askers: dict[int, str]) -> list[tuple[str, str]
 
 
 def asker_of(step: Step) -> str:
-    """The lane that gets the answer to a step; empty where there is none."""
+    """Return the lane that gets the answer to a step, or "" if no lane does."""
     if isinstance(step, Operate):
         return OPERATOR_LANE
     host = getattr(step, "host", None)

@@ -1,4 +1,4 @@
-"""A run step by step in words: what trace.log, timeline.html and the exports have in common."""
+"""A run step by step in words, for trace.log, timeline.html and the exports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENT_SIGN, FINDING_SIGN = "-> ", "=> FINDING "
 
 
 class StepText(msgspec.Struct, frozen=True):
-    """One step: which lanes it marks and how, its text, and what it showed, a line each."""
+    """One step: the lanes that it marks, its text, and the lines that it showed."""
 
     number: int
     step: Step
@@ -28,7 +28,7 @@ class StepText(msgspec.Struct, frozen=True):
 
 
 def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[StepText]:
-    """All steps, in order."""
+    """Write all steps in words, in order."""
     is_crash_found = any(finding.check == "crash" for finding in findings)
     shown: dict[int, list[str]] = {}
     marks: dict[int, list[tuple[str, str]]] = {}
@@ -41,7 +41,7 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
                 askers[entry.step.op] = asker
             continue
         ends.setdefault(entry.number, []).append(entry)
-        # A crash is a finding too, whose sentence says the same.
+        # A crash is a finding too, and the finding's sentence says the same.
         text = "" if isinstance(entry, Crashed) and is_crash_found else _shown(entry, teller)
         if text:
             shown.setdefault(entry.number, []).append(f"{EVENT_SIGN}{text}")
@@ -74,7 +74,7 @@ def _add_findings(
 
 
 def step_of(finding: Finding, execution: Execution) -> int:
-    """The step a finding is shown at; one that belongs to no step stands at the end."""
+    """Return the step that a finding is shown at; a finding that belongs to no step stands at the end."""
     steps = len(execution.schedule)
     return finding.step if 1 <= finding.step <= steps else steps
 

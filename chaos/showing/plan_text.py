@@ -1,4 +1,4 @@
-"""A plan in words: what a seed makes of an experiment, before anything is run."""
+"""A plan in words: what a seed draws from an experiment, before a run."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from workers.bdev.stack import Stack
 from workers.probes import PROBES
 
 ORDINALS = {1: "first", 2: "second", 3: "third"}
-# They are over when they have come, or what they broke has its own end.
+# No heal follows these faults: they end at once, or the damage ends in another way.
 NOT_HEALED = (*TARGET_FAULTS, *SILENT_FAULTS, "disk_grow", "host_vanish", "reactor_stall")
 Section = tuple[str, list[tuple[str, str]]]
 
 
 def lines_of(experiment: Experiment, seed: int, plan: Plan, labels: Labels) -> Iterator[str]:
-    """The whole plan, section by section."""
+    """Write the whole plan, section by section."""
     about = f": {experiment.description}" if experiment.description else ""
     yield f"{experiment.name}, seed {seed}{about}"
     for title, rows in (_target(plan, labels), _hosts(plan, labels), _run(plan)):
         yield from _section(title, rows)
     strategies = [(name, STRATEGIES[name].text) for name in plan.strategies]
     yield from _section("search", strategies)
-    planned = [(_moment(one), what_comes(one)) for one in in_order(plan.planned)]
+    planned = [(_moment(one), kind_in_words(one)) for one in in_order(plan.planned)]
     yield from _section(f"planned ({len(planned)})", planned or [("nothing", "")])
 
 
 def target_of(plan: Plan) -> str:
-    """The sizes that matter, in a line."""
+    """Write the main sizes in a line."""
     spares = plan.layout.disks - plan.members
     disks = f"{plan.members} members of {counted(plan.blocks, 'block')}"
     return (
@@ -106,7 +106,7 @@ def _hosts(plan: Plan, labels: Labels) -> Section:
     shares = {
         "reads": plan.read_share,
         "flushes": plan.flush_share,
-        "meeting other I/O": plan.meet_share,
+        "overlapping other I/O": plan.meet_share,
     }
     changing = {
         "with FUA": plan.fua_share,
@@ -121,8 +121,8 @@ def _hosts(plan: Plan, labels: Labels) -> Section:
             f"{counted(plan.io_queues, 'I/O queue')} of depth {plan.queue_depth}, I/O of up to "
             f"{counted(plan.blocks_per_io_max, 'block')}, {_range(plan.ios_per_connection)} I/Os a connection",
         ),
-        ("of I/O", _shares(shares)),
-        ("of changes", _shares(changing)),
+        ("I/O mix", _shares(shares)),
+        ("change mix", _shares(changing)),
         (
             "keep-alive",
             f"times out after {plan.keep_alive_ms} ms" if plan.keep_alive_ms else "none",
@@ -140,15 +140,18 @@ def _hosts(plan: Plan, labels: Labels) -> Section:
 def _run(plan: Plan) -> Section:
     return "run", [
         ("chaos", f"{plan.steps} steps in sim and lockstep, {plan.milliseconds} ms in realtime"),
-        ("steps from outside", f"{plan.outside_share} %"),
-        ("time", f"passes with a readiness of {plan.timer_share} %, to far deadlines less"),
+        ("outside steps", f"{plan.outside_share} % (hosts, operator, nemesis)"),
+        ("time", f"timers fire with a readiness of {plan.timer_share} %, far deadlines with less"),
         ("disk latency", f"{_range(plan.disk_latency_us)} us in realtime"),
-        ("repair", f"the operator looks {_range(plan.repair_delay)} times before the next one"),
+        (
+            "repair",
+            f"the operator checks the array {_range(plan.repair_delay)} times before the next repair",
+        ),
     ]
 
 
 def in_order(planned: tuple[Planned, ...]) -> list[Planned]:
-    """What comes at a share of the run, then what waits for a rebuild, then what waits for an event."""
+    """Sort planned things: those at a share of the run, then those in a rebuild, then those after an event."""
     order = {"run": 0, "rebuild": 1, "event": 2}
 
     def key(one: Planned) -> tuple[int, int, int, int]:
@@ -171,8 +174,8 @@ def _moment(one: Planned) -> str:
             return f"{steps} the {which} {one.event}"
 
 
-def what_comes(one: Planned) -> str:
-    """What it is; which disk or host it takes is decided when it comes."""
+def kind_in_words(one: Planned) -> str:
+    """Name the planned kind; its disk or host is chosen when its moment comes."""
     if one.kind in OPERATIONS:
         words = f"{one.kind}: {OPERATIONS[one.kind].what}"
     else:

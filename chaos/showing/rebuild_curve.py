@@ -1,4 +1,4 @@
-"""The rebuild offset over the steps of a run, as a step curve a rebuild."""
+"""The rebuild offset over the steps of a run, as one step curve for each rebuild."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Curve(msgspec.Struct, frozen=True):
     disk: int
     points: list[tuple[int, int]]
     end: int
-    how: str  # it ended: "finished", "status -5", "the target died" ...
+    how: str  # the kind of end: "finished", "status -5", "the target died" ...
 
 
 class RebuildCurves(msgspec.Struct, frozen=True):
-    """All rebuilds of a run, and the most blocks the array ever had."""
+    """All rebuilds of a run, and the highest number of blocks that the array had."""
 
     blocks: int
     curves: list[Curve]
 
 
 def rebuild_curves(execution: Execution) -> RebuildCurves:
-    """Read them from the events of the engine."""
+    """Read the curves from the events of the engine."""
     blocks = execution.plan.blocks
     done: list[Curve] = []
     current: Curve | None = None

@@ -1,4 +1,4 @@
-"""Requests of hosts and of the operator as bars: from the step that asks to the one that answers."""
+"""Requests of hosts and of the operator as bars, from the request's step to its answer's."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from chaos.steps.schedule import (
 from workers.nvmf.status import AdminOpcode
 
 Outcome = Literal["ok", "failed", "unheard", "cut", "open"]
-TRACKS_MAX = 4  # bars of a lane above each other; more share a track
-STEPS_MIN = 7  # room for a bar's label
+TRACKS_MAX = 4  # bars of a lane above each other; further bars share a track
+STEPS_MIN = 7  # a bar's shortest length, with room for its label
 CONNECTION_ENDED = "nvmf.qpair_destroyed"
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """A bar. ``outcome``: answered with success, or with an error; the answer did not reach the host; the target or the
-    connection ended before; still open when the run ended. ``track``: its place among the bars of the lane, from 0.
+    """A request as a bar.
+
+    ``outcome``: answered with success or an error, not received by the host, ended with the target or the connection,
+    or still open when the run ended. ``track``: its place among the bars of the lane, from 0.
     """
 
     lane: str
@@ -43,37 +45,37 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Bars:
-    """Bars that are open, and those that are done."""
+    """The bars that are open, and those that are closed."""
 
     def __init__(self) -> None:
         self.done: list[Request] = []
         self._open: dict[int, tuple[Request, HostStep | Operate]] = {}
 
     def begin(self, step: HostStep | Operate, number: int, label: str) -> None:
-        """A request is sent."""
+        """Open the bar of a request that is sent."""
         bar = Request(asker_of(step), number, number, 0, step.op, label, "open")
         self._open[step.op] = (bar, step)
 
     def end(self, op: int, number: int, outcome: Outcome) -> None:
-        """A request is over."""
+        """Close the bar of a request."""
         if op in self._open:
             bar, _ = self._open.pop(op)
             self.done.append(msgspec.structs.replace(bar, end=number, outcome=outcome))
 
     def end_all(self, number: int, outcome: Outcome) -> None:
-        """All requests are over."""
+        """Close the bars of all requests."""
         for op in list(self._open):
             self.end(op, number, outcome)
 
     def end_connection(self, connection: int, number: int) -> None:
-        """The end of a connection is what a disconnect waits for; nothing else on it is answered any more."""
+        """Close the bars of a connection: a disconnect waits for this end, and other requests get no answer any more."""
         for op, (_, step) in list(self._open.items()):
             if getattr(step, "connection", None) == connection:
                 self.end(op, number, "ok" if isinstance(step, Disconnect) else "cut")
 
 
 def requests_of(execution: Execution, places: Places) -> list[Request]:
-    """All requests of a run, by the step that asks."""
+    """Return all requests of a run, in the order of the steps that send them."""
     bars = Bars()
     for entry in execution.history:
         number = entry.number
@@ -95,13 +97,13 @@ def requests_of(execution: Execution, places: Places) -> list[Request]:
 
 
 def _is_meant_to_wait(step: OutsideStep) -> bool:
-    """Return whether this is a request for events, which stays open for most of a run."""
+    """Return whether a step is a request for events, which stays open for most of a run."""
     return isinstance(step, Admin) and step.opcode == AdminOpcode.ASYNC_EVENT_REQUEST
 
 
 def _on_tracks(bars: list[Request]) -> list[Request]:
-    """Each on the first track of its lane that is free, or on the one that is free first."""
-    lanes: dict[str, list[int]] = {}  # lane -> the step until which each track is taken
+    """Place each bar on the first free track of its lane, or on the one that becomes free first."""
+    lanes: dict[str, list[int]] = {}  # by lane: the step until which each track is in use
     placed = []
     for bar in bars:
         tracks = lanes.setdefault(bar.lane, [])

@@ -17,13 +17,16 @@ SUBSYSTEM_NQN = "nqn.2016-06.io.spdk:cnode1"
 DISCOVERY_NQN = "nqn.2014-08.org.nvmexpress.discovery"
 # Hosts of a run connect without a network; a reader of the reply expects an address where some are connected.
 LISTENER = {"trtype": "TCP", "adrfam": "IPv4", "traddr": "127.0.0.1", "trsvcid": "4420"}
-DSM_RANGE_BLOCKS_MAX, WRITE_ZEROES_SIZE_SHIFT = 2_097_152, 12  # SPDK's; nothing here keeps to them
-PASSTHRU = 1 << 31  # numbers from here on make the UUIDs of what stands on an array
+DSM_RANGE_BLOCKS_MAX, WRITE_ZEROES_SIZE_SHIFT = (
+    2_097_152,
+    12,
+)  # SPDK's values; the engine doesn't use them
+PASSTHRU = 1 << 31  # numbers from here on make the UUIDs of the bdevs above an array
 PERCENT = 100
 
 
 def engine_state(driver: SimDriver) -> dict[str, Any]:
-    """Both replies, by method."""
+    """Return both replies, by method."""
     services = driver.workers[0].reactor.services
     return {
         "bdev_raid_get_bdevs": raid_bdevs(services),
@@ -32,7 +35,7 @@ def engine_state(driver: SimDriver) -> dict[str, Any]:
 
 
 def raid_bdevs(services: Services) -> list[dict[str, Any]]:
-    """The array, or nothing."""
+    """Return the array's reply, or an empty one without an array."""
     record = services.configuration.record
     if record.state == RaidState.ABSENT:
         return []
@@ -65,7 +68,7 @@ def _array_uuid(services: Services) -> str:
 
 
 def _bdev_uuid(services: Services, bdev: Bdev) -> str:
-    """The array bdev has the array's UUID; a passthru has one made from that of its base."""
+    """Return a bdev's UUID: the array bdev has the array's, a passthru has one made from that of its base."""
     if bdev is services.raid_bdev:
         return _array_uuid(services)
     if bdev.id == raid_passthru_id(services.bdev.layout):
@@ -99,7 +102,7 @@ def _base_bdev(services: Services, record: RaidRecord, place: int) -> dict[str, 
     entry = None
     if superblock is not None and record.state == RaidState.CONFIGURING:
         entry = next(entry for entry in superblock.entries if entry.slot == place)
-    # A superblock knows its members by UUID, an order to create an array by name.
+    # A superblock names its members by UUID, a create request by bdev name.
     awaited = slot.expected if entry is None else 0
     bdev = services.bdev.bdevs.get((slot.bdev or awaited) - 1)
     uuid = NO_UUID
@@ -123,14 +126,14 @@ def _base_bdev(services: Services, record: RaidRecord, place: int) -> dict[str, 
 
 
 def _name_of(bdev: Bdev | None, number: int) -> str | None:
-    """The name of a bdev; an array may wait for one that has never been there."""
+    """Return the name of a bdev; an array may wait for a bdev that was never registered."""
     if bdev is not None:
         return bdev.name
     return f"bdev{number}" if number >= 0 else None
 
 
 def subsystems(driver: SimDriver, services: Services) -> list[dict[str, Any]]:
-    """The discovery subsystem and ours, with its namespaces; keys as in v26.05, which has three more than April 2024."""
+    """Return the discovery subsystem and the engine's, with namespaces; keys as in v26.05, which has three more than April 2024."""
     namespaces = []
     for nsid in range(1, NAMESPACES_MAX + 1):
         bdev_id = driver.block.subsystem.bdev_of(nsid)

@@ -1,6 +1,6 @@
-"""Which requests of hosts the I/Os of disks serve, as far as thread, kind and blocks show.
+"""The requests of hosts that the I/Os of disks serve, as far as thread, kind and blocks show it.
 
-The engine doesn't say it. Where two requests of a thread are for the same blocks, both are named.
+The engine doesn't report it. Where two requests of a thread are for the same blocks, both are named.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from workers.bdev.io import IoType
 
 COMPARES = (IoType.READ, IoType.COMPARE)
 IO_MESSAGE = "nvmf.io"
-OPS_NAMED_MAX = 3  # more candidates than these name none
+OPS_NAMED_MAX = 3  # with more candidates than these, none is named
 
 
 class InFlight(msgspec.Struct):
-    """A request that is not answered yet, and the disks that have served it."""
+    """A request without an answer so far, and the disks that have served it."""
 
     step: OutsideStep
     is_handled: bool = False
@@ -39,45 +39,45 @@ class InFlight(msgspec.Struct):
 
 
 class Serving:
-    """Follows a run step by step."""
+    """The requests in flight, followed step by step."""
 
     def __init__(self, plan: Plan) -> None:
         self._data_offset = plan.data_offset
-        self._out: dict[int, InFlight] = {}
+        self._in_flight: dict[int, InFlight] = {}
 
     def ops(self, step: Step, note: str) -> list[int]:
-        """Take the next step; the requests that it can serve if it is a disk's I/O, the likelier ones only."""
+        """Follow the next step, and return the requests that its disk I/O can serve, the likelier ones only."""
         match step:
             case Kill() | PowerLoss():
-                self._out.clear()
+                self._in_flight.clear()
             case Deliver() if note == IO_MESSAGE:
                 self._handle(step.sender)
             case FinishIo():
                 return self._served(step)
             case _ if isinstance(step, IO):
-                self._out[step.op] = InFlight(step)
+                self._in_flight[step.op] = InFlight(step)
             case _:
                 pass
         return []
 
     def end(self, entry: Entry) -> None:
-        """Something that a step showed: an answer ends a request, and the end of a connection all of its."""
+        """Follow an entry that a step showed: an answer ends a request, the end of a connection all its requests."""
         match entry:
             case Completed(op=op) | Undelivered(op=op):
-                self._out.pop(op, None)
+                self._in_flight.pop(op, None)
             case EngineEvent(event=event) if event.name == "nvmf.qpair_destroyed":
                 connection = event.args[0]
-                self._out = {
+                self._in_flight = {
                     op: one
-                    for op, one in self._out.items()
+                    for op, one in self._in_flight.items()
                     if getattr(one.step, "connection", None) != connection
                 }
             case _:
                 pass
 
     def _handle(self, connection: int) -> None:
-        """Messages of a connection keep their order: the oldest request is the one that is handled."""
-        for one in self._out.values():
+        """Mark the oldest request of a connection as handled, since its messages keep their order."""
+        for one in self._in_flight.values():
             if not one.is_handled and getattr(one.step, "connection", None) == connection:
                 one.is_handled = True
                 return
@@ -86,7 +86,7 @@ class Serving:
         first = step.offset - self._data_offset
         found = {
             op: one
-            for op, one in self._out.items()
+            for op, one in self._in_flight.items()
             if one.is_handled
             and getattr(one.step, "thread", None) == step.thread
             and can_be_part_of(one.step, step, first)
@@ -99,11 +99,11 @@ class Serving:
         return list(found) if len(found) <= OPS_NAMED_MAX else []
 
     def _is_not_served(self, one: InFlight, step: FinishIo, first: int) -> bool:
-        """A disk does a request once, if it is not split."""
+        """Return whether a disk has not served a request; it serves each once, unless the request is split."""
         return step.disk not in one.served
 
     def _is_whole(self, one: InFlight, step: FinishIo, first: int) -> bool:
-        """The I/O is for just the blocks of the request."""
+        """Return whether an I/O has exactly the blocks of the request."""
         return (getattr(one.step, "slba", None), getattr(one.step, "blocks", None)) == (
             first,
             step.count,

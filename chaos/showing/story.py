@@ -1,4 +1,4 @@
-"""The story of a failure in a few sentences: the steps and events that have most to do with it, and where they lead."""
+"""The story of a failure in a few sentences: the steps and events that matter most, and their consequence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BETWEEN_MAX = 12
 
 
 class Storyteller:
-    """Chooses what the story of one run's failure says; ``words`` says it."""
+    """Chooses the steps and events of one run's failure that the story has; ``words`` has their texts."""
 
     def __init__(self, execution: Execution, labels: Labels) -> None:
         self.execution = execution
@@ -38,7 +38,7 @@ class Storyteller:
         self.words = Words(execution.plan, labels, Style.EXACT, owners_of(execution.history))
 
     def tell(self, finding: Finding) -> list[str]:
-        """The sentences, oldest first, each with its step number."""
+        """Return the sentences, oldest first, each with its step number."""
         if finding.check == "crash":
             return self._crash(finding)
         found = [
@@ -49,7 +49,7 @@ class Storyteller:
         if found:
             found += self._between(found[0][0], finding.step, finding.ops)
         found += [line for line in self._background(finding.step) if line not in found]
-        # The events that contradict each other say what an answer means; the last is the finding's own.
+        # Each of the contradicting events says what an answer means; the last is the finding's own.
         meant = [
             (event.step, named(event.says))
             for event in finding.events
@@ -79,7 +79,7 @@ class Storyteller:
         return lines
 
     def _between(self, begin: int, end: int, ops: list[int]) -> list[tuple[int, str]]:
-        """Changes of the members, and answers to the ops, from one step to another."""
+        """Return the changes of members and the answers to the ops, from one step to another."""
         found: list[tuple[int, str]] = []
         for entry in self.execution.history:
             if not begin <= entry.number <= end:
@@ -91,7 +91,7 @@ class Storyteller:
         return found[:BETWEEN_MAX]
 
     def _background(self, until: int) -> list[tuple[int, str]]:
-        """The rebuild that was running, and the last fault."""
+        """Return the rebuild that was running, and the last fault."""
         lines = []
         started = self._last_event("rebuild.started", until=until)
         finished = self._last_event("rebuild.finished", until=until)
@@ -108,7 +108,9 @@ class Storyteller:
             and (
                 isinstance(entry.step, (Stall, Kill, PowerLoss))
                 or (isinstance(entry.step, Impair) and entry.step.fault in FAULTS)
-                or (isinstance(entry.step, Inject) and entry.step.fault in FAULTS)  # a heal is none
+                or (
+                    isinstance(entry.step, Inject) and entry.step.fault in FAULTS
+                )  # a heal is no fault
             )
         ]
         if faults:
@@ -129,7 +131,7 @@ class Storyteller:
         return None
 
     def _request_at_crash(self, thread: int) -> Invoked | None:
-        """The read whose handling crashed: the newest unanswered one of this thread."""
+        """Return the read whose handling crashed: the newest one of this thread without an answer."""
         answered = {entry.op for entry in self.execution.history if isinstance(entry, Completed)}
         last = self.execution.schedule[-1] if self.execution.schedule else None
         connection = last.sender if isinstance(last, Deliver) else None

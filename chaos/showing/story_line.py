@@ -1,4 +1,4 @@
-"""A story on a page: its sentences with their places in the lanes, and what the first view must contain."""
+"""A story on a page: its sentences with their places in the lanes, and the steps that the first view must contain."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import msgspec
 from chaos.showing.narrative import StepText
 
 STEPS = re.compile(r"steps? (\d+)(?:-(\d+))?: (.*)", re.DOTALL)
-# The lane of a step's badge, where it marks several: what crashes, then disks, hosts, operator, reactors, nemesis.
+# Where a step marks several lanes, its badge is in the first of these: a crash, disks, hosts, operator, reactors, nemesis.
 CRASHED = "X"
 IS_HEADLINE = "the finding above"
 LANE_ORDER = ("D", "H", "OP", "R", "NEM")
 
 
 class StoryLine(msgspec.Struct, frozen=True, array_like=True):
-    """A sentence. ``first`` to ``last``: its steps, 0 where it belongs to none; ``lane``: that of its badge."""
+    """A sentence. ``first`` to ``last``: its steps, or 0 without a step; ``lane``: the lane of its badge."""
 
     first: int
     last: int
@@ -27,9 +27,9 @@ class StoryLine(msgspec.Struct, frozen=True, array_like=True):
 def story_lines(
     story: list[str], narrated: list[StepText], headline: str = "", at: int = 0
 ) -> list[StoryLine]:
-    """Sentences as ``step 12: …``, ``steps 12-14: …``, or a line without a step that goes on.
+    """Read sentences such as ``step 12: …`` and ``steps 12-14: …``; a line without a step continues the one above.
 
-    ``headline`` is the finding's sentence, which stands at the top of the page, and ``at`` its step: it is not repeated.
+    ``headline`` is the finding's sentence at the top of the page, and ``at`` its step: it is not repeated.
     """
     lines = []
     for line in story:
@@ -39,14 +39,14 @@ def story_lines(
             continue
         first, last = int(found[1]), int(found[2] or found[1])
         text = _shortened(found[3], headline) if last == at else found[3]
-        # A sentence of several steps ends with the finding: there its badge is.
+        # A sentence about several steps ends with the finding, so its badge is there.
         lane = _lane_of(last if last == at else first, narrated)
         lines.append(StoryLine(first, last, lane, text))
     return lines
 
 
 def _shortened(text: str, headline: str) -> str:
-    """A sentence without the part of it that the headline says."""
+    """Cut the part of a sentence that the headline says."""
     if text == headline:
         return IS_HEADLINE
     message = headline.partition(": ")[2]

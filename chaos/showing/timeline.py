@@ -1,7 +1,7 @@
 """timeline.html: a run as swim lanes, in one static file that needs no network.
 
-This module gathers the data; ``timeline.html`` beside it draws them, a template with one place for the data. The size is
-bounded: of very long runs the steps far from everything of interest are left out.
+This module gathers the data. ``timeline.html`` beside it is the template with one place for the data, and draws them.
+The size is bounded: in very long runs, steps far from the finding and the story are left out.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from chaos.showing.wording.places import named
 TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"
 TITLE_PLACE = "@@TITLE@@"
-STEPS_MAX = 8_000  # with words; of the others only bars, bands, curves and landmarks are shown
+STEPS_MAX = (
+    8_000  # steps with words; for the others only bars, bands, curves and landmarks are shown
+)
 STEPS_BEFORE_FINDING = 3_000
 STEPS_AFTER_FINDING = 500
 LINE_LENGTH_MAX = 600
 
 
 class About(msgspec.Struct, frozen=True):
-    """What the page says of the run at its top."""
+    """The description of the run at the top of the page."""
 
     experiment: str
     driver: str
@@ -42,12 +44,12 @@ class About(msgspec.Struct, frozen=True):
     defects: list[str]
     story: list[str]  # as Storyteller.tell and sentence_lines write it; shown as Timeline.story
     replay: str
-    promise: str = ""  # what should have been; only a shrunk run says it
+    promise: str = ""  # the checked promise; only a shrunk run shows it
     consequence: str = ""
 
 
 class ShownFinding(msgspec.Struct, frozen=True):
-    """A finding as the page names it; the headline is the one whose signature the run has."""
+    """A finding as the page names it; the headline is the one with the run's signature."""
 
     step: int
     check: str
@@ -57,10 +59,10 @@ class ShownFinding(msgspec.Struct, frozen=True):
 
 
 class Timeline(msgspec.Struct, frozen=True):
-    """The data of the page. A step is (number, marks, words, what it showed); texts are numbers into ``texts``.
+    """The data of the page. A step is (number, marks, words, lines that it showed); texts are indices into ``texts``.
 
-    Findings stand in the order of their steps, for the cause is nearer to the first than to the worst. ``view``: the
-    first and the last step that the page opens with, so that cause and finding are seen at once.
+    Findings stand in the order of their steps, since the cause is nearer to the first than to the worst. ``view``: the first
+    and the last step of the opening view, so that cause and finding are both visible.
     """
 
     about: About
@@ -81,7 +83,7 @@ class Timeline(msgspec.Struct, frozen=True):
 def timeline_of(
     execution: Execution, teller: Storyteller, findings: list[Finding], about: About
 ) -> Timeline:
-    """Gather it from a run."""
+    """Gather the data from a run."""
     return timeline_from(narrate(execution, teller, findings), execution, teller, findings, about)
 
 
@@ -92,7 +94,7 @@ def timeline_from(
     findings: list[Finding],
     about: About,
 ) -> Timeline:
-    """The same, of a run whose steps are narrated already."""
+    """Gather the data from a run whose steps are in words already."""
     lanes = lanes_of(execution.plan, teller.labels)
     shown_findings = _findings(execution, findings)
     marked = landmarks(execution, teller, findings)
@@ -141,7 +143,7 @@ class Texts:
         self.places: dict[str, int] = {}
 
     def place(self, text: str) -> int:
-        """The number of a text."""
+        """Return the number of a text."""
         return self.places.setdefault(text[:LINE_LENGTH_MAX], len(self.places))
 
 
@@ -160,9 +162,9 @@ def _findings(execution: Execution, findings: list[Finding]) -> list[ShownFindin
 
 
 def _view(story: list[StoryLine], findings: list[ShownFinding], last: int) -> tuple[int, int]:
-    """From the first sentence that is more than the set-up to the headline, or the last finding before it."""
+    """Return the steps from the first sentence after the set-up to the headline, or the last finding before it."""
     steps = [line.first for line in story if line.first]
-    # What only sets the target up is one sentence about many steps from the first one on.
+    # The set-up of the target is one sentence about many steps from the first one on.
     if len(steps) > 1 and steps[0] == 1:
         steps = steps[1:]
     headline = [finding.step for finding in findings if finding.is_headline] or [last]
@@ -171,7 +173,7 @@ def _view(story: list[StoryLine], findings: list[ShownFinding], last: int) -> tu
 
 
 def _not_in(story: list[StoryLine], marked: list[Landmark]) -> list[Landmark]:
-    """Landmarks, without the words of those that the story or the headline has said already."""
+    """Leave the words of a landmark out that the story or the headline has."""
     return [
         msgspec.structs.replace(landmark, words="") if _is_said(landmark, story) else landmark
         for landmark in marked
@@ -179,7 +181,7 @@ def _not_in(story: list[StoryLine], marked: list[Landmark]) -> list[Landmark]:
 
 
 def _is_said(landmark: Landmark, story: list[StoryLine]) -> bool:
-    """Return whether the page says it elsewhere: it is a finding, or in the steps of a sentence."""
+    """Return whether the page has a landmark elsewhere: as a finding, or in the steps of a sentence."""
     if landmark.kind in ("crash", "finding"):
         return True
     if landmark.kind == "phase":
@@ -188,8 +190,10 @@ def _is_said(landmark: Landmark, story: list[StoryLine]) -> bool:
 
 
 def kept_steps(narrated: list[StepText], focus: int, wanted: list[int]) -> list[StepText]:
-    """All steps; of a very long run those around the finding, those of the story and the landmarks, and from the
-    beginning as many as there is room for, since what never ends began to wait early.
+    """Return the steps to keep: all steps, unless the run is very long.
+
+    Then those around the finding, the story and the landmarks are kept. The remaining room is for the first steps,
+    since a request that never ends began to wait early.
     """
     if len(narrated) <= STEPS_MAX:
         return narrated
@@ -204,9 +208,9 @@ def kept_steps(narrated: list[StepText], focus: int, wanted: list[int]) -> list[
 
 
 def page(timeline: Timeline) -> str:
-    """The file's text."""
+    """Return the file's text."""
     data = msgspec.json.encode(timeline).decode()
-    # Inside a script element nothing may look like markup, whatever names and messages say.
+    # Inside a script element names and messages must not look like markup.
     for sign in "<>&\u2028\u2029":
         data = data.replace(sign, f"\\u{ord(sign):04x}")
     about = timeline.about

@@ -1,4 +1,4 @@
-"""trace.log: a line per step, a column per actor, for reading and for grep."""
+"""trace.log: one line for each step, one column for each actor, for reading and for grep."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from chaos.showing.story import Storyteller
 def trace_lines(
     execution: Execution, teller: Storyteller, findings: list[Finding]
 ) -> Iterator[str]:
-    """The lines; indented under a step stands what it showed, and what a check found there."""
+    """Write the lines; under a step, indented, stand its events and findings."""
     lanes = lanes_of(execution.plan, teller.labels)
     return lines_of(lanes, narrate(execution, teller, findings))
 
 
 def lines_of(lanes: list[Lane], narrated: list[StepText]) -> Iterator[str]:
-    """The lines of a run whose steps are narrated already."""
+    """Write the lines of a run whose steps are in words already."""
     keys = [lane.key for lane in lanes]
     yield LEGEND
     head = " ".join(keys)

@@ -1,1 +1,1 @@
-"""From a failing run to the smallest one that fails alike."""
+"""Shrinking: from a failing run to the smallest one with the same failure."""

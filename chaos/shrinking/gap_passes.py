@@ -1,4 +1,4 @@
-"""Passes over what stands between the steps from outside: which of it can be left to the default order."""
+"""Passes over the gaps between outside steps: they leave as much of the order as possible to the default."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from chaos.steps.schedule import Item, Late, Rest
 DRAWS = 200
 DRAWN_STEPS = 24
 DRAWN_LATE = 40  # steps
-BUSY_PERCENT = (0, 15, 30, 60)  # of the gaps that are drawn
+BUSY_PERCENT = (0, 15, 30, 60)  # of the gaps that are redrawn
 MANY = 4  # choices
-STRETCH_MAX = 6  # steps from outside
-STRETCH_DRAWS = 300  # without a smaller one
+STRETCH_MAX = 6  # outside steps
+STRETCH_DRAWS = 300  # draws without a smaller result
 ENOUGH = 2  # choices
-TIMES_MAX = 40  # of steps in default order that are tried in a gap
+TIMES_MAX = 40  # counts of default steps that are tried in a gap
 
 
 def rest_between(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> Case:
-    """Instead of what is between two steps from outside: a rest, in runs that grow while it works, or nothing."""
+    """Replace the items between two outside steps by a rest, in runs of gaps that grow while it works, or remove them."""
     at = 0
     while at < len(gaps_of(case)):
         size = 0
@@ -38,7 +38,7 @@ def rest_between(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> C
 
 
 def _rest_after_last(shrinker: Shrinker, case: Case) -> Case:
-    """The same for what stands after the last step from outside."""
+    """Replace the items after the last outside step in the same way."""
     end = len(case.script) - _after_last(case)
     for instead in ((), (Rest(),)):
         if len(case.script) == end or case.script[end:] == instead:
@@ -50,7 +50,7 @@ def _rest_after_last(shrinker: Shrinker, case: Case) -> Case:
 
 
 def add_rests(shrinker: Shrinker, case: Case) -> Case:
-    """Let the target come to rest before each step from outside, where that is not in the way."""
+    """Let the target come to rest before each outside step, where the failure allows it."""
     for index in range(len(case.script) - 1, -1, -1):
         before = case.script[index - 1] if index else Rest()
         if is_outside(case.script[index]) and is_outside(before):
@@ -62,7 +62,7 @@ def add_rests(shrinker: Shrinker, case: Case) -> Case:
 
 
 def default_runs(shrinker: Shrinker, case: Case) -> Case:
-    """Instead of engine steps in a row: as many in default order, in runs that grow while it works."""
+    """Replace engine steps in a row by as many default steps, in runs that grow while it works."""
     end = len(case.script)
     while end > 0:
         begin = end
@@ -75,14 +75,14 @@ def default_runs(shrinker: Shrinker, case: Case) -> Case:
             found = _replaced(shrinker, case, first, end, [Rest(steps)]) if steps else None
             if found is None:
                 break
-            # The run is one item now, and grows by what stands before it.
+            # The run is one item now, and grows by the items before it.
             case, end, begin, size = found, first + 1, first, 2 if size == 1 else size * 2
         end = min(begin, end - 1)
     return case
 
 
 def default_times(shrinker: Shrinker, case: Case) -> Case:
-    """Instead of several choices in a gap: so many steps in default order, whichever number it takes."""
+    """Replace several choices in a gap by a number of default steps, the number that works."""
     for at in range(len(gaps_of(case)) - 1, -1, -1):
         gap = gaps_of(case)[at]
         if sum(item != Rest() for item in gap) < 2:
@@ -96,7 +96,7 @@ def default_times(shrinker: Shrinker, case: Case) -> Case:
 
 
 def redraw_stretches(shrinker: Shrinker, case: Case) -> Case:
-    """Other gaps for some steps from outside in a row, all else as it is; until many draws have found nothing."""
+    """Redraw the gaps before a few outside steps in a row, until many draws have found nothing."""
     stream = Stream(0, "stretches")
     missed = 0
     while case.choices > MANY and missed < STRETCH_DRAWS:
@@ -119,7 +119,7 @@ def redraw_stretches(shrinker: Shrinker, case: Case) -> Case:
 
 
 def _drawn_gap(stream: Stream, lates: list[Late]) -> list[Item]:
-    """A rest, or some steps in default order; with one of the steps that are late elsewhere, or here, late for some."""
+    """Draw a gap: a rest, or some default steps, with one step late among those that are late elsewhere or here."""
     if stream.chance(1, 2):
         return [Rest()]
     gap: list[Item] = []
@@ -133,7 +133,7 @@ def _drawn_gap(stream: Stream, lates: list[Late]) -> list[Item]:
 
 
 def gaps_of(case: Case) -> list[list[Item]]:
-    """What stands before each step from outside."""
+    """Return the items before each outside step."""
     gaps: list[list[Item]] = [[]]
     for item in case.script:
         if is_outside(item):
@@ -144,7 +144,7 @@ def gaps_of(case: Case) -> list[list[Item]]:
 
 
 def _after_last(case: Case) -> int:
-    """How many items stand after the last step from outside."""
+    """Count the items after the last outside step."""
     return next(
         (number for number, item in enumerate(reversed(case.script)) if is_outside(item)),
         len(case.script),
@@ -158,7 +158,7 @@ def _with_gaps(
     instead: list[Item],
     patience: int = STEPS_MAX,
 ) -> Case | None:
-    """With these gaps filled otherwise; None where the failure goes, or a step from outside with it."""
+    """Fill these gaps otherwise; return None where the failure or an outside step is lost."""
     gaps = gaps_of(case)
     outside = [index for index, item in enumerate(case.script) if is_outside(item)]
     script: list[Item] = []
@@ -187,7 +187,7 @@ def _accepted(shrinker: Shrinker, case: Case, script: list[Item], patience: int)
 
 
 def _steps_in(shrinker: Shrinker, case: Case, first: int, end: int) -> int:
-    """How many steps are taken from one item of a case to another, that one not included."""
+    """Count the steps that the run takes from one item of a case to another, exclusive."""
     best = shrinker.best
     if best is None or best.case != case:
         best = shrinker.play(case, shrinker.defects)
@@ -201,9 +201,9 @@ def _steps_in(shrinker: Shrinker, case: Case, first: int, end: int) -> int:
 
 
 def redraw(shrinker: Shrinker, case: Case) -> Case:
-    """Other gaps altogether: most are rests, some a few steps in default order; the first that fails with fewer choices.
+    """Redraw all gaps, mostly as rests, some as a few default steps; keep the first case with fewer choices.
 
-    What a long recording needs in just its order often comes just as well in a plain one that no deletion leads to.
+    A failure that a long recording reaches in one exact order often shows in a plain order that no deletion leads to.
     """
     if case.choices <= ENOUGH:
         return case

@@ -9,11 +9,11 @@ import msgspec
 from chaos.shrinking.shrinker import Case, Shrinker, is_outside
 from chaos.steps.schedule import Disconnect, FireTimer, Item, Late, Open, Rest
 
-BOUND_LATER = 0  # the rules put the connection's thread in
+BOUND_LATER = 0  # the player takes the connection's thread here
 
 
 def hang_up(shrinker: Shrinker, case: Case) -> Case:
-    """A step from outside more, where that saves more choices than that."""
+    """Add an outside step where it saves more choices than one."""
     progress = True
     while progress:
         progress = False
@@ -30,7 +30,7 @@ def _weight(case: Case) -> int:
 
 
 def _candidates(case: Case) -> Iterator[Case]:
-    """Where time passes, instead of that: the end of each connection there is; what is late stays so, or not."""
+    """Propose, in place of passing time, the end of each open connection, with late steps kept or not."""
     for begin, end, opened in _gaps_with_time(case):
         lates = [item for item in case.script[begin:end] if isinstance(item, Late)]
         for one in opened:
@@ -46,7 +46,7 @@ def _candidates(case: Case) -> Iterator[Case]:
 
 
 def _gaps_with_time(case: Case) -> Iterator[tuple[int, int, list[Open]]]:
-    """What stands between two steps from outside, and the connections that are open by then."""
+    """Return the items between two outside steps, and the connections that are open by then."""
     begin = 0
     opened: dict[int, Open] = {}
     for end in range(len(case.script) + 1):

@@ -1,7 +1,7 @@
-"""A run as a script of what comes late: all else is in default order.
+"""A run as a script of late steps: all other steps are in default order.
 
-Whatever order the engine's steps came in: each was the oldest possible one but for those that had been passed over. So
-a run is what is passed over, from when it would have come until it came, and when each step from outside came.
+Each engine step of a run was the oldest possible one, except for steps that had been passed over. So a run consists of
+the steps that were passed over, from when they were due until they came, and of the moments of the outside steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEPS_UNTIL_NEVER = 1_000_000  # steps late
 
 
 class _Passed:
-    """A step that others were preferred to."""
+    """A step that was passed over, while later ones were taken."""
 
     def __init__(self, step: EngineStep, skip: int, since: int) -> None:
         self.step = step
@@ -41,17 +41,17 @@ class _Passed:
         self.steps = STEPS_UNTIL_NEVER
 
     def came(self, number: int) -> None:
-        """It was the step of this number."""
+        """End the delay: the step was taken, with this number."""
         self.steps = number - 1 - self.since
 
     @property
     def item(self) -> Late:
-        """What a script says of it."""
+        """Write the delay as an item of the script."""
         return Late(self.step, self.skip, self.steps)
 
 
 def as_late(shrinker: Shrinker, case: Case, timers_early: tuple[bool, ...] = (True, False)) -> Case:
-    """The case's own run written so, in one of these ways; the case itself where none is a gain."""
+    """Write the case's own run with delays, in the best of the ways; return the case itself where none is a gain."""
     best = shrinker.best
     if best is None or best.case != case:
         best = shrinker.play(case, shrinker.defects)
@@ -81,9 +81,9 @@ def _as_script(shrinker: Shrinker, outcome: Attempt, *, timers_early: bool) -> t
 def as_delays(
     controller: Controller, steps: list[Step], *, to_the_end: bool, timers_early: bool = False
 ) -> tuple[Item, ...]:
-    """These steps, from a start on, as a script that is the same run when it is played.
+    """Write these steps, from a start on, as a script that replays the same run.
 
-    A timer that fires while others are possible is early, or else these are late.
+    A timer that fires while other steps are possible is early; otherwise those other steps are late.
     """
     writer = _Writer(controller, timers_early)
     for step in steps:
@@ -93,18 +93,18 @@ def as_delays(
 
 
 class _Writer:
-    """Writes down what each step is to the default order; asked before it is taken."""
+    """Writes how each step differs from the default order; it is called before the step is taken."""
 
     def __init__(self, controller: Controller, timers_early: bool) -> None:
         self._timers_early = timers_early
         self._agenda = controller.agenda
         self._recorder = controller.recorder
         self._items: list[Item | _Passed] = []
-        self._late: list[_Passed] = []  # of this gap
-        self._body: list[Item] = []  # of this gap
-        self._steps = 0  # in a row
-        self._timers = 0  # of these
-        self._taken: Counter[Hashable] = Counter()  # in this gap
+        self._late: list[_Passed] = []  # of the present gap
+        self._body: list[Item] = []  # of the present gap
+        self._steps = 0  # default steps in a row
+        self._timers = 0  # timers among them
+        self._taken: Counter[Hashable] = Counter()  # in the present gap
         self._passed: dict[Hashable, _Passed] = {}
 
     def take(self, step: Step) -> None:
@@ -144,7 +144,7 @@ class _Writer:
         self._steps = self._timers = 0
 
     def _is_time_all(self) -> bool:
-        """Is nothing possible but what is late, or that time passes?"""
+        """Return whether only late steps and the passing of time are possible."""
         return all(
             other.__class__ is FireTimer or twin(other) in self._passed
             for other in self._agenda.by_age()
@@ -159,7 +159,7 @@ class _Writer:
         self._steps += 1
 
     def _pass_all_before(self, step: EngineStep | None) -> None:
-        """What is older than this step, or all that is possible but that time passes."""
+        """Pass over everything older than this step, or every possible step except the passing of time."""
         for other in self._agenda.by_age():
             if other == step:
                 break

@@ -29,9 +29,9 @@ class Minimal(msgspec.Struct, frozen=True):
     capsule: Capsule
     finding: Finding
     outside_before: int
-    outside: int  # steps that are not the engine's own, without the end that every run has
+    outside: int  # steps of hosts, operator and nemesis, without the end that every run has
     set_up: int  # the first of these, which only set the target up
-    choices: int  # off the default order
+    choices: int  # choices off the default order
     executions: int
 
 
@@ -44,7 +44,7 @@ def minimize(
 ) -> Minimal:
     """Return the smallest capsule found within the budget; raise ShrinkError if there is nothing to shrink.
 
-    A while after the user has asked to stop, the candidate in progress is given up. Raise InterruptedRunError if the
+    A few seconds after the user has asked to stop, the candidate in progress is dropped. Raise InterruptedRunError if the
     failure had not been seen once by then.
     """
     gives_up = Patience(interrupted)
@@ -61,8 +61,8 @@ def minimize(
         ) from None
     if first is None:
         raise ShrinkError(
-            "the failure doesn't show when its steps are taken one by one within the rules of hosts and faults, "
-            "so shrinking has no start; replay it whole"
+            "the failure doesn't show when its steps are replayed within the rules of hosts and faults, so shrinking "
+            "has no start; replay the whole run"
         )
     outcome = shrink(shrinker, first)
     case = outcome.case
@@ -104,7 +104,7 @@ def _up_to_the_finding(
         findings = judge(again, shrinker.checks)
         if findings and findings[0].signature == outcome.finding.signature:
             return replace(small, schedule=schedule), again, findings
-    raise AssertionError("a shrunk run fails when its steps are taken again")
+    raise AssertionError("a shrunk run fails when it is replayed")
 
 
 def _failure(

@@ -1,7 +1,7 @@
-"""The passes of the shrinker: each proposes smaller cases, and keeps what still fails.
+"""The passes of the shrinker: each proposes smaller cases, and keeps those that still fail.
 
-They are tried in the order of PASSES until none gets further. A pass never makes a case worse: fewer steps from
-outside first, then fewer scheduling choices, then simpler values.
+They are tried in the order of PASSES until none makes progress. A pass never makes a case larger, by fewer outside
+steps first, then fewer scheduling choices, then simpler values.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from chaos.shrinking.simplify import fewer_settle_steps, simpler_plans, simpler_
 from chaos.steps.schedule import ENGINE_STEPS, Connect, Item, Late, Mark, Rest, Step
 
 ROUNDS_MAX = 20
-LONG = 40  # steps from outside
-STRETCHES = 16  # a long recording is cut into at most so many
+LONG = 40  # outside steps
+STRETCHES = 16  # a long recording is cut into at most this number of stretches
 Pass = Callable[[Shrinker, Case], Case]
 
 
 def shrink(shrinker: Shrinker, outcome: Attempt) -> Attempt:
-    """From a recording that was played to the smallest case; what there is when the budget ends."""
+    """Shrink a recording to the smallest case, or to the best one when the budget ends."""
     try:
         case = sooner(shrinker, outcome.case)
         case = without_keep_alives(shrinker, case)
@@ -54,7 +54,7 @@ def shrink(shrinker: Shrinker, outcome: Attempt) -> Attempt:
             return last
     except OutOfBudgetError:
         pass
-    assert shrinker.best is not None, "what was played first is the best so far"
+    assert shrinker.best is not None, "the case that was played first is the best so far"
     return shrinker.best
 
 
@@ -63,7 +63,7 @@ def _measure(case: Case) -> tuple[tuple[int, int, int, int], int]:
 
 
 def _minimal(shrinker: Shrinker, case: Case) -> Case:
-    """Until nothing can be left out: a round that made nothing smaller may have changed what can."""
+    """Repeat the passes until none makes the case smaller, since each can make room for another."""
     before = None
     while case != before:
         before = case
@@ -72,7 +72,7 @@ def _minimal(shrinker: Shrinker, case: Case) -> Case:
 
 
 def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Attempt | None:
-    """The recording as it is: up to the failure, or else up to the heal and then as every run ends."""
+    """Return the recording as a case: up to the failure, or else up to the heal with the usual end of a run."""
     whole = [step for step in schedule if not isinstance(step, Mark)]
     heal = next(
         (
@@ -109,7 +109,7 @@ def delete(
 ) -> Case:
     """Leave out as many of these groups of items as possible, in runs that grow while it works.
 
-    Groups are tried from the last to the first: what comes late depends on what came early. Where one alone is needed,
+    Groups are tried from the last to the first, since later steps depend on earlier ones. Where each group alone is needed,
     a ``turn`` of them may not be: connections take turns over the poll groups.
     """
     groups = list(units)
@@ -152,18 +152,18 @@ def _without(
 
 
 def _normal(shrinker: Shrinker, case: Case, patience: int) -> Case:
-    """Without what is left out anyway."""
+    """Remove the items that the run left out anyway."""
     outcome = shrinker.attempt(case, patience)
     return outcome.case if outcome is not None else case
 
 
 def sooner(shrinker: Shrinker, case: Case) -> Case:
-    """What never ends is given up after fewer steps."""
+    """Shorten the wait after which a hang counts."""
     return _simplify(shrinker, case, fewer_settle_steps, patience=0)
 
 
 def without_keep_alives(shrinker: Shrinker, case: Case) -> Case:
-    """No controller ends for lack of them, so none has to be sent: all at once, or else one after the other."""
+    """Let no controller expire, so that keep-alives are not needed; remove them all at once, or else one after the other."""
     timed = [item.op for item in case.script if isinstance(item, Connect) and item.keep_alive_ms]
     for ops in (timed, *([op] for op in timed)):
         script = tuple(
@@ -179,7 +179,7 @@ def without_keep_alives(shrinker: Shrinker, case: Case) -> Case:
 
 
 def delete_stretches(shrinker: Shrinker, case: Case) -> Case:
-    """Of a long recording, whole stretches with all that happens in them, as long as they are no small part of it."""
+    """Remove whole stretches of a long recording, while they are a considerable part of it."""
     whole = len(case.script)
     size = whole // 2
     while case.outside > LONG and size >= whole // STRETCHES:
@@ -196,9 +196,9 @@ def delete_stretches(shrinker: Shrinker, case: Case) -> Case:
 
 
 def shorten(shrinker: Shrinker, case: Case) -> Case:
-    """Of what is still long, steps from outside first: the order of so many others is looked at when they are gone.
+    """Remove outside steps first while the case is long, since the order of the others matters less afterwards.
 
-    The fewer choices there are, the less depends on what is left out, so the passes help each other.
+    Fewer choices depend on fewer steps, so the passes help each other.
     """
     while case.outside > LONG:
         before = case.outside
@@ -213,7 +213,7 @@ def shorten(shrinker: Shrinker, case: Case) -> Case:
 
 
 def delete_outside(shrinker: Shrinker, case: Case, patience: int = STEPS_MAX) -> Case:
-    """Hosts whole, then all of a kind, then connections whole, then step by step."""
+    """Remove whole hosts, then all steps of a kind, then whole connections, then single steps."""
     for key in (_host, _kind, _connection):
         turn = case.plan.layout.reactors if key is _connection else 1
         case = delete(shrinker, case, _by(case, key), patience, turn)
@@ -254,7 +254,7 @@ def delete_choices(
     case: Case,
     kinds: tuple[type | tuple[type, ...], ...] = (ENGINE_STEPS, Late, Rest),
 ) -> Case:
-    """Engine steps whose place doesn't matter, and rests that do nothing."""
+    """Remove engine steps whose place doesn't matter, and rests without an effect."""
     for kind in kinds:
         found = [[index] for index, item in enumerate(case.script) if isinstance(item, kind)]
         case = delete(shrinker, case, found)
@@ -262,7 +262,7 @@ def delete_choices(
 
 
 def loosen(shrinker: Shrinker, case: Case) -> Case:
-    """From a recording of every step to a script: the default order takes over where it can."""
+    """Turn a recording of every step into a script, which leaves to the default order as much as possible."""
     plain = as_late(shrinker, case, timers_early=(True,))
     if plain != case:
         return plain
@@ -274,12 +274,12 @@ def loosen(shrinker: Shrinker, case: Case) -> Case:
 
 
 def simplify_plan(shrinker: Shrinker, case: Case) -> Case:
-    """Smaller arrays, fewer reactors, hosts and disks."""
+    """Try smaller arrays, fewer reactors, hosts and disks."""
     return _simplify(shrinker, case, simpler_plans)
 
 
 def simplify_steps(shrinker: Shrinker, case: Case) -> Case:
-    """Plainer steps."""
+    """Try simpler steps."""
     return _simplify(shrinker, case, simpler_steps)
 
 

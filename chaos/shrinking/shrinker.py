@@ -33,7 +33,7 @@ SET_UP = (
 
 
 class ShrinkError(Exception):
-    """A failure can't be shrunk; the message is one sentence."""
+    """The failure can't be shrunk; the message is one sentence."""
 
 
 class OutOfBudgetError(Exception):
@@ -61,12 +61,12 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def outside(self) -> int:
-        """The number of steps that are not the engine's own."""
+        """The number of steps of hosts, operator and nemesis."""
         return sum(map(is_outside, self.script))
 
     @property
     def set_up(self) -> int:
-        """The number of first steps from outside that only set the target up."""
+        """The number of first outside steps that only set the target up."""
         count = 0
         for item in filter(is_outside, self.script):
             if not (isinstance(item, Operate) and item.method in SET_UP):
@@ -78,8 +78,8 @@ class Case(msgspec.Struct, frozen=True):
     def choices(self) -> int:
         """The number of scheduling choices off the default order.
 
-        A choice is an engine step that the script names or that comes late. A step from outside is one if it comes before
-        the target is at rest: right after another one, or after a number of steps.
+        A choice is an engine step that the script names or that comes late. An outside step is one if it comes before the
+        target is at rest: right after another one, or after a number of steps.
         """
         count = 0
         before: Item = Rest()
@@ -102,7 +102,7 @@ class Attempt(msgspec.Struct):
     execution: Execution
     finding: Finding
     schedule: list[Step]
-    numbers: list[int]  # per item of the case, the number of its step, or LEFT_OUT
+    numbers: list[int]  # by item of the case: the number of its step, or LEFT_OUT
 
     def bare(self, *, with_holds: bool) -> Case:
         """Return the case without the items left out; with holds, engine steps at its end stay, since they are held back."""
@@ -158,7 +158,7 @@ class Shrinker:
         self._is_over = is_over
         self._on_progress = on_progress
         self._driver = SimDriver(gives_up)
-        self._refused: set[bytes] = set()  # used for membership only
+        self._refused: set[bytes] = set()  # used only for membership
         self.best: Attempt | None = None
 
     def attempt(self, case: Case, patience: int = STEPS_MAX) -> Attempt | None:
@@ -179,7 +179,7 @@ class Shrinker:
         return outcome
 
     def take_for_goal(self, case: Case) -> bool:
-        """Take another list of stuck things as the goal if it has a part in common with the present one."""
+        """Make another list of stuck things the goal if it overlaps the present one."""
         played = self._played(case, self.defects, 0)
         found = next(
             (one for one in judge(played.execution, self.checks) if overlaps(self.goal, one)), None
@@ -191,7 +191,7 @@ class Shrinker:
         return True
 
     def improve(self, case: Case, smaller: Case, patience: int = STEPS_MAX) -> Attempt | None:
-        """Play a smaller candidate; return its attempt if it has the same failure and really is smaller."""
+        """Play a smaller candidate; return its attempt if it has the same failure and its run is smaller."""
         outcome = self.attempt(smaller, patience)
         if outcome is not None:
             now = outcome.case

@@ -1,4 +1,4 @@
-"""Simpler values for a case: what a smaller plan is, and a plainer step. Proposals only; the shrinker tries them."""
+"""Simpler values for a case: smaller plans and simpler steps. These are proposals; the shrinker tries them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ replace = msgspec.structs.replace
 BLOCKS = (8, 12, 16, 24, 32, 48)
 WINDOWS = (4, 8, 16, 1_000_000)
 UNBOUNDED = 64
-# Faults of a range of blocks, which may become a range of fewer blocks or of others.
+# Faults of a range of blocks, which can get fewer or other blocks.
 RANGED_FAULTS = tuple(
     name
     for name, row in FAULTS.items()
@@ -38,7 +38,7 @@ SETTLE_STEPS = (1_000, 4_000, 16_000)
 
 
 def simpler_plans(case: Case) -> Iterator[Case]:
-    """Plans that are smaller in one way each, the most telling first."""
+    """Propose plans that are smaller in one way each, the most effective first."""
     plan = case.plan
     layout = plan.layout
     if plan.planned:
@@ -69,7 +69,7 @@ def simpler_plans(case: Case) -> Iterator[Case]:
 
 
 def fewer_settle_steps(case: Case) -> Iterator[Case]:
-    """A phase after the chaos is given up sooner."""
+    """Propose fewer steps for a phase after the chaos."""
     for steps in SETTLE_STEPS:
         if case.to_the_end and steps < case.plan.settle_steps:
             yield replace(case, plan=replace(case.plan, settle_steps=steps))
@@ -80,7 +80,7 @@ def _with_layout(case: Case, **changes: object) -> Case:
 
 
 def _fewer_hosts(case: Case, hosts: list[int]) -> Iterator[Case]:
-    """Numbered from 0 on, none that does nothing."""
+    """Remove hosts without a step, and number the others from 0 on."""
     order: list[int] = []
     for host in hosts:
         if host not in order:
@@ -95,7 +95,7 @@ def _fewer_hosts(case: Case, hosts: list[int]) -> Iterator[Case]:
 
 
 def _fewer_reactors(case: Case) -> Iterator[Case]:
-    """One or two at once where it works: with fewer poll groups, fewer connections only take turns."""
+    """Remove one or two reactors at once, since with fewer poll groups fewer connections only take turns."""
     plan = case.plan
     for reactors in sorted({1, 2, plan.layout.reactors - 1}):
         if not 0 < reactors < plan.layout.reactors:
@@ -112,7 +112,7 @@ def _fewer_reactors(case: Case) -> Iterator[Case]:
 
 
 def _reactors_of(item: Item) -> list[int]:
-    """The reactors that a step names."""
+    """Return the reactors that a step names."""
     if isinstance(item, Operate):
         kinds = RPCS[item.method].kinds(len(item.args))
         return [arg for kind, arg in zip(kinds, item.args, strict=True) if kind is Argument.REACTOR]
@@ -143,7 +143,7 @@ def _fewer_blocks(case: Case) -> Iterator[Case]:
 
 
 def simpler_steps(case: Case) -> Iterator[Case]:
-    """One plainer step each; a disk that is there at the start; or one error fewer, and without a read that it failed."""
+    """Propose one simpler step each: a disk present at the start, one error fewer, one failed read fewer."""
     yield from _with_disks_at_start(case)
     yield from _on_fewer_blocks(case)
     for index, item in enumerate(case.script):
@@ -161,9 +161,9 @@ def simpler_steps(case: Case) -> Iterator[Case]:
 
 
 def _with_disks_at_start(case: Case) -> Iterator[Case]:
-    """Disks that come late are there when the target starts: all of them, or one."""
+    """Let disks that arrive late be present when the target starts: all of them, or one."""
     start = None
-    arrivals: list[tuple[int, int]] = []  # of the start, and of a disk that comes after it
+    arrivals: list[tuple[int, int]] = []  # of the start, and of a disk that arrives after it
     for index, item in enumerate(case.script):
         if isinstance(item, Operate) and item.method == Rpc.FRAMEWORK_START_INIT:
             start = index
@@ -183,7 +183,7 @@ def _with_disks_at_start(case: Case) -> Iterator[Case]:
 
 
 def _on_fewer_blocks(case: Case) -> Iterator[Case]:
-    """All that is done to several blocks: to one of those that the last I/O is for; and all of it further in front."""
+    """Move all steps on several blocks to one block of the last I/O, and move all steps to lower blocks."""
     ios = [item for item in case.script if isinstance(item, OF_BLOCKS)]
     if not ios:
         return
@@ -202,7 +202,7 @@ def _on_fewer_blocks(case: Case) -> Iterator[Case]:
 
 
 def _spans(script: Iterable[Item], offset: int) -> Iterator[tuple[Item, tuple[int, int]]]:
-    """Items that are for some blocks: the first and the end."""
+    """Return the first block and the end of each item that has blocks."""
     for item in script:
         if isinstance(item, OF_BLOCKS):
             yield item, (item.slba, item.slba + item.blocks)
@@ -211,7 +211,7 @@ def _spans(script: Iterable[Item], offset: int) -> Iterator[tuple[Item, tuple[in
 
 
 def _with_spans(case: Case, spans: list[tuple[int, int]]) -> Case:
-    """The case with other blocks for these items, in their order."""
+    """Return the case with other blocks for these items, in their order."""
     offset = case.plan.data_offset
     script: list[Item] = []
     left = iter(spans)

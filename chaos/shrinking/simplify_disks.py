@@ -1,4 +1,4 @@
-"""A case with fewer disks, or with nothing standing on them: all that names a disk or a bdev is said anew."""
+"""A case with fewer disks, or without stacked bdevs: all items that name a disk or a bdev are rewritten."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ GONE = -1
 
 
 def with_nothing_on_disks(case: Case) -> Iterator[Case]:
-    """Without the error, delay and passthru bdevs."""
+    """Remove the error, delay and passthru bdevs."""
     if case.plan.layout.stacks:
         yield _with_disks(case, list(range(case.plan.layout.disks)), is_bare=True)
 
 
 def with_fewer_disks(case: Case) -> Iterator[Case]:
-    """Without one of the members, where there are more than two, or one of the spares."""
+    """Remove one of more than two members, or one of the spares."""
     plan = case.plan
     disks = list(range(plan.layout.disks))
     for gone in disks:
@@ -53,7 +53,7 @@ def _smaller(plan: Plan, layout: Layout, kept: list[int]) -> Plan:
 
 
 class _Renamed:
-    """The disks that are kept, and what they are called then."""
+    """The disks that remain, with their new numbers."""
 
     def __init__(self, old: Layout, new: Layout, numbers: dict[int, int]) -> None:
         self.old = old
@@ -61,7 +61,7 @@ class _Renamed:
         self.numbers = numbers
 
     def item(self, item: Item) -> Item | None:
-        """An item; None where it is of a disk or a bdev that is gone."""
+        """Rename an item's disks; return None where its disk or bdev is removed."""
         match item:
             case FinishIo() | Inject():
                 number = self.numbers.get(item.disk, GONE)
@@ -91,7 +91,7 @@ class _Renamed:
         return replace(item, args=tuple(arg for arg in args if arg != GONE))
 
     def _argument(self, kind: Argument, number: int) -> int:
-        """What an RPC's argument is then; GONE where there is no such disk or bdev any more."""
+        """Rename an RPC's argument; return GONE where its disk or bdev is removed."""
         match kind:
             case Argument.DISK:
                 return self.numbers.get(number, GONE)
@@ -110,7 +110,7 @@ class _Renamed:
         if bdev == raid_passthru_id(old):
             return raid_passthru_id(new)
         if bdev > raid_passthru_id(old):
-            return bdev  # there is none
+            return bdev  # no bdev has this number
         disk = disk_of(old, bdev)
         number = self.numbers.get(disk, GONE)
         if number == GONE or bdev < old.disks:

@@ -1,6 +1,6 @@
-"""Shrink a failure that doesn't come every time, by vote: a free run whose steps could not be replayed in ``sim``.
+"""Shrink a failure that doesn't occur every time, by vote: a free run whose steps could not be replayed in ``sim``.
 
-There are no steps to leave out, so the plan is made smaller: fewer planned things, fewer hosts, less I/O, less time. A
+No steps can be left out, so the plan is made smaller: fewer planned things, fewer hosts, less I/O, less time. A
 smaller plan is accepted if NEEDED of at most RUNS_MAX free runs of it fail in the same way. The plans and their order are
 fixed; the results depend on how the processes race.
 """
@@ -33,7 +33,7 @@ class Voted(msgspec.Struct, frozen=True):
     rebuilt: Capsule | None
     planned_before: int
     planned: int
-    failed: int  # of the last plan's runs
+    failed: int  # of the runs of the last plan
     runs: int
     executions: int
 
@@ -43,7 +43,7 @@ class Ballot(msgspec.Struct):
 
     failed: int = 0
     runs: int = 0
-    first: Run | None = None  # the first that failed in the same way
+    first: Run | None = None  # the first run that failed in the same way
 
     @property
     def is_taken(self) -> bool:
@@ -101,11 +101,11 @@ class _Booth:
         ballot = self.ask(best)
         if not ballot.is_taken and (ballot.first is None or not ballot.first.is_rebuilt):
             raise ShrinkError(
-                f"the failure came in {ballot.failed} of {ballot.runs} free runs, and {NEEDED} are needed to shrink by "
-                "vote; 'raidstorm repro' says how often it comes"
+                f"the failure occurred in {ballot.failed} of {ballot.runs} free runs, and {NEEDED} are needed to shrink by "
+                "vote; 'raidstorm repro' shows how often it occurs"
             )
         improved = True
-        refused: set[Plan] = set()  # so that no plan is tried twice
+        refused: set[Plan] = set()  # a plan that is refused is not tried again
         while improved and not self._rebuilt(ballot):
             improved = False
             for plan in smaller_plans(best):
@@ -116,7 +116,7 @@ class _Booth:
                 try:
                     asked = self.ask(plan)
                 except InterruptedRunError:
-                    break  # the run was given up; what has been voted for stays
+                    break  # this run is lost; the votes before it count
                 if asked.is_taken:
                     best, ballot, improved = plan, asked, True
                     break

@@ -1,1 +1,1 @@
-"""What a run is made of, as values: steps, what was observed, payloads, recordings."""
+"""The parts of a run, as values: steps, observations, payloads, recordings."""

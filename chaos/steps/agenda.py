@@ -1,4 +1,4 @@
-"""The engine steps that are possible now, kept from what the taken steps did."""
+"""The engine steps that are possible now, updated from the outcomes of the steps taken."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Agenda:
         self._timers: list[tuple[int, int, int, FireTimer]] = []
 
     def post(self, step: Deliver) -> None:
-        """A message was sent."""
+        """Add a message that was sent."""
         waiting = self._messages.get(step, 0)
         self._messages[step] = waiting + 1
         if not waiting:
             self._add(step)
 
     def absorb(self, outcome: Outcome) -> None:
-        """A step made others possible."""
+        """Add the steps that a step's outcome has made possible."""
         messages = self._messages
         position, choices = self._position, self.choices
-        # As _add does; a call for each step would take longer than what it does.
+        # This is _add inlined, since a call for each step would take longer than the work itself.
         for step in outcome.posted:
             waiting = messages.get(step, 0)
             messages[step] = waiting + 1
@@ -46,14 +46,14 @@ class Agenda:
             self._arm(timer)
 
     def took(self, step: EngineStep) -> None:
-        """The step is being taken; raises KeyError when it isn't possible.
+        """Remove a step that is being taken; raise KeyError when it isn't possible.
 
-        Choices have the timer next in deadline order only; what a free run has recorded may take any.
+        Of the timers only the next one in deadline order is a choice, but a free run's recording may take any of them.
         """
         if step.__class__ is FireTimer:
             self._took_timer(step)
             return
-        place = self._position.pop(step)  # as _remove does
+        place = self._position.pop(step)  # _remove, inlined
         choices = self.choices
         last = choices.pop()
         if place < len(choices):
@@ -77,27 +77,27 @@ class Agenda:
             self._add(self._timers[0][-1])
 
     def oldest(self) -> EngineStep:
-        """The choice that has been possible for longest; taking it each time starves nobody."""
+        """Return the choice that has been possible for longest; taking it each time starves no step."""
         return next(iter(self._position))
 
     def second_oldest(self) -> EngineStep:
-        """The next one; there must be two. Only one timer is possible at a time, so one of them is none."""
+        """Return the second oldest choice; there must be two, so at least one of them is no timer."""
         ages = iter(self._position)
         next(ages)
         return next(ages)
 
     def passes_over(self, reactor: int, taken: EngineStep) -> bool:
-        """Could this reactor go on, and another one does? A timer that is due waits for nobody: it doesn't count."""
+        """Return whether a step of another reactor is taken while this one has a choice; a timer is none, since it can wait."""
         return taken.reactor != reactor and any(
             step.reactor == reactor and step.__class__ is not FireTimer for step in self.choices
         )
 
     def by_age(self) -> Iterator[EngineStep]:
-        """All choices, the one that has been possible for longest first."""
+        """Yield all choices, the one that has been possible for longest first."""
         return iter(self._position)
 
     def clear(self) -> None:
-        """The target is gone, and all that was possible with it."""
+        """Remove all choices, since the target is gone."""
         self.choices.clear()
         self._position.clear()
         self._messages.clear()
@@ -107,7 +107,7 @@ class Agenda:
         return step in self._position
 
     def is_armed(self, timer: FireTimer) -> bool:
-        """Could a recording have taken it? Of these timers, only the next one is a choice."""
+        """Return whether a timer is set; a recording may take any set timer, but only the next one is a choice."""
         return (timer.deadline_us, timer.reactor, timer.number, timer) in self._timers
 
     def __len__(self) -> int:

@@ -1,13 +1,13 @@
-"""A range of blocks in words: findings and stories call it alike."""
+"""A range of blocks in words, the same in findings and stories."""
 
 from __future__ import annotations
 
 
 def blocks(first: int, count: int) -> str:
-    """So many blocks from this one on."""
+    """Write a range of blocks by its first block and its length."""
     return f"block {first}" if count == 1 else f"blocks {first}-{first + count - 1}"
 
 
 def blocks_are(first: int, count: int) -> str:
-    """The same with its verb."""
+    """Write the range with its verb."""
     return f"{blocks(first, count)} {'is' if count == 1 else 'are'}"

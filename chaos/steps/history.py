@@ -1,4 +1,4 @@
-"""What happened in a run, in the order in which the tester saw it, and the fingerprint of it."""
+"""The entries of a run, in the order in which the tester saw them, and their fingerprint."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NOT_LOOKED = -1
 
 
 class Invoked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="invoked"):
-    """A step from outside the target was taken."""
+    """A step of a host, the operator or the nemesis was taken."""
 
     number: int
     step: OutsideStep
 
 
 class Completed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="completed"):
-    """An answer came: ``status`` as NVMe or errno; ``values`` per block of a read (see payload.py)."""
+    """An answer arrived: ``status`` as NVMe or errno; ``values`` for each block of a read (see payload.py)."""
 
     number: int
     op: int
@@ -37,14 +37,14 @@ class Completed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="com
 
 
 class EngineEvent(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="happened"):
-    """The engine told something."""
+    """The engine emitted an event."""
 
     number: int
     event: Event
 
 
 class Crashed(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="crashed"):
-    """The target crashed, by itself or killed from outside."""
+    """The target crashed, by itself or by a kill."""
 
     number: int
     crash: Crash
@@ -70,7 +70,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="seen"):
 
 
 class SlotFlag(IntFlag):
-    """What is set in a slot of the shared record."""
+    """The flags of a slot in the shared record."""
 
     OCCUPIED = 1
     CONFIGURED = 2
@@ -80,15 +80,15 @@ class SlotFlag(IntFlag):
 
 
 class Written(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="written"):
-    """The block of a disk where superblocks are has changed.
+    """The superblock of a disk has changed.
 
-    ``sequence`` is -1 where no superblock can be read, ``array`` the number its UUID is made of; ``configured`` a
-    bit mask of the disks it calls CONFIGURED.
+    ``sequence`` is -1 where no superblock can be read, ``array`` the number from which its UUID is made; ``configured`` is a
+    bit mask of the disks that it lists as CONFIGURED.
     """
 
     number: int
     disk: int
-    by_target: bool  # not by hands outside
+    by_target: bool  # false for a change from outside the target
     sequence: int
     array: int
     configured: int
@@ -96,7 +96,7 @@ class Written(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="writt
 
 
 class Compared(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compared"):
-    """What each disk holds, block by block (see payload.py), in the step that told ``after``.
+    """The content of each disk, block by block (see payload.py), in the step that emitted ``after``.
 
     That is ``raid.assembled``, or ``rebuild.finished`` with success.
     """
@@ -111,15 +111,15 @@ History = list[Entry]
 
 
 def was_observed(history: History) -> bool:
-    """Did a stepping driver let the tester look? Then events also stand in the order in which they happened.
+    """Return whether a stepping driver let the tester observe each step; then events stand in the order of their steps.
 
-    Reactors that run free tell in batches, each its own.
+    Free-running reactors report in batches, each its own.
     """
     return any(entry.__class__ is Seen for entry in history)
 
 
 class Fingerprint:
-    """A running hash over (step, what it showed): equal fingerprints mean equal runs."""
+    """A running hash over each step with its entries: equal fingerprints mean equal runs."""
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
@@ -127,7 +127,7 @@ class Fingerprint:
         self._encode = msgspec.msgpack.Encoder().encode
 
     def add(self, step: Step, shown: Sequence[Any]) -> None:
-        """Add a step, and what it showed if it showed anything."""
+        """Add a step, with its entries if there are any."""
         self._batch.append(step)
         if shown:
             self._batch.append(shown)

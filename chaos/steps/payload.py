@@ -1,4 +1,4 @@
-"""What hosts write: every block says who wrote it, by which op, and where it belongs."""
+"""The data that hosts write: every block has its writer, its op, and its own place."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ZERO_BLOCK = bytes(BLOCK_SIZE)
 
 
 def payload(host: int, op: int, slba: int, blocks: int) -> bytes:
-    """The data of a write: ``blocks * BLOCK_SIZE`` bytes."""
+    """Return the data of a write: ``blocks * BLOCK_SIZE`` bytes."""
     pack = STAMP.pack
     return b"".join([pack(host + 1, op, lba) * REPEATS for lba in range(slba, slba + blocks)])
 
 
 def decode(data: bytes, slba: int) -> list[int]:
-    """Per block the op that wrote it, NEVER_WRITTEN, or TORN, FOREIGN, MISDIRECTED."""
+    """Return for each block the op that wrote it, or NEVER_WRITTEN, TORN, FOREIGN or MISDIRECTED."""
     values = []
     unpack_from = STAMP.unpack_from
     for start in range(0, len(data), BLOCK_SIZE):
@@ -43,7 +43,7 @@ def decode(data: bytes, slba: int) -> list[int]:
 
 
 def op_of(block: bytes) -> int:
-    """The op that wrote this block, wherever it belongs; 0: none that is known by its first stamp."""
+    """Return the op in the block's first stamp, wherever the block belongs; 0 for no known op."""
     writer, op, _ = STAMP.unpack_from(block)
     return int(op) if writer else 0
 

@@ -1,6 +1,6 @@
-"""What is known of a free run besides its history: every step of its reactors, and when outside steps came between.
+"""The recording of a free run beside its history: every step of its reactors, and the moments of the outside steps.
 
-Written down by the driver ``realtime``, and enough to take the same steps again in ``sim`` (``free_replay.py``).
+The driver ``realtime`` writes it, and ``free_replay.py`` replays its steps in ``sim``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import msgspec
 from chaos.steps.schedule import OutsideStep, Restart
 from workers.protocol import StepRecord
 
-NOBODY = -1  # no connection has this number
+NO_CONNECTION = -1  # no connection has this number
 
 
 class OutsideRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A step from outside, and the last ticket that had been taken by then."""
+    """An outside step, with the last ticket that had been taken before it."""
 
     ticket: int
     step: OutsideStep
@@ -29,11 +29,11 @@ class Life(msgspec.Struct):
 
     reactors: list[list[StepRecord]] = []
     outside: list[OutsideRecord] = []
-    ended_by: Restart | None = None  # None: it is the run's last
-    disks: list[str] = []  # their digests at its end, before that step did something to them
+    ended_by: Restart | None = None  # None for the last target of the run
+    disks: list[str] = []  # their digests at its end, before that step changed them
 
     def in_order(self) -> Iterator[tuple[int, StepRecord] | OutsideStep]:
-        """Engine steps (with their reactor) and outside steps in the one order of all; torn ones aside."""
+        """Return engine steps (with their reactor) and outside steps in one total order, without torn ones."""
         keyed: list[tuple[tuple[int, int, int], tuple[int, StepRecord] | OutsideStep]] = [
             ((record.ticket, 0, 0), (reactor, record))
             for reactor, records in enumerate(self.reactors)
@@ -42,14 +42,16 @@ class Life(msgspec.Struct):
         ]
         ended = self._connections_ended()
         for place, record in enumerate(self.outside):
-            # A host that hasn't heard yet that its connection is gone acts as if it acted before.
-            last = ended.get(getattr(record.step, "connection", NOBODY), record.ticket + 1) - 1
+            # A host that hasn't noticed the end of its connection acts as if it had acted before it.
+            last = (
+                ended.get(getattr(record.step, "connection", NO_CONNECTION), record.ticket + 1) - 1
+            )
             keyed.append(((min(record.ticket, last), 1, place), record.step))
         keyed.sort(key=itemgetter(0))
         return (item for _, item in keyed)
 
     def _connections_ended(self) -> dict[int, int]:
-        """The tickets of the steps that told of it."""
+        """Return, by connection, the ticket of the step that reported its end."""
         return {
             event.args[0]: record.ticket
             for records in self.reactors
@@ -61,7 +63,7 @@ class Life(msgspec.Struct):
 
     @property
     def torn(self) -> StepRecord | None:
-        """The step that was begun and not done; there is at most one, for only one is under way at a time."""
+        """The step that was begun and not finished; at most one step is in progress at a time."""
         for records in self.reactors:
             if records and records[-1].outcome is None:
                 return records[-1]
@@ -69,15 +71,15 @@ class Life(msgspec.Struct):
 
 
 class Recording(msgspec.Struct):
-    """A free run, target after target."""
+    """A free run, as a list of targets."""
 
     lives: list[Life] = []
-    gap: str = ""  # why it isn't whole, in a sentence; empty: it is
-    settled: bool = False  # it came to its end, and nothing moved any more
+    gap: str = ""  # the reason why it isn't whole, in a sentence; "" if it is
+    settled: bool = False  # it was recorded to its end, and no step was possible any more
 
 
 def write_recording(folder: Path, recording: Recording) -> None:
-    """A file per reactor, and one for the outside: every step, with its target (from 0), number and ticket."""
+    """Write one file for each reactor and one for outside steps; each line has the target (from 0), number and ticket."""
     folder.mkdir(exist_ok=True)
     encode = msgspec.json.Encoder().encode
     lines: dict[str, list[bytes]] = {}

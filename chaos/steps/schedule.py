@@ -1,7 +1,7 @@
-"""Steps: the atoms of a run. A recorded schedule replays without its seed, so a step carries all it needs.
+"""Steps: the atoms of a run. A recorded schedule replays without its seed, so a step has all its arguments.
 
 The engine's own steps (deliver, finish_io, fire_timer) are defined by the engine; those of hosts, the operator
-and the nemesis are here. ``op`` is the number under which an answer comes back, and a write's sequence number.
+and the nemesis are here. ``op`` numbers a request; its answer has the same number, and so has the data of a write.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Connect(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="conne
     thread: int
     qid: int
     cntlid: int
-    keep_alive_ms: int = 0  # 0: the target doesn't watch whether the host is there
+    keep_alive_ms: int = 0  # 0: the target doesn't watch for the host's keep-alives
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="read"):
@@ -43,7 +43,7 @@ class Read(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="read"):
 
 
 class Write(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="write"):
-    """A host writes blocks [slba, slba + blocks); the data says host, op and LBA."""
+    """A host writes blocks [slba, slba + blocks); the data has host, op and LBA."""
 
     op: int
     host: int
@@ -79,7 +79,7 @@ class WriteZeroes(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="w
 class CompareAndWrite(
     msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compare_and_write"
 ):
-    """A host writes the blocks if they hold what ``expected_op`` of ``expected_host`` wrote there."""
+    """A host writes the blocks if they hold the data of ``expected_op`` of ``expected_host``."""
 
     op: int
     host: int
@@ -139,7 +139,7 @@ class Inject(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="inject
 
 
 class Impair(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="impair"):
-    """The nemesis breaks or heals something about a host; nothing of it is on the wire."""
+    """The nemesis breaks or heals something about a host; the fault itself sends nothing."""
 
     op: int
     fault: str
@@ -147,7 +147,7 @@ class Impair(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="impair
 
 
 class Stall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stall"):
-    """The nemesis stops a reactor for so many steps; in ``realtime`` its process, for milliseconds."""
+    """The nemesis stops a reactor for a number of steps; in ``realtime`` its process, for milliseconds."""
 
     op: int
     reactor: int
@@ -155,9 +155,9 @@ class Stall(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="stall")
 
 
 class Kill(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="kill"):
-    """The target dies (SIGKILL) and is started again; disks and their caches stay.
+    """The target dies (SIGKILL) and is started again; disks and their caches keep their content.
 
-    ``clones``: an array without superblock can't tell its members, so an operator copies the first of these
+    ``clones``: an array without superblock can't identify its members, so an operator copies the first of these
     disks onto the others. Empty with superblocks.
     """
 
@@ -166,7 +166,7 @@ class Kill(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="kill"):
 
 
 class PowerLoss(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="power_loss"):
-    """The machine loses power: as a kill, and of each disk these blocks, where unflushed, are lost."""
+    """The machine loses power: a kill, and each disk loses those of these blocks that are not flushed."""
 
     op: int
     clones: tuple[int, ...]
@@ -180,13 +180,13 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
 
 
 class Rest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="rest"):
-    """In a script (see ``chaos/scripts/player.py``): the target comes to rest, or takes so many steps, before what follows."""
+    """In a script (see ``chaos/scripts/player.py``): the target comes to rest, or takes a number of steps, before the next item."""
 
     steps: int = 0  # 0: until it is at rest
 
 
 class Late(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="late"):
-    """In a script: after ``skip`` steps like it have been taken, the next one comes so many steps late."""
+    """In a script: ``skip`` steps like it are taken in their order, and the next one comes a number of steps late."""
 
     step: EngineStep
     skip: int
@@ -207,7 +207,7 @@ Step = EngineStep | OutsideStep
 Item = Step | Rest | Late
 Script = list[Item]
 ENGINE_STEPS = (Deliver, FinishIo, FireTimer)
-ORDER = (Rest, Late, *ENGINE_STEPS)  # what a script says of the order of steps
+ORDER = (Rest, Late, *ENGINE_STEPS)  # the items of a script that fix the order of steps
 
 __all__ = [
     "CHANGING",
@@ -253,6 +253,6 @@ __all__ = [
 
 
 def describe(step: Step) -> str:
-    """A step in a few words, for a sentence."""
+    """Write a step with its fields, for a sentence."""
     fields = ", ".join(f"{field}={getattr(step, field)}" for field in step.__struct_fields__)
     return f"{type(step).__name__}({fields})"

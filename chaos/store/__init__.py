@@ -1,1 +1,1 @@
-"""What stays on disk: capsules, run directories, and reading them back."""
+"""The files of runs: capsules, run directories, and reading them back."""

@@ -1,4 +1,4 @@
-"""The capsule: everything needed to run one run again, in one JSON file. The unit of reproduction."""
+"""The capsule: one JSON file with everything needed to replay one run. The unit of reproduction."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ CAPSULE_BYTES_MAX = 512 * 1024 * 1024
 
 
 class CapsuleError(Exception):
-    """A capsule can't be used, in one sentence."""
+    """The capsule can't be used; the message is one sentence."""
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """How the recorded run ended."""
+    """The end of the recorded run."""
 
     verdict: int
     signature: str
@@ -41,7 +41,7 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class CapsuleDefect(msgspec.Struct, frozen=True):
-    """A defect that was on: built in, or embedded with its source."""
+    """A defect of the run: built in, or embedded with its source."""
 
     id: str
     sha256: str
@@ -49,7 +49,7 @@ class CapsuleDefect(msgspec.Struct, frozen=True):
 
 
 class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A run; its head is written before the run, schedule and expectation after it."""
+    """A run; the head is written before the run, schedule and expectation after it."""
 
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -64,53 +64,53 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     labels: Labels | None = None
     expected: Expected | None = None
     schedule: list[Step] | None = None
-    rebuilt: bool = False  # of a free run: the schedule is that of its replay in sim
-    # Of a shrunk one: what matters of the schedule (chaos/scripts/player.py), and whether it ends with the failure.
+    rebuilt: bool = False  # a free run, whose schedule is that of its replay in sim
+    # A shrunk run has the items that fix its order (chaos/scripts/player.py), and ends with the failure if it is cut.
     script: list[Item] | None = None
     cut: bool = False
 
     @property
     def replay_driver(self) -> DriverName:
-        """The driver that takes these steps again."""
+        """The driver that replays these steps."""
         return "sim" if self.rebuilt else self.driver
 
     @property
     def carries_code(self) -> bool:
-        """Is there code from outside in it?"""
+        """Return whether it carries code of a user."""
         return bool(self.checks) or any(defect.source is not None for defect in self.defects)
 
     def defect_sources(self) -> tuple[DefectSource, ...]:
-        """The defects as workers take them."""
+        """Return the defects in the form that workers take."""
         return tuple(DefectSource(defect.id, defect.source) for defect in self.defects)
 
 
 def capsule_defect(defect: DefectSource) -> CapsuleDefect:
-    """A defect as a capsule carries it."""
+    """Return a defect in the form that a capsule carries."""
     return CapsuleDefect(defect.id, sha256(source_text(defect)), defect.source)
 
 
 def expected_of(execution: Execution, findings: list[Finding]) -> Expected:
-    """Say how a run ended, for its capsule."""
+    """Return the end of a run for its capsule."""
     signature = findings[0].signature if findings else ""
     verdict = int(verdict_of(findings))
     return Expected(verdict, signature, execution.fingerprint, execution.steps)
 
 
 def replay_line(program: str, where: str | Path, capsule: Capsule) -> str:
-    """Make the line to type to replay the capsule that is in this place."""
+    """Write the line that replays the capsule at this path."""
     words = [program, "replay", shlex.quote(str(where))]
     return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 
 def write_capsule(path: Path, capsule: Capsule) -> None:
-    """Write the file whole, or leave the old one."""
+    """Write the whole file, or leave the old one."""
     unfinished = path.with_suffix(".tmp")
     unfinished.write_bytes(msgspec.json.encode(capsule))
     unfinished.replace(path)
 
 
 def read_capsule(path: Path) -> Capsule:
-    """Read and check a capsule; raises CapsuleError."""
+    """Read and check a capsule; raise CapsuleError when it can't be used."""
     try:
         if path.stat().st_size > CAPSULE_BYTES_MAX:
             raise CapsuleError(f"{path} is too large to be a capsule")
@@ -121,7 +121,7 @@ def read_capsule(path: Path) -> Capsule:
 
 
 def parse_capsule(path: Path, data: bytes) -> Capsule:
-    """Check a capsule that is in memory; ``path`` is what sentences call it. Raises CapsuleError."""
+    """Check a capsule in memory; sentences name it by ``path``. Raise CapsuleError when it can't be used."""
     _check_head(path, data)
     try:
         capsule = msgspec.json.decode(data, type=Capsule)
@@ -138,7 +138,7 @@ def parse_capsule(path: Path, data: bytes) -> Capsule:
 
 
 def _check_run(path: Path, capsule: Capsule) -> None:
-    """Could this run ever have been? A capsule from outside may say anything."""
+    """Check that such a run is possible, since a capsule from outside may contain anything."""
     try:
         validate(capsule.experiment)
     except ExperimentError as error:

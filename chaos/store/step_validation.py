@@ -1,4 +1,4 @@
-"""Is a step from a file one that can be taken at all? Capsules come from outside and may say anything."""
+"""Validate steps from a file, since a capsule from outside may contain anything."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NUMBER_MAX = 2**31
 
 
 def step_error(step: Step, layout: Layout, hosts: int) -> str:
-    """In a few words; empty when the step is well-formed."""
+    """Return the error of a step in a few words, or "" when it is well-formed."""
     numbers = [value for value in _values(step) if isinstance(value, int)]
     if any(not 0 <= number < NUMBER_MAX for number in numbers if not isinstance(step, FireTimer)):
         return "a number is out of bounds"
@@ -128,7 +128,7 @@ def _wrong_place(step: HostStep, layout: Layout) -> str:
     first = FIRST_POLL_GROUP_THREAD
     if isinstance(step, Open) or not first <= step.thread < first + layout.reactors:
         return "no such thread"
-    # A host may ask for blocks beyond the end, and be refused; it can't carry more than the array has.
+    # A host may ask for blocks beyond the end and be refused, but not for more blocks than the array has.
     if isinstance(step, OF_BLOCKS) and not (1 <= step.blocks <= layout.capacity):
         return "too many blocks, or none"
     return ""

@@ -1,7 +1,7 @@
-"""The run directory: what stays of runs on disk.
+"""The run directory: the files of runs on disk.
 
-Passing runs keep a line in the index; failing ones keep their capsule, history, trace and result, up to a
-number per signature.
+A passing run keeps a line in the index. A failing one keeps its capsule, history, trace and result, up to a number of
+runs for each signature.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ RUN_DIRECTORY = re.compile(
 )  # see Store.begin
 README = """This directory is one failing run of raidstorm.
 
-capsule.json   everything needed to run it again; give this file to somebody else
-history.jsonl  what hosts, operator and nemesis did, and what the target answered and told, in order:
+capsule.json   everything needed to replay it; give this file to a colleague
+history.jsonl  the steps of hosts, operator and nemesis, and the target's answers and events, in order:
                ["invoked", step, [what, op, ...]], ["completed", step, op, status, value, data per block],
                ["happened", step, [event, thread, [numbers]]]; trace.log has the same in words
-execution.json what else a judge needs: disks and references at the end, how the run ended
+execution.json the other facts for the checks: disks and references at the end, the kind of end
 result.json    verdict, findings and story
 trace.log      a line per step, a column per reactor, disk and host
-timeline.html  the same as a picture, for a browser: lanes, faults, rebuild offset; it opens at the finding
+timeline.html  the same as lanes, for a browser: steps, faults, rebuild offset; it opens at the finding
 workers/       in realtime: the step records of each reactor, [target, [number, ticket, step, cause, outcome]], and
-               the steps from outside, [target, [ticket, step]]; if capsule.json has "rebuilt", the files
-               above are of the same steps taken again in sim, and history.jsonl here is the free run's own
-minimal.*      not there at first: "raidstorm shrink" with this directory writes the smallest run that fails alike,
-               as a capsule (json), in words (log) and as a picture (html)
+               the steps of hosts, operator and nemesis, [target, [ticket, step]]; if capsule.json has "rebuilt",
+               the files above are of the replay in sim, and history.jsonl here is the free run's own
+minimal.*      "raidstorm shrink" with this directory writes the smallest run that fails in the same way,
+               as a capsule (json), in words (log) and as lanes (html)
 
 Replay it: {replay}
 "raidstorm check" with this directory judges it again and runs nothing.
@@ -54,16 +54,16 @@ Replay it: {replay}
 
 
 class StoreError(Exception):
-    """The run directory can't be used, in one sentence."""
+    """The run directory can't be used; the message is one sentence."""
 
 
 def now_stamp() -> str:
-    """The time, as it is part of names of directories."""
+    """Return the present time as it stands in names of directories."""
     return time.strftime("%Y%m%d-%H%M%S")
 
 
 class RunName(NamedTuple):
-    """What the name of a run directory says of its run."""
+    """The parts of a run directory's name."""
 
     experiment: str
     driver: str
@@ -71,7 +71,7 @@ class RunName(NamedTuple):
 
 
 def run_name(path: Path) -> RunName | None:
-    """Read the path of a run directory, or of a file in one, which need not be there; None: it is neither."""
+    """Read the path of a run directory, or of a file in one, which need not exist; return None for any other path."""
     for folder in (path, path.parent):
         found = RUN_DIRECTORY.fullmatch(folder.name)
         if found is not None and folder.parent.name:
@@ -95,10 +95,10 @@ class IndexLine(msgspec.Struct, frozen=True):
 
 
 class Store:
-    """Writes below one directory, ``runs`` unless the user says otherwise.
+    """Writes below one directory, ``runs`` unless the user names another.
 
     It keeps ``kept_max`` failing runs of a signature, and none of those in ``full``. With ``home``, its runs will be
-    moved there, and its sentences name them there.
+    moved there, and its sentences name that place.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Store:
         self._kept: dict[str, int] = dict.fromkeys(full, kept_max)
 
     def begin(self, capsule: Capsule) -> Path:
-        """A directory for one run, with the capsule's head in it: a killed run is replayable too."""
+        """Make a directory for one run, with the capsule's head in it, so that a killed run is replayable too."""
         stamp = now_stamp()
         parent = self.root / capsule.experiment.name
         base = f"{stamp}-{capsule.driver}-{capsule.seed}"
@@ -132,7 +132,7 @@ class Store:
             try:
                 path.mkdir(parents=True)
             except (FileExistsError, FileNotFoundError):
-                # Taken by another run; or another campaign, at its end, has just dropped the empty parent.
+                # The name belongs to another run, or a campaign that ended has just removed the empty parent.
                 continue
             except OSError as error:
                 raise StoreError(f"{path} can't be made: {error.strerror}") from None
@@ -142,15 +142,15 @@ class Store:
         raise StoreError(f"{parent} has too many runs named {base}")
 
     def shown(self, path: Path) -> Path:
-        """Where somebody will find what is at this path."""
+        """Return the path at which a user will find a file."""
         return self.home / path.relative_to(self.root)
 
     def discard(self, path: Path) -> None:
-        """A passing run keeps only its index line."""
+        """Remove the directory of a passing run, which keeps only its index line."""
         shutil.rmtree(path, ignore_errors=True)
 
     def drop_if_empty(self, experiment: str) -> None:
-        """At the end of a campaign that left nothing; another one makes the directory again."""
+        """Remove the parent directory at the end of a campaign, if it is empty; another campaign makes it again."""
         with contextlib.suppress(OSError):  # failing runs are in it
             (self.root / experiment).rmdir()
 
@@ -162,7 +162,7 @@ class Store:
         labels: Labels,
         result: StoredResult,
     ) -> bool:
-        """Write all files of a failing run; False when its signature has enough of them already."""
+        """Write all files of a failing run; return False when its signature has enough of them already."""
         if not self._has_room(result.findings[0].signature if result.findings else ""):
             self.discard(path)
             return False
@@ -172,9 +172,9 @@ class Store:
         return True
 
     def bring(self, path: Path, signature: str, files: dict[str, bytes]) -> bool:
-        """Write the files of a failing run that another store has kept; False when there are enough of them.
+        """Write the files of a failing run that another store has kept; return False when there are enough of them.
 
-        A namesake, another campaign's run of the seed in the same second, is left alone: False too.
+        A directory with the same name stays as it is: another campaign ran the seed in the same second. Return False then, too.
         """
         if path.exists() or not self._has_room(signature):
             return False
@@ -187,7 +187,7 @@ class Store:
 
     @property
     def full(self) -> tuple[str, ...]:
-        """The signatures of which it has kept enough runs."""
+        """Return the signatures of which it has kept enough runs."""
         return tuple(name for name, kept in self._kept.items() if kept >= self.kept_max)
 
     def _has_room(self, signature: str) -> bool:
@@ -200,7 +200,7 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self, path: Path) -> Iterator[None]:
-        """A run that can't be written whole is not left behind half."""
+        """Remove the directory of a run that can't be written as a whole."""
         try:
             yield
         except OSError as error:
@@ -220,7 +220,7 @@ class Store:
         encode = msgspec.json.encode
         write_execution(path, execution)
         (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
-        # Told once, for both: telling is most of the cost.
+        # They are narrated once for both files, since that is most of the cost.
         told = narrate(execution, teller, result.findings)
         lanes = lanes_of(execution.plan, labels)
         (path / "trace.log").write_text("\n".join(lines_of(lanes, told)) + "\n", encoding="utf-8")
@@ -229,7 +229,7 @@ class Store:
         (path / "README.txt").write_text(README.format(replay=result.replay))
 
     def point(self, name: str, path: Path) -> None:
-        """Let ``latest`` or ``latest-failure`` point to a run; a convenience that may not stop a run."""
+        """Let ``latest`` or ``latest-failure`` point to a run; a failure to do so must not stop a run."""
         link = self.root / name
         fresh = self.root / f".{name}-{os.getpid()}"
         with contextlib.suppress(OSError):
@@ -238,7 +238,7 @@ class Store:
             fresh.replace(link)
 
     def index(self, line: IndexLine) -> None:
-        """Append to the index; one write, so that lines of several processes don't mix."""
+        """Append to the index in one write, so that lines of several processes don't mix."""
         data = msgspec.json.encode(line) + b"\n"
         try:
             descriptor = os.open(
@@ -259,7 +259,7 @@ class Store:
 
 
 def _about(result: StoredResult) -> About:
-    """The head of a stored run's page."""
+    """Return the head of a stored run's page."""
     return About(
         experiment=result.experiment,
         driver=result.driver,

@@ -1,6 +1,6 @@
-"""An execution in a run directory, written and read back: what a judge needs to judge a run again.
+"""An execution in a run directory, written and read back: everything that the checks need to judge a run again.
 
-``history.jsonl`` has the history and ``capsule.json`` plan and schedule; ``execution.json`` has all the rest.
+``history.jsonl`` has the history, ``capsule.json`` plan and schedule, ``execution.json`` all other parts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ELSEWHERE: dict[str, list[Any]] = {"history": [], "schedule": []}  # in files of
 
 
 class StoredError(Exception):
-    """A run directory can't be judged, in one sentence."""
+    """A run directory can't be judged; the message is one sentence."""
 
 
 class StoredResult(msgspec.Struct, frozen=True):
@@ -49,13 +49,13 @@ class StoredResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     crash: Crash | None
     replay: str
-    # Of a free run: where its replay in sim parts from it, and what only the free run itself showed.
+    # For a free run: the step where its replay in sim diverges, and the findings that only the free run has.
     divergence: Divergence | None = msgspec.field(default=None, name="parted")
     free_findings: list[Finding] = []
 
 
 class StoredRest(msgspec.Struct, frozen=True):
-    """An execution without what the other files have; its end is written as three flags."""
+    """An execution without the parts in other files; its end is written as three flags."""
 
     plan: Plan
     history: History
@@ -73,7 +73,7 @@ class StoredRest(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> RunEnd:
-        """How the run ended."""
+        """Return the end of the run."""
         if self.crash is not None:
             return RunEnd.CRASHED
         if self.settled:
@@ -84,7 +84,7 @@ class StoredRest(msgspec.Struct, frozen=True):
 
 
 class StoredExecution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """execution.json: all of an execution but what the other files have, and how long those are."""
+    """execution.json: an execution without the parts in other files, and the lengths of those."""
 
     entries: int
     steps: int
@@ -92,7 +92,7 @@ class StoredExecution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoredRun(msgspec.Struct, frozen=True):
-    """All that a run directory says of its run."""
+    """The content of a run directory."""
 
     capsule: Capsule
     execution: Execution
@@ -100,7 +100,7 @@ class StoredRun(msgspec.Struct, frozen=True):
 
 
 def write_execution(folder: Path, execution: Execution) -> None:
-    """Write history and execution; the capsule is written by its own module."""
+    """Write history and execution; another module writes the capsule."""
     write_history(folder, execution.history)
     encode = msgspec.json.Encoder().encode
     rest = StoredRest(
@@ -111,18 +111,20 @@ def write_execution(folder: Path, execution: Execution) -> None:
 
 
 def write_history(folder: Path, history: History) -> None:
-    """A line an entry."""
+    """Write one line for each entry."""
     encode = msgspec.json.Encoder().encode
     (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
 
 
 def read_run(folder: Path) -> StoredRun:
-    """Read a run directory whole; raises StoredError or CapsuleError."""
+    """Read a whole run directory; raise StoredError or CapsuleError when it can't be read."""
     _check_folder(folder)
     capsule = read_capsule(folder / "capsule.json")
     schedule = capsule.schedule
     if schedule is None:
-        raise StoredError(f"{folder}/capsule.json has no schedule: it is not the run's; replay it")
+        raise StoredError(
+            f"{folder}/capsule.json has no schedule, so it is not this run's; replay it"
+        )
     stored = _decode(folder / EXECUTION, _read(folder / EXECUTION), StoredExecution)
     history = _read_history(folder / HISTORY)
     if (len(history), len(schedule)) != (stored.entries, stored.steps):

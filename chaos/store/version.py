@@ -1,4 +1,4 @@
-"""Which code this is: the installed version, and the commit of the repository it runs from."""
+"""The version of this code: the installed version, and the commit of the repository it runs from."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CHANGED = "+"
 
 
 def commit_of_code(root: Path = ROOT) -> str:
-    """Its hash, with a "+" behind it where files differ from it; empty where nobody can tell."""
+    """Return the commit's hash, with a "+" where files differ from it; "" for installed code."""
     if not (root / ".git").exists():
-        return ""  # installed; a repository further up would be somebody else's
+        return ""  # installed code; a repository further up is another project's
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(  # noqa: S603  # arguments of our own
+        done = subprocess.run(  # noqa: S603  # fixed arguments
             [*command, f"--dirty={CHANGED}"],
             capture_output=True,
             text=True,
@@ -32,7 +32,7 @@ def commit_of_code(root: Path = ROOT) -> str:
 
 @cache  # it is read from the package's metadata, and each run's capsule has it
 def tool_version() -> str:
-    """The installed version of raidstorm."""
+    """Return the installed version of raidstorm."""
     try:
         return version("raidstorm")
     except PackageNotFoundError:

@@ -7,7 +7,7 @@ import pytest
 
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.planned import Planned
-from chaos.showing.plan_text import in_order, what_comes
+from chaos.showing.plan_text import in_order, kind_in_words
 from tests.inside import inside
 from tests.red_run import run_directory
 
@@ -51,7 +51,7 @@ def test_text_has_sizes_hosts_strategies_and_all_that_is_planned(tmp_path):
     assert len(planned) == len(plan["planned"])
     whole = tuple(msgspec.convert(one, Planned) for one in plan["planned"])
     for line, one in zip(planned, in_order(whole), strict=True):
-        assert line.endswith(what_comes(one))
+        assert line.endswith(kind_in_words(one))
         assert f" {one.kind}: " in line
         if one.anchor == "event":
             assert one.event in line

@@ -9,7 +9,7 @@ import trio
 import zmq
 
 DRAIN_FRAMES_MAX = 256
-# Whoever else reads the socket meanwhile (a restart waits for its workers) may take the edge away.
+# Another reader of the socket (a restart waits for its workers) may take the edge away.
 EDGE_SECONDS_MAX = 0.02
 
 
@@ -21,7 +21,7 @@ class Inbox:
         self._descriptor = socket.fileno()
 
     async def receive(self) -> list[bytes]:
-        """All frames that are there; at least one."""
+        """Return all frames that are there; at least one."""
         while True:
             frames = self.drain()
             if frames:
@@ -30,7 +30,7 @@ class Inbox:
                 await trio.lowlevel.wait_readable(self._descriptor)
 
     def drain(self) -> list[bytes]:
-        """The frames that are there now, up to a bound."""
+        """Return the frames that are there now, up to a bound."""
         frames: list[bytes] = []
         try:
             while len(frames) < DRAIN_FRAMES_MAX:

@@ -1,4 +1,4 @@
-"""The arguments of RPCs and injected faults as text, by what they stand for."""
+"""The arguments of RPCs and injected faults as text, by kind of argument."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from workers.bdev.stack import ErrorType
 
 
 class Fields(dict[str, str]):
-    """What a sentence has places for; an argument that a step should have and hasn't is a question mark."""
+    """The fields of a sentence; an argument that a step lacks becomes a question mark."""
 
     def __missing__(self, key: str) -> str:
         return "?"
 
 
 def argument_text(kind: Argument, value: int) -> str:
-    """One argument that names no place."""
+    """Write one argument that names no place."""
     match kind:
         case Argument.ERROR if value in list(ErrorType):
             return ErrorType(value).name.lower()

@@ -32,7 +32,7 @@ PREFIXES = ("bdev_raid_", "bdev_", "nvmf_subsystem_", "nvmf_", "framework_")
 
 
 def bar_label(step: HostStep | Operate, places: Places) -> str:
-    """The kind, the blocks or arguments, and the number of a request."""
+    """Write the kind, the blocks or arguments, and the number of a request."""
     return f"{_kind(step, places)} #{step.op}"
 
 
@@ -58,7 +58,7 @@ def _kind(step: HostStep | Operate, places: Places) -> str:
 
 
 def _rpc(step: Operate, places: Places) -> str:
-    """An RPC without the prefix that names its module, and the bdev it is for."""
+    """Write an RPC without the prefix that names its module, with its bdevs."""
     prefix = next((one for one in PREFIXES if step.method.startswith(one)), "")
     name = step.method.removeprefix(prefix)
     row = RPCS.get(step.method)

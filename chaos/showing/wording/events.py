@@ -1,4 +1,4 @@
-"""A text for each event of the engine: its arguments by name, and a sentence with places for them."""
+"""A text for each event of the engine: a sentence with fields for the event's arguments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.protocol import Event
 
 
 class EventWords(msgspec.Struct, frozen=True):
-    """The names of an event's arguments (the last one may take the rest), and its sentence.
+    """The names of an event's arguments (the last one may be a list), and its sentence.
 
     ``{where}`` is the event's thread, ``{range}`` the blocks from ``first`` on.
     """
@@ -55,7 +55,7 @@ EVENTS = {
     "nvmf.command_queued": _of("", "a command waits on {where} for the subsystem to resume"),
     "nvmf.duplicate_qid": _of(
         "controller queue",
-        "I/O queue {queue} of controller {controller} is still taken; it is tried again",
+        "I/O queue {queue} of controller {controller} is still in use; the connect is retried",
     ),
     "nvmf.io_queued": _of("nsid", "an I/O waits on {where} for namespace {nsid} to resume"),
     "nvmf.keep_alive_expired": _of(
@@ -71,8 +71,10 @@ EVENTS = {
     "nvmf.namespace_detached": _of("nsid", "namespace {nsid} is detached"),
     "nvmf.namespace_resized": _of("nsid", "namespace {nsid} has grown"),
     "nvmf.pausing": _of("nsid", "the subsystem begins to pause for namespace {nsid}"),
-    "nvmf.poll_group_created": _of("", "a poll group is born on {where}"),
-    "nvmf.poll_group_destroyed": _of("", "the poll group of {where} is gone, and the thread exits"),
+    "nvmf.poll_group_created": _of("", "a poll group is created on {where}"),
+    "nvmf.poll_group_destroyed": _of(
+        "", "the poll group of {where} is destroyed, and the thread exits"
+    ),
     "nvmf.qpair_connected": _of(
         "connection queue controller", "{where} has connected {queue} of {connection}"
     ),
@@ -85,27 +87,25 @@ EVENTS = {
     ),
     "raid.channel_created": _of(
         "members rebuild_offset twin_members",
-        "the channel of {where} is born with members {members}, {rebuild_offset}{twin_members}",
+        "the channel of {where} is created with members {members}, {rebuild_offset}{twin_members}",
     ),
-    "raid.channel_destroyed": _of("", "the array's channel of {where} is gone"),
+    "raid.channel_destroyed": _of("", "the array's channel of {where} is destroyed"),
     "raid.configuring": _of(
         "sequence count",
         "a superblock (sequence number {sequence}) is found; the array waits for {count} of its members",
     ),
     "raid.created": _of("*disks", "the array is created from {disks}"),
-    "raid.deleted": _of("", "the array is gone"),
+    "raid.deleted": _of("", "the array is deleted"),
     "raid.grown": _of("blocks", "the array has {blocks} now"),
-    "raid.last_member_removed": _of("", "the last member goes, and the array goes offline"),
+    "raid.last_member_removed": _of("", "the last member is removed, and the array goes offline"),
     "raid.member_failed": _of(
         "slot disk", "{where} marks {disk} (slot {slot}) failed, since it has missed a write"
     ),
-    "raid.member_queued": _of(
-        "bdev", "{bdev} comes back, and waits for the rebuild of another member"
-    ),
+    "raid.member_queued": _of("bdev", "{bdev} returns and waits for the rebuild of another member"),
     "raid.member_removed": _of("slot disk", "{disk} is out of the array (slot {slot} is empty)"),
     "raid.member_too_small": _of("bdev blocks", "{bdev} with {blocks} is too small for the array"),
     "raid.read_repaired": _of(
-        "slot first count success", "slot {slot}: {range} written anew after a read error{success}"
+        "slot first count success", "slot {slot}: {range} rewritten after a read error{success}"
     ),
     "raid.removing_member": _of("slot disk", "the removal of {disk} (slot {slot}) begins"),
     "raid.reset": _of("", "the array is being reset"),
@@ -141,11 +141,11 @@ FAULT_KINDS = {
     FaultKind.ROT: "bit rot",
     FaultKind.MISDIRECT: "a misdirection",
 }
-OPEN_END = 1 << 40  # a quiesce up to here is one of the whole bdev
+OPEN_END = 1 << 40  # a quiesce up to here is for the whole bdev
 
 
 def _slots(mask: int) -> str:
-    """The slots of a bit mask."""
+    """Write the slots of a bit mask."""
     if mask < 0:
         return "none"
     slots = [str(slot) for slot in range(mask.bit_length()) if mask & 1 << slot]
@@ -179,7 +179,7 @@ class EventTexts:
         self.style = style
 
     def event(self, event: Event) -> str:
-        """An event as a sentence; one that is in no table by its name and numbers."""
+        """Write an event as a sentence; an event that no table has becomes its name and numbers."""
         words, where = EVENTS.get(event.name), thread_name(event.thread)
         if words is None or not _fits(words, event.args):
             return f"{where}: {event.name}({', '.join(map(str, event.args))})"
@@ -190,7 +190,7 @@ class EventTexts:
         return words.text.format_map(fields | self._ranges(raw) | {"where": where})
 
     def _value(self, name: str, value: int, raw: dict[str, int]) -> str:
-        """An argument by what it is a number of."""
+        """Write an argument by its kind."""
         place = PLACES.get(name)
         if place is not None:
             return place(self.places, value)
@@ -210,7 +210,7 @@ class EventTexts:
                 return str(value)
 
     def _ranges(self, raw: dict[str, int]) -> dict[str, str]:
-        """The blocks that an event is of, of the array and of a disk."""
+        """Write the event's blocks, as the array and as a disk count them."""
         ranges = {}
         if "first" in raw:
             count = raw["count"] if "count" in raw else raw["end"] - raw["first"]
@@ -225,7 +225,7 @@ class EventTexts:
 
 
 def _fits(words: EventWords, args: tuple[int, ...]) -> bool:
-    """Return whether there is an argument for each name; a user's own event may have others."""
+    """Return whether the event has an argument for each name; a user's own event may have other arguments."""
     if words.arguments and words.arguments[-1].startswith("*"):
         return True
     return len(args) >= len(words.arguments)

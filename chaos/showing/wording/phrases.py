@@ -15,30 +15,30 @@ def listed(words: list[str]) -> str:
 
 
 def capitalized(text: str) -> str:
-    """Begin a sentence; a name such as app_thread stays as it is."""
+    """Begin a sentence with a capital; a name such as app_thread keeps its letters."""
     first = text.partition(" ")[0]
     return text if "_" in first else f"{text[0].upper()}{text[1:]}"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and its noun, which agree: 1 crash, 2 crashes."""
+    """Write a number and its noun, which agree: 1 crash, 2 crashes."""
     if number == 1:
         return f"1 {noun}"
     return f"{number} {noun}{'es' if noun.endswith(('s', 'sh', 'ch', 'x')) else 's'}"
 
 
 def times(count: int) -> str:
-    """How often."""
+    """Write a count: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def kind_of(io_type: int) -> str:
-    """A kind of I/O."""
+    """Name a kind of I/O."""
     return IoType(io_type).name.lower().replace("_", " ")
 
 
 def status_of(status: int) -> str:
-    """An NVMe status or an errno, by name where it has one."""
+    """Name an NVMe status or an errno; unknown ones stay numbers."""
     try:
         return f"status {NvmeStatus(status).name}" if status > 0 else f"error {status}"
     except ValueError:
@@ -46,7 +46,7 @@ def status_of(status: int) -> str:
 
 
 def data_of(values: list[int]) -> str:
-    """Name the writers of some blocks' data."""
+    """Name the ops that wrote some blocks' data."""
     kinds = list(dict.fromkeys(values))
     written = [f"op {value}" for value in kinds if value > NEVER_WRITTEN]
     others = []

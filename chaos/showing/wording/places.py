@@ -1,4 +1,4 @@
-"""Names of threads, hosts, disks, bdevs, connections and blocks: SPDK's own names, and labels where a run has them."""
+"""Names of threads, hosts, disks, bdevs, connections and blocks: SPDK's names, and a run's labels if it has any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DISK = re.compile(r"\bdisk (\d+)\b")
 
 
 def thread_name(number: int) -> str:
-    """The name SPDK gives a thread. The poll group's number is that of its reactor."""
+    """Return SPDK's name of a thread; a poll group has the number of its reactor."""
     if number == 0:
         return APP_THREAD_NAME
     if number < FIRST_DYNAMIC_THREAD:
@@ -30,23 +30,23 @@ def thread_name(number: int) -> str:
 
 
 def disk_name(number: int) -> str:
-    """A disk without its label."""
+    """Name a disk without its label."""
     return f"disk{number}"
 
 
 def disk_names(numbers: list[int]) -> str:
-    """Disks by name; none is "no disk"."""
+    """Name disks; an empty list is "no disk"."""
     return listed([disk_name(number) for number in numbers]) or "no disk"
 
 
 def named(text: str) -> str:
-    """A check's text with threads and disks as all other texts call them."""
+    """Rename threads and disks in a check's text as all other texts name them."""
     text = _THREAD.sub(lambda match: thread_name(int(match[1])), text)
     return _DISK.sub(lambda match: disk_name(int(match[1])), text)
 
 
 def owners_of(history: History) -> dict[int, int]:
-    """The host of each connection."""
+    """Return the host of each connection."""
     return {
         entry.step.connection: entry.step.host
         for entry in history
@@ -55,7 +55,7 @@ def owners_of(history: History) -> dict[int, int]:
 
 
 class Places:
-    """Names within one run; without labels, hosts and disks have only their numbers."""
+    """The names within one run; without labels, hosts and disks have only their numbers."""
 
     def __init__(
         self, plan: Plan, labels: Labels | None = None, owners: dict[int, int] | None = None
@@ -65,29 +65,29 @@ class Places:
         self.owners = owners or {}
 
     def host(self, number: int) -> str:
-        """A host, with its label."""
+        """Name a host, with its label."""
         if self.labels is None or number >= len(self.labels.hosts):
             return f"host {number}"
         return f"host {number} ({self.labels.host(number)})"
 
     def disk(self, number: int) -> str:
-        """A disk, with its label."""
+        """Name a disk, with its label."""
         return self.labels.disk(number) if self.labels else disk_name(number)
 
     def bdev(self, number: int) -> str:
-        """A bdev by the array or the disk that it is, or stands on."""
+        """Name a bdev by its array, its disk, or the one below it."""
         layout = self.plan.layout
         if number in (raid_bdev_id(layout), raid_passthru_id(layout)):
             return "the array"
         return disk_name(disk_of(layout, number))
 
     def connection(self, number: int) -> str:
-        """The host that a connection belongs to."""
+        """Name the host of a connection."""
         host = self.owners.get(number)
         return f"connection {number - FIRST_CONNECTION}" if host is None else self.host(host)
 
     def sender(self, number: int) -> str:
-        """The sender of a message: a thread, or what is outside the target."""
+        """Name the sender of a message: a thread, or a sender outside the target."""
         if number < OPERATOR:
             return thread_name(number)
         if number == OPERATOR:
@@ -95,7 +95,7 @@ class Places:
         return "a disk's hot-plug event" if number == NEMESIS else self.connection(number)
 
     def on_disk(self, first: int, count: int, *, physical: bool) -> str:
-        """Blocks of a disk as blocks of the array, and beside them, where they differ, as the disk counts them."""
+        """Write blocks of a disk as the array counts them, and, where the disk's numbers differ, as the disk does."""
         offset = self.plan.data_offset
         if first < offset:
             name = "its superblock" if first + count <= offset else "its superblock and data"

@@ -1,4 +1,4 @@
-"""The RPCs of a run as sentences, and as calls whose arguments have their names."""
+"""The RPCs of a run as sentences, and as calls with named arguments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RpcTexts:
         self.places = places
 
     def call(self, step: Operate, *, with_handle: bool) -> str:
-        """An RPC as a sentence; ``with_handle``: followed by the call with its arguments."""
+        """Write an RPC as a sentence; ``with_handle`` adds the call with its arguments."""
         row = RPCS.get(step.method)
         call = f"{step.method}({', '.join(self._named(step))})"
         if row is None or not row.arity[0] <= len(step.args) <= row.arity[1]:
@@ -30,7 +30,7 @@ class RpcTexts:
         return f"{text}: {call}" if with_handle else text
 
     def values(self, step: Operate) -> list[tuple[Argument, str]]:
-        """The arguments by what they stand for, as text; of an unknown RPC or of too many none."""
+        """Return the arguments with their kinds, as text; an unknown RPC has none, and surplus arguments are left out."""
         row = RPCS.get(step.method)
         if row is None:
             return []
@@ -40,7 +40,7 @@ class RpcTexts:
         ]
 
     def _named(self, step: Operate) -> list[str]:
-        """Each as name=value; several of a kind together; what the table doesn't know as a number."""
+        """Write each argument as name=value, and those of a repeated kind as a list; unknown ones stay numbers."""
         values = self.values(step)
         row = RPCS.get(step.method)
         shown = []

@@ -1,4 +1,4 @@
-"""A text for each kind of step: of hosts and the target here, of RPCs and faults from the tables of the plan."""
+"""A text for each kind of step. RPCs and faults have theirs in the tables of the plan."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from workers.nvmf.status import AdminOpcode
 
 
 class Style(Enum):
-    """How exact a text is: PLAIN is a sentence, EXACT adds what a log is searched for."""
+    """The precision of a text: PLAIN is a sentence, EXACT adds the names to search a log for."""
 
     PLAIN = "plain"
     EXACT = "exact"
@@ -53,7 +53,7 @@ MESSAGES = {
     "io_device.visit": "the iteration over the channels comes to {where}",
     "io_device.iterated": "the end of an iteration over the channels reaches {where}",
     "io_device.destroy_channel": "a channel is destroyed on {where}",
-    "nvmf.io": "{where} begins with an I/O",
+    "nvmf.io": "{where} starts an I/O",
     "reply": "an answer reaches {where}",
 }
 VERBS: dict[type[HostStep], str] = {
@@ -78,8 +78,8 @@ class StepWords:
         return self.style is Style.EXACT
 
     def engine(self, step: EngineStep, note: str = "", serves: str = "") -> str:
-        """A step of the target. ``note``: the message that is handled, or that an I/O fails; ``serves``: the requests
-        that an I/O of a disk can be a part of.
+        """Write a step of the target. ``note``: the handled message, or that an I/O fails. ``serves``: the requests that a disk's
+        I/O can be a part of.
         """
         match step:
             case Deliver():
@@ -103,11 +103,11 @@ class StepWords:
     def _disk_io(self, step: FinishIo) -> str:
         kind = kind_of(step.io_type)
         if step.io_type == IoType.FLUSH:
-            return kind  # always of the whole disk
+            return kind  # a flush is always for the whole disk
         return f"{kind} of {self.places.on_disk(step.offset, step.count, physical=self._is_exact)}"
 
     def outside(self, step: OutsideStep) -> str:
-        """A step of a host, the operator or the nemesis."""
+        """Write a step of a host, the operator or the nemesis."""
         match step:
             case Operate():
                 return self._rpcs.call(step, with_handle=self._is_exact)
@@ -143,7 +143,7 @@ class StepWords:
         return row.words.format_map(Fields(fields))
 
     def _range_of(self, numbers: dict[Argument, int]) -> str:
-        """The blocks that a fault is for, which its arguments count on the disk."""
+        """Write the blocks of a fault; its arguments count them on the disk."""
         if Argument.BLOCK in numbers:
             return self.places.on_disk(numbers[Argument.BLOCK], 1, physical=self._is_exact)
         if not set(BLOCK_RANGE) <= set(numbers):
@@ -189,12 +189,12 @@ class StepWords:
 
 
 def span(step: OutsideStep) -> str:
-    """The blocks of a request."""
+    """Write the blocks of a request."""
     if isinstance(step, (Read, *CHANGING)):
         return blocks(step.slba, step.blocks)
     return ""
 
 
 def ops_listed(ops: list[int]) -> str:
-    """The requests that an I/O can serve: one, or a choice where nothing tells them apart."""
+    """Name the requests that an I/O can serve: one, or several that nothing distinguishes."""
     return " or ".join(f"op {op}" for op in ops)

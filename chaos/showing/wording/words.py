@@ -28,25 +28,25 @@ class Words:
         self._events = EventTexts(self.places, style)
 
     def step(self, step: Step, note: str = "", serves: str = "") -> str:
-        """Any step."""
+        """Write any step."""
         if isinstance(step, ENGINE_STEPS):
             return self._steps.engine(step, note, serves)
         return self._steps.outside(step)
 
     def engine(self, step: EngineStep, note: str = "", serves: str = "") -> str:
-        """A step of the target."""
+        """Write a step of the target."""
         return self._steps.engine(step, note, serves)
 
     def outside(self, step: OutsideStep) -> str:
-        """A step of a host, the operator or the nemesis."""
+        """Write a step of a host, the operator or the nemesis."""
         return self._steps.outside(step)
 
     def event(self, event: Event) -> str:
-        """An event of the engine."""
+        """Write an event of the engine."""
         return self._events.event(event)
 
     def answer(self, entry: Completed) -> str:
-        """An answer; of a read with the ops whose data it brings."""
+        """Write an answer; the answer to a read with the ops whose data it has."""
         if entry.status:
             return f"op {entry.op} is answered: {status_of(entry.status)}"
         if entry.values:

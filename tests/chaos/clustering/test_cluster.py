@@ -201,7 +201,7 @@ def test_scheduler_that_goes_away_ends_the_run_with_seventy(dask, tmp_path):
     output, errors = process.communicate(timeout=60)
     report = json.loads(output)
     assert process.returncode == report["exit_code"] == 70, errors
-    assert "has gone away" in report["error"]
+    assert "is gone" in report["error"]
     assert report["runs"] == len(index(out)) > 0
     assert "Traceback" not in errors
 

@@ -192,7 +192,7 @@ def test_disks_that_hold_something_else_at_a_kill_are_told():
     )
     recording.lives[0].disks[1] = "another"
     divergence = rebuild(recording, execution.plan, ()).divergence
-    assert divergence.what == "disk 1 holds something else at the end of its target"
+    assert divergence.what == "disk 1 has other content at the end of its target"
 
 
 def test_record_log_that_was_full_is_a_parting_of_its_own():

@@ -149,14 +149,14 @@ def test_story_of_the_first_defect_tells_its_trigger(explained):
     assert any(line.startswith("Consequence: ") for line in lines)
 
 
-def test_story_of_channels_that_disagree_says_who_was_not_told_and_what_comes_of_it():
+def test_story_of_channels_that_disagree_says_which_one_was_not_updated_and_the_consequence():
     story = story_of(small("offset-gap-channel-lags-window", SWARM, 20_000_000))
     text = "\n".join(sentence.text for sentence in story.sentences)
     parts = (
         "(bdev_raid_remove_base_bdev)",
-        "an iteration begins that takes the new offset to the channels there are",
+        "an iteration begins that takes the new offset to the existing channels",
         "it begins at the rebuild offset 0, though blocks 0-7 are copied by now",
-        "still at block 0: the iteration that updated the others didn't come to them",
+        "still at block 0: the iteration that updated the others didn't reach them",
     )
     assert_in_order(text, parts)
     assert story.summary.startswith("channels of the array disagree with it: nvmf_tgt_poll_group_")
@@ -167,7 +167,7 @@ def test_every_check_has_a_promise():
     assert list(PROMISES) == list(CHECKS)
 
 
-def test_what_comes_of_a_failure_is_said_of_checks_and_shapes_there_are():
+def test_consequences_are_written_for_checks_and_shapes_that_exist():
     for name in HARM:
         check, _, shape = name.partition("/")
         assert check in CHECKS
@@ -299,7 +299,7 @@ def test_hang_is_explained_to_its_end():
         "The operator removes disk0 from the array",
         "Disk1 fails a write of its superblock",
         "From here on all faults are healed",
-        "Everything that was begun finishes",
+        "Every request and operation finishes",
         "never released",
     )
     assert_in_order(text, parts)
