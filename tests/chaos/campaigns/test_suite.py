@@ -71,7 +71,10 @@ def test_suite_is_experiments_times_facets():
         ({"facets": (Facet(experiment="swarm", seeds=1, name="a b"),)}, "its name 'a b'"),
         ({"facets": (Facet(experiment="swarm", seeds="1"),)}, "is not valid: Expected"),
         ({"facets": (Facet(name="a", experiment="swarm", seeds=1),) * 2}, "two facets named a"),
-        ({"facets": (Facet(experiment="grow", seeds=1),), "experiments": BOTH}, "is for nobody"),
+        (
+            {"facets": (Facet(experiment="grow", seeds=1),), "experiments": BOTH},
+            "no facet is left for",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_suite(fields, words):

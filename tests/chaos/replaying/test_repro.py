@@ -149,10 +149,7 @@ def test_command_says_how_often_and_exits_with_the_failure_s_code(red, tmp_path)
     done = inside("repro", str(red), "--runs", "12", "--out", str(tmp_path / "kept"))
     expected = in_sim(read_capsule(red / "capsule.json"))
     assert done.returncode == 5, done.stderr
-    assert (
-        f"{expected.failed}/12 failed ({percent(expected.share)}), with {SEED_DEFECT}: crash/"
-        in (done.stdout)
-    )
+    assert f"{expected.failed}/12 failed ({percent(expected.share)}): crash/" in (done.stdout)
     assert "under other schedules" in done.stdout
     assert inside("replay", str(tmp_path / "kept" / "failure-1.json")).returncode == 5
     done = inside("repro", str(red), "--runs", "12", "--defect", "none", "--format", "json")
