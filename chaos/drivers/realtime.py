@@ -287,7 +287,7 @@ class RealtimeRun:
         self._read_logs()
         self._recording.lives[-1].ended_by = step
         self.recorder.took_outside(step)
-        self.recorder.tell(end_target(step, self.processes.disks))
+        self.recorder.report(end_target(step, self.processes.disks))
         self.processes.start_workers()
         self._start_target(new_disks=False)
         self._restarting_seconds += trio.current_time() - begun

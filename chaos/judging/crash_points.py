@@ -69,7 +69,7 @@ class SecondTarget:
         self._events: list[Event] = []
 
     def judge(self, disks: list[Disk], model: Model, reader: Reader, turn: int) -> list[str] | None:
-        """What is wrong after the start; None: no array is meant to be there just now.
+        """Return what is wrong after the start; None: no array is meant to be there just now.
 
         ``turn`` says which of the disks comes first; the others follow in their order.
         """
@@ -79,7 +79,7 @@ class SecondTarget:
         self._events.clear()
         for disk, original in zip(self.driver.disks, disks, strict=True):
             disk.copy_whole(original)
-            disk.heal()  # whoever could not be written then can be read now, which is the harder case
+            disk.heal()  # a disk that could not be written then can be read now, which is the harder case
         self.driver.restart()
         present = [disk.number for disk in disks if disk.header.present]
         first = turn % len(present)
@@ -102,7 +102,7 @@ class SecondTarget:
         ]
 
     def _start_degraded(self, trusted: int) -> str:
-        """What an operator does about an array that waits, or about an earlier one's ghost in its place."""
+        """Do what an operator does about an array that waits, or about an earlier one's ghost; returns how it crashed."""
         bdev = member_bdev_id(self.plan.layout, trusted)
         for method, argument in (
             (Rpc.BDEV_RAID_START_DEGRADED, bdev),

@@ -14,7 +14,7 @@ def judge(
     more_checks: tuple[Check, ...] = (),
     names: tuple[str, ...] = tuple(CHECKS),
 ) -> list[Finding]:
-    """All findings of a run, the most severe verdict first; ``names`` are the built-in checks to ask."""
+    """Return all findings of a run, the most severe verdict first; ``names`` are the built-in checks to ask."""
     findings = [
         finding
         for name, (check, _) in CHECKS.items()
@@ -27,7 +27,7 @@ def judge(
 
 
 def _ask(check: Check, execution: Execution) -> list[Finding]:
-    """A user's own check, which may do anything."""
+    """Ask a user's own check, which may do anything."""
     name = getattr(check, "__name__", str(check))
     try:
         findings = list(check(execution))
@@ -41,5 +41,5 @@ def _ask(check: Check, execution: Execution) -> list[Finding]:
 
 
 def verdict_of(findings: list[Finding]) -> Verdict:
-    """The verdict these findings add up to; they are sorted."""
+    """Return the verdict these findings add up to; they are sorted."""
     return findings[0].verdict if findings else Verdict.VALID

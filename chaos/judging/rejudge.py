@@ -36,7 +36,7 @@ def rejudge(
 ) -> Rejudged:
     """Replay a free run; of one that failed the replay is judged, and kept in its place where it fails alike.
 
-    Of one that passed, only where the replay parts is of interest. One that failed only in the order in which its
+    Of one that passed, only where the replay diverges is of interest. One that failed only in the order in which its
     reactors' reports came, and not in the order in which things happened, has passed.
     """
     rebuilt = rebuild(recording, execution.plan, defects)
@@ -55,7 +55,7 @@ def rejudge(
 
 
 def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
-    """Did a check go by reports that came in another order than what they tell of?
+    """Return whether a check went by reports that came in another order than the events they report.
 
     A hang and a crash are none of these: the replay has no clock, and ends where the recording does.
     """
@@ -65,7 +65,7 @@ def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
 def _fails_alike(
     findings: list[Finding], again: list[Finding], divergence: Divergence | None
 ) -> bool:
-    """The same signature; or the same events, and a failure as bad that only an observer could see."""
+    """Return whether both fail alike: the same signature; or the same events, and a failure as bad that only an observer sees."""
     if not findings or not again:
         return False
     if findings[0].signature in {finding.signature for finding in again}:

@@ -8,7 +8,7 @@ LISTS = ("liveness", "references")  # checks whose shape lists what is stuck or 
 
 
 def same_failure(goal: Finding, found: Finding) -> bool:
-    """Is it the same failure? What a hang or a leak consists of may become less, all else is the signature."""
+    """Return whether it is the same failure. A hang or a leak may consist of less; all else is the signature."""
     if (goal.check, goal.kind) != (found.check, found.kind):
         return False
     if goal.check in LISTS:

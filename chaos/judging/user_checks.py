@@ -26,7 +26,7 @@ class EmbeddedCode(msgspec.Struct, frozen=True):
     source: str
 
     def is_intact(self) -> bool:
-        """Is the text what its digest says?"""
+        """Return whether the text has this digest."""
         return sha256(self.source) == self.sha256
 
 
@@ -36,7 +36,7 @@ def sha256(text: str) -> str:
 
 
 def load_check(path: str) -> Check:
-    """A check named ``module:function``, imported."""
+    """Return a check named ``module:function``, imported."""
     module_name, _, function_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -46,7 +46,7 @@ def load_check(path: str) -> Check:
 
 
 def embed_check(path: str) -> EmbeddedCode:
-    """The source of the module a check comes from."""
+    """Return the source of the module a check comes from."""
     module_name = path.partition(":")[0]
     load_check(path)
     source = inspect.getsource(importlib.import_module(module_name))
@@ -54,7 +54,7 @@ def embed_check(path: str) -> EmbeddedCode:
 
 
 def load_embedded_check(code: EmbeddedCode) -> Check:
-    """A check from the source a capsule carries; the caller has the user's leave to run it."""
+    """Return a check from the source a capsule carries; the caller has the user's leave to run it."""
     module = ModuleType("raidstorm_embedded_check")
     try:
         exec(compile(code.source, code.name, "exec"), module.__dict__)  # noqa: S102  # allowed by the user

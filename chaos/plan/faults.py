@@ -298,5 +298,5 @@ AIMED_FAULTS = ("read_errors", "write_errors", "bad_blocks")
 
 
 def argument_count(name: str) -> int:
-    """How many arguments a step carries that injects this fault; a heal carries none."""
+    """Return how many arguments a step carries that injects this fault; a heal carries none."""
     return len(FAULTS[name].arguments) if name in FAULTS else 0

@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True):
     strategies: tuple[
         str, ...
     ]  # a scheduler, and what else it searches with; see plan/strategies.py
-    meet_share: int = 0  # percent of I/O that goes where other I/O is under way
+    meet_share: int = 0  # percent of I/O that goes where other I/O is in flight
     settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
 
     @property
@@ -64,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def silent_corruption(self) -> bool:
-        """May disks return wrong data without an error?"""
+        """Return whether disks may return wrong data without an error."""
         return any(planned.kind in SILENT_FAULTS for planned in self.planned)
 
 
@@ -131,7 +131,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
 
 
 def _draw_stacks(experiment: Experiment, disks: int, stream: Stream) -> tuple[int, ...]:
-    """What stands on each disk; nothing at all in most experiments."""
+    """Return what stands on each disk; nothing at all in most experiments."""
     if not experiment.stack_share:
         return ()
     both = Stack.ERROR | Stack.DELAY
@@ -143,7 +143,7 @@ def _draw_stacks(experiment: Experiment, disks: int, stream: Stream) -> tuple[in
 
 
 def _draw_planned(experiment: Experiment, stream: Stream) -> list[Planned]:
-    """All faults and operations with their moments; kinds may be absent, faults may come in pairs."""
+    """Return all faults and operations with their moments; kinds may be absent, faults may come in pairs."""
     everything: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     wanted = [
         kind
@@ -174,7 +174,7 @@ def _draw_planned(experiment: Experiment, stream: Stream) -> list[Planned]:
 def _shape(
     strategies: tuple[str, ...], planned: list[Planned], experiment: Experiment, seed: int
 ) -> list[Planned]:
-    """What the strategies make of what is planned; from a stream of their own, so that all else stays as it is."""
+    """Return what the strategies make of what is planned; from a stream of their own, so that all else stays as it is."""
     stream = Stream(seed).fork("shape")
     for shape in shapes_of(strategies):
         planned = shape(planned, experiment, stream)
@@ -192,7 +192,7 @@ def _plan_one(kind: Fault | Operation, stream: Stream, moment: int) -> Planned:
 
 
 def fits(experiment: Experiment, plan: Plan) -> bool:
-    """Is the plan one that some seed makes of the experiment, as far as sizes go?"""
+    """Return whether some seed makes this plan of the experiment, as far as sizes go."""
     layout = plan.layout
 
     def within(value: int, wanted: Range) -> bool:

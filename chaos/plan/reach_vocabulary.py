@@ -81,7 +81,7 @@ REACH_NAMES = {
     "adds_refused_full": "of these, disks not added since no slot was free (-22)",
     "adds_refused_own": "of these, disks not added since they are members (-1)",
     "adds_refused_busy": "of these, disks not added since another one was being added, or a rebuild was ending (-1)",
-    "adds_refused_unknown": "bdevs not added since nobody knows them (-19)",
+    "adds_refused_unknown": "bdevs not added since there are none of that name (-19)",
     "removals_refused": "of these, bdevs not removed since they are no members (-19)",
     "creates_refused_name": "of these, arrays not created since there is one of that name (-17)",
     "creates_refused_alone": "of these, arrays not created of a single bdev (-22)",
@@ -138,7 +138,7 @@ class TargetState(msgspec.Struct, frozen=True):
 
 STATES: dict[str, TargetState] = {
     "rebuild.running": TargetState(
-        "a rebuild is under way", ("rebuild.started",), ("rebuild.finished",)
+        "a rebuild is in progress", ("rebuild.started",), ("rebuild.finished",)
     ),
     "rebuild.starting": TargetState(
         "a rebuild is published, and its first window not locked yet",
@@ -146,7 +146,7 @@ STATES: dict[str, TargetState] = {
         ("rebuild.window_locked", "rebuild.finished"),
     ),
     "rebuild.window_locked": TargetState(
-        "a rebuild holds a window: nobody may read or write it",
+        "a rebuild holds a window, which hosts can neither read nor write",
         ("rebuild.window_locked",),
         ("rebuild.window_done", "rebuild.finished"),
     ),
@@ -205,7 +205,7 @@ CROSSINGS = [f"{state}{TIMES}{fault}" for state in STATES for fault in FAULTS]
 
 
 def is_known(name: str) -> bool:
-    """Is this a state, or a state and a fault?"""
+    """Return whether this is a state, or a state and a fault."""
     return name in STATES or name in CROSSINGS
 
 

@@ -49,12 +49,12 @@ class RpcRow(msgspec.Struct, frozen=True):
 
     @property
     def arity(self) -> tuple[int, int]:
-        """The least and the most arguments it takes."""
+        """Return the least and the most arguments it takes."""
         least = len(self.arguments)
         return least, least + (SLOTS_MAX if self.repeated is not None else 0)
 
     def kinds(self, count: int) -> tuple[Argument, ...]:
-        """What each of this many arguments is."""
+        """Return what each of this many arguments is."""
         more = count - len(self.arguments)
         repeated = () if self.repeated is None else (self.repeated,) * more
         return (*self.arguments[:count], *repeated)

@@ -1,1 +1,1 @@
-"""One run: who may act, who chooses, and what the tester knows while it goes on."""
+"""One run: which steps are offered, which is chosen, and what the tester knows while the run goes on."""

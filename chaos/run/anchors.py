@@ -1,6 +1,6 @@
 """What planned things wait for that are anchored to an event: which events have come, and in which step.
 
-An event is one the engine tells (``rebuild.started``), an RPC of the operator by its method, or a planned
+An event is one that the engine emits (``rebuild.started``), an RPC of the operator by its method, or a planned
 fault or operation by its kind.
 """
 
@@ -13,7 +13,7 @@ from chaos.plan.planned import Planned
 from chaos.plan.rpcs import Rpc
 
 NO_STEP_DUE = 1 << 62
-# Who has the data, or who has a channel, changes at one moment; the channels follow.
+# Global state (which disks have the data, which threads a channel) changes at one moment; the channels follow.
 CHANGES = frozenset(
     (
         "rebuild.started",
@@ -36,7 +36,7 @@ CHANGES = frozenset(
 
 
 class Anchors:
-    """Counts the events somebody waits for; the model keeps it up to date."""
+    """Counts the events that planned things wait for; the model keeps it up to date."""
 
     def __init__(self, planned: Iterable[Planned]) -> None:
         self._stages: dict[str, dict[int, list[int]]] = {}  # event -> occurrence -> stages
@@ -66,12 +66,12 @@ class Anchors:
         self._look_ahead()
 
     def asked(self) -> None:
-        """What was due next has been asked for; if it couldn't come, it waits for a turn like all others."""
+        """Drop what was due next: it has been asked for. If it couldn't come, it waits for a turn like all others."""
         self._due.pop(0)
         self._look_ahead()
 
     def has_come(self, planned: Planned, step: int) -> bool:
-        """Is this step so many after the event?"""
+        """Return whether its event has come, and as many steps have been taken since as it wants."""
         came_at = self._came_at.get((planned.event, planned.occurrence))
         return came_at is not None and step >= came_at + planned.stage
 

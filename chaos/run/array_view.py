@@ -121,7 +121,7 @@ class ArrayView:
     # Members.
 
     def members_in_sync(self) -> list[int]:
-        """The disks that are members, but for one that is being rebuilt."""
+        """Return the disks that are members, but for one that is being rebuilt."""
         target = self.rebuild.disk if self.rebuild is not None else None
         return [
             number for number, disk in enumerate(self.disks) if disk.member and number != target
@@ -132,7 +132,7 @@ class ArrayView:
         return self.disks[number].is_sound and self.members_in_sync() == [number]
 
     def may_harm(self, number: int) -> bool:
-        """The fault budget: return whether another good copy would be left."""
+        """Return whether another good copy would be left: the fault budget."""
         return self.intent is KEEP and any(other != number for other in self.disks.sound())
 
     def harm(self, number: int) -> None:

@@ -60,7 +60,7 @@ class Controller:
         self.recorder.observer = Observer(plan, driver.disks, driver.block)
 
     def explore(self, seed: int, scheduling_seed: int | None = None) -> Execution:
-        """A new run, with every choice from the seed; what the scheduler draws may come from another one."""
+        """Explore a new run, with every choice from the seed; the scheduler may draw from another one."""
         stream = Stream(seed)
         order = stream if scheduling_seed is None else Stream(scheduling_seed)
         recorder, plan = self.recorder, self.plan
@@ -181,7 +181,7 @@ class Controller:
             self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))
         self.recorder.took_outside(step)
         if step.__class__ in (Kill, PowerLoss):
-            self.recorder.tell(end_target(step, self.driver.disks))
+            self.recorder.report(end_target(step, self.driver.disks))
             self.agenda.clear()
             self.driver.restart()
             self.recorder.restarted()
@@ -204,7 +204,7 @@ class Controller:
 
 
 def end_target(step: Kill | PowerLoss, disks: list[Disk]) -> list[Event]:
-    """What the end of the target does to its disks, and what is to be told of it."""
+    """Do to the disks what the end of the target does; returns the events that report it."""
     events = []
     if isinstance(step, PowerLoss):
         for disk, lost in zip(disks, step.lost, strict=False):
@@ -225,7 +225,7 @@ def end_target(step: Kill | PowerLoss, disks: list[Disk]) -> list[Event]:
 
 
 def _torn_writes(disk: Disk, lost: tuple[int, ...]) -> list[int]:
-    """The writes in this disk's cache of which only some blocks are going to be lost."""
+    """Return the writes in this disk's cache of which only some blocks are going to be lost."""
     dirty = disk.dirty_blocks()
     going = {op_of(disk.block(block)): True for block in dirty if block in lost}
     staying = {op_of(disk.block(block)): True for block in dirty if block not in lost}

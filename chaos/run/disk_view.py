@@ -51,17 +51,17 @@ class SuperblockView:
     image_claims_sole: bool = False  # the image's superblock may call it the only member
 
     def forget_claims(self) -> None:
-        """Another superblock is there, or none."""
+        """Forget what its superblock may say: another one is there, or none."""
         self.claims_members, self.claims_sole = frozenset(), False
 
     def written(self, number: int, members: list[int], *, is_good: bool) -> None:
-        """The members were written down on this disk, unless it has missed that."""
+        """Take in that the members were written down on this disk, unless it has missed that."""
         called = frozenset(members)
         self.claims_members = called if is_good else self.claims_members | called
         self.claims_sole = members == [number] or (self.claims_sole and not is_good)
 
     def became_member(self) -> None:
-        """The others know it as a member."""
+        """Take in that the others know it as a member."""
         self.left_behind = self.returned_stale = False
 
 
@@ -143,11 +143,11 @@ class DiskView:
             self.superblock.returned_stale = self.superblock.imaged = False
 
     def held(self) -> None:
-        """Hold back what was asked of it: its data stays good."""
+        """Take in that I/O is held back: its data stays good."""
         self.health = WEAK
 
     def failed(self) -> None:
-        """Fail I/O, by a bdev that stands on it."""
+        """Take in that a bdev on it fails I/O."""
         self.health = _FAULTED[self.health]
 
     def was_tried(self) -> None:
@@ -163,7 +163,7 @@ class Disks(list[DiskView]):
     """All disks, in the order of their numbers."""
 
     def sound(self) -> list[int]:
-        """The disks from which all acknowledged data can be read."""
+        """Return the disks from which all acknowledged data can be read."""
         # As DiskView.is_sound says; this is asked in every turn of the outside.
         return [
             number
@@ -172,7 +172,7 @@ class Disks(list[DiskView]):
         ]
 
     def members(self) -> list[int]:
-        """The disks that are members, one being rebuilt included."""
+        """Return the disks that are members, one being rebuilt included."""
         return [number for number, disk in enumerate(self) if disk.member]
 
     def trust(self, members: list[int]) -> None:

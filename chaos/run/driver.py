@@ -16,35 +16,35 @@ class DriverError(Exception):
 
 
 class SteppingDriver(Protocol):
-    """``sim`` and ``lockstep``: the engine performs exactly the steps it is told."""
+    """``sim`` and ``lockstep``: the engine performs exactly the steps it is given."""
 
     name: str
 
     @property
     def block(self) -> ControlBlock:
-        """What the target's reactors share."""
+        """Return what the target's reactors share."""
 
     @property
     def disks(self) -> list[Disk]:
-        """The disks of the target."""
+        """Return the disks of the target."""
 
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
-        """Blank disks and a new target."""
+        """Start a new target with blank disks."""
 
     def restart(self) -> None:
-        """The target is gone, with everything but its disks; a new one begins, as its layout says."""
+        """Start a new target, as its layout says: the old one is gone, with everything but its disks."""
 
     def perform(self, step: EngineStep) -> Outcome:
         """Perform one step; raises StepNotPossibleError."""
 
     def send(self, message: Message) -> None:
-        """A message from outside reaches its reactor."""
+        """Hand a message from outside to its reactor."""
 
     def census(self) -> Counts:
-        """What is alive on all reactors."""
+        """Return what is alive on all reactors."""
 
     def waits(self) -> list[WaitRow]:
-        """What waits for what on all reactors."""
+        """Return what waits for what on all reactors."""
 
     def close(self) -> None:
         """End processes, free memory."""

@@ -1,7 +1,7 @@
 """The generator: offers the next step from outside the target, phase by phase.
 
 setup -> chaos -> heal -> audit -> done. Chaos breaks things; heal mends all of them and demands that everything
-under way finishes; audit reads every block back, disconnects, and takes the namespace away.
+in flight finishes; audit reads every block back, disconnects, and takes the namespace away.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Generator:
         self._audited = 0
 
     def next_step(self, now_permille: int) -> OutsideStep | None:
-        """The next step from outside, or None: the target must do something first."""
+        """Return the next step from outside, or None: the target must do something first."""
         phase = self.phase
         if phase is CHAOS:
             return self._chaos(now_permille)

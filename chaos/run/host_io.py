@@ -40,7 +40,7 @@ class HostIo:
         return thread in service.served_threads
 
     def next_step(self, link: Link) -> Io:
-        """The next request on this connection."""
+        """Return the next request on this connection."""
         stream, plan, ledger = self.stream, self.plan, self.model.ledger
         if stream.chance(plan.flush_share, 100):
             return Flush(ledger.new_op(), self.number, link.number, link.thread)
@@ -55,7 +55,7 @@ class HostIo:
         return Read(ledger.new_op(), self.number, link.number, link.thread, slba, blocks)
 
     def _place(self, blocks: int) -> int:
-        """Where an I/O goes: anywhere, or where the plan's strategy wants it."""
+        """Return where an I/O goes: anywhere, or where the plan's strategy wants it."""
         if self._strategic_place is not None:
             slba = self._strategic_place(self.stream, self.model, blocks)
             if slba is not None:
@@ -94,7 +94,7 @@ class HostIo:
     def _compare(
         self, where: tuple[int, int, int, int, int, int], held: Write | CompareAndWrite
     ) -> CompareAndWrite:
-        """Of as many blocks as are known to hold the same write; now and then it expects another one."""
+        """Compare as many blocks as are known to hold the same write; now and then expect another one."""
         op, host, connection, thread, slba, blocks = where
         newest = self.model.ledger.newest
         count = 1

@@ -60,7 +60,7 @@ class Host:
     # What it does next, if anything.
 
     def next_step(self, *, new_work: bool, gives_up: bool = False) -> HostStep | None:
-        """The host's next step; without new work it only goes on with what it has begun.
+        """Return the host's next step; without new work it only goes on with what it has begun.
 
         One that gives up may close its connections at any point of their set-up.
         """
@@ -118,7 +118,7 @@ class Host:
     # Admin commands.
 
     def _keep_alive(self) -> HostStep | None:
-        """Due each half of the time-out, once the admin queue is connected."""
+        """Return a keep-alive where one is due: at each half of the time-out, once the admin queue is connected."""
         if not self.plan.keep_alive_ms or not self.links or not self.links[ADMIN_QID].cntlid:
             return None
         due_us = self._kept_alive_us + self.plan.keep_alive_ms * MICROSECONDS_PER_MS // 2
@@ -175,7 +175,7 @@ class Host:
         return self._close_on()
 
     def begin_closing(self) -> None:
-        """From the next step on, close all queues that have not ended."""
+        """Close all queues that have not ended, from the next step on."""
         self.state = CLOSING
         self._hurries = self.plan.hurry_share > 0 and self.stream.chance(self.plan.hurry_share, 100)
         order = self.stream.shuffled(self._accepted())

@@ -58,7 +58,7 @@ class IoLedger:
         return any(lba in writing for lba in range(slba, slba + blocks))
 
     def requests(self) -> list[Operate]:
-        """The RPCs that are not answered yet."""
+        """Return the RPCs that are not answered yet."""
         return [step for step in self.outstanding.values() if isinstance(step, Operate)]
 
     def sent_io(self, step: Io) -> None:

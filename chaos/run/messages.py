@@ -35,7 +35,7 @@ NAMESPACE = 1
 
 
 def message_of(step: OutsideStep) -> Message | None:
-    """The frame that a step from outside puts on the wire, if it puts one there."""
+    """Return the frame that a step from outside puts on the wire, if it puts one there."""
     match step:
         # The most frequent ones first: each class that is asked for takes its time.
         case Read() | Write() | Flush() | Unmap() | WriteZeroes() | CompareAndWrite():

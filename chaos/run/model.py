@@ -103,11 +103,11 @@ class Model:
         return any(bdev == member_bdev_id(layout, disk) for disk in range(layout.disks))
 
     def disk_of(self, bdev: int) -> int:
-        """The disk at the bottom of a member bdev."""
+        """Return the disk at the bottom of a member bdev."""
         return disk_of(self.plan.layout, bdev)
 
     def _leaving(self) -> list[int]:
-        """The members whose removal is asked for and not answered."""
+        """Return the members whose removal is asked for and not answered."""
         return [
             self.disk_of(step.args[0])
             for step in self.ledger.requests()

@@ -8,7 +8,7 @@ from chaos.run.model import Model
 
 
 def due_of(waiting: list[Planned], now_permille: int, model: Model) -> list[Planned]:
-    """Those whose moment has come, in their order; ``now_permille`` is how much of the chaos phase is over."""
+    """Return those whose moment has come, in their order; ``now_permille`` is how much of the chaos phase is over."""
     # This is asked of all of them in every turn of the outside; most wait for a moment of the run.
     return [
         planned

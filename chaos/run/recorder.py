@@ -40,20 +40,20 @@ from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Crash, Event, Outcome, WaitRow
 
 NOTHING = ()
-OUTSIDE_THREAD = -1  # of events that no thread of the target tells
+OUTSIDE_THREAD = -1  # of events that no thread of the target emits
 
 
 class Outside(Protocol):
-    """Who acts from outside, and is told what came of it."""
+    """What acts from outside the target, and gets the results."""
 
     def took(self, step: OutsideStep) -> None:
-        """A step was taken."""
+        """Take in a step."""
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """An answer to one of the steps."""
+        """Take in an answer to one of the steps."""
 
     def connection_ended(self, connection: int) -> None:
-        """The target has destroyed a connection."""
+        """Take in that the target has destroyed a connection."""
 
 
 class Recorder:
@@ -76,7 +76,7 @@ class Recorder:
         self._has_held_up = False  # has something waited for the reactor that is stopped?
 
     def took_outside(self, step: OutsideStep) -> None:
-        """A step from outside was taken."""
+        """Record a step from outside."""
         self.steps += 1
         self.model.steps = self.steps
         self.schedule.append(step)
@@ -107,12 +107,12 @@ class Recorder:
             self._cut_off(step)
 
     def _cut_off(self, step: Impair) -> None:
-        """In a replay, which has no hosts that would do it themselves, cut off the host of this fault."""
+        """Cut off the host of this fault, in a replay, which has no hosts that would do it themselves."""
         if step.fault in ("host_vanish", "network_cut"):
             self.model.ledger.lose_host(step.host)
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
-        """An engine step was taken."""
+        """Record an engine step."""
         model = self.model
         self.steps = model.steps = self.steps + 1
         if step.__class__ is FireTimer:
@@ -140,9 +140,9 @@ class Recorder:
             self.observer.look(self.steps, step, outcome.events, self.history)
         for reply in outcome.replies:
             if reply.receiver in self.model.ledger.lost_connections:
-                unheard = Undelivered(self.steps, reply.token)
-                self.history.append(unheard)
-                shown.append(unheard)
+                undelivered = Undelivered(self.steps, reply.token)
+                self.history.append(undelivered)
+                shown.append(undelivered)
                 continue
             read = self._reads.pop(reply.token, None)
             values = decode(reply.data, read.slba) if read is not None else []
@@ -168,20 +168,20 @@ class Recorder:
         return shown
 
     def restarted(self) -> None:
-        """A new target has begun, on what the end of the old one has left of the disks."""
+        """Look at the disks as the end of the old target has left them to the new one."""
         if self.observer is not None:
             self.observer.restarted()
             self.history += self.observer.disks_changed(self.steps)
 
     def held_up(self) -> None:
-        """A step of the reactor that is stopped was possible, and passed over: told once."""
+        """Report, once a stall, that a possible step of the stopped reactor was passed over."""
         stalled = self.model.stalled
         if stalled is not None and not self._has_held_up:
             self._has_held_up = True
-            self.tell([Event("reactor.held_up", OUTSIDE_THREAD, (stalled[0],))])
+            self.report([Event("reactor.held_up", OUTSIDE_THREAD, (stalled[0],))])
 
-    def tell(self, events: list[Event]) -> None:
-        """What happened without the target knowing of it."""
+    def report(self, events: list[Event]) -> None:
+        """Record events that the target itself can't emit."""
         for event in events:
             self.history.append(EngineEvent(self.steps, event))
         self.fingerprint.add(self.schedule[-1], list(events))
@@ -194,7 +194,7 @@ class Recorder:
         census: Counts,
         waits: list[WaitRow],
     ) -> Execution:
-        """The run as its judge needs it."""
+        """Return the run as its judge needs it."""
         return Execution(
             plan=self.plan,
             history=self.history,

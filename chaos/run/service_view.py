@@ -1,4 +1,4 @@
-"""What the model knows of the NVMe-oF service: poll groups, the namespace, and who has a channel of it."""
+"""What the model knows of the NVMe-oF service: poll groups, the namespace, and which threads have a channel of it."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ UNKNOWN_BDEV = 9_999
 
 
 def wrong_requests(plan: Plan, model: Model) -> list[RpcCall]:
-    """One of each kind that can be asked now; none can do harm, should it be carried out after all."""
+    """Return one of each kind that can be asked now; none can do harm, should it be carried out after all."""
     wrong: list[RpcCall] = [
         (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (UNKNOWN_BDEV,)),
         (Rpc.BDEV_RAID_ADD_BASE_BDEV, (UNKNOWN_BDEV,)),

@@ -11,7 +11,7 @@ from chaos.steps.schedule import Operate, Script
 
 
 def take_over(plan: Plan, model: Model, rules: Rules, script: Script) -> Generator:
-    """A generator that heals, waits for what is under way, and audits."""
+    """Return a generator that heals, waits for what is in flight, and audits."""
     generator = Generator(plan, model, Stream(0))
     generator.phase = Phase.HEAL
     generator.operator.adopt(

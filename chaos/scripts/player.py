@@ -5,10 +5,10 @@ A recorded schedule has every step. A script has the steps from outside, those e
 
 * an engine step that the script names is held back until its turn: until then others go first. At its turn the
   target runs in default order until that step is possible, and then it comes before all others.
-* a step that is late lets others go first, from when it would come until so many steps have been taken.
+* a step that is late lets others go first, for a number of steps from when it would come.
 * a step from outside is taken at once, or as soon as it could be taken (a read: when its queue is connected).
 * a rest lets the target come to rest first: nothing is possible any more but what is held back, or that time passes.
-  A rest of so many steps ends after them.
+  A rest may have a number of steps, after which it ends.
 
 The default order is: the oldest possible step; time passes when nothing else is possible. A step that can't be taken
 any more is left out, and said.
@@ -50,7 +50,7 @@ STEPS_MAX = 20_000  # of the default order, until one item of a script is possib
 
 
 class Played(msgspec.Struct):
-    """What came of a script: the run, and for each item the number of its step (of a rest: of the first one).
+    """The result of a script: the run, and for each item the number of its step (of a rest: of the first one).
 
     ``numbers`` has LEFT_OUT for an item that couldn't be taken, or whose turn the end of the run prevented.
     """
@@ -60,7 +60,7 @@ class Played(msgspec.Struct):
 
 
 def identity(step: EngineStep) -> Hashable:
-    """What makes a step of one run the same as a step of another."""
+    """Return what makes a step of one run the same as a step of another."""
     match step:
         case Deliver():
             # A connection's poll group is the target's choice.
@@ -69,16 +69,16 @@ def identity(step: EngineStep) -> Hashable:
         case FinishIo():
             return (step.thread, step.disk, step.io_type, step.offset, step.count)
         case FireTimer():
-            return None  # time passes, whoever waits for it
+            return None  # time passes, whatever waits for it
 
 
 def twin(step: EngineStep) -> Hashable:
-    """As ``identity``, but I/Os that are alike and under way together are told apart."""
+    """Return the identity, but distinguish I/Os that are alike and in flight together."""
     return (identity(step), step.tag_number) if isinstance(step, FinishIo) else identity(step)
 
 
 def _is_later(timer: FireTimer, recorded: EngineStep) -> bool:
-    """In a recording a timer that is gone takes the time along that had passed for it."""
+    """Return whether taking it would let more time pass than the recording did at this place."""
     return timer.deadline_us > recorded.deadline_us  # type: ignore[union-attr]
 
 
@@ -212,7 +212,7 @@ class Player:
             self._take(step)
 
     def _step_by_default(self) -> bool:
-        """One step in default order; what is held back comes when only far deadlines are left.
+        """Take one step in default order; what is held back comes when only far deadlines are left.
 
         What is late lets time pass too.
         """

@@ -1,4 +1,4 @@
-"""What somebody outside may do now, so that a failure that follows is the target's.
+"""Which steps from outside are allowed now, so that a failure that follows is the target's.
 
 The generator keeps to this by how it chooses. Whoever takes recorded steps in another order, or without some of
 them, asks here: the fault budget (a disk with all acknowledged data is left), hosts that change no blocks a change
@@ -54,7 +54,7 @@ class Rules:
         return bool(self.rpcs_since_start)
 
     def may(self, step: OutsideStep) -> bool:
-        """May the step be taken now?"""
+        """Return whether the step may be taken now."""
         if self.model.array.is_online:
             self.model.disks.trust(self.model.array.members_in_sync())
         match step:
@@ -72,7 +72,7 @@ class Rules:
                 return self._may_host(step)
 
     def bind(self, step: OutsideStep) -> OutsideStep:
-        """The step as it must be said now: thread, controller and disks may be others than were recorded."""
+        """Return the step in terms of this run: thread, controller and disks may be others than were recorded."""
         if isinstance(step, (Kill, PowerLoss)):
             return self._bind_clones(step)
         if isinstance(step, (Operate, Inject, Impair, Stall, Mark)):
@@ -80,7 +80,7 @@ class Rules:
         return self.sessions.bind(step)
 
     def took(self, step: OutsideStep) -> None:
-        """A step was taken: what the generator would have told the model when it chose it."""
+        """Take in a step: the model learns what it would have learnt from the generator."""
         if isinstance(step, Impair) and step.fault in ("host_vanish", "network_cut"):
             links = self.sessions.of(step.host)
             self.model.ledger.lost_connections.update(link.number for link in links)
@@ -112,7 +112,7 @@ class Rules:
                 pass
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """An answer to one of the steps."""
+        """Take in an answer to one of the steps."""
         self.sessions.answered(step, status, value)
         is_size = isinstance(step, Admin) and step.opcode == AdminOpcode.IDENTIFY
         if is_size and status == 0 and value:
@@ -121,7 +121,7 @@ class Rules:
             self.model.array.move(Cause.DISMANTLING_OVER)
 
     def connection_ended(self, connection: int) -> None:
-        """The target has destroyed a connection."""
+        """Take in that the target has destroyed a connection."""
         self.sessions.ended(connection)
 
     def _may_host(self, step: HostStep) -> bool:
@@ -185,7 +185,7 @@ class Rules:
         return self.plan.superblock or not view.is_sound or self.model.array.may_harm(disk)
 
     def _may_create(self, bdevs: tuple[int, ...]) -> bool:
-        """Of equal disks only: the first array, or one of members that hold the same; what is refused is free."""
+        """Return whether it is of equal disks: the first array, or one of members that hold the same; or will be refused."""
         model = self.model
         disks = [self._member_of(bdev) for bdev in bdevs]
         is_refused = len(bdevs) < MEMBERS_MIN or None in disks or len(set(disks)) != len(bdevs)

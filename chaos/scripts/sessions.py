@@ -23,14 +23,14 @@ class Sessions:
         self.cut: list[int] = []  # hosts off the network
 
     def admin_of(self, host: int) -> Link | None:
-        """The host's newest admin queue, if it is connected."""
+        """Return the host's newest admin queue, if it is connected."""
         for link in reversed(self.links.values()):
             if link.host == host and link.qid == ADMIN_QID and link.state is LinkState.CONNECTED:
                 return link
         return None
 
     def of(self, host: int) -> list[Link]:
-        """The connections a host knows of, oldest first."""
+        """Return the connections a host knows of, oldest first."""
         return [
             link
             for link in self.links.values()
@@ -38,7 +38,7 @@ class Sessions:
         ]
 
     def heals(self) -> list[tuple[str, int]]:
-        """What is still to be healed: (heal, host)."""
+        """Return what is still to be healed: (heal, host)."""
         return [(HOST_HEALS["network_cut"], host) for host in self.cut] + [
             (HOST_HEALS["host_slow"], host) for host in self.slow
         ]
@@ -81,7 +81,7 @@ class Sessions:
                 return step.host in self.slow
 
     def bind(self, step: HostStep) -> HostStep:
-        """The step with the thread, and the controller, that the target has answered."""
+        """Return the step with the thread, and the controller, that the target has answered."""
         if isinstance(step, Open):
             return step
         step = msgspec.structs.replace(step, thread=self.links[step.connection].thread)
@@ -91,7 +91,7 @@ class Sessions:
             step = msgspec.structs.replace(step, cntlid=admin.cntlid)
         return step
 
-    # What was done, and what came of it.
+    # What was done, and the results.
 
     def took(self, step: OutsideStep) -> None:
         """Take in a step from outside."""

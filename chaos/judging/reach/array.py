@@ -54,7 +54,7 @@ class ArrayCounts:
                 pass
 
     def _straddled(self, io_type: IoType, first: int, end: int) -> None:
-        """The array knows no write-zeroes: what the bdev layer makes of one is a write within its blocks."""
+        """Count an I/O across the rebuild's offset; the array sees a write-zeroes as a write within its blocks."""
         is_zeroes = io_type is IoType.WRITE and any(
             isinstance(step, WriteZeroes) and step.slba <= first and end <= step.slba + step.blocks
             for step in self.situation.in_flight.values()

@@ -164,7 +164,7 @@ def count_reach(history: History) -> dict[str, int]:
         elif entry.__class__ is Completed:
             counting.completed(entry)
         elif entry.__class__ is Undelivered:
-            counting.hosts.unheard(entry.op)
+            counting.hosts.undelivered(entry.op)
         elif entry.__class__ is Crashed:
             counting.counts["crashes"] += 1
     counted = {name: counting.counts.get(name, 0) for name in REACH_NAMES}

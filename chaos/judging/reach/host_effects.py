@@ -1,6 +1,6 @@
-"""Faults of hosts that something has seen: a target that missed them, or an answer that found nobody.
+"""Faults of hosts that had an effect: the target missed a host, or an answer did not reach one.
 
-Planting them is no effect: a host that vanished idle, and came back before its keep-alive was due, is none.
+Injecting a fault does not count as an effect: a host that vanished idle, and came back before its keep-alive was due, is none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Unseen:
         self._is_seen = False
 
     def see(self) -> None:
-        """Something has seen it."""
+        """Count it, if this is the first time that something sees it."""
         self._counts[self._name] += not self._is_seen
         self._is_seen = True
 
@@ -46,7 +46,7 @@ class HostEffects:
         self.forget()
 
     def forget(self) -> None:
-        """The target has died, and all connections with it."""
+        """Drop everything: the target has died, and all connections with it."""
         self.sent: dict[int, HostStep] = {}  # not answered yet
         self.hosts: dict[int, int] = {}  # open connection -> host
         self.controllers: dict[int, int] = {}  # open admin connection -> controller
@@ -55,7 +55,7 @@ class HostEffects:
         self.slow: dict[int, Unseen] = {}  # host ->
 
     def invoked(self, step: OutsideStep) -> None:
-        """A step from outside was taken."""
+        """Take in a step from outside."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
         if step.__class__ in _HOST_STEPS:
             self.sent[step.op] = step
@@ -87,7 +87,7 @@ class HostEffects:
                 self._closed(connection)
 
     def completed(self, entry: Completed) -> None:
-        """An answer came to its host, though one that is slow lets it wait."""
+        """Take in an answer that came to its host, though a slow one lets it wait."""
         step = self.sent.pop(entry.op, None)
         if step is None:
             return
@@ -96,14 +96,14 @@ class HostEffects:
         if step.host in self.slow:
             self.slow[step.host].see()
 
-    def unheard(self, op: int) -> None:
-        """An answer found nobody; that is a cut network's doing, or nobody's."""
+    def undelivered(self, op: int) -> None:
+        """Take in an answer that did not reach its host; if its network is cut, that is the cut's effect."""
         step = self.sent.pop(op, None)
         if step is not None and step.connection in self.by_connection:
             self.by_connection[step.connection].see()
 
     def happened(self, event: Event) -> None:
-        """The engine told something."""
+        """Take in an event that the engine emitted."""
         if event.name == "nvmf.keep_alive_expired" and event.args[0] in self.by_controller:
             self.by_controller[event.args[0]].see()
         elif event.name == "nvmf.qpair_destroyed":

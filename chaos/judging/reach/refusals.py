@@ -1,6 +1,6 @@
 """RPCs that the target has refused, counted by reason.
 
-Method and error number say it; where one number has two causes, what the target has told before tells them apart.
+Method and error number say it; where one number has two causes, earlier events of the target distinguish them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CREATES = {EEXIST: "creates_refused_name", EINVAL: "creates_refused_alone"}
 
 
 def count_refusals(history: History) -> dict[str, int]:
-    """Counts by the names of ``reach_names.py``; those with 0 are left out."""
+    """Return counts by the names of ``reach_names.py``; those with 0 are left out."""
     counts: Counter[str] = Counter()
     asked: dict[int, Operate] = {}
     is_rebuilding = False

@@ -23,7 +23,7 @@ _ENDS = {
 
 
 def count_states(history: History) -> dict[str, int]:
-    """How often each state was entered, and how often each fault came in it; nothing that didn't happen."""
+    """Return how often each state was entered, and how often each fault came in it; nothing that didn't happen."""
     counts: Counter[str] = Counter()
     lasting: dict[str, bool] = {}
     for entry in history:
@@ -50,7 +50,7 @@ def count_states(history: History) -> dict[str, int]:
 
 
 def _fault_of(step: Step) -> str:
-    """The kind of fault that a step is; empty for everything else, heals among it."""
+    """Return the kind of fault that a step is; empty for everything else, heals included."""
     if isinstance(step, (Inject, Impair)):
         return step.fault if step.fault in FAULTS else ""
     if isinstance(step, Stall):

@@ -56,7 +56,7 @@ MISBIRTH = "channel_failures"
 
 
 def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
-    """The same things, most of them anchored to an event; and births of channels, each with what makes room."""
+    """Return the same things, most of them anchored to an event; and births of channels, each with what makes room."""
     anchored = [
         _anchor_one(one, CHANGES if stream.chance(2, 3) else OTHERS, stream)
         if one.anchor != "event" and stream.chance(ANCHORED_PERCENT, 100)

@@ -8,7 +8,7 @@ from chaos.plan.planned import Planned
 
 PAIRS_DRAWN = (1, 3)
 APART_STEPS_MAX = 40
-# The first, and what follows it. Each of them changes who has the data, or who says so, or looks at it.
+# The first, and what follows it. Each of them changes which disks have the data, or what their superblocks say, or reads either.
 MEETING = (
     ("disk_pull", "disk_pull"),
     ("disk_pull", "superblock_errors"),

@@ -13,7 +13,7 @@ ABSENT_PERCENT = 50
 
 
 def leave_out(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
-    """What is left; asked kind by kind in the order of the experiment, so that a kind's fate is one draw."""
+    """Return what is left; asked kind by kind in the order of the experiment, so that a kind's fate is one draw."""
     absent: dict[str, bool] = {}
     kinds: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     for kind in kinds:

@@ -48,7 +48,7 @@ class Nemesis:
         self._begin = {kind: carriers[row.carrier] for kind, row in FAULTS.items()}
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
-        """A fault or a heal whose moment has come."""
+        """Return a fault or a heal whose moment has come."""
         step = self.heals.next_step(now_permille) or self.disks.grow_on()
         if step is not None:
             return step
@@ -68,7 +68,7 @@ class Nemesis:
         self.heals.delayed = list(delayed)
 
     def heal_all(self) -> NemesisStep | None:
-        """Heals, one a call, until nothing is broken."""
+        """Return heals, one a call, until nothing is broken."""
         self.waiting.clear()
         return self.disks.grow_on() or self.heals.all()
 

@@ -59,7 +59,7 @@ class DiskFaults:
         self._to_be_stale: int | None = None  # imaged, and the next to be pulled
 
     def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
-        """The fault's step; None: it isn't applicable now, or the budget doesn't allow it."""
+        """Return the fault's step; None: it isn't applicable now, or the budget doesn't allow it."""
         kind, ends = planned.kind, end_of(planned, now_permille)
         if kind == "disk_grow":
             return self._begin_growing()
@@ -82,7 +82,7 @@ class DiskFaults:
         return inject(self.model, kind, disk, *self._arguments(kind))
 
     def victim(self, kind: str) -> int | None:
-        """A disk this may happen to now, within the budget."""
+        """Return a disk this may happen to now, within the budget."""
         fault = FAULTS[kind]
         needed = STACK_NEEDED.get(kind)
         if kind == "superblock_errors" and not self.plan.superblock:
@@ -102,7 +102,7 @@ class DiskFaults:
         return self.stream.choice(able) if able else None
 
     def _keep_image(self, disk: int, planned: Planned, now_permille: int) -> Inject:
-        """First keep what the disk holds; it is pulled when the array has gone on."""
+        """Keep what the disk holds; it is pulled when the array has gone on."""
         self._to_be_stale = disk
         moment = min(RUN_PERMILLE, now_permille + IMAGE_PERMILLE)
         self.waiting.append(msgspec.structs.replace(planned, moment=moment, anchor="run"))
@@ -164,7 +164,7 @@ class DiskFaults:
         return self.grow_on()
 
     def grow_on(self) -> Inject | None:
-        """The next disk that is to become larger, if any."""
+        """Let the next disk become larger, if one is to."""
         if not self._growing:
             return None
         self.heals.has_room = False

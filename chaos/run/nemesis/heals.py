@@ -29,7 +29,7 @@ class Due(msgspec.Struct, frozen=True):
 
 
 def end_of(planned: Planned, now_permille: int) -> int:
-    """When a fault that begins now is healed."""
+    """Return when a fault that begins now is healed."""
     return min(RUN_PERMILLE, now_permille + planned.lasting)
 
 
@@ -48,7 +48,7 @@ class Heals:
         self.due.append(Due(permille, heal, number))
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
-        """A heal whose moment has come."""
+        """Return a heal whose moment has come."""
         for due in self.due:
             if now_permille >= due.permille:
                 self.due.remove(
@@ -60,7 +60,7 @@ class Heals:
         return None
 
     def all(self) -> NemesisStep | None:
-        """Heals, one a call, until nothing is broken."""
+        """Return heals, one a call, until nothing is broken."""
         while self.due:
             step = self._heal(self.due.pop(0))
             if step is not None:
@@ -97,7 +97,7 @@ class Heals:
         return inject(self.model, self._return_of(due.number, due.heal), due.number)
 
     def _return_of(self, number: int, heal: str) -> str:
-        """How a disk returns that was to return like this."""
+        """Return how a disk returns that was to return like this."""
         disks, superblock = self.model.disks, self.plan.superblock
         if heal == "disk_return_stale" and not disks.may_be_stale(number, superblock=superblock):
             return "disk_return"

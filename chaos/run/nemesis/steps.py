@@ -29,7 +29,7 @@ def set_latency(plan: Plan, model: Model, disk: int, latency_us: int) -> Operate
 def inject_error(
     plan: Plan, model: Model, disk: int, kind: ErrorType, io_types: int, count: int
 ) -> Operate:
-    """Have the error bdev on a disk act on so many I/Os of these types (a bit mask)."""
+    """Have the error bdev on a disk act on this number of I/Os of these types (a bit mask)."""
     bdev = stacked_bdev_id(plan.layout, Stack.ERROR, disk)
     method = Rpc.BDEV_ERROR_INJECT_ERROR.value
     return Operate(model.ledger.new_op(), method, (bdev, int(kind), io_types, count))

@@ -38,7 +38,7 @@ class TargetFaults:
         self._has_asked = False  # whether a disk goes before the target does
 
     def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
-        """The fault's step, or the pull of a disk that goes before it; None: not now."""
+        """Return the fault's step, or the pull of a disk that goes before it; None: not now."""
         if self._should_wait(planned, now_permille):
             return None
         taken = self._take_disk_along(end_of(planned, now_permille))
@@ -58,7 +58,7 @@ class TargetFaults:
         return waits and now_permille < planned.moment + WHOLE_WAIT_PERMILLE
 
     def _take_disk_along(self, ends: int) -> Inject | None:
-        """Now and then a disk goes just before the target does, and isn't there when it starts again."""
+        """Pull a disk now and then just before the target dies: it isn't there when the next one starts."""
         was_asked, self._has_asked = self._has_asked, not self._has_asked
         if was_asked or not self.stream.chance(1, 4):
             return None
@@ -84,7 +84,7 @@ class TargetFaults:
         return Kill(op, clones) if kind == "target_kill" else PowerLoss(op, clones, self._lost())
 
     def _arrivals(self, now_permille: int) -> list[Due]:
-        """Disks come in a drawn order, some late; some don't come back as they were."""
+        """Return disks come in a drawn order, some late; some don't come back as they were."""
         stream = self.stream
         arrivals = []
         for number in stream.shuffled(range(len(self.model.disks))):
@@ -98,7 +98,7 @@ class TargetFaults:
         return arrivals
 
     def _lost(self) -> tuple[tuple[int, ...], ...]:
-        """Per disk the blocks that are lost if they aren't flushed: none, all, or a drawn part."""
+        """Return per disk the blocks that are lost if they aren't flushed: none, all, or a drawn part."""
         stream = self.stream
         capacity = self.plan.layout.capacity
         lost: list[tuple[int, ...]] = []

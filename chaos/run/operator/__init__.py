@@ -39,7 +39,7 @@ class Operator:
         self.setup.go_on_after(since_start)
 
     def next_step(self, now_permille: int) -> Operate | None:
-        """The next RPC during the chaos, if one is to be sent now."""
+        """Return the next RPC during the chaos, if one is to be sent now."""
         step = self.queue.go_on() if self.queue.script else None
         step = step or self.planned.next_step(now_permille)
         if step is not None or self.queue.in_flight or self.repair.is_pausing():
@@ -47,7 +47,7 @@ class Operator:
         return self.repair.next_step() or self.service.attach_again()
 
     def heal(self) -> Operate | None:
-        """The next RPC after the chaos: everything is to be whole again."""
+        """Return the next RPC after the chaos: everything is to be whole again."""
         return (
             self.queue.go_on()
             or self.service.create_poll_groups()

@@ -44,7 +44,7 @@ class PlannedOperations:
         self._begin = {kind: subjects[row.subject] for kind, row in OPERATIONS.items()}
 
     def next_step(self, now_permille: int) -> Operate | None:
-        """The first RPC of an operation whose moment has come, or one more reset."""
+        """Return the first RPC of an operation whose moment has come, or one more reset."""
         if len(self.queue.in_flight) >= RPCS_MAX:
             return None
         if self.resets and self.stream.chance(1, RESET_AGAIN_ONE_IN):

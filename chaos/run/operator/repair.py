@@ -34,7 +34,7 @@ class Repair:
         return True
 
     def next_step(self) -> Operate | None:
-        """The next RPC of a repair; None: nothing can be done now."""
+        """Return the next RPC of a repair; None: nothing can be done now."""
         model = self.model
         if not self.queue.is_idle:
             return None

@@ -59,13 +59,13 @@ class RpcQueue:
         return self.call(method, *args)
 
     def creation(self, disks: Iterable[int]) -> RpcCall:
-        """The RPC that creates an array of these disks; a number of its own makes its UUID."""
+        """Return the RPC that creates an array of these disks; a number of its own makes its UUID."""
         number = self.model.ledger.new_op()
         bdevs = (self.bdev(disk) for disk in disks)
         return (Rpc.BDEV_RAID_CREATE, (int(self.plan.superblock), number, *bdevs))
 
     def bdev(self, disk: int) -> int:
-        """The bdev that stands for this disk as a member."""
+        """Return the bdev that stands for this disk as a member."""
         return member_bdev_id(self.plan.layout, disk)
 
     def answered(self, op: int) -> bool:

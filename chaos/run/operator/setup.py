@@ -34,7 +34,7 @@ class Setup:
         return calls
 
     def next_step(self) -> Operate | None:
-        """The next RPC of the configuration; None while an answer is awaited."""
+        """Return the next RPC of the configuration; None while an answer is awaited."""
         if not self._calls or self.queue.is_busy:
             return None
         step = self.queue.send_next(self._calls)

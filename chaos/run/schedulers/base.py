@@ -15,4 +15,4 @@ class Scheduler(Protocol):
     """Chooses among what is possible."""
 
     def next_step(self, agenda: Agenda, generator: Generator, now_permille: int) -> Step | None:
-        """The next step; None: nothing is possible any more."""
+        """Return the next step; None: nothing is possible any more."""

@@ -14,7 +14,7 @@ TIMER_WAITS_MAX = 64  # steps
 
 
 class FairScheduler:
-    """Engine steps by age and steps from outside in turn: nothing possible waits for ever.
+    """Engine steps by age and steps from outside in turn: nothing possible waits forever.
 
     Time passes when nothing else is possible, or has not been let pass for long.
     """
@@ -38,7 +38,7 @@ class FairScheduler:
             self._timer_waits += 1
             if len(agenda.choices) > 1:
                 return agenda.second_oldest()
-            # Nothing moves: whoever can do something from outside comes first.
+            # Nothing moves: a step from outside comes first, if there is one.
             step = generator.next_step(now_permille)
             if step is not None:
                 return step

@@ -57,7 +57,7 @@ class HoldScheduler(RandomScheduler):
         self._next = now + int(2 ** (low + stream.fraction() * (high - low)))
 
     def _draw_one(self, choices: list[EngineStep]) -> int | Deliver | FinishIo:
-        """Of what is possible now; there are fewer I/Os than messages, but one that is late goes far."""
+        """Draw from what is possible now. There are fewer I/Os than messages, but a late I/O has far-reaching effects."""
         ios = [one for one in choices if isinstance(one, FinishIo)]
         if ios and self._stream.chance(1, 2):
             return self._stream.choice(ios)

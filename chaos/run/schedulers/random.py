@@ -47,7 +47,7 @@ class RandomScheduler:
             # Only one timer is possible at a time: another choice is none.
             chosen = self._choose_instead(chosen, choices) if len(choices) > 1 else None
         if chosen is None:
-            # Nothing moves but time, or what is held back; whoever can do something from outside comes first.
+            # Nothing moves but time, or what is held back: a step from outside comes first, if there is one.
             step = generator.next_step(now_permille)
             if step is not None:
                 return step
@@ -57,7 +57,7 @@ class RandomScheduler:
         return chosen
 
     def _choose(self, choices: list[EngineStep]) -> EngineStep | None:
-        """One of the choices; None: rather one from outside."""
+        """Return one of the choices; None: rather one from outside."""
         return choices[int(self._draw() * len(choices))]
 
     def _choose_instead(self, passed: EngineStep, choices: list[EngineStep]) -> EngineStep | None:
