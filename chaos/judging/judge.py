@@ -14,7 +14,7 @@ def judge(
     more_checks: tuple[Check, ...] = (),
     names: tuple[str, ...] = tuple(CHECKS),
 ) -> list[Finding]:
-    """All findings of a run, the most severe verdict first; ``names`` are the built-in checks to ask."""
+    """Return all findings of a run, the most severe verdict first; ``names`` are the built-in checks to apply."""
     findings = [
         finding
         for name, (check, _) in CHECKS.items()
@@ -27,12 +27,12 @@ def judge(
 
 
 def _ask(check: Check, execution: Execution) -> list[Finding]:
-    """A user's own check, which may do anything."""
+    """Apply a user's own check, which may raise anything."""
     name = getattr(check, "__name__", str(check))
     try:
         findings = list(check(execution))
     except MemoryError:
-        raise  # says nothing of the check
+        raise  # not the check's fault
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise CodeError(f"check {name} failed: {type(error).__name__}: {error}") from None
     if not all(isinstance(finding, Finding) for finding in findings):
@@ -41,5 +41,5 @@ def _ask(check: Check, execution: Execution) -> list[Finding]:
 
 
 def verdict_of(findings: list[Finding]) -> Verdict:
-    """The verdict these findings add up to; they are sorted."""
+    """Return the verdict of these sorted findings."""
     return findings[0].verdict if findings else Verdict.VALID

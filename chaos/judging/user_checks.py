@@ -1,4 +1,4 @@
-"""Code that comes from outside the package: checks named by dotted path, and what capsules carry of it."""
+"""Code from outside the package: checks named by dotted path, and their source in capsules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.spelling import did_you_mean
 
 
 class CodeError(Exception):
-    """Code named by the user can't be used, in one sentence."""
+    """Code that the user named can't be used; the message is one sentence."""
 
 
 class EmbeddedCode(msgspec.Struct, frozen=True):
@@ -26,17 +26,17 @@ class EmbeddedCode(msgspec.Struct, frozen=True):
     source: str
 
     def is_intact(self) -> bool:
-        """Is the text what its digest says?"""
+        """Return whether the text matches its digest."""
         return sha256(self.source) == self.sha256
 
 
 def sha256(text: str) -> str:
-    """Hex digest of a text."""
+    """Return a text's digest in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load_check(path: str) -> Check:
-    """A check named ``module:function``, imported."""
+    """Import a check named ``module:function``."""
     module_name, _, function_name = path.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -46,7 +46,7 @@ def load_check(path: str) -> Check:
 
 
 def embed_check(path: str) -> EmbeddedCode:
-    """The source of the module a check comes from."""
+    """Return the source of the module that a check comes from."""
     module_name = path.partition(":")[0]
     load_check(path)
     source = inspect.getsource(importlib.import_module(module_name))
@@ -54,7 +54,7 @@ def embed_check(path: str) -> EmbeddedCode:
 
 
 def load_embedded_check(code: EmbeddedCode) -> Check:
-    """A check from the source a capsule carries; the caller has the user's leave to run it."""
+    """Load a check from the source in a capsule; the user must have allowed it."""
     module = ModuleType("raidstorm_embedded_check")
     try:
         exec(compile(code.source, code.name, "exec"), module.__dict__)  # noqa: S102  # allowed by the user

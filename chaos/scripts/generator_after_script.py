@@ -1,4 +1,4 @@
-"""Where a script ends, the generator takes over: hosts, operator and nemesis go on from what it has left."""
+"""The generator after the end of a script: hosts, operator and nemesis continue from the script's last state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaos.steps.schedule import Operate, Script
 
 
 def take_over(plan: Plan, model: Model, rules: Rules, script: Script) -> Generator:
-    """A generator that heals, waits for what is under way, and audits."""
+    """Make a generator that heals, waits for requests in flight, and audits."""
     generator = Generator(plan, model, Stream(0))
     generator.phase = Phase.HEAL
     generator.operator.adopt(

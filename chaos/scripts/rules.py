@@ -1,8 +1,8 @@
-"""What somebody outside may do now, so that a failure that follows is the target's.
+"""The rules for hosts, operator and nemesis, which make sure that a failure is the target's.
 
-The generator keeps to this by how it chooses. Whoever takes recorded steps in another order, or without some of
-them, asks here: the fault budget (a disk with all acknowledged data is left), hosts that change no blocks a change
-is still out for, arrays that are created of equal disks.
+The generator keeps the rules by its way of choosing. A player that reorders recorded steps, or leaves some out, asks
+here. The fault budget leaves a disk with all acknowledged data. Hosts change no blocks with a write in flight. Arrays are
+created from equal disks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MEMBERS_MIN = 2
 
 
 class Rules:
-    """Judges steps from outside by the model and the hosts' connections, which it keeps."""
+    """Judges outside steps by the model and the hosts' connections, which it keeps up to date."""
 
     def __init__(self, plan: Plan, model: Model) -> None:
         self.plan = plan
@@ -54,7 +54,7 @@ class Rules:
         return bool(self.rpcs_since_start)
 
     def may(self, step: OutsideStep) -> bool:
-        """May the step be taken now?"""
+        """Return whether the step is allowed now."""
         if self.model.array.is_online:
             self.model.disks.trust(self.model.array.members_in_sync())
         match step:
@@ -72,7 +72,7 @@ class Rules:
                 return self._may_host(step)
 
     def bind(self, step: OutsideStep) -> OutsideStep:
-        """The step as it must be said now: thread, controller and disks may be others than were recorded."""
+        """Return the step with the thread, controller and disks of this run, which may differ from the recorded ones."""
         if isinstance(step, (Kill, PowerLoss)):
             return self._bind_clones(step)
         if isinstance(step, (Operate, Inject, Impair, Stall, Mark)):
@@ -80,7 +80,7 @@ class Rules:
         return self.sessions.bind(step)
 
     def took(self, step: OutsideStep) -> None:
-        """A step was taken: what the generator would have told the model when it chose it."""
+        """Update the model after a step, as the generator does when it chooses one."""
         if isinstance(step, Impair) and step.fault in ("host_vanish", "network_cut"):
             links = self.sessions.of(step.host)
             self.model.ledger.lost_connections.update(link.number for link in links)
@@ -112,7 +112,7 @@ class Rules:
                 pass
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """An answer to one of the steps."""
+        """Update the model with an answer to one of the steps."""
         self.sessions.answered(step, status, value)
         is_size = isinstance(step, Admin) and step.opcode == AdminOpcode.IDENTIFY
         if is_size and status == 0 and value:
@@ -121,7 +121,7 @@ class Rules:
             self.model.array.move(Cause.DISMANTLING_OVER)
 
     def connection_ended(self, connection: int) -> None:
-        """The target has destroyed a connection."""
+        """Forget a connection that the target has destroyed."""
         self.sessions.ended(connection)
 
     def _may_host(self, step: HostStep) -> bool:
@@ -142,7 +142,7 @@ class Rules:
 
     def _bind_clones(self, step: Kill | PowerLoss) -> Kill | PowerLoss:
         if isinstance(step, PowerLoss):
-            # Of a smaller plan: of blocks and disks that are not there nothing can be lost.
+            # In a smaller plan, blocks and disks that don't exist have no data to lose.
             end = self.plan.layout.capacity
             lost = [tuple(block for block in disk if block < end) for disk in step.lost]
             step = msgspec.structs.replace(step, lost=tuple(lost[: self.plan.layout.disks]))
@@ -172,7 +172,7 @@ class Rules:
                 is_whole = len(model.array.members_in_sync()) == self.plan.members
                 return is_whole or model.array.is_to_be_recreated or model.array.is_configuring
             case Rpc.BDEV_RAID_START_DEGRADED:
-                # Online already: it is refused.
+                # The array is online already, so the RPC is refused.
                 return model.array.is_online or model.disks[model.disk_of(args[0])].is_sound
             case Rpc.BDEV_ERROR_INJECT_ERROR if args[1] == ErrorType.FAILURE:
                 return model.array.may_harm(self._stacked_on(args[0], StackKind.ERROR))
@@ -180,12 +180,15 @@ class Rules:
                 return True
 
     def _may_remove(self, disk: int) -> bool:
-        # With superblocks the last member stays what it is: the array goes, and comes back from it.
+        # With superblocks the last member keeps its superblock: the array is deleted, and assembled from it again.
         view = self.model.disks[disk]
         return self.plan.superblock or not view.is_sound or self.model.array.may_harm(disk)
 
     def _may_create(self, bdevs: tuple[int, ...]) -> bool:
-        """Of equal disks only: the first array, or one of members that hold the same; what is refused is free."""
+        """Return whether a create is allowed: only for equal disks, unless it will be refused.
+
+        Equal disks are those of the first array, or members with the same content.
+        """
         model = self.model
         disks = [self._member_of(bdev) for bdev in bdevs]
         is_refused = len(bdevs) < MEMBERS_MIN or None in disks or len(set(disks)) != len(bdevs)

@@ -1,7 +1,7 @@
-"""Which connections hosts have, and what a host could do on each of them now.
+"""The connections of hosts, and the steps that are possible on each of them now.
 
-A recorded step is taken again only where a host could take it: a read on a queue that is connected, a Connect on a
-connection that was accepted. Thread and controller are what the target has answered this time.
+A recorded step is replayed only where a host can take it: a read on a queue that is connected, a Connect on a
+connection that was accepted. Thread and controller come from the target's present answers.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ class Sessions:
 
     def __init__(self) -> None:
         self.links: dict[int, Link] = {}
-        self.slow: list[int] = []  # hosts that do nothing
+        self.slow: list[int] = []  # hosts that take no steps
         self.cut: list[int] = []  # hosts off the network
 
     def admin_of(self, host: int) -> Link | None:
-        """The host's newest admin queue, if it is connected."""
+        """Return the host's newest admin queue, if it is connected."""
         for link in reversed(self.links.values()):
             if link.host == host and link.qid == ADMIN_QID and link.state is LinkState.CONNECTED:
                 return link
         return None
 
     def of(self, host: int) -> list[Link]:
-        """The connections a host knows of, oldest first."""
+        """Return the connections that a host knows, oldest first."""
         return [
             link
             for link in self.links.values()
@@ -38,7 +38,7 @@ class Sessions:
         ]
 
     def heals(self) -> list[tuple[str, int]]:
-        """What is still to be healed: (heal, host)."""
+        """Return the heals that are still due, as (heal, host)."""
         return [(HOST_HEALS["network_cut"], host) for host in self.cut] + [
             (HOST_HEALS["host_slow"], host) for host in self.slow
         ]
@@ -81,7 +81,7 @@ class Sessions:
                 return step.host in self.slow
 
     def bind(self, step: HostStep) -> HostStep:
-        """The step with the thread, and the controller, that the target has answered."""
+        """Return the step with the thread and the controller that the target has answered."""
         if isinstance(step, Open):
             return step
         step = msgspec.structs.replace(step, thread=self.links[step.connection].thread)

@@ -1,4 +1,4 @@
-"""Counts what the array and its rebuilds do."""
+"""Counts of the array's and its rebuilds' events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ArrayCounts:
         self.situation = situation
         self.counts = situation.counts
         self._ended_early = False  # the last rebuild
-        self._expected = 0  # members that the array found last waits for
+        self._expected = 0  # members that the newest configuring array waits for
 
     def happened(self, name: str, args: tuple[int, ...]) -> None:
         """Count an event that the engine emitted."""
@@ -54,7 +54,7 @@ class ArrayCounts:
                 pass
 
     def _straddled(self, io_type: IoType, first: int, end: int) -> None:
-        """The array knows no write-zeroes: what the bdev layer makes of one is a write within its blocks."""
+        """Count an I/O split at the rebuild offset; the array sees write zeroes as a write, so the blocks are compared."""
         is_zeroes = io_type is IoType.WRITE and any(
             isinstance(step, WriteZeroes) and step.slba <= first and end <= step.slba + step.blocks
             for step in self.situation.in_flight.values()

@@ -1,6 +1,7 @@
-"""Faults of hosts that something has seen: a target that missed them, or an answer that found nobody.
+"""Faults of hosts that had an effect: a target that missed the host, or an answer that reached no host.
 
-Planting them is no effect: a host that vanished idle, and came back before its keep-alive was due, is none.
+Injecting a fault does not count as an effect. A host that vanished idle, and returned before its keep-alive was due,
+had none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _HOST_STEPS = frozenset(HOST_STEPS)
 
 
 class Unseen:
-    """A fault that counts once, when something sees it."""
+    """A fault that counts once, when it has an effect."""
 
     def __init__(self, counts: Counter[str], fault: str) -> None:
         self._counts = counts
@@ -33,7 +34,7 @@ class Unseen:
         self._is_seen = False
 
     def see(self) -> None:
-        """Something has seen it."""
+        """Count its first effect."""
         self._counts[self._name] += not self._is_seen
         self._is_seen = True
 
@@ -46,16 +47,16 @@ class HostEffects:
         self.forget()
 
     def forget(self) -> None:
-        """The target has died, and all connections with it."""
-        self.sent: dict[int, HostStep] = {}  # not answered yet
+        """Forget the target, which died, with all its connections."""
+        self.sent: dict[int, HostStep] = {}  # without an answer so far
         self.hosts: dict[int, int] = {}  # open connection -> host
         self.controllers: dict[int, int] = {}  # open admin connection -> controller
-        self.by_connection: dict[int, Unseen] = {}  # whose host doesn't hear
-        self.by_controller: dict[int, Unseen] = {}  # whose host is not there
-        self.slow: dict[int, Unseen] = {}  # host ->
+        self.by_connection: dict[int, Unseen] = {}  # by connection: its host receives nothing
+        self.by_controller: dict[int, Unseen] = {}  # by controller: its host has vanished
+        self.slow: dict[int, Unseen] = {}  # by host
 
     def invoked(self, step: OutsideStep) -> None:
-        """A step from outside was taken."""
+        """Follow a step of hosts, operator or nemesis."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
         if step.__class__ in _HOST_STEPS:
             self.sent[step.op] = step
@@ -87,7 +88,7 @@ class HostEffects:
                 self._closed(connection)
 
     def completed(self, entry: Completed) -> None:
-        """An answer came to its host, though one that is slow lets it wait."""
+        """Follow an answer that reached its host; a slow host lets it wait."""
         step = self.sent.pop(entry.op, None)
         if step is None:
             return
@@ -96,14 +97,14 @@ class HostEffects:
         if step.host in self.slow:
             self.slow[step.host].see()
 
-    def unheard(self, op: int) -> None:
-        """An answer found nobody; that is a cut network's doing, or nobody's."""
+    def undelivered(self, op: int) -> None:
+        """Follow an answer that reached no host; the reason is a cut network if one was injected."""
         step = self.sent.pop(op, None)
         if step is not None and step.connection in self.by_connection:
             self.by_connection[step.connection].see()
 
     def happened(self, event: Event) -> None:
-        """The engine told something."""
+        """Follow an event of the engine."""
         if event.name == "nvmf.keep_alive_expired" and event.args[0] in self.by_controller:
             self.by_controller[event.args[0]].see()
         elif event.name == "nvmf.qpair_destroyed":

@@ -1,4 +1,4 @@
-"""Counts named states of the target, from what its probes report, and which faults came while it was in them."""
+"""Counts of the target's named states, which its probes report, and of the faults that came in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ENDS = {
 
 
 def count_states(history: History) -> dict[str, int]:
-    """How often each state was entered, and how often each fault came in it; nothing that didn't happen."""
+    """Count how often each state was entered, and how often each fault came in it; entries with 0 are left out."""
     counts: Counter[str] = Counter()
     lasting: dict[str, bool] = {}
     for entry in history:
@@ -50,7 +50,7 @@ def count_states(history: History) -> dict[str, int]:
 
 
 def _fault_of(step: Step) -> str:
-    """The kind of fault that a step is; empty for everything else, heals among it."""
+    """Return the kind of fault of a step, or "" for any other step, also for a heal."""
     if isinstance(step, (Inject, Impair)):
         return step.fault if step.fault in FAULTS else ""
     if isinstance(step, Stall):
