@@ -1,4 +1,4 @@
-"""What a seed makes of an experiment: a plan, with everything drawn that doesn't depend on the run's course."""
+"""The plan that a seed makes of an experiment: everything drawn that doesn't depend on the run's course."""
 
 from __future__ import annotations
 
@@ -51,10 +51,8 @@ class Plan(msgspec.Struct, frozen=True):
     disk_latency_us: tuple[int, int]
     repair_delay: tuple[int, int]
     planned: tuple[Planned, ...]
-    strategies: tuple[
-        str, ...
-    ]  # a scheduler, and what else it searches with; see plan/strategies.py
-    meet_share: int = 0  # percent of I/O that goes where other I/O is under way
+    strategies: tuple[str, ...]  # a scheduler and other strategies; see plan/strategies.py
+    meet_share: int = 0  # percent of I/O that is sent to blocks with other I/O in flight
     settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
 
     @property
@@ -64,12 +62,12 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def silent_corruption(self) -> bool:
-        """May disks return wrong data without an error?"""
+        """Whether disks may return wrong data without an error."""
         return any(planned.kind in SILENT_FAULTS for planned in self.planned)
 
 
 def resolve(experiment: Experiment, seed: int) -> Plan:
-    """Draw what the seed makes of the experiment."""
+    """Draw the seed's plan of the experiment."""
     stream = Stream(seed).fork("plan")
 
     def draw(value: Range) -> int:
@@ -131,7 +129,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
 
 
 def _draw_stacks(experiment: Experiment, disks: int, stream: Stream) -> tuple[int, ...]:
-    """What stands on each disk; nothing at all in most experiments."""
+    """Draw the stacked bdevs of each disk; most experiments have none."""
     if not experiment.stack_share:
         return ()
     both = Stack.ERROR | Stack.DELAY
@@ -143,12 +141,12 @@ def _draw_stacks(experiment: Experiment, disks: int, stream: Stream) -> tuple[in
 
 
 def _draw_planned(experiment: Experiment, stream: Stream) -> list[Planned]:
-    """All faults and operations with their moments; kinds may be absent, faults may come in pairs."""
+    """Draw all faults and operations with their moments; kinds may be absent, faults may come in pairs."""
     everything: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     wanted = [
         kind
         for kind in everything
-        # Absent kinds let the others show what they hide (swarm testing).
+        # An absent kind no longer hides the effects of the others (swarm testing).
         if not experiment.absent_share or not stream.chance(experiment.absent_share, 100)
     ]
     if not stream.chance(experiment.silent_share, 100):
@@ -174,7 +172,7 @@ def _draw_planned(experiment: Experiment, stream: Stream) -> list[Planned]:
 def _shape(
     strategies: tuple[str, ...], planned: list[Planned], experiment: Experiment, seed: int
 ) -> list[Planned]:
-    """What the strategies make of what is planned; from a stream of their own, so that all else stays as it is."""
+    """Change the planned things by the strategies, with a stream of their own, so that the rest of the plan stays equal."""
     stream = Stream(seed).fork("shape")
     for shape in shapes_of(strategies):
         planned = shape(planned, experiment, stream)
@@ -192,7 +190,7 @@ def _plan_one(kind: Fault | Operation, stream: Stream, moment: int) -> Planned:
 
 
 def fits(experiment: Experiment, plan: Plan) -> bool:
-    """Is the plan one that some seed makes of the experiment, as far as sizes go?"""
+    """Return whether the plan's sizes are ones that some seed draws from the experiment."""
     layout = plan.layout
 
     def within(value: int, wanted: Range) -> bool:

@@ -1,6 +1,6 @@
 """swarm: each kind of fault and operation is left out of half of the seeds.
 
-What is absent can't hide what the others bring about (swarm testing).
+An absent kind can't hide the effects of the others (swarm testing).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ABSENT_PERCENT = 50
 
 
 def leave_out(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
-    """What is left; asked kind by kind in the order of the experiment, so that a kind's fate is one draw."""
+    """Return the planned things that are not left out; one draw for each kind, in the order of the experiment."""
     absent: dict[str, bool] = {}
     kinds: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     for kind in kinds:
