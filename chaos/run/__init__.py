@@ -1,1 +1,1 @@
-"""One run: who may act, who chooses, and what the tester knows while it goes on."""
+"""One run: the actors outside the target, the choices, and the tester's knowledge while the run goes on."""

@@ -1,6 +1,6 @@
-"""What planned things wait for that are anchored to an event: which events have come, and in which step.
+"""The events that anchored planned things wait for, with the steps in which they came.
 
-An event is one the engine tells (``rebuild.started``), an RPC of the operator by its method, or a planned
+An event is one that the engine emits (``rebuild.started``), an RPC of the operator by its method, or a planned
 fault or operation by its kind.
 """
 
@@ -13,7 +13,7 @@ from chaos.plan.planned import Planned
 from chaos.plan.rpcs import Rpc
 
 NO_STEP_DUE = 1 << 62
-# Who has the data, or who has a channel, changes at one moment; the channels follow.
+# In these moments the disks with the data, or the threads with a channel, change; the channels follow.
 CHANGES = frozenset(
     (
         "rebuild.started",
@@ -36,7 +36,7 @@ CHANGES = frozenset(
 
 
 class Anchors:
-    """Counts the events somebody waits for; the model keeps it up to date."""
+    """Counts the awaited events; the model keeps it up to date."""
 
     def __init__(self, planned: Iterable[Planned]) -> None:
         self._stages: dict[str, dict[int, list[int]]] = {}  # event -> occurrence -> stages
@@ -49,7 +49,7 @@ class Anchors:
         self._due: list[int] = []
         self.changed_at = 0  # the step of the last of CHANGES
         self.next_due = (
-            NO_STEP_DUE  # the step from which on something that is anchored should be asked for
+            NO_STEP_DUE  # the step from which on an anchored thing is due
         )
 
     def came(self, event: str, step: int) -> None:
@@ -66,12 +66,12 @@ class Anchors:
         self._look_ahead()
 
     def asked(self) -> None:
-        """What was due next has been asked for; if it couldn't come, it waits for a turn like all others."""
+        """Mark the next due thing as offered; if it wasn't possible, it waits for a turn like all others."""
         self._due.pop(0)
         self._look_ahead()
 
     def has_come(self, planned: Planned, step: int) -> bool:
-        """Is this step so many after the event?"""
+        """Return whether this step is at least that many steps after the event."""
         came_at = self._came_at.get((planned.event, planned.occurrence))
         return came_at is not None and step >= came_at + planned.stage
 

@@ -1,4 +1,4 @@
-"""What a stepping driver is: it turns the crank, and decides nothing."""
+"""The interface of a stepping driver: it performs steps, and decides nothing."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ Counts = list[tuple[str, str, int]]
 
 
 class DriverError(Exception):
-    """The driver itself broke (a worker was killed from outside, say), in one sentence."""
+    """The driver itself broke (for example, a worker was killed from outside); the message is one sentence."""
 
 
 class SteppingDriver(Protocol):
-    """``sim`` and ``lockstep``: the engine performs exactly the steps it is told."""
+    """The interface of ``sim`` and ``lockstep``: the engine performs exactly the given steps."""
 
     name: str
 
     @property
     def block(self) -> ControlBlock:
-        """What the target's reactors share."""
+        """The shared memory of the target's reactors."""
 
     @property
     def disks(self) -> list[Disk]:
         """The disks of the target."""
 
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
-        """Blank disks and a new target."""
+        """Make blank disks and a new target."""
 
     def restart(self) -> None:
-        """The target is gone, with everything but its disks; a new one begins, as its layout says."""
+        """Start a new target on the disks of the old one, as its layout says."""
 
     def perform(self, step: EngineStep) -> Outcome:
-        """Perform one step; raises StepNotPossibleError."""
+        """Perform one step; raise StepNotPossibleError where it isn't possible."""
 
     def send(self, message: Message) -> None:
-        """A message from outside reaches its reactor."""
+        """Deliver a message from outside to its reactor."""
 
     def census(self) -> Counts:
-        """What is alive on all reactors."""
+        """Count the live objects on all reactors."""
 
     def waits(self) -> list[WaitRow]:
-        """What waits for what on all reactors."""
+        """Return the waits of all reactors."""
 
     def close(self) -> None:
-        """End processes, free memory."""
+        """End processes and free memory."""

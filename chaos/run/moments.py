@@ -1,4 +1,4 @@
-"""When planned things are due: at a point of the run or of a rebuild's progress, or after an event."""
+"""The due planned things: at a point of the run or of a rebuild's progress, or after an event."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from chaos.run.model import Model
 
 
 def due_of(waiting: list[Planned], now_permille: int, model: Model) -> list[Planned]:
-    """Those whose moment has come, in their order; ``now_permille`` is how much of the chaos phase is over."""
-    # This is asked of all of them in every turn of the outside; most wait for a moment of the run.
+    """Return those whose moment has come, in order; ``now_permille`` is the elapsed part of the chaos phase."""
+    # This runs for all of them in every turn of the actors outside; most wait for a moment of the run.
     return [
         planned
         for planned in waiting

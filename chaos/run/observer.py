@@ -1,7 +1,7 @@
-"""What a stepping driver lets the tester see between two steps: the disks, and the array's shared record.
+"""The observations of a stepping driver between two steps: the disks, and the array's shared record.
 
-Free-running processes change both at any time, so in ``realtime`` nobody looks; the checks that judge what was
-seen then have nothing to judge. What is seen stands in the history, not in the fingerprint: it follows from the steps.
+Free-running processes change both at any time, so there are no observations in ``realtime``, and the checks that judge
+them do nothing there. Observations are in the history, but not in the fingerprint: they follow from the steps.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from workers.raid.uuids import number_of
 from workers.shared import ControlBlock, RaidRecord
 
 SUPERBLOCK_SECTOR = slice(0, BLOCK_SIZE)
-DEVICE = 256  # identities of a place's devices, one after the other, are so far apart
-STACKED = 32  # and those of the bdevs on one
+DEVICE = 256  # the distance between the identities of a place's devices
+STACKED = 32  # the distance between those of the bdevs on one device
 _BLANK = bytes(BLOCK_SIZE)
-# Where the record's words of a rebuild's window begin and end. They change most often, and no entry has them.
+# The bounds of the rebuild's window in the record's words. They change most often, and no entry has them.
 _WINDOW = 8 * RaidRecord.window_offset.index
 _WINDOW_END = 8 * (RaidRecord.window_size.index + 1)
 
 
 class Observer:
-    """Looks after each step; tells what has changed since it looked last."""
+    """Looks after each step, and writes the changes since its last look."""
 
     def __init__(self, plan: Plan, disks: list[Disk], block: ControlBlock) -> None:
         self.plan = plan
@@ -40,7 +40,7 @@ class Observer:
         self._sectors = [bytes(disk.data[SUPERBLOCK_SECTOR]) for disk in disks]
 
     def restarted(self) -> None:
-        """A new target has begun."""
+        """Begin with a new target."""
         self._record = self._record_now()
 
     def look(self, number: int, step: Step, events: Sequence[Event], history: History) -> None:
@@ -62,7 +62,7 @@ class Observer:
                 history.append(Compared(number, event.name, self._contents()))
 
     def disks_changed(self, number: int) -> list[Entry]:
-        """All disks may have changed: power was lost, or somebody has cloned them."""
+        """Look at all disks: they may have changed, by a power loss or a clone."""
         return [
             entry
             for disk in self.disks
@@ -70,7 +70,7 @@ class Observer:
         ]
 
     def copies(self, step: Changing) -> int:
-        """A bit mask of the disks that hold all blocks of this change."""
+        """Return a bit mask of the disks that have all blocks of this change."""
         first = (step.slba + self.plan.data_offset) * BLOCK_SIZE
         if isinstance(step, (Unmap, WriteZeroes)):
             wanted = bytes(step.blocks * BLOCK_SIZE)
@@ -96,7 +96,7 @@ class Observer:
         return [Written(number, disk, by_target, found.seq_number, array, configured, False)]
 
     def _disk_bit(self, identity: int) -> int:
-        """The bit of the disk with this identity, stacked bdevs included; 0: another device is there now."""
+        """Return the bit of the disk with this identity, stacked bdevs included; 0: another device is there now."""
         for disk in self.disks:
             if disk.identity // DEVICE == identity // DEVICE and (
                 identity % DEVICE % STACKED == disk.identity % DEVICE % STACKED
@@ -109,7 +109,7 @@ class Observer:
 
 
 def contents_of(disks: list[Disk], data_offset: int) -> list[list[int]]:
-    """What each disk holds, block by block (see payload.py); equal disks, as mirrors are, share a list."""
+    """Return each disk's content, block by block (see payload.py); equal disks, such as mirrors, share a list."""
     first = data_offset * BLOCK_SIZE
     known: dict[bytes, list[int]] = {}
     contents = []
@@ -123,7 +123,7 @@ def contents_of(disks: list[Disk], data_offset: int) -> list[list[int]]:
 
 
 def seen_of(number: int, record: RaidRecord) -> Seen:
-    """The array's record as a history entry."""
+    """Return the array's record as a history entry."""
     slots = []
     for slot in record.slots[: record.num_slots]:
         occupied, configured, target, failed, scheduled = slot.words[:5].tolist()

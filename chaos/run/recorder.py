@@ -1,4 +1,4 @@
-"""The recorder: steps taken and what they brought become history, model and fingerprint; in the end an execution."""
+"""The recorder: steps and their outcomes become history, model and fingerprint; in the end an execution."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Crash, Event, Outcome, WaitRow
 
 NOTHING = ()
-OUTSIDE_THREAD = -1  # of events that no thread of the target tells
+OUTSIDE_THREAD = -1  # of events that no thread of the target emits
 
 
 class Outside(Protocol):
-    """Who acts from outside, and is told what came of it."""
+    """The actors outside the target, which get the results of their steps."""
 
     def took(self, step: OutsideStep) -> None:
-        """A step was taken."""
+        """Record that a step was taken."""
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """An answer to one of the steps."""
+        """Handle an answer to one of the steps."""
 
     def connection_ended(self, connection: int) -> None:
-        """The target has destroyed a connection."""
+        """Handle the end of a connection."""
 
 
 class Recorder:
-    """Model, history and fingerprint, fed with steps taken and what they brought."""
+    """Model, history and fingerprint, updated with steps and their outcomes."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -73,10 +73,10 @@ class Recorder:
         self._events: dict[int, Admin] = {}  # asynchronous event requests
         self._changes: dict[int, Changing] = {}
         self.observer: Observer | None = None
-        self._has_held_up = False  # has something waited for the reactor that is stopped?
+        self._has_held_up = False  # whether a step of the stopped reactor was possible
 
     def took_outside(self, step: OutsideStep) -> None:
-        """A step from outside was taken."""
+        """Record an outside step."""
         self.steps += 1
         self.model.steps = self.steps
         self.schedule.append(step)
@@ -107,12 +107,12 @@ class Recorder:
             self._cut_off(step)
 
     def _cut_off(self, step: Impair) -> None:
-        """In a replay, which has no hosts that would do it themselves, cut off the host of this fault."""
+        """Cut off the host of this fault in a replay, which has no hosts that would do it themselves."""
         if step.fault in ("host_vanish", "network_cut"):
             self.model.ledger.lose_host(step.host)
 
     def took_engine(self, step: EngineStep, outcome: Outcome) -> None:
-        """An engine step was taken."""
+        """Record an engine step."""
         model = self.model
         self.steps = model.steps = self.steps + 1
         if step.__class__ is FireTimer:
@@ -129,7 +129,7 @@ class Recorder:
                 self.observer.look(self.steps, step, NOTHING, self.history)
 
     def observe(self, outcome: Outcome, step: EngineStep | None = None) -> list[Any]:
-        """Take in what a step showed; returns it in the form the fingerprint hashes."""
+        """Record the outcome of a step; return it in the form for the fingerprint."""
         shown: list[Any] = [*outcome.events]
         for event in outcome.events:
             self.history.append(EngineEvent(self.steps, event))
@@ -161,27 +161,27 @@ class Recorder:
             if answered is not None and self.generator is not None:
                 self.generator.answered(answered, reply.status, reply.value)
         if outcome.crash is not None:
-            # Reactors that run free may crash one after the other; the first is the finding.
+            # Reactors that run free may crash one after the other; the first crash is the finding.
             self.crash = self.crash or outcome.crash
             self.history.append(Crashed(self.steps, outcome.crash))
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
         return shown
 
     def restarted(self) -> None:
-        """A new target has begun, on what the end of the old one has left of the disks."""
+        """Begin with a new target, on the disks that the old one has left."""
         if self.observer is not None:
             self.observer.restarted()
             self.history += self.observer.disks_changed(self.steps)
 
     def held_up(self) -> None:
-        """A step of the reactor that is stopped was possible, and passed over: told once."""
+        """Record once that a step of the stopped reactor was possible, and passed over."""
         stalled = self.model.stalled
         if stalled is not None and not self._has_held_up:
             self._has_held_up = True
             self.tell([Event("reactor.held_up", OUTSIDE_THREAD, (stalled[0],))])
 
     def tell(self, events: list[Event]) -> None:
-        """What happened without the target knowing of it."""
+        """Record an event that the target doesn't notice."""
         for event in events:
             self.history.append(EngineEvent(self.steps, event))
         self.fingerprint.add(self.schedule[-1], list(events))
@@ -194,7 +194,7 @@ class Recorder:
         census: Counts,
         waits: list[WaitRow],
     ) -> Execution:
-        """The run as its judge needs it."""
+        """Return the run for the checks."""
         return Execution(
             plan=self.plan,
             history=self.history,

@@ -1,4 +1,4 @@
-"""What a careless operator asks for: RPCs that the target must refuse."""
+"""The requests of a careless operator: RPCs that the target must refuse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNKNOWN_BDEV = 9_999
 
 
 def wrong_requests(plan: Plan, model: Model) -> list[RpcCall]:
-    """One of each kind that can be asked now; none can do harm, should it be carried out after all."""
+    """Return one of each kind that is possible now; none would do harm if the target carried it out."""
     wrong: list[RpcCall] = [
         (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (UNKNOWN_BDEV,)),
         (Rpc.BDEV_RAID_ADD_BASE_BDEV, (UNKNOWN_BDEV,)),

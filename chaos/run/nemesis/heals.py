@@ -1,4 +1,4 @@
-"""The heals that are due, and how what is broken is mended in the end."""
+"""The heals that are due, and the repair of all faults in the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaos.steps.schedule import Impair
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A heal that comes due at a point of the chaos phase: of a disk, or of a host."""
+    """A heal that comes due at a point of the chaos phase, for a disk or for a host."""
 
     permille: int
     heal: str
@@ -29,12 +29,12 @@ class Due(msgspec.Struct, frozen=True):
 
 
 def end_of(planned: Planned, now_permille: int) -> int:
-    """When a fault that begins now is healed."""
+    """Return the moment of the heal of a fault that begins now."""
     return min(RUN_PERMILLE, now_permille + planned.lasting)
 
 
 class Heals:
-    """What is broken and has a heal to come."""
+    """The faults with a heal that is still due."""
 
     def __init__(self, plan: Plan, model: Model) -> None:
         self.plan = plan
@@ -44,23 +44,23 @@ class Heals:
         self.has_room = plan.layout.capacity > plan.layout.disk_blocks  # for larger disks
 
     def plan_heal(self, permille: int, heal: str, number: int) -> None:
-        """Heal this disk or host then."""
+        """Plan the heal of this disk or host for this moment."""
         self.due.append(Due(permille, heal, number))
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
-        """A heal whose moment has come."""
+        """Return a heal whose moment has come."""
         for due in self.due:
             if now_permille >= due.permille:
                 self.due.remove(
                     due
-                )  # the one after it waits for the next turn, should this one do nothing
+                )  # if this one has no effect, the one after it waits for the next turn
                 step = self._heal(due)
                 if step is not None:
                     return step
         return None
 
     def all(self) -> NemesisStep | None:
-        """Heals, one a call, until nothing is broken."""
+        """Return one heal a call, until no fault is left."""
         while self.due:
             step = self._heal(self.due.pop(0))
             if step is not None:
@@ -77,7 +77,7 @@ class Heals:
         return None
 
     def target_ends(self) -> list[Due]:
-        """Keep the heals of hosts; returns the returns of disks, which are put off until the target is back."""
+        """Keep the heals of hosts; return the returns of disks, which wait until the new target has started."""
         returns = [due for due in self.due if not due.is_for_host and due.heal != "disk_heal"]
         self.due = [due for due in self.due if due.is_for_host]
         self.delayed.clear()
@@ -97,7 +97,7 @@ class Heals:
         return inject(self.model, self._return_of(due.number, due.heal), due.number)
 
     def _return_of(self, number: int, heal: str) -> str:
-        """How a disk returns that was to return like this."""
+        """Return the step by which such a disk returns."""
         disks, superblock = self.model.disks, self.plan.superblock
         if heal == "disk_return_stale" and not disks.may_be_stale(number, superblock=superblock):
             return "disk_return"

@@ -1,4 +1,4 @@
-"""The end of the target, and its disks' way back to the next one."""
+"""The end of the target, and the return of its disks for the next one."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class TargetFaults:
         self.disk_faults = disk_faults
         self.waiting = waiting
         self.stream = stream
-        self._has_asked = False  # whether a disk goes before the target does
+        self._has_asked = False  # whether it was decided that a disk leaves before the target
 
     def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
-        """The fault's step, or the pull of a disk that goes before it; None: not now."""
+        """Return the fault's step, or the pull of a disk that leaves before the target; None: not now."""
         if self._should_wait(planned, now_permille):
             return None
         taken = self._take_disk_along(end_of(planned, now_permille))
         if taken is not None:
-            self.waiting.append(planned)  # the target follows
+            self.waiting.append(planned)  # the target's end follows
             return taken
         return self._end_target(planned.kind, now_permille)
 
     def _should_wait(self, planned: Planned, now_permille: int) -> bool:
         """Return whether to wait for a whole array, as half of the kills do for a while.
 
-        Under many faults it rarely is one, and a restart that assembles several members would be rare as well.
+        Under many faults the array rarely is whole, and a restart that assembles several members would be rare, too.
         """
         is_patient = planned.anchor == "run" and planned.moment % 2 == 0
         is_whole = len(self.model.array.members_in_sync()) >= WHOLE
@@ -58,7 +58,7 @@ class TargetFaults:
         return waits and now_permille < planned.moment + WHOLE_WAIT_PERMILLE
 
     def _take_disk_along(self, ends: int) -> Inject | None:
-        """Now and then a disk goes just before the target does, and isn't there when it starts again."""
+        """Pull a disk now and then just before the target's end, so that it is missing at the start."""
         was_asked, self._has_asked = self._has_asked, not self._has_asked
         if was_asked or not self.stream.chance(1, 4):
             return None
@@ -84,7 +84,7 @@ class TargetFaults:
         return Kill(op, clones) if kind == "target_kill" else PowerLoss(op, clones, self._lost())
 
     def _arrivals(self, now_permille: int) -> list[Due]:
-        """Disks come in a drawn order, some late; some don't come back as they were."""
+        """Draw the arrival of the disks: in any order, some late, some changed."""
         stream = self.stream
         arrivals = []
         for number in stream.shuffled(range(len(self.model.disks))):
@@ -98,7 +98,7 @@ class TargetFaults:
         return arrivals
 
     def _lost(self) -> tuple[tuple[int, ...], ...]:
-        """Per disk the blocks that are lost if they aren't flushed: none, all, or a drawn part."""
+        """Draw for each disk the unflushed blocks that are lost: none, all, or some."""
         stream = self.stream
         capacity = self.plan.layout.capacity
         lost: list[tuple[int, ...]] = []

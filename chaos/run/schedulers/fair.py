@@ -14,9 +14,9 @@ TIMER_WAITS_MAX = 64  # steps
 
 
 class FairScheduler:
-    """Engine steps by age and steps from outside in turn: nothing possible waits for ever.
+    """Engine steps by age and outside steps in turn: no possible step waits forever.
 
-    Time passes when nothing else is possible, or has not been let pass for long.
+    Time passes when nothing else is possible, or when it has not passed for long.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class FairScheduler:
             self._timer_waits += 1
             if len(agenda.choices) > 1:
                 return agenda.second_oldest()
-            # Nothing moves: whoever can do something from outside comes first.
+            # No engine step is possible except the passing of time, so an outside step comes first.
             step = generator.next_step(now_permille)
             if step is not None:
                 return step
