@@ -1,1 +1,1 @@
-"""The tester: it chooses the steps of a run, records them and judges what came of them."""
+"""The tester: it chooses the steps of a run, records them and judges the results."""

@@ -1,1 +1,1 @@
-"""What every room uses: randomness, interrupts, process pools, resources. Nothing here knows what a run is."""
+"""Tools for every package: randomness, interrupts, process pools, resources. Nothing here knows what a run is."""

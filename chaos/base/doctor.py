@@ -1,4 +1,4 @@
-"""``raidstorm doctor``: what this machine offers, what killed runs left behind, and its removal."""
+"""``raidstorm doctor``: the machine's abilities, the leftovers of killed runs, and their removal."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SHARED_MEMORY_BYTES_WANTED = 16 * 1024 * 1024
 
 
 def folders() -> tuple[Path, ...]:
-    """Return where raidstorm leaves files: shared memory, and directories of sockets."""
+    """Return the places of raidstorm's files: shared memory, and directories of sockets."""
     return (segments.FOLDER, Path(tempfile.gettempdir()))
 
 
 def machine_lines() -> list[tuple[bool, str]]:
-    """Return pairs: whether it is as raidstorm needs it, and what was found."""
-    import zmq  # the other functions here do without
+    """Return pairs: whether a requirement is met, and the facts."""
+    import zmq  # other functions here don't need it
 
     lines = [
         (sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}, without -O"),
@@ -46,17 +46,17 @@ def machine_lines() -> list[tuple[bool, str]]:
 
 
 def leftovers() -> list[segments.Leftover]:
-    """Return what bears raidstorm's name, of living and dead owners."""
+    """Return the files with raidstorm's name, of living and dead owners."""
     return segments.leftovers(folders())
 
 
 def clean(owners: set[int] | None = None) -> list[segments.Leftover]:
-    """Remove what dead owners (these, or all) left, and return it; what belongs to a living process is spared."""
+    """Remove the files of dead owners (these, or all), and return them; those of a living process stay."""
     removed = []
     for leftover in leftovers():
         if leftover.owner_is_alive or (owners is not None and leftover.owner_pid not in owners):
             continue
-        with contextlib.suppress(OSError):  # another user's: it stays, and is shown as left
+        with contextlib.suppress(OSError):  # another user's file stays, and is shown as left
             if leftover.path.is_dir() and not leftover.path.is_symlink():
                 shutil.rmtree(leftover.path)
             else:

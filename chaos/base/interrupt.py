@@ -18,17 +18,17 @@ CLEAR_LINE = "\r\x1b[2K"  # a progress bar may stand there
 
 
 class InterruptedRunError(Exception):
-    """The user asked to stop, and the run in progress was given up."""
+    """The user asked to stop, and the run in progress was stopped."""
 
 
 def never() -> bool:
-    """Return whether to stop, where nothing can ask for it."""
+    """Return whether to stop, where no request to stop can arrive."""
     return False
 
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """Block SIGINT, so that processes started in here don't get it before they can decide what it means."""
+    """Block SIGINT, so that a process started in here doesn't get it before it has its handler."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -37,7 +37,7 @@ def shielded() -> Iterator[None]:
 
 
 class Interrupt:
-    """A wish to stop, set by signals; call it to ask whether it is there."""
+    """A request to stop, set by signals; call it to ask whether it is set."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -56,7 +56,7 @@ class Interrupt:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle Ctrl-C for a while, in a process that has its own signal handlers; outside its main thread, nothing."""
+        """Handle Ctrl-C for a while, in a process that has its own signal handlers; outside its main thread, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -85,7 +85,7 @@ def _say(sentence: str) -> None:
 
 
 class Patience:
-    """Call it to ask whether a run in progress is to be given up: it may go on for a while after the wish to stop."""
+    """Call it to ask whether to stop a run in progress, which may continue for a few seconds after the request."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Patience:
 
 
 class Lookout:
-    """Looks now and then, in a loop with short turns, whether the run is to be given up."""
+    """Checks now and then, in a loop with short turns, whether to stop the run."""
 
     __slots__ = ("_gives_up", "_turns")
 
@@ -117,7 +117,7 @@ class Lookout:
         self._turns = 0
 
     def look(self) -> None:
-        """Count a turn; raises InterruptedRunError."""
+        """Count a turn; raise InterruptedRunError when it is time to stop."""
         self._turns += 1
         if self._turns % TURNS_BETWEEN_LOOKS == 0 and self._gives_up():
             raise InterruptedRunError

@@ -1,4 +1,4 @@
-"""A process that runs tasks: the wish to stop, what it keeps from task to task, and how it begins."""
+"""A process that runs tasks: the request to stop, the objects that it keeps from task to task, and its start."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from workers.main import die_with_parent
 
 
 class Stop(Protocol):
-    """A wish to end early, of threads or of processes."""
+    """A request to end early, of threads or of processes."""
 
     def is_set(self) -> bool:
-        """Return whether it is there."""
+        """Return whether it is set."""
 
 
 class Kept(Protocol):
-    """Something that a process keeps from task to task."""
+    """An object that a process keeps from task to task."""
 
     def __init__(self, is_stopped: Callable[[], bool]) -> None:
         """Make it; ``is_stopped`` says whether this process's tasks are asked to end early."""
 
     def close(self) -> None:
-        """Give back what it holds, at the end of the process."""
+        """Free its resources, at the end of the process."""
 
 
 K = TypeVar("K", bound=Kept)
@@ -33,14 +33,14 @@ TaskFunction = Callable[["JobProcess", Any], Any]
 
 
 class JobProcess:
-    """A process that runs tasks, as they see it: the wish to stop, and what it keeps from task to task."""
+    """A process that runs tasks, as they see it: the request to stop, and the objects kept from task to task."""
 
     def __init__(self, is_stopped: Callable[[], bool] = never) -> None:
         self.is_stopped = is_stopped
         self._kept: dict[type[Kept], Kept] = {}
 
     def of(self, kind: type[K]) -> K:
-        """Return the process's only one of this class; it is made when first asked for."""
+        """Return the process's only object of this class; the first call makes it."""
         kept = self._kept.get(kind)
         if kept is None:
             if not self._kept:
@@ -50,12 +50,12 @@ class JobProcess:
         return cast("K", kept)
 
     def close(self) -> None:
-        """Close all that is kept."""
+        """Close all objects that are kept."""
         while self._kept:
             self._kept.popitem()[1].close()
 
 
-# An executor keeps nothing of its caller's in its processes, and hands a task nothing but its argument.
+# An executor passes a task only its argument, so the process's object is global.
 _here: JobProcess | None = None
 
 

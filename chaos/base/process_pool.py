@@ -1,7 +1,7 @@
-"""Tasks over processes: handed to an executor, a bounded number at a time, and none lost when a process is.
+"""Tasks over processes: submitted to an executor, a bounded number at a time, and none lost when a process is.
 
-A task is a function of a module and one argument that can be pickled; whatever executor runs it, the same argument
-gives the same result. The function is also given what its process keeps from task to task (``JobProcess``). The local
+A task is a function of a module and one argument that can be pickled; on every executor, the same argument gives the
+same result. The function also gets the objects that its process keeps from task to task (``JobProcess``). The local
 executor is a pool of this machine's processes; ``chaos.clustering.dask_cluster`` has another one.
 """
 
@@ -21,35 +21,35 @@ from chaos.base.interrupt import Interrupt, shielded
 from chaos.base.job_process import TaskFunction, run_task, start_process
 
 WAIT_SECONDS = 0.2
-INTERRUPT_SECONDS_MAX = 10.0  # a task gives up its run before that; one that is stuck is ended
+INTERRUPT_SECONDS_MAX = 10.0  # a task stops its run sooner; one that is stuck is killed
 LOST_MAX = 2
 LOST = "a job process was killed from outside, twice"
 
 
 class TaskLostError(Exception):
-    """A task's process is gone for good; the pool and its other tasks go on."""
+    """A task's process is gone; the pool and its other tasks continue."""
 
 
 class Pool(Protocol):
-    """An executor, and what else its owner can do with it."""
+    """An executor with the other operations that its owner needs."""
 
     width: int  # how many tasks run at once
 
     def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
-        """Hand over a task; raises BrokenProcessPool when a process has been killed."""
+        """Submit a task; raise BrokenProcessPool when a process has been killed."""
 
     def stop(self) -> None:
         """Ask the running tasks to end early."""
 
     def reopen(self) -> None:
-        """Start anew after BrokenProcessPool."""
+        """Start again after BrokenProcessPool."""
 
     def close(self, *, now: bool) -> None:
         """End the processes; ``now``: also those that run a task."""
 
 
 class Task(NamedTuple):
-    """A function, and what to call it with."""
+    """A function with its argument."""
 
     function: TaskFunction
     argument: Any
@@ -64,7 +64,7 @@ class Ended(NamedTuple):
 
 
 class TaskPool:
-    """The tasks that have been handed to a pool and have not ended."""
+    """The tasks that have been submitted to a pool and have not ended."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
@@ -73,11 +73,11 @@ class TaskPool:
 
     @property
     def has_room(self) -> bool:
-        """Return whether to hand over another task: each process has its next one at hand."""
+        """Return whether to submit another task: each process has its next one ready."""
         return not self._broken and len(self.running) < 2 * self.pool.width
 
     def submit(self, task: Task) -> None:
-        """Hand it over; if the pool can't take it any more, it ends as lost."""
+        """Submit a task; if the pool takes no more tasks, it ends as lost."""
         with shielded():
             try:
                 future = self.pool.submit(task.function, task.argument)
@@ -87,14 +87,14 @@ class TaskPool:
         self.running[future] = task
 
     def ended(self, seconds: float = WAIT_SECONDS) -> list[Ended]:
-        """Return the tasks that have ended, in the order of their submission; waits at most so long for one.
+        """Return the ended tasks, in the order of their submission; wait at most this long for one.
 
         An exception of a task is raised here.
         """
         wait(self.running, seconds, FIRST_COMPLETED)
         ended = self._collected()
         if self._broken:
-            # With one process all others are ended, and their tasks are lost; those that had ended before are not.
+            # When one process dies, the others are ended and their tasks are lost; tasks that had ended before are not.
             wait(self.running)
             ended += self._collected()
             self.pool.reopen()
@@ -115,7 +115,7 @@ class TaskPool:
         return ended
 
     def close(self) -> None:
-        """End the pool; tasks that still run are not waited for."""
+        """End the pool; tasks that still run are not awaited."""
         self.pool.stop()
         self.pool.close(now=bool(self.running))
         self.running.clear()
@@ -126,9 +126,8 @@ def run_all(
 ) -> Generator[Ended, None, None]:
     """Run all tasks and yield them as they end; those lost with a process are run again, once.
 
-    ``take`` gives the next one, or None: then there is none until another task has ended. When the user wants to
-    stop, no task is begun any more, and those that run get some seconds. Raises BrokenProcessPool when processes are
-    killed again.
+    ``take`` gives the next one, or None: then there is none until another task has ended. After a request to stop, no
+    task begins any more, and running tasks get some seconds. Raise BrokenProcessPool when processes are killed again.
     """
     task_pool = TaskPool(pool)
     again: list[Task] = []
@@ -168,7 +167,7 @@ class LocalPool:
 
     def __init__(self, jobs: int) -> None:
         self.width = jobs
-        self._children: dict[int, BaseProcess] = {}  # all it has had
+        self._children: dict[int, BaseProcess] = {}  # all processes that it has had
         self._context = multiprocessing.get_context("spawn")
         self._stop = self._context.Event()
         self._executor = self._open()
@@ -182,7 +181,7 @@ class LocalPool:
         )
 
     def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
-        """Hand over a task; raises BrokenProcessPool when a process has been killed."""
+        """Submit a task; raise BrokenProcessPool when a process has been killed."""
         future = self._executor.submit(run_task, function, argument)
         for child in multiprocessing.active_children():
             self._children[child.pid or 0] = child
@@ -190,7 +189,7 @@ class LocalPool:
 
     @property
     def pids(self) -> set[int]:
-        """Return those of all processes it has had; segments of the killed ones have to be removed."""
+        """Return the ids of all processes that it has had; segments of the killed ones have to be removed."""
         return set(self._children)
 
     def culprits(self) -> set[int]:
@@ -209,14 +208,14 @@ class LocalPool:
         self._stop.set()
 
     def reopen(self) -> None:
-        """Start anew after BrokenProcessPool."""
+        """Start again after BrokenProcessPool."""
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._executor = self._open()
 
     def close(self, *, now: bool) -> None:
         """End the processes; ``now``: also those that run a task."""
         if now:
-            # Stuck, or not waited for: with a job process its reactors end.
+            # A stuck or abandoned task is killed: with a job process its reactors end.
             for child in multiprocessing.active_children():
                 if child.pid in self._children:
                     child.kill()
@@ -235,17 +234,17 @@ class ExecutorPool:
         self._futures: list[Future[Any]] = []
 
     def submit(self, function: TaskFunction, argument: Any) -> Future[Any]:
-        """Hand over a task."""
+        """Submit a task."""
         future = self._executor.submit(run_task, function, argument)
         self._futures = [known for known in self._futures if not known.done()]
         self._futures.append(future)
         return future
 
     def stop(self) -> None:
-        """Do nothing: not every executor can be asked. Its tasks run to their end."""
+        """Do nothing, since not every executor can stop its tasks; they run to their end."""
 
     def reopen(self) -> None:
-        """Do nothing: its owner has opened it."""
+        """Do nothing, since its owner has opened it."""
 
     def close(self, *, now: bool) -> None:
         """Cancel the tasks that have not begun."""

@@ -1,6 +1,7 @@
-"""What the program holds from run to run: descriptors, processes, segments, memory. For long campaigns.
+"""The resources that the program holds from run to run: descriptors, processes, segments, memory. For long campaigns.
 
-Of this process, and of the processes below it by kind: reactors (which a kill of the target replaces), job processes.
+They are counted for this process, and for the processes below it by kind: reactors (which a kill of the target replaces)
+and job processes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,13 @@ from workers import segments
 PROC = Path("/proc")
 KIB_PER_PAGE = os.sysconf("SC_PAGE_SIZE") // 1024
 WARM_UP_RUNS = 3  # the first runs fill caches
-REACTOR = "raidstorm reactor"  # as its command line begins
+REACTOR = "raidstorm reactor"  # the beginning of its command line
 
 
 class HeldResources(msgspec.Struct, frozen=True):
-    """What the processes of a kind held after the first runs, and after the last one.
+    """The resources of the processes of a kind after the first runs, and after the last one.
 
-    Descriptors and memory are those of the largest of them. Memory is what a process has to itself, without the
-    segments it shares.
+    Descriptors and memory are those of the largest process. Memory is a process's own, without the segments that it shares.
     """
 
     processes: tuple[int, int]
@@ -41,7 +41,9 @@ class Resources(msgspec.Struct, frozen=True):
     segments: tuple[int, int]
     memory_kib: tuple[int, int]
     memory_slope_kib_per_run: float
-    below: dict[str, HeldResources] = {}  # kind of process -> what those below this one hold
+    below: dict[
+        str, HeldResources
+    ] = {}  # by kind of process: the resources of those below this one
 
 
 class _Sample(msgspec.Struct, frozen=True):
@@ -52,7 +54,7 @@ class _Sample(msgspec.Struct, frozen=True):
 
 
 class HeldNow(msgspec.Struct, frozen=True):
-    """What this process and those below it hold at a time."""
+    """The resources of this process and of those below it at one moment."""
 
     own_kib: int
     descriptors: int  # this process's
@@ -61,12 +63,12 @@ class HeldNow(msgspec.Struct, frozen=True):
     below: dict[str, int]  # kind -> KiB of the largest process
 
     def below_kib(self, kind: str) -> int:
-        """The largest process's own memory; 0 where there is none of the kind."""
+        """Return the largest process's own memory, or 0 where there is none of the kind."""
         return self.below.get(kind, 0)
 
 
 def held_now(owners: set[int]) -> HeldNow:
-    """Look once; segments are those of the owners."""
+    """Count once; segments are those of the owners."""
     own = _own_sample()
     below = _samples_below()
     return HeldNow(
@@ -97,7 +99,7 @@ class _Track:
         self._xx, self._xy = self._xx + run * run, self._xy + run * memory
 
     def slope(self) -> float:
-        """KiB a run."""
+        """Return the slope, in KiB per run."""
         spread = self.count * self._xx - self._x * self._x
         return round((self.count * self._xy - self._x * self._y) / spread, 2) if spread else 0.0
 
@@ -114,7 +116,7 @@ class _Track:
 
 
 class Watch:
-    """Looks after every run; what it keeps doesn't grow."""
+    """Counts after every run; its own memory doesn't grow."""
 
     def __init__(self) -> None:
         self._seen = 0
@@ -122,17 +124,17 @@ class Watch:
         self._below: dict[str, _Track] = {}
 
     def look(self) -> None:
-        """A run has ended."""
+        """Count after a run."""
         self._seen += 1
         if self._seen <= WARM_UP_RUNS:
             return
-        gc.collect()  # runs leave rings of objects behind, which would look like a leak for a while
+        gc.collect()  # runs leave reference cycles behind, which would look like a leak
         self._own.add(self._seen, _own_sample())
         for kind, sample in _samples_below().items():
             self._below.setdefault(kind, _Track()).add(self._seen, sample)
 
     def report(self) -> Resources | None:
-        """What has changed; None: too few runs to say."""
+        """Return the changes, or None after too few runs."""
         first, last = self._own.first, self._own.last
         if first is None or last is None or self._own.count < WARM_UP_RUNS:
             return None
@@ -162,7 +164,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _samples_below() -> dict[str, _Sample]:
-    """A sample of each kind of process below this one, theirs included."""
+    """Return a sample for each kind of process below this one, with their children."""
     found: dict[str, list[tuple[int, int]]] = {}
     waiting = _children(os.getpid())
     while waiting:
@@ -173,7 +175,7 @@ def _samples_below() -> dict[str, _Sample]:
             resident, shared = map(int, (PROC / f"{pid}/statm").read_text().split()[1:3])
             descriptors = len(os.listdir(PROC / f"{pid}/fd"))
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended meanwhile
         kind = "reactor" if command.startswith(REACTOR) else "other"
         found.setdefault(kind, []).append((descriptors, (resident - shared) * KIB_PER_PAGE))
     return {

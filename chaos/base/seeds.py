@@ -1,4 +1,4 @@
-"""What a seed is: a whole number from 0 to SEED_MAX."""
+"""The range of seeds: a whole number from 0 to SEED_MAX."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From executions to verdicts, and what was reached."""
+"""From executions to verdicts, and to counts of the reached states."""

@@ -1,7 +1,7 @@
-"""Crash at every prefix: after each completed write of a recorded run, start again from the disks as they were.
+"""Crash at every prefix: after each completed write of a recorded run, a second target starts from the disks at that point.
 
 A target must be able to assemble the array from any such state: with a member that has all acknowledged data, and
-without members that others have gone on without. Nothing is lost from the disks' caches (that is ``power_loss``).
+without members that the array has left behind. The disks' caches lose nothing (``power_loss`` tests that).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHANGING_TYPES = (IoType.WRITE, IoType.UNMAP)
 
 
 class CrashPoint(msgspec.Struct, frozen=True):
-    """One prefix: the step after which the target died, and what was wrong with what came up again."""
+    """One prefix: the step after which the target died, and the errors of the restarted target."""
 
     step: int
     was_judged: bool
@@ -38,10 +38,10 @@ class CrashPoint(msgspec.Struct, frozen=True):
 def crash_points(
     plan: Plan, schedule: list[Step], defects: tuple[DefectSource, ...]
 ) -> Iterator[CrashPoint]:
-    """Replays the run, and judges each prefix that ends with a completed write, or with the target's own crash."""
+    """Replay the run, and judge each prefix that ends with a completed write or with the target's own crash."""
     controller = Controller(plan, SimDriver(), defects)
     recorder, model = controller.recorder, controller.recorder.model
-    # Asked of the schedule: the history is still empty here.
+    # The schedule answers this, since the history is still empty here.
     reader = Reader(plan, tracks_power=any(isinstance(step, PowerLoss) for step in schedule))
     second = SecondTarget(plan, defects)
     seen = 0
@@ -56,7 +56,7 @@ def crash_points(
             findings = second.judge(disks, model, reader, recorder.steps)
             yield CrashPoint(recorder.steps, findings is not None, findings or [])
         if recorder.crash is not None:
-            return  # by itself; what its last step has written is judged as well
+            return  # a crash of its own; the writes of its last step are judged as well
 
 
 class SecondTarget:
@@ -71,7 +71,7 @@ class SecondTarget:
     def judge(self, disks: list[Disk], model: Model, reader: Reader, turn: int) -> list[str] | None:
         """Return what is wrong after the start; None: no array is meant to be there just now.
 
-        ``turn`` says which of the disks comes first; the others follow in their order.
+        ``turn`` is the number of the disk that is examined first; the others follow in their order.
         """
         sound = model.disks.sound()
         if not sound or model.array.must_stay_whole:
@@ -88,7 +88,7 @@ class SecondTarget:
         if crash:
             return [f"the target crashes as it starts: {crash}"]
         members = self._members()
-        # A rebuild that has copied everything is written down on one member after the other.
+        # The end of a rebuild is recorded on one member after the other.
         finishing = model.array.rebuild.disk if model.array.rebuild is not None else None
         if not members:
             return [f"the array is not assembled, though disk {sound[0]} has all acknowledged data"]
@@ -122,7 +122,7 @@ class SecondTarget:
         return assembled[0] if assembled else ()
 
     def _call(self, method: Rpc, *args: int) -> str:
-        """Send an RPC and run until the array is online or nothing moves; returns how it crashed."""
+        """Send an RPC and run until the array is online or no step is possible; return the crash, or ""."""
         self.driver.send(Message(0, OPERATOR, APP_THREAD, f"rpc.{method}", 1, args))
         for _ in range(ASSEMBLY_STEPS_MAX):
             possible = next(

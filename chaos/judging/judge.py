@@ -32,7 +32,7 @@ def _ask(check: Check, execution: Execution) -> list[Finding]:
     try:
         findings = list(check(execution))
     except MemoryError:
-        raise  # says nothing of the check
+        raise  # not the check's fault
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise CodeError(f"check {name} failed: {type(error).__name__}: {error}") from None
     if not all(isinstance(finding, Finding) for finding in findings):

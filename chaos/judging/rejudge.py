@@ -1,4 +1,4 @@
-"""A free run judged again: its steps are taken once more in ``sim``, where an observer looks between them."""
+"""A free run judged again: its steps are replayed in ``sim``, where an observer looks between them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from workers.protocol import DefectSource
 
 
 class Rejudged(msgspec.Struct, frozen=True):
-    """What is kept of a free run.
+    """The parts of a free run that are kept.
 
-    ``is_rebuilt``: the execution is the replay, for it fails as the free run did; ``free_findings`` are then those
+    ``is_rebuilt``: the execution is the replay, since it fails as the free run did; ``free_findings`` are then those
     that only the free run showed.
     """
 
     execution: Execution
     findings: list[Finding]
-    divergence: Divergence | None  # None: the replay has the same events
+    divergence: Divergence | None  # None if the replay has the same events
     is_rebuilt: bool = False
     free_findings: list[Finding] = []
 
@@ -34,7 +34,7 @@ def rejudge(
     defects: tuple[DefectSource, ...],
     checks: tuple[Check, ...],
 ) -> Rejudged:
-    """Replay a free run; of one that failed the replay is judged, and kept in its place where it fails alike.
+    """Replay a free run; judge the replay of a failed one, and keep it instead of the run where both fail in the same way.
 
     Of one that passed, only where the replay diverges is of interest. One that failed only in the order in which its
     reactors' reports came, and not in the order in which things happened, has passed.
@@ -57,7 +57,7 @@ def rejudge(
 def _is_of_the_order(findings: list[Finding], again: list[Finding]) -> bool:
     """Return whether a check went by reports that came in another order than the events they report.
 
-    A hang and a crash are none of these: the replay has no clock, and ends where the recording does.
+    A hang or a crash doesn't depend on it: the replay has no clock, and ends where the recording does.
     """
     return bool(findings) and not again and findings[0].verdict is Verdict.INVALID
 

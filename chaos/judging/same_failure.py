@@ -1,10 +1,10 @@
-"""Whether two findings are the same failure."""
+"""A comparison of two findings: are they the same failure."""
 
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding
 
-LISTS = ("liveness", "references")  # checks whose shape lists what is stuck or left
+LISTS = ("liveness", "references")  # checks whose shape lists stuck or leftover things
 
 
 def same_failure(goal: Finding, found: Finding) -> bool:
@@ -17,6 +17,6 @@ def same_failure(goal: Finding, found: Finding) -> bool:
 
 
 def overlaps(goal: Finding, found: Finding) -> bool:
-    """Return whether two lists of what is stuck or left have something in common."""
+    """Return whether two lists of stuck or leftover things have an element in common."""
     is_list = goal.check in LISTS and (goal.check, goal.kind) == (found.check, found.kind)
     return is_list and bool(set(found.shape.split("+")) & set(goal.shape.split("+")))

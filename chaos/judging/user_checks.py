@@ -1,4 +1,4 @@
-"""Code that comes from outside the package: checks named by dotted path, and what capsules carry of it."""
+"""Code from outside the package: checks named by dotted path, and their source in capsules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.spelling import did_you_mean
 
 
 class CodeError(Exception):
-    """Code named by the user can't be used, in one sentence."""
+    """Code that the user named can't be used; the message is one sentence."""
 
 
 class EmbeddedCode(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class EmbeddedCode(msgspec.Struct, frozen=True):
 
 
 def sha256(text: str) -> str:
-    """Hex digest of a text."""
+    """Return a text's digest in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""What to do: experiments (values), and the plan that a seed draws from one."""
+"""Experiments, which are values, and the plan that a seed draws from one."""

@@ -1,4 +1,4 @@
-"""The drivers by name, in words. What they are is in ``chaos/drivers/``; naming one must not import them."""
+"""The drivers by name, in words. Their code is in ``chaos/drivers/``, which this module must not import."""
 
 from __future__ import annotations
 

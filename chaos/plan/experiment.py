@@ -24,18 +24,20 @@ RUN_PERMILLE = 1_000
 Anchor = Literal["run", "rebuild"]
 
 KINDS = (*get_args(FaultName), *get_args(OperationKind))
-SUPERBLOCK_SLOTS_MAX = 4  # a superblock of more doesn't fit a sector, and power loss may tear it
+SUPERBLOCK_SLOTS_MAX = (
+    4  # a superblock with more slots doesn't fit a sector, and power loss may tear it
+)
 
 
 class ExperimentError(Exception):
-    """An experiment can't be used, in one sentence."""
+    """The experiment can't be used; the message is one sentence."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """So many faults of a kind; each is healed after ``lasting`` thousandths of the run.
+    """A number of faults of a kind; each is healed after ``lasting`` thousandths of the run.
 
-    ``anchor`` says what its moment is drawn over: the whole run, or the progress of a rebuild; ``between``
-    bounds it, in thousandths.
+    ``anchor`` is the range over which its moment is drawn: the whole run, or the progress of a rebuild; ``between`` bounds
+    it, in thousandths.
     """
 
     kind: FaultName
@@ -46,7 +48,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """So many operations of a kind, at moments drawn as for a fault."""
+    """A number of operations of a kind, at moments drawn as for a fault."""
 
     kind: OperationKind
     count: Range = 1
@@ -55,7 +57,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to run; sizes in blocks, shares in percent."""
+    """An experiment; sizes in blocks, shares in percent."""
 
     name: str
     description: str = ""
@@ -163,9 +165,9 @@ _BOUNDS = {
 
 
 def validate(experiment: Experiment) -> Experiment:
-    """Return the experiment itself; raises ExperimentError with what is out of bounds."""
+    """Return the experiment itself; raise ExperimentError with the field that is out of bounds."""
     try:
-        # In Python a field can hold anything; this looks at the types.
+        # In Python a field can have a value of any type; this checks the types.
         msgspec.convert(msgspec.to_builtins(experiment), Experiment)
     except (msgspec.ValidationError, TypeError) as error:
         hint = with_hint(str(error), Experiment)

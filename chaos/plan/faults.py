@@ -1,4 +1,4 @@
-"""The kinds of faults: the one table of what each does, how it comes to the target, what it costs, and its heal."""
+"""The kinds of faults: the one table of their effects, their steps, their costs, and their heals."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ FaultName = Literal[
 
 
 class Carrier(StrEnum):
-    """How a fault, or a heal, comes to the target."""
+    """The kind of step by which a fault, or a heal, reaches the target."""
 
-    INJECTION = "injection"  # a step Inject: something is done to a disk
-    IMPAIRMENT = "impairment"  # a step Impair: something is done to a host
-    RPC = "rpc"  # a step Operate: to a bdev that stands on a disk
+    INJECTION = "injection"  # a step Inject, on a disk
+    IMPAIRMENT = "impairment"  # a step Impair, on a host
+    RPC = "rpc"  # a step Operate, on a bdev that stands on a disk
     RESTART = "restart"  # a step Kill or PowerLoss
     STALL = "stall"  # a step Stall
 
 
 class FaultRow(msgspec.Struct, frozen=True):
-    """What is known of a kind of fault.
+    """One kind of fault.
 
-    ``effect``: the reach name under which its effects are counted. ``words``: what happens, with {disk} or {host}, and what is
-    made of ``arguments``: each by its name, {range} of blocks, {times} of a count. ``heal``: the step that undoes it. ``harms``: the disk may miss
-    acknowledged data from then on, until it is rebuilt. ``weakens``: the disk can't be counted on while the fault lasts.
+    ``effect``: the reach name under which its effects are counted. ``words``: its sentence, with {disk} or {host}, and with
+    ``arguments`` by name: {range} of blocks, {times} of a count. ``heal``: the step that undoes it. ``harms``: the disk may miss
+    acknowledged data from then on, until it is rebuilt. ``weakens``: the disk is unreliable while the fault lasts.
     """
 
     what: str
@@ -64,7 +64,7 @@ class FaultRow(msgspec.Struct, frozen=True):
 
 
 class HealRow(msgspec.Struct, frozen=True):
-    """What is known of a heal, or of another thing that is done to a disk or host beside faults.
+    """One kind of heal, or of another change of a disk or host.
 
     ``replaces``: another device is in the disk's place from then on.
     """
@@ -161,7 +161,7 @@ FAULTS: dict[str, FaultRow] = {
         effect="delay_bdev_effective",
         words="the delay bdev on {disk} delays I/O",
         carrier=Carrier.RPC,
-        heal=NO_HEAL,  # by the RPC that began it, with no latency
+        heal=NO_HEAL,  # the RPC that began it heals it, with no latency
     ),
     "bit_rot": FaultRow(
         "a block of a disk changes silently",
@@ -204,23 +204,23 @@ FAULTS: dict[str, FaultRow] = {
         heal=NO_HEAL,
     ),
     "host_vanish": FaultRow(
-        "a host is gone without a word, and comes back as a new one",
+        "a host vanishes without closing its connections, and returns as a new one",
         effect="hosts_vanished",
-        words="{host} is gone without a word",
+        words="{host} vanishes without closing its connections",
         carrier=Carrier.IMPAIRMENT,
         heal="host_return",
     ),
     "network_cut": FaultRow(
-        "a host and the target don't hear each other for a while",
+        "a host and the target can't reach each other for a while",
         effect="network_cuts",
         words="{host} is cut off from the target",
         carrier=Carrier.IMPAIRMENT,
         heal="network_heal",
     ),
     "host_slow": FaultRow(
-        "a host does nothing for a while, not even keep alive",
+        "a host sends nothing for a while, not even a keep-alive",
         effect="hosts_slow",
-        words="{host} stops doing anything",
+        words="{host} stops sending and receiving",
         carrier=Carrier.IMPAIRMENT,
         heal="host_ready",
     ),
@@ -231,49 +231,49 @@ HEALS: dict[str, HealRow] = {
     "disk_heal": HealRow(
         "injected I/O faults end", words="the injected errors of {disk} are healed"
     ),
-    "disk_return": HealRow("a pulled disk is back as it was", words="{disk} is plugged in again"),
+    "disk_return": HealRow("a pulled disk returns as it was", words="{disk} is plugged in again"),
     "disk_return_blank": HealRow(
-        "another, blank disk is in its place",
+        "another, blank disk takes its place",
         words="{disk} is replaced by a blank disk",
         replaces=True,
     ),
     "disk_return_stale": HealRow(
-        "the disk is back with older content",
+        "the disk returns with older content",
         words="{disk} is plugged in again with older content",
     ),
     "disk_return_small": HealRow(
-        "a smaller, blank disk is in its place",
+        "a smaller, blank disk takes its place",
         words="{disk} is replaced by a smaller disk",
         replaces=True,
     ),
     "disk_return_large": HealRow(
-        "a larger, blank disk is in its place",
+        "a larger, blank disk takes its place",
         words="{disk} is replaced by a larger disk",
         replaces=True,
     ),
     "disk_return_foreign": HealRow(
-        "a disk of another array is in its place",
+        "a disk of another array takes its place",
         words="{disk} is replaced by a member of another array",
         replaces=True,
     ),
     "disk_image": HealRow(
-        "what a disk holds is kept, for a later return with older content",
+        "a disk's content is kept, for a later return with older content",
         words="the content of {disk} is kept for a later return",
     ),
     "disk_arrive": HealRow("the restarted target finds a disk", words="the target finds {disk}"),
     "host_return": HealRow(
-        "a host that vanished is back as a new one",
-        words="{host} is back as a new one",
+        "a host that vanished returns as a new one",
+        words="{host} returns as a new one",
         carrier=Carrier.IMPAIRMENT,
     ),
     "network_heal": HealRow(
-        "a host and the target hear each other again",
+        "a host and the target reach each other again",
         words="{host} reaches the target again",
         carrier=Carrier.IMPAIRMENT,
     ),
     "host_ready": HealRow(
-        "a host that did nothing goes on",
-        words="{host} goes on",
+        "a host that sent nothing continues",
+        words="{host} continues",
         carrier=Carrier.IMPAIRMENT,
     ),
 }
@@ -284,8 +284,8 @@ def _carried_by(carrier: Carrier) -> tuple[str, ...]:
     return tuple(name for name, row in ROWS.items() if row.carrier is carrier)
 
 
-INJECTIONS = _carried_by(Carrier.INJECTION)  # what a step Inject may name
-IMPAIRMENTS = _carried_by(Carrier.IMPAIRMENT)  # what a step Impair may name
+INJECTIONS = _carried_by(Carrier.INJECTION)  # the kinds that a step Inject may name
+IMPAIRMENTS = _carried_by(Carrier.IMPAIRMENT)  # the kinds that a step Impair may name
 TARGET_FAULTS = _carried_by(Carrier.RESTART)
 DISK_HEALS = tuple(name for name in INJECTIONS if name in HEALS)
 # From the fault of a host to its heal.
@@ -293,7 +293,7 @@ HOST_HEALS = {name: row.heal for name, row in FAULTS.items() if row.carrier is C
 HOST_FAULTS = tuple(HOST_HEALS)
 REPLACEMENTS = tuple(name for name, row in HEALS.items() if row.replaces)
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
-# Where one of these is aimed at, strategies send I/O.
+# When one of these faults hits a disk, strategies send I/O there.
 AIMED_FAULTS = ("read_errors", "write_errors", "bad_blocks")
 
 

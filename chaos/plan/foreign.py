@@ -1,4 +1,4 @@
-"""A disk that was a member of another array, somewhere else: what stands at its beginning."""
+"""A disk that was a member of another array elsewhere: the superblock at its beginning."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from workers.raid.metadata import DATA_OFFSET
 from workers.raid.superblock import Entry, EntryState, Superblock, encode
 from workers.raid.uuids import array_uuid, bdev_uuid
 
-# Numbers that no array of a run and no device of a target has.
+# No array of a run and no device of a target has these numbers.
 ARRAY, OTHER_MEMBER = 0xFFFF_FF00, 0xFFFF_FFFF
 SEQUENCE = 3
 
 
 def foreign_superblock(disk: Disk) -> bytes:
-    """Two members: this device, and one that never comes, so that nothing is assembled from it alone."""
+    """Return a superblock of two members: this device, and one that never comes, so that no array is assembled from it."""
     size = max(1, disk.num_blocks - DATA_OFFSET)
     members = (bdev_uuid(disk.identity), bdev_uuid(OTHER_MEMBER))
     return encode(
@@ -34,6 +34,6 @@ def foreign_superblock(disk: Disk) -> bytes:
 
 
 def make_foreign(disk: Disk) -> None:
-    """Put it there, on the medium."""
+    """Write it onto the medium."""
     data = foreign_superblock(disk)
     disk.data[: len(data)] = data

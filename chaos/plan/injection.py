@@ -1,4 +1,4 @@
-"""What a step Inject does to a disk, and what size the disk has then."""
+"""The effect of a step Inject on a disk, and the disk's size after it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.protocol import Layout
 
 SUPERBLOCK_END = 2  # blocks
 SMALLER_BY = 4  # blocks
-LARGER_BY = 4  # blocks, as far as there is room
+LARGER_BY = 4  # blocks, within the largest size
 ALL_TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH, IoType.UNMAP)
 TRANSIENT = {
     "read_errors": IoType.READ,
@@ -21,9 +21,9 @@ TRANSIENT = {
 
 
 def apply_to_disk(step: Inject, disk: Disk, sizes: tuple[int, int]) -> str | None:
-    """Change the disk; returns the handler of the message that the target gets, if it gets one.
+    """Change the disk; return the handler of the message that the target gets, if it gets one.
 
-    ``sizes`` in blocks: what disks have at first, and what the largest has now.
+    ``sizes`` in blocks: the size of disks at the start, and the present size of the largest.
     """
     args = step.args
     match step.fault:

@@ -1,4 +1,4 @@
-"""The kinds of planned operations: what each does, and which part of the target it is about."""
+"""The kinds of planned operations: their effects, and the part of the target that each is about."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OperationKind = Literal[
 
 
 class Subject(StrEnum):
-    """What an operation is about; it says which questions are asked before it can come."""
+    """The part of the target that an operation is about; it decides on the conditions for the operation."""
 
     MEMBERS = "members"
     RESET = "reset"
@@ -34,7 +34,7 @@ class Subject(StrEnum):
 
 
 class OperationRow(msgspec.Struct, frozen=True):
-    """What is known of a kind of operation."""
+    """One kind of operation."""
 
     what: str
     subject: Subject
@@ -45,11 +45,11 @@ OPERATIONS: dict[str, OperationRow] = {
         "a good member is removed by RPC; the operator adds one again later", Subject.MEMBERS
     ),
     "last_member_removal": OperationRow(
-        "all members are removed, one by one or all at once; the array comes back from the last",
+        "all members are removed, one by one or all at once; the array is assembled again from the last",
         Subject.MEMBERS,
     ),
     "array_recreate": OperationRow(
-        "the array is deleted, perhaps during a rebuild, and created anew or assembled again",
+        "the array is deleted, perhaps during a rebuild, and created or assembled again",
         Subject.MEMBERS,
     ),
     "rebuild_stop": OperationRow(
@@ -68,10 +68,10 @@ OPERATIONS: dict[str, OperationRow] = {
         "the array is attached as a namespace; every poll group gets a channel", Subject.SERVICE
     ),
     "namespace_detach": OperationRow(
-        "the namespace is detached; every poll group gives its channel back", Subject.SERVICE
+        "the namespace is detached; every poll group releases its channel", Subject.SERVICE
     ),
     "poll_group_create": OperationRow(
-        "a thread with a poll group is born on a reactor that has none", Subject.SERVICE
+        "a thread with a poll group is created on a reactor that has none", Subject.SERVICE
     ),
     "poll_group_destroy": OperationRow(
         "a poll group ends its connections, and its thread exits", Subject.SERVICE

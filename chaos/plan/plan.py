@@ -1,4 +1,4 @@
-"""What a seed makes of an experiment: a plan, with everything drawn that doesn't depend on the run's course."""
+"""The plan that a seed makes of an experiment: everything drawn that doesn't depend on the run's course."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def resolve(experiment: Experiment, seed: int) -> Plan:
-    """Draw what the seed makes of the experiment."""
+    """Draw the seed's plan of the experiment."""
     stream = Stream(seed).fork("plan")
 
     def draw(value: Range) -> int:
@@ -148,7 +148,7 @@ def _draw_planned(experiment: Experiment, stream: Stream) -> list[Planned]:
     wanted = [
         kind
         for kind in everything
-        # Absent kinds let the others show what they hide (swarm testing).
+        # An absent kind no longer hides the effects of the others (swarm testing).
         if not experiment.absent_share or not stream.chance(experiment.absent_share, 100)
     ]
     if not stream.chance(experiment.silent_share, 100):

@@ -1,4 +1,4 @@
-"""One planned fault or operation, and when it is to come."""
+"""One planned fault or operation, with its moment."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ PlannedAnchor = Anchor | Literal["event"]
 class Planned(msgspec.Struct, frozen=True):
     """One planned fault or operation: ``moment`` in thousandths of the run or of a rebuild's progress.
 
-    With the anchor "event" it comes ``stage`` steps after ``event`` has come for the ``occurrence``-th time.
+    With the anchor "event" it comes ``stage`` steps after the ``occurrence``-th ``event``.
     """
 
     kind: str
     anchor: PlannedAnchor
     moment: int
-    occurrence: int  # for a rebuild: in which one; for an event: which one; both counted from 1
+    occurrence: int  # the number of the rebuild, or of the event, counted from 1
     lasting: int
-    event: str = (
-        ""  # of the engine, an RPC, or the kind of another planned thing; see chaos/run/anchors.py
-    )
+    event: str = ""  # an engine's event, an RPC, or the kind of another planned thing; see chaos/run/anchors.py
     stage: int = 0  # steps

@@ -1,4 +1,4 @@
-"""What is counted in runs, by name: counts, named states of the target, and faults that came in a state.
+"""The names that are counted in runs: counts, named states of the target, and faults that came in a state.
 
 A gate of an experiment may name a count (``rebuilds_finished``), a state (``rebuild.window_locked``), or a state and a
 fault that came in it (``rebuild.window_locked x target_kill``). ``judging/reach/`` does the counting.
@@ -10,7 +10,7 @@ import msgspec
 
 from chaos.plan.faults import FAULTS
 
-# Every name a report may show, in the order of reports.
+# Every name that a report may show, in the order of reports.
 REACH_NAMES = {
     "connects": "hosts connected (admin queues)",
     "io_queues_connected": "I/O queues connected",
@@ -18,7 +18,7 @@ REACH_NAMES = {
     "reconnects_while_draining": "hosts that reconnected before their old queues were gone",
     "connects_queued": "connects and admin commands that waited for a paused subsystem",
     "ios_queued": "I/O that waited for its paused namespace",
-    "duplicate_qids": "I/O queues that connected while their id was still taken",
+    "duplicate_qids": "I/O queues that connected while their id was still in use",
     "keep_alives_expired": "controllers ended for lack of a keep-alive",
     "events_told": "asynchronous events answered",
     "aborts": "abort commands answered",
@@ -30,7 +30,7 @@ REACH_NAMES = {
     "unmaps": "unmaps answered",
     "write_zeroes": "write-zeroes answered",
     "compares_matched": "compare-and-writes that wrote",
-    "compares_missed": "compare-and-writes that found something else",
+    "compares_missed": "compare-and-writes that found other data",
     "io_errors": "I/O answered with an error",
     "io_in_rebuild": "writes, unmaps, flushes answered while a rebuild ran",
     "fua_writes_in_rebuild": "of these, writes with FUA",
@@ -43,7 +43,7 @@ REACH_NAMES = {
     "write_zeroes_straddling": "write-zeroes across a rebuild's offset",
     "ios_split": "requests split by the bdev layer",
     "io_waits": "requests that waited for a bdev_io",
-    "nomem_retries": "requests tried again for lack of memory",
+    "nomem_retries": "requests retried for lack of memory",
     "bdev_resets": "resets of bdevs",
     "resets_in_rebuild": "resets while a rebuild ran",
     "array_resets": "resets of the array",
@@ -56,19 +56,19 @@ REACH_NAMES = {
     "members_queued": "returning members that waited for another one's rebuild",
     "connects_in_rebuild": "hosts connected while a rebuild ran",
     "channels_created_in_rebuild": "namespace channels created while a rebuild ran",
-    "reads_repaired": "blocks written anew after a read error",
+    "reads_repaired": "blocks rewritten after a read error",
     "namespaces_attached": "namespaces attached",
     "namespaces_detached": "namespaces detached",
-    "namespaces_lost": "of these, detached since their bdev went",
+    "namespaces_lost": "of these, detached since their bdev was removed",
     "namespaces_resized": "namespaces that grew",
-    "poll_groups_created": "poll groups born",
+    "poll_groups_created": "poll groups created",
     "poll_groups_destroyed": "poll groups that ended, with their threads",
     "arrays_created": "arrays created",
     "arrays_assembled": "arrays assembled from superblocks",
-    "arrays_assembled_whole": "of these, of two members or more, and with all that were waited for",
+    "arrays_assembled_whole": "of these, of two members or more, and with all expected members",
     "wide_arrays": "arrays that came online with three members or more",
-    "arrays_deleted": "arrays gone: deleted, or without their last member",
-    "arrays_started_degraded": "arrays started without members that didn't come",
+    "arrays_deleted": "arrays that ended: deleted, or without their last member",
+    "arrays_started_degraded": "arrays started without missing members",
     "superblocks_written": "superblocks written to all members",
     "members_failed": "members failed by the array after a write error",
     "members_removed": "members removed from the array",
@@ -85,8 +85,8 @@ REACH_NAMES = {
     "removals_refused": "of these, bdevs not removed since they are no members (-19)",
     "creates_refused_name": "of these, arrays not created since there is one of that name (-17)",
     "creates_refused_alone": "of these, arrays not created of a single bdev (-22)",
-    "disks_failed": "disks whose failing I/O was seen",
-    "disks_pulled": "disks whose removal was seen",
+    "disks_failed": "disks whose failing I/O the target met",
+    "disks_pulled": "disks whose removal the target noticed",
     "disks_returned": "disks that the target found again as they were",
     "disks_returned_blank": "disks replaced by blank ones",
     "disks_returned_stale": "disks returned with older content",
@@ -100,8 +100,8 @@ REACH_NAMES = {
     "unmap_errors_effective": "unmaps failed by injected errors",
     "flush_errors_effective": "flushes failed by injected errors",
     "bad_blocks_effective": "reads failed by bad blocks",
-    "slow_ios_effective": "I/Os that were slow",
-    "hung_ios_effective": "I/Os that hung",
+    "slow_ios_effective": "I/Os that a fault slowed down",
+    "hung_ios_effective": "I/Os that a fault hung",
     "superblock_errors_effective": "superblock writes failed by injected errors",
     "channel_failures_effective": "channels that couldn't be created",
     "error_bdev_effective": "I/Os that an error bdev failed, held or refused",
@@ -110,17 +110,17 @@ REACH_NAMES = {
     "error_bdev_refusals": "of these, refused for lack of memory",
     "delay_bdev_effective": "I/Os that a delay bdev delayed",
     "bit_rot_effective": "reads that returned rotten blocks",
-    "misdirected_writes_effective": "writes that landed elsewhere",
+    "misdirected_writes_effective": "writes that landed in the wrong place",
     "arrays_grown": "arrays that grew",
     "target_kills": "targets killed and restarted",
     "kills_in_rebuild": "targets killed or powered off while a rebuild ran",
     "power_losses": "power losses",
-    "power_losses_effective": "power losses that took unflushed blocks back",
-    "torn_writes": "writes that a power loss took back in part",
-    "reactor_stalls": "reactors stopped while they had something to do",
+    "power_losses_effective": "power losses that dropped unflushed blocks",
+    "torn_writes": "writes that a power loss dropped in part",
+    "reactor_stalls": "reactors stopped while a step of theirs was possible",
     "hosts_vanished": "hosts that vanished and were missed: their keep-alive expired",
-    "network_cuts": "networks cut that an answer was lost in, or a keep-alive",
-    "hosts_slow": "hosts that did nothing for a while, and let an answer wait or their keep-alive expire",
+    "network_cuts": "networks cut that lost an answer or a keep-alive",
+    "hosts_slow": "silent hosts that let an answer wait or their keep-alive expire",
     "faults_close_together": "faults that came right after another one",
     "crashes": "targets crashed by themselves",
 }
@@ -128,12 +128,12 @@ TIMES = " x "
 
 
 class TargetState(msgspec.Struct, frozen=True):
-    """The target is in it from one of the first events (of which probe, see ``workers/probes.py``) to one of the others."""
+    """A state of the target that lasts from one of the first events (see ``workers/probes.py``) to one of the others."""
 
     what: str
     begins: tuple[str, ...]
     ends: tuple[str, ...]
-    during: str = ""  # only begins while this state lasts
+    during: str = ""  # it only begins while this state lasts
 
 
 STATES: dict[str, TargetState] = {
@@ -151,7 +151,7 @@ STATES: dict[str, TargetState] = {
         ("rebuild.window_done", "rebuild.finished"),
     ),
     "channel.created_in_rebuild": TargetState(
-        "a poll group has got its channel of a namespace while a rebuild ran, which goes on",
+        "a poll group has got its channel of a namespace during a rebuild that still runs",
         ("nvmf.namespace_channel_created",),
         ("rebuild.finished",),
         during="rebuild.running",
@@ -162,12 +162,12 @@ STATES: dict[str, TargetState] = {
         ("raid.superblock_ended",),
     ),
     "member.being_removed": TargetState(
-        "a member is being taken out of the array",
+        "a member is being removed from the array",
         ("raid.removing_member",),
         ("raid.member_removed",),
     ),
     "member.failed": TargetState(
-        "a member has missed a write and is not out of the array yet",
+        "a member has missed a write and is not removed yet",
         ("raid.member_failed",),
         ("raid.member_removed", "rebuild.finished"),
     ),
@@ -210,7 +210,7 @@ def is_known(name: str) -> bool:
 
 
 def current_names(gates: dict[str, int]) -> dict[str, int]:
-    """Return the gates with names of before as they are called now: stored capsules and older files have them."""
+    """Return the gates with their current names: stored capsules and older files have former ones."""
     return {
         name.removesuffix("_bitten") + "_effective" if name.endswith("_bitten") else name: wanted
         for name, wanted in gates.items()

@@ -1,6 +1,6 @@
-"""The operator's RPCs: the one table of their names, what their arguments mean, and how people call them.
+"""The operator's RPCs: the one table of their names, their arguments, and their sentences.
 
-The engine has its own handlers (``workers/rpc.py``); a test holds both equal.
+The engine has its own handlers (``workers/rpc.py``); a test compares both.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ RpcCall = tuple[Rpc, tuple[int, ...]]  # with its arguments
 
 
 class RpcRow(msgspec.Struct, frozen=True):
-    """What is known of an RPC; ``words`` has its arguments in braces, by the names of Argument.
+    """One RPC; ``words`` has its arguments in braces, by the names of Argument.
 
-    ``repeated``: as many more arguments of this kind may follow as an array has slots.
+    ``repeated``: further arguments of this kind may follow, up to the number of an array's slots.
     """
 
     words: str
@@ -61,7 +61,7 @@ class RpcRow(msgspec.Struct, frozen=True):
 
     @property
     def is_for_stack(self) -> bool:
-        """Return whether it is for a bdev that stands on a disk; so the nemesis, not the operator, breaks a disk."""
+        """Return whether it is for a bdev that stands on a disk; then it is the nemesis's way to break a disk."""
         return Argument.STACKED_BDEV in self.arguments
 
 

@@ -1,7 +1,7 @@
-"""Search strategies: how a seed looks for trouble. This is the list; each one's code is a file of its own.
+"""Search strategies: the ways in which a seed searches. This is the list; each strategy's code is a file of its own.
 
-A strategy has one kind: it chooses the next engine step (``run/schedulers/``), changes what is planned
-(``plan/shapes/``), or chooses where I/O goes (``run/placement/``). A seed takes one scheduler and any number of the
+A strategy has one kind: it chooses the next engine step (``run/schedulers/``), changes the planned things
+(``plan/shapes/``), or chooses the place of I/O (``run/placement/``). A seed takes one scheduler and any number of the
 others.
 """
 
@@ -14,7 +14,7 @@ from chaos.base.prng import Stream
 
 
 class StrategyKind(StrEnum):
-    """Which part of the search a strategy decides."""
+    """The part of the search that a strategy decides."""
 
     SCHEDULER = "scheduler"
     SHAPE = "shape"
@@ -28,9 +28,9 @@ class Strategy(NamedTuple):
     text: str
 
 
-# Shapes are applied in this order: what is absent is left out first, what is added may be anchored.
+# Shapes are applied in this order: kinds are left out first, and added things may be anchored.
 STRATEGIES = {
-    "random": Strategy(StrategyKind.SCHEDULER, "each possible step alike"),
+    "random": Strategy(StrategyKind.SCHEDULER, "each possible step with equal chance"),
     "pct": Strategy(StrategyKind.SCHEDULER, "priorities that change at drawn steps"),
     "hold": Strategy(
         StrategyKind.SCHEDULER, "a reactor, a message pair or a disk I/O is held back for a while"
@@ -51,15 +51,15 @@ TAKEN_PERCENT = 50
 
 
 def names_of(kind: StrategyKind) -> set[str]:
-    """Return the strategies of this kind; the dicts that have their code must name the same ones."""
+    """Return the strategies of this kind; the dicts with their code must name the same ones."""
     return {name for name, strategy in STRATEGIES.items() if strategy.kind is kind}
 
 
 def draw_strategies(names: tuple[str, ...], stream: Stream) -> tuple[str, ...]:
-    """Draw what a seed takes of those it may draw from: a scheduler first, then others in their order.
+    """Draw the strategies of a seed from the allowed ones: a scheduler first, then others in their order.
 
-    Schedulers exclude each other; each of the others is taken in half of the seeds, but one that is the
-    experiment's only one always.
+    Schedulers exclude each other. Each of the others is taken in half of the seeds, or always if it is the experiment's
+    only one.
     """
     listed = [name for name in STRATEGIES if name in names]
     schedulers = [name for name in listed if STRATEGIES[name].kind is StrategyKind.SCHEDULER]

@@ -1,4 +1,4 @@
-"""What a file's reader says of a wrong value or field, with the values and fields that there are."""
+"""Hints for a wrong value or field in a file: the close ones, or all that exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIELD = re.compile(r"(?:unknown field `|nexpected keyword argument ')([\w-]+)[`
 
 
 def with_hint(error: str, kind: type[msgspec.Struct]) -> str:
-    """Return a sentence of the reader of ``kind`` with what it may have meant, or with what there is."""
+    """Return an error of the reader of ``kind`` with the value or field that may be meant, or with all of them."""
     path = _PATH.search(error)
     names = [match[1] for match in _SEGMENT.finditer(path[1])] if path else []
     place = _type_at(kind, names)
@@ -33,7 +33,7 @@ def with_hint(error: str, kind: type[msgspec.Struct]) -> str:
 
 
 def with_keyword_hint(error: str, kinds: tuple[type[msgspec.Struct], ...]) -> str:
-    """Return what Python says of a keyword that none of the kinds has, with the closest field of any of them."""
+    """Return Python's error for an unknown keyword, with the closest field of any of the kinds."""
     field = _FIELD.search(error)
     if field is None:
         return error
@@ -54,7 +54,7 @@ def _type_at(kind: Any, names: list[str | None]) -> Any:
 
 
 def _where_listed(names: list[str | None]) -> str:
-    return f"; 'raidstorm list {names[0]}' shows what there is" if names[0] in LISTED else ""
+    return f"; 'raidstorm list {names[0]}' shows all of them" if names[0] in LISTED else ""
 
 
 def _hint(word: str, known: list[str], name: str) -> str:

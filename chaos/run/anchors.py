@@ -1,4 +1,4 @@
-"""What planned things wait for that are anchored to an event: which events have come, and in which step.
+"""The events that anchored planned things wait for, with the steps in which they came.
 
 An event is one that the engine emits (``rebuild.started``), an RPC of the operator by its method, or a planned
 fault or operation by its kind.
@@ -49,7 +49,7 @@ class Anchors:
         self._due: list[int] = []
         self.changed_at = 0  # the step of the last of CHANGES
         self.next_due = (
-            NO_STEP_DUE  # the step from which on something that is anchored should be asked for
+            NO_STEP_DUE  # the step from which on an anchored thing is due
         )
 
     def came(self, event: str, step: int) -> None:

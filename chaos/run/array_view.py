@@ -1,4 +1,4 @@
-"""What the model knows of the array: its state, what the operator is about to do with it, its members, its rebuild."""
+"""The model's knowledge of the array: its state, the operator's intent with it, its members, its rebuild."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.protocol import Event
 
 
 class ArrayState(Enum):
-    """The array as SPDK's states have it; ABSENT: there is none, or it is offline."""
+    """The array in SPDK's states; ABSENT: there is none, or it is offline."""
 
     ABSENT = "absent"
     CONFIGURING = "configuring"  # it waits for members
@@ -19,15 +19,15 @@ class ArrayState(Enum):
 
 
 class Intent(Enum):
-    """What the operator has begun to do with the array; its disks must stay as they are until that is done."""
+    """The operator's intent with the array; the array's disks must stay as they are until it is carried out."""
 
     KEEP = "keep"
     DISMANTLE = "dismantle"
-    RECREATE = "recreate"  # wipe it, and create it anew from its disks
+    RECREATE = "recreate"  # wipe it, and create it again from its disks
 
 
 class Cause(Enum):
-    """What moves the array, or what is intended with it."""
+    """The cause of a change of state or intent."""
 
     FOUND = "its first superblock was found"
     CREATION_ANSWERED = "a request that creates it was answered with success"
@@ -42,10 +42,10 @@ class Cause(Enum):
     TARGET_LOST = "the target died"
 
 
-# By name, for the hottest questions: looking a member up in its class costs more than the comparison.
+# These have names of their own, since the lookup of a member in its class costs more than a comparison.
 ABSENT, CONFIGURING, ONLINE = ArrayState
 KEEP, DISMANTLE, RECREATE = Intent
-# The one table of moves: what has no row leaves the state, or the intent, as it is.
+# The one table of moves: a pair without a row changes neither state nor intent.
 _STATES: dict[Cause, dict[ArrayState, ArrayState]] = {
     Cause.FOUND: {ABSENT: CONFIGURING},
     Cause.CREATION_ANSWERED: {ABSENT: CONFIGURING},
@@ -77,24 +77,24 @@ class RebuildView:
 
     @property
     def is_copied(self) -> bool:
-        """Return whether all is on it, so that it may be written down as a member before any event says so."""
+        """Return whether it is fully copied; then a superblock may list it as a member before an event says so."""
         return self.offset >= self.blocks > 0
 
 
 class ArrayView:
-    """Kept up to date by the events the target emits, and by what the tester does."""
+    """The array, updated by the events that the target emits, and by the tester's own steps."""
 
     def __init__(self, plan: Plan, disks: Disks) -> None:
         self.plan = plan
         self.disks = disks
         self.state = ABSENT
         self.intent = KEEP
-        self.blocks = plan.blocks  # as the last event that named its size said
+        self.blocks = plan.blocks  # as in the last event with its size
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
 
     def move(self, cause: Cause) -> None:
-        """Change state and intent; the only place that does."""
+        """Change state and intent; no other function does."""
         self.state = _STATES.get(cause, {}).get(self.state, self.state)
         self.intent = _INTENTS.get(cause, {}).get(self.intent, self.intent)
 
@@ -110,12 +110,12 @@ class ArrayView:
 
     @property
     def is_to_be_recreated(self) -> bool:
-        """Return whether it was wiped, or is about to be, to be created anew."""
+        """Return whether it was wiped, or is about to be wiped, to be created again."""
         return self.intent is RECREATE
 
     @property
     def must_stay_whole(self) -> bool:
-        """Return whether the operator is at work on it, so that no disk may be harmed."""
+        """Return whether the operator is changing it, so that no disk may be harmed."""
         return self.intent is not KEEP
 
     # Members.
@@ -128,7 +128,7 @@ class ArrayView:
         ]
 
     def is_alone(self, number: int) -> bool:
-        """Return whether this sound disk is the array's only member, one being rebuilt aside."""
+        """Return whether this sound disk is the array's only member, apart from one being rebuilt."""
         return self.disks[number].is_sound and self.members_in_sync() == [number]
 
     def may_harm(self, number: int) -> bool:
@@ -136,21 +136,21 @@ class ArrayView:
         return self.intent is KEEP and any(other != number for other in self.disks.sound())
 
     def harm(self, number: int) -> None:
-        """Take this disk as one that may miss acknowledged data."""
+        """Mark a disk that may miss acknowledged data."""
         assert number >= 0, "there is no disk of a negative number"
         self.disks[number].good = False
         if self.rebuild is not None and self.rebuild.disk == number:
             self.rebuild.harmed = True
 
     def leaves(self, number: int, leaving: list[int]) -> None:
-        """Harm this disk, unless it is the last member: that one keeps all acknowledged data, and the array goes."""
+        """Harm this disk, unless it is the last member, which keeps all acknowledged data while the array ends."""
         if [other for other in self.members_in_sync() if other not in (number, *leaving)]:
             self.harm(number)
 
     # Events.
 
     def came_online(self, members: tuple[int, ...], *, fresh: bool, goes: bool) -> None:
-        """Take in its members; ``goes``: a request that wipes it is in flight, so it stays one that goes."""
+        """Record its members; ``goes``: a request that wipes it is in flight, so its deletion stays the intent."""
         if fresh:
             smallest = min(self.disks[number].blocks for number in members)
             self.has_size(smallest - self.plan.data_offset)
@@ -158,7 +158,7 @@ class ArrayView:
         self.disks.come_online(members, fresh=fresh, goes=goes)
 
     def member_removed(self, number: int, leaving: list[int]) -> None:
-        """Take in that a member is out, and that the others' superblocks say so."""
+        """Record that a member is removed, and that the others' superblocks say so."""
         disk = self.disks[number]
         disk.member = False
         self.leaves(number, leaving)
@@ -166,14 +166,14 @@ class ArrayView:
         self.disks.write_down(self.members_in_sync())
 
     def observe(self, event: Event) -> None:
-        """Take in an event of the array or of its rebuild that needs no knowledge of requests."""
+        """Record an event of the array or of its rebuild that needs no knowledge of requests."""
         args = event.args
         match event.name:
             case "raid.configuring":
                 self.move(Cause.FOUND)
             case "raid.grown":
                 self.has_size(args[0])
-            # A broken target also reports this of a slot that is empty by now.
+            # A broken target also emits this for a slot that is empty.
             case "raid.member_failed" if args[1] >= 0:
                 self.harm(args[1])
             case "raid.deleted":
@@ -190,7 +190,7 @@ class ArrayView:
                 pass
 
     def has_size(self, blocks: int) -> None:
-        """Take in its size; a disk that is smaller can't be its member."""
+        """Record its size; a smaller disk can't be its member."""
         self.blocks = blocks
         self.measure()
 
@@ -222,9 +222,9 @@ class ArrayView:
         self.disks.write_down(self.disks.members())
 
     def target_lost(self, clones: tuple[int, ...]) -> None:
-        """Start over with a new target; with clones, those disks are identical now."""
+        """Begin with a new target; with clones, those disks are identical now."""
         if self.rebuild is not None and self.rebuild.is_copied:
-            # It may be written down as a member, which no event has said.
+            # A superblock may list it as a member, though no event has said so.
             self.disks[self.rebuild.disk].superblock.left_behind = False
         self.rebuild = None
         self.move(Cause.TARGET_LOST)

@@ -1,6 +1,6 @@
 """The controller: takes steps one by one, records them, and keeps the model and the history.
 
-It knows nothing of where the engine lives, and draws nothing itself: choices are the scheduler's and the
+It doesn't know where the engine runs, and draws nothing itself: choices are the scheduler's and the
 generator's. A replay has neither; its steps come from the recorded schedule.
 """
 
@@ -39,11 +39,11 @@ from workers.protocol import DefectSource, Event
 from workers.reactor import StepNotPossibleError
 
 IDLE_PERMILLE = 5
-STUCK = "stuck"  # a Mark: here a free run was given up
+STUCK = "stuck"  # a Mark: a free run was stopped here
 
 
 class DivergenceError(Exception):
-    """A replayed step is not possible: says where and why."""
+    """A replayed step is not possible; the message has the step and the reason."""
 
 
 class Controller:
@@ -79,7 +79,7 @@ class Controller:
                 return self._execution(self._end(generator, bound_hit=True))
             step = scheduler.next_step(self.agenda, generator, now)
             while step is None and scheduler is chaotic and now < RUN_PERMILLE:
-                # All wait for planned moments: let the time pass that would bring the next one.
+                # Every actor waits for planned moments, so the time of the next one must pass.
                 begin -= max(1, plan.steps * IDLE_PERMILLE // RUN_PERMILLE)
                 now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
                 step = generator.next_step(now)
@@ -108,15 +108,15 @@ class Controller:
         return self._execution(self._end(generator))
 
     def execution_so_far(self) -> Execution:
-        """Return a run that ends in the middle: what is in flight is not stuck."""
+        """Return a run that ends in the middle: requests in flight are not stuck."""
         is_crashed = self.recorder.crash is not None
         return self._execution(RunEnd.CRASHED if is_crashed else RunEnd.INTERRUPTED)
 
     def replay(self, schedule: Iterable[Step], *, cut: bool = False) -> Execution:
-        """Take a recorded run again, step for step; raises DivergenceError where a step isn't possible.
+        """Replay a recorded run, step for step; raise DivergenceError where a step isn't possible.
 
-        It ends interrupted where the recording ends in the middle, at a crash that doesn't come any more; one
-        that is ``cut`` ends with its failure, whatever that is.
+        It ends interrupted where the recording ends in the middle, or at a crash that doesn't occur any more; one
+        that is ``cut`` ends with its failure, of any kind.
         """
         phases: list[str] = []
         steps_since_mark = 0
@@ -124,12 +124,12 @@ class Controller:
             if self.recorder.crash is not None:
                 raise DivergenceError(
                     f"at step {self.recorder.steps + 1}: the target has crashed, "
-                    "but the schedule goes on"
+                    "but the schedule has further steps"
                 )
             if isinstance(step, Mark):
                 phases.append(step.phase)
                 steps_since_mark = 0
-            steps_since_mark += 1  # with the mark itself, as the bound of the run counts
+            steps_since_mark += 1  # including the mark itself, as in the bound of the run
             self.take_recorded(step)
         return self._execution(self._end_of_replay(phases, steps_since_mark, cut=cut))
 
@@ -140,17 +140,17 @@ class Controller:
             return RunEnd.CRASHED
         if is_done and not choices:
             return RunEnd.SETTLED
-        # A free run that was given up: it is stuck where only time could pass; else it was cut short.
+        # A free run that was stopped is stuck where only time could pass; otherwise it was cut short.
         was_given_up = phases[-1:] == [STUCK] and steps_since_mark == 1
         is_stuck = was_given_up and all(step.__class__ is FireTimer for step in choices)
         bound_hit = is_stuck or steps_since_mark >= self.plan.settle_steps
-        # A schedule that was recorded up to a crash, and no crash now: what is in flight is not stuck.
+        # The schedule was recorded up to a crash, and there is none now: requests in flight are not stuck.
         if not is_done and (cut or (choices and not bound_hit)):
             return RunEnd.INTERRUPTED
         return RunEnd.BOUND_HIT if bound_hit else RunEnd.STUCK
 
     def take_recorded(self, step: Step) -> None:
-        """Take one step of a recording; raises DivergenceError."""
+        """Take one step of a recording; raise DivergenceError where it isn't possible."""
         try:
             self.take(step)
         except (KeyError, StepNotPossibleError):

@@ -1,6 +1,6 @@
-"""What the operator and the nemesis know of the disks: where each is, how well, and what its superblock may say.
+"""The operator's and the nemesis's knowledge of the disks: presence, health, and the possible superblocks.
 
-A disk's state is changed here only, by what is done to it (``injected``), and by what the array does with all of
+Only this module changes a disk's state: by faults and heals (``injected``), and by the array's effect on all of
 them (:class:`Disks`).
 """
 
@@ -13,42 +13,42 @@ from chaos.plan.faults import FAULTS, HEALS
 
 
 class Presence(Enum):
-    """Where a disk is."""
+    """The place of a disk."""
 
     AWAY = "away"
-    LATE = "late"  # there, but the running target has not found it yet
+    LATE = "late"  # present, but the running target has not found it yet
     ARRIVED = "arrived"
 
 
 class Health(Enum):
-    """What is injected on a disk."""
+    """The faults of a disk."""
 
     WELL = "well"
-    FAULTED = "faulted"  # it may miss what is written, or be slow
-    WEAK = "weak"  # its data stays good, but it can't be counted on
+    FAULTED = "faulted"  # it may miss writes, or be slow
+    WEAK = "weak"  # its data stays good, but it is unreliable
 
 
-# By name, for the hottest questions: looking a member up in its class costs more than the comparison.
+# These have names of their own, since the lookup of a member in its class costs more than a comparison.
 AWAY, LATE, ARRIVED = Presence
 WELL, FAULTED, WEAK = Health
-# From the health before a fault to the health after it. A fault that weakens outlasts others.
+# From the health before a fault to the health after it. A weakening fault outlasts others.
 _WEAKENED = dict.fromkeys(Health, WEAK)
 _FAULTED = {WELL: FAULTED, FAULTED: FAULTED, WEAK: WEAK}
 _ARRIVALS = frozenset(("disk_arrive", *(name for name in HEALS if name.startswith("disk_return"))))
-_HARMLESS = frozenset(("disk_grow", "bit_rot", "misdirected_write"))  # to what a disk is known as
+_HARMLESS = frozenset(("disk_grow", "bit_rot", "misdirected_write"))  # these don't change the known health
 
 
 @dataclass(slots=True)
 class SuperblockView:
-    """What the superblocks may say of a disk, and its own of the others."""
+    """The possible content of superblocks: of the others about this disk, and of its own about the others."""
 
-    left_behind: bool = False  # the superblocks of the members say that it is none
-    returned_stale: bool = False  # it came back with older content, and is no member yet
-    # Whom its own may call members: it may have missed the newest one, and still say what was so before.
+    left_behind: bool = False  # the superblocks of the members list it as no member
+    returned_stale: bool = False  # it returned with older content, and is no member yet
+    # Its own superblock may have missed the newest round, so it may list these former members.
     claims_members: frozenset[int] = frozenset()
-    claims_sole: bool = False  # its own may call it the only member
+    claims_sole: bool = False  # its own may list it as the only member
     imaged: bool = False  # an older image of the disk is kept
-    image_claims_sole: bool = False  # the image's superblock may call it the only member
+    image_claims_sole: bool = False  # the image's superblock may list it as the only member
 
     def forget_claims(self) -> None:
         """Forget what its superblock may say: another one is there, or none."""
@@ -72,12 +72,12 @@ class DiskView:
     presence: Presence = LATE
     health: Health = WELL
     member: bool = False
-    # Holds all acknowledged data: a member from the start, or rebuilt since it was last harmed.
+    # It has all acknowledged data: a member from the start, or rebuilt since it was last harmed.
     good: bool = False
     blocks: int = 0
-    small: bool = False  # too small for the array as it is now
+    small: bool = False  # too small for the array's present size
     foreign: bool = False  # another array's member
-    refused: bool = False  # the operator has learned that the array can't use it
+    refused: bool = False  # the operator has learned that the array refuses it
     superblock: SuperblockView = field(default_factory=SuperblockView)
 
     @property
@@ -92,12 +92,12 @@ class DiskView:
 
     @property
     def is_late(self) -> bool:
-        """Return whether the target has yet to find this disk, which is there."""
+        """Return whether it is present, but not yet found by the target."""
         return self.presence is LATE
 
     @property
     def faulted(self) -> bool:
-        """Return whether something is injected on it."""
+        """Return whether a fault is active on it."""
         return self.health is not WELL
 
     @property
@@ -112,13 +112,13 @@ class DiskView:
 
     @property
     def is_harmful(self) -> bool:
-        """Return whether it would miss what is written now."""
+        """Return whether it would miss a write now."""
         return self.health is FAULTED or self.presence is AWAY
 
-    # What is done to it.
+    # Faults and heals.
 
     def injected(self, fault: str) -> None:
-        """Take in a fault or a heal; whether it costs the disk its good data is decided elsewhere."""
+        """Record a fault or a heal; the caller decides whether its good data is lost."""
         if fault in _ARRIVALS:
             self._arrives(fault)
         elif fault == "disk_pull":
@@ -151,11 +151,11 @@ class DiskView:
         self.health = _FAULTED[self.health]
 
     def was_tried(self) -> None:
-        """Take in that the array refused it; one that is fit can be tried again when a slot is free."""
+        """Record that the array refused it; a fit disk can be tried again when a slot is free."""
         self.refused = self.unfit
 
     def has_size(self, needed: int) -> None:
-        """Compare with what the array needs, in blocks."""
+        """Compare its size with the array's, in blocks."""
         self.small = self.blocks < needed
 
 
@@ -176,9 +176,9 @@ class Disks(list[DiskView]):
         return [number for number, disk in enumerate(self) if disk.member]
 
     def trust(self, members: list[int]) -> None:
-        """Take the members of an array that is online as good, if no disk is known to be.
+        """Trust the members of an array that is online, if no good disk is known.
 
-        A good one that can't be read for a while is known; another one, just failed, isn't to be trusted in its place.
+        A good disk stays known while it can't be read; another one, which has just failed, must not be trusted instead.
         """
         if any(disk.good for disk in self):
             return
@@ -186,7 +186,7 @@ class Disks(list[DiskView]):
             self[number].good = not self[number].is_harmful
 
     def come_online(self, members: tuple[int, ...], *, fresh: bool, goes: bool) -> None:
-        """Make these the members: ``fresh`` from the array's creation; ``goes``: it is about to be wiped."""
+        """Make these the members: ``fresh`` after the array's creation; ``goes``: it is about to be wiped."""
         first = fresh and not any(disk.good for disk in self)
         for number, disk in enumerate(self):
             disk.member = number in members
@@ -198,26 +198,26 @@ class Disks(list[DiskView]):
                 disk.superblock.imaged = disk.superblock.returned_stale = False
                 disk.superblock.forget_claims()
             else:
-                # What the superblocks call CONFIGURED must have all acknowledged data, also where the tester
-                # couldn't know (a removal in flight when the target died); others are left behind now.
+                # A disk that the superblocks list as CONFIGURED must have all acknowledged data, even where the
+                # tester couldn't know it (a removal in flight when the target died); other disks are left behind.
                 disk.good = disk.member and (not disk.is_harmful or (goes and disk.good))
         self.write_down(list(members))
 
     def write_down(self, members: list[int]) -> None:
         """Write the superblocks of the members; those of disks that were left behind don't change.
 
-        A member that isn't good may have missed this, and all that follows.
+        A member that isn't good may have missed this round and later ones.
         """
         for number in members:
             disk = self[number]
             disk.superblock.written(number, members, is_good=disk.good)
 
     def may_be_stale(self, number: int, *, superblock: bool) -> bool:
-        """Return whether this disk may come back with older content.
+        """Return whether this disk may return with older content.
 
-        A disk that was left behind before it still calls it a member. With this one's older superblock, which doesn't
-        contradict, the two would make the array as it was before the others went on without them. So might two disks
-        with older content, or one that was the only member once.
+        A disk that was left behind before lists it as a member. This one's older superblock doesn't contradict, so the two
+        could assemble the array as it was before it left them behind. So could two disks with older content, or a disk that
+        was once the only member.
         """
         of = self[number].superblock
         others = [disk.superblock for disk in self if disk.superblock is not of]
@@ -229,12 +229,12 @@ class Disks(list[DiskView]):
         )
 
     def measure(self, needed: int) -> None:
-        """Compare all sizes with what the array needs, in blocks; it may have grown without some of the disks."""
+        """Compare all sizes with the array's, in blocks; it may have grown without some of the disks."""
         for disk in self:
             disk.has_size(needed)
 
     def target_lost(self, clones: tuple[int, ...]) -> None:
-        """Be found anew by the next target; with clones, those are identical now, and nothing is broken any more."""
+        """Begin with a new target, which must find the disks; with clones, those are identical and without faults."""
         largest = max(disk.blocks for disk in self)
         for number, disk in enumerate(self):
             disk.member = False

@@ -1,4 +1,4 @@
-"""What a stepping driver is: it turns the crank, and decides nothing."""
+"""The interface of a stepping driver: it performs steps, and decides nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Counts = list[tuple[str, str, int]]
 
 
 class DriverError(Exception):
-    """The driver itself broke (a worker was killed from outside, say), in one sentence."""
+    """The driver itself broke (for example, a worker was killed from outside); the message is one sentence."""
 
 
 class SteppingDriver(Protocol):
@@ -35,7 +35,7 @@ class SteppingDriver(Protocol):
         """Start a new target, as its layout says: the old one is gone, with everything but its disks."""
 
     def perform(self, step: EngineStep) -> Outcome:
-        """Perform one step; raises StepNotPossibleError."""
+        """Perform one step; raise StepNotPossibleError where it isn't possible."""
 
     def send(self, message: Message) -> None:
         """Hand a message from outside to its reactor."""
@@ -47,4 +47,4 @@ class SteppingDriver(Protocol):
         """Return what waits for what on all reactors."""
 
     def close(self) -> None:
-        """End processes, free memory."""
+        """End processes and free memory."""

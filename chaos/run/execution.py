@@ -1,4 +1,4 @@
-"""What is known of a run when it is over: all that checks, stories and pages are made from."""
+"""The result of a run, from which checks, stories and pages are made."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from workers.protocol import Crash, WaitRow
 
 
 class RunEnd(StrEnum):
-    """How a run ended."""
+    """The kind of a run's end."""
 
-    SETTLED = "settled"  # all phases are over, and nothing moves any more
-    STUCK = "stuck"  # nothing is possible any more, though phases are left
+    SETTLED = "settled"  # all phases are over, and no step is possible any more
+    STUCK = "stuck"  # no step is possible any more, though phases are left
     BOUND_HIT = "bound hit"  # a phase after the chaos took as many steps as its bound allows
-    INTERRUPTED = "interrupted"  # cut short: what is in flight is not stuck
+    INTERRUPTED = "interrupted"  # cut short: requests in flight are not stuck
     CRASHED = "crashed"
 
 
 class Execution(msgspec.Struct):
-    """Everything a judge needs of one run: history, final disks, final counts."""
+    """Everything that the checks need from one run: history, final disks, final counts."""
 
     plan: Plan
     history: History
     schedule: list[Step]
-    notes: list[str]  # per step, in a word: the message handled, or that an I/O failed
+    notes: list[str]  # for each step, in a word: the message handled, or that an I/O failed
     fingerprint: str
     steps: int
     crash: Crash | None
     end: RunEnd
-    disks: list[list[int]]  # per disk and block: see payload.py
+    disks: list[list[int]]  # by disk and block: see payload.py
     census: Counts
-    waits: list[WaitRow] = []  # of a run that isn't settled: what waits for what
+    waits: list[WaitRow] = []  # for a run that isn't settled: the waits
 
     @property
     def settled(self) -> bool:
-        """Return whether it reached the end of its phases, with nothing left to do."""
+        """Return whether it reached the end of its phases, with no step left."""
         return self.end is RunEnd.SETTLED
 
     @property
@@ -50,5 +50,5 @@ class Execution(msgspec.Struct):
 
     @property
     def interrupted(self) -> bool:
-        """Return whether it was cut short, so that nothing in flight is stuck."""
+        """Return whether it was cut short, so that no request in flight is stuck."""
         return self.end is RunEnd.INTERRUPTED

@@ -1,4 +1,4 @@
-"""The generator: offers the next step from outside the target, phase by phase.
+"""The generator: offers the next outside step, phase by phase.
 
 setup -> chaos -> heal -> audit -> done. Chaos breaks things; heal mends all of them and demands that everything
 in flight finishes; audit reads every block back, disconnects, and takes the namespace away.
@@ -21,7 +21,7 @@ AUDIT_READ_BLOCKS = 16
 
 
 class Phase(Enum):
-    """Where a run is."""
+    """The phase of a run."""
 
     SETUP = "setup"
     CHAOS = "chaos"
@@ -106,7 +106,7 @@ class Generator:
 
     def _audit(self) -> OutsideStep | None:
         for host in self.hosts:
-            found = host.next_step(new_work=False)  # what keeps a connection up
+            found = host.next_step(new_work=False)  # a step that keeps a connection up
             if found is not None:
                 return found
         auditor = self.hosts[0]

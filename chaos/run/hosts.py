@@ -20,7 +20,7 @@ MICROSECONDS_PER_MS = 1_000
 
 
 class HostState(Enum):
-    """What a host is about."""
+    """The activity of a host."""
 
     DOWN = "down"
     CONNECTING = "connecting"
@@ -57,12 +57,12 @@ class Host:
         self._must_identify = False
         self._kept_alive_us = 0
 
-    # What it does next, if anything.
+    # The next step, if there is one.
 
     def next_step(self, *, new_work: bool, gives_up: bool = False) -> HostStep | None:
         """Return the host's next step; without new work it only goes on with what it has begun.
 
-        One that gives up may close its connections at any point of their set-up.
+        A host that gives up may close its connections at any point of their set-up.
         """
         state = self.state
         if self.is_slow or state is CUT:
@@ -211,7 +211,7 @@ class Host:
             self._to_close = [link for link in self._to_close if link in usable]
             self._hurries = False
 
-    # What the nemesis does to it.
+    # The nemesis's effects on it.
 
     @property
     def may_be_cut(self) -> bool:
@@ -288,7 +288,7 @@ class Host:
         if self.state is not CONNECTING:
             return
         if status != 0:
-            # Refused: give up this session and close what there is.
+            # It was refused, so end this session and close its connections.
             self.begin_closing()
             return
         if qid == ADMIN_QID:

@@ -1,4 +1,4 @@
-"""What is in flight between hosts and target: requests, connections, and which blocks a write may still change."""
+"""The work in flight between hosts and target: requests, connections, and blocks that a write may still change."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from workers.protocol import FIRST_CONNECTION
 
 
 class IoLedger:
-    """Every step from outside that is to be answered, until it is answered or can't be any more."""
+    """Every outside step that expects an answer, until it is answered or can't be any more."""
 
     def __init__(self) -> None:
-        self.outstanding: dict[int, OutsideStep] = {}  # op -> the step that is not answered yet
+        self.outstanding: dict[int, OutsideStep] = {}  # op -> the step without an answer so far
         self.writing: dict[int, int] = {}  # LBA -> writes in flight
-        self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write it holds
+        self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write that it has
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
-        self.lost_connections: set[int] = set()  # whose host doesn't hear the target any more
+        self.lost_connections: set[int] = set()  # connections whose host doesn't receive anything any more
         # host -> connections since its newest session began
         self._sessions: dict[int, list[int]] = {}
         self._last_op = 0
@@ -36,21 +36,21 @@ class IoLedger:
     # Numbers.
 
     def new_op(self) -> int:
-        """Take a number for the next step from outside."""
+        """Return a number for the next outside step."""
         self._last_op += 1
         return self._last_op
 
     def new_connection(self) -> int:
-        """Take a number for the next connection."""
+        """Return a number for the next connection."""
         self._last_connection += 1
         return self._last_connection
 
     def reserve(self, ops: Iterable[int], connections: Iterable[int]) -> None:
-        """Leave these numbers out: steps that were not made here have them."""
+        """Reserve these numbers, since steps from elsewhere have them."""
         self._last_op = max(self._last_op, *ops, 0)
         self._last_connection = max(self._last_connection, *connections, 0)
 
-    # What was sent.
+    # Requests.
 
     def is_being_written(self, slba: int, blocks: int) -> bool:
         """Return whether a write of one of these blocks is in flight."""
@@ -62,32 +62,32 @@ class IoLedger:
         return [step for step in self.outstanding.values() if isinstance(step, Operate)]
 
     def sent_io(self, step: Io) -> None:
-        """Take in a request for blocks, or a flush."""
+        """Record a request for blocks, or a flush."""
         self.connections[step.connection].add(step.op)
         if step.__class__ in CHANGING:
             self._hold(step, 1)
         self.outstanding[step.op] = step
 
     def opened(self, step: Open) -> None:
-        """Take in a new connection of a host."""
+        """Record a new connection of a host."""
         self.connections[step.connection] = set()
         self._sessions.setdefault(step.host, []).append(step.connection)
 
     def connects(self, step: Connect) -> None:
-        """Take in that a queue is being connected; the admin queue is a session's first."""
+        """Record that a queue is being connected; the admin queue is a session's first."""
         self.connections[step.connection].add(step.op)
         if step.qid == 0:
             self._sessions[step.host] = [step.connection]
 
     def lose_host(self, host: int) -> None:
-        """Cut this host off: it doesn't hear the target on the connections it has."""
+        """Cut this host off: it receives nothing on its present connections."""
         mine = self._sessions.get(host, [])
         self.lost_connections.update(each for each in mine if each in self.connections)
 
-    # What came back.
+    # Answers.
 
     def answered_io(self, step: Io, status: int) -> None:
-        """Take in the answer to a request for blocks; a write that succeeded is what the blocks hold now."""
+        """Record the answer to a request for blocks; the blocks have the data of a write that succeeded."""
         self.connections[step.connection].discard(step.op)
         if step.__class__ not in CHANGING:
             return
@@ -106,7 +106,7 @@ class IoLedger:
                 del self.writing[lba]
 
     def connection_ended(self, connection: int) -> None:
-        """Drop a connection that the target has destroyed, with all that was in flight on it."""
+        """Drop a connection that the target has destroyed, with all its requests."""
         self.lost_connections.discard(connection)
         for op in sorted(self.connections.pop(connection, ())):
             step = self.outstanding.pop(op, None)
@@ -117,7 +117,7 @@ class IoLedger:
                 del self.outstanding[op]
 
     def target_lost(self) -> None:
-        """Drop everything: the target that would have answered is gone."""
+        """Drop everything, since the target can't answer any more."""
         for connection in sorted(self.connections):
             self.connection_ended(connection)
         self.outstanding.clear()

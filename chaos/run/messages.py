@@ -1,4 +1,4 @@
-"""From a step taken outside the target to the message the target gets of it."""
+"""From an outside step to the message that the target gets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMESPACE = 1
 def message_of(step: OutsideStep) -> Message | None:
     """Return the frame that a step from outside puts on the wire, if it puts one there."""
     match step:
-        # The most frequent ones first: each class that is asked for takes its time.
+        # The most frequent classes come first, since each comparison takes time.
         case Read() | Write() | Flush() | Unmap() | WriteZeroes() | CompareAndWrite():
             return _nvm_command(step)
         case Open():
@@ -95,7 +95,7 @@ def _nvm_command(step: Io) -> Message:
 
 
 def nemesis_message(step: Inject, disks: list[Disk], plan: Plan) -> Message | None:
-    """Break or heal the disk; returns the event the target gets of it, if any."""
+    """Break or heal the disk; return the event that the target gets, if any."""
     largest = max(plan.layout.disk_blocks, *(disk.num_blocks for disk in disks))
     handler = apply_to_disk(step, disks[step.disk], (plan.layout.disk_blocks, largest))
     if handler is None:

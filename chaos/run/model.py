@@ -1,7 +1,7 @@
-"""What the tester knows of the target while a run goes on: only what it did itself and what the target has emitted.
+"""The tester's knowledge of the target during a run, from its own steps and the target's events alone.
 
-The model serves decisions (what can be asked next, what may be broken); judging is the checkers' work. Its parts know
-one thing each: the disks, the array, the service, and what is in flight.
+The model serves decisions (the possible requests, the allowed faults); the checkers judge. Each of its parts knows
+one thing: the disks, the array, the service, and the work in flight.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from workers.errors import ENODEV, OK
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import Event
 
-# Emitted most often, and nothing follows from it for the model.
+# These are the most frequent events, and the model needs none of them.
 UNHEEDED = frozenset(("raid.channel", "bdev.quiesced", "bdev.unquiesced", "rebuild.window_locked"))
 
 
@@ -47,7 +47,7 @@ class Model:
         self.ledger = IoLedger()
         self.anchors = Anchors(plan.planned)
         self.blocks = plan.blocks  # of the array, as hosts know it
-        # The block of the array where a disk failed last, or is made to.
+        # The block of the array where a disk failed last, or will fail.
         self.trouble: int | None = None
         self.stalled: tuple[int, int] | None = None  # reactor, and the step until which
         self.clock_us = 0
@@ -57,12 +57,12 @@ class Model:
         """Count an event that planned things may be anchored to."""
         self.anchors.came(event, self.steps)
 
-    # What the tester did.
+    # The tester's steps.
 
     def took(self, step: OutsideStep) -> None:
-        """Take in a step from outside."""
+        """Record an outside step."""
         ledger = self.ledger
-        if step.__class__ in IO:  # a class test, not match: this is the hottest case
+        if step.__class__ in IO:  # a class test, not match, since this case is the most frequent
             ledger.sent_io(step)
             return
         match step:
@@ -81,7 +81,7 @@ class Model:
                 return
             case Operate():
                 self._operated(step)
-            case _:  # what is done to processes and hosts, and marks: no answer comes
+            case _:  # faults of processes and hosts, and marks, have no answer
                 return
         ledger.outstanding[step.op] = step
 
@@ -126,20 +126,20 @@ class Model:
         elif step.fault in AIMED_FAULTS:
             self.trouble = max(0, step.args[0] - self.plan.data_offset)
         elif step.fault == "superblock_errors" and self.array.is_alone(step.disk):
-            return  # the engine tries again: its only member takes no harm
+            return  # the engine retries: its only member takes no harm
         if step.fault in FAULTS and FAULTS[step.fault].harms:
             self.array.harm(step.disk)
         disk.injected(step.fault)
 
     def harm_by_rpc(self, number: int) -> None:
-        """Take in that an error bdev was asked to fail I/O of this disk."""
+        """Record that an error bdev fails I/O of this disk."""
         self.array.harm(number)
         self.disks[number].failed()
 
-    # What the target answered and emitted.
+    # The target's answers and events.
 
     def answered(self, op: int, status: int) -> OutsideStep | None:
-        """Take in an answer; returns the step it answers, if that was still outstanding."""
+        """Record an answer; return the step that it answers, if that was still outstanding."""
         step = self.ledger.outstanding.pop(op, None)
         if step is None:
             return None
@@ -164,18 +164,18 @@ class Model:
             case Rpc.BDEV_RAID_DELETE if status == ENODEV:
                 self.array.move(Cause.DELETION_REFUSED)
             case Rpc.BDEV_RAID_DELETE if status == OK and step.args[0]:
-                # Also when the array came online while the request was on its way.
+                # The array may also have come online while the request was in flight.
                 self.array.move(Cause.WIPE_SENT)
             case Rpc.BDEV_ERROR_INJECT_ERROR if status == OK:
                 disk = self.disks[self.disk_of(step.args[0])]
                 if not disk.faulted:
-                    # The request took effect after the disk had been healed.
+                    # The request took effect after the heal of the disk.
                     disk.held()
             case _:
                 pass
 
     def happened(self, event: Event) -> None:
-        """Take in an event that the engine emitted."""
+        """Record an event that the engine emitted."""
         self.anchors.came(event.name, self.steps)
         if event.name == "nvmf.qpair_destroyed":
             self.ledger.connection_ended(event.args[0])
@@ -202,14 +202,14 @@ class Model:
                 self.array.observe(event)
 
     def grown(self, blocks: int) -> None:
-        """Take in that hosts have learned that the namespace has this size."""
+        """Record that hosts have learned the namespace's new size."""
         self.blocks = max(self.blocks, blocks)
 
     def target_restarted(self, clones: tuple[int, ...]) -> None:
-        """Take in that the target died and is starting again; with clones, those disks are identical now."""
+        """Record that the target died and is starting again; with clones, those disks are identical now."""
         leaving = self._leaving()
         if len(leaving) > 1:
-            # In which order they went only their superblocks can tell: none is to be trusted before.
+            # Only the superblocks show in which order the members were removed, so none is trusted before.
             for number in leaving:
                 self.disks[number].good = False
         self.ledger.target_lost()

@@ -1,4 +1,4 @@
-"""When planned things are due: at a point of the run or of a rebuild's progress, or after an event."""
+"""The due planned things: at a point of the run or of a rebuild's progress, or after an event."""
 
 from __future__ import annotations
 

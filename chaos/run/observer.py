@@ -1,4 +1,4 @@
-"""What a stepping driver lets the tester see between two steps: the disks, and the array's shared record.
+"""The observations of a stepping driver between two steps: the disks, and the array's shared record.
 
 Free-running processes change both at any time, so ``realtime`` has no observer; the checks that judge what was
 observed then have nothing to judge. Observations are in the history, not in the fingerprint: they follow from the steps.
@@ -20,10 +20,10 @@ from workers.raid.uuids import number_of
 from workers.shared import ControlBlock, RaidRecord
 
 SUPERBLOCK_SECTOR = slice(0, BLOCK_SIZE)
-DEVICE = 256  # identities of a place's devices, one after the other, are so far apart
-STACKED = 32  # and those of the bdevs on one
+DEVICE = 256  # the distance between the identities of a place's devices
+STACKED = 32  # the distance between those of the bdevs on one device
 _BLANK = bytes(BLOCK_SIZE)
-# Where the record's words of a rebuild's window begin and end. They change most often, and no entry has them.
+# The bounds of the rebuild's window in the record's words. They change most often, and no entry has them.
 _WINDOW = 8 * RaidRecord.window_offset.index
 _WINDOW_END = 8 * (RaidRecord.window_size.index + 1)
 

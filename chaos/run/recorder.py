@@ -1,4 +1,4 @@
-"""The recorder: steps taken and what they brought become history, model and fingerprint; in the end an execution."""
+"""The recorder: steps and their outcomes become history, model and fingerprint; in the end an execution."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Outside(Protocol):
 
 
 class Recorder:
-    """Model, history and fingerprint, fed with steps taken and what they brought."""
+    """Model, history and fingerprint, updated with steps and their outcomes."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -73,7 +73,7 @@ class Recorder:
         self._events: dict[int, Admin] = {}  # asynchronous event requests
         self._changes: dict[int, Changing] = {}
         self.observer: Observer | None = None
-        self._has_held_up = False  # has something waited for the reactor that is stopped?
+        self._has_held_up = False  # whether a step of the stopped reactor was possible
 
     def took_outside(self, step: OutsideStep) -> None:
         """Record a step from outside."""
@@ -129,7 +129,7 @@ class Recorder:
                 self.observer.look(self.steps, step, NOTHING, self.history)
 
     def observe(self, outcome: Outcome, step: EngineStep | None = None) -> list[Any]:
-        """Take in what a step showed; returns it in the form the fingerprint hashes."""
+        """Record the outcome of a step; return it in the form for the fingerprint."""
         shown: list[Any] = [*outcome.events]
         for event in outcome.events:
             self.history.append(EngineEvent(self.steps, event))
@@ -161,7 +161,7 @@ class Recorder:
             if answered is not None and self.generator is not None:
                 self.generator.answered(answered, reply.status, reply.value)
         if outcome.crash is not None:
-            # Reactors that run free may crash one after the other; the first is the finding.
+            # Reactors that run free may crash one after the other; the first crash is the finding.
             self.crash = self.crash or outcome.crash
             self.history.append(Crashed(self.steps, outcome.crash))
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))

@@ -6,16 +6,16 @@ from workers.protocol import Event
 
 
 class ServiceView:
-    """Kept up to date by the events the target emits."""
+    """The service, updated by the events that the target emits."""
 
     def __init__(self) -> None:
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
-        self.served_threads: list[int] = []  # whose poll group has a channel of the namespace
+        self.served_threads: list[int] = []  # threads whose poll group has a channel of the namespace
         self.poll_groups: list[int] = []  # reactors
 
     def observe(self, event: Event) -> None:
-        """Take in an event whose name begins with ``nvmf.``."""
+        """Record an event whose name begins with ``nvmf.``."""
         match event.name:
             case "nvmf.poll_group_created":
                 self.poll_groups.append(event.thread - 1)

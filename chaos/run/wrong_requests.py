@@ -1,4 +1,4 @@
-"""What a careless operator asks for: RPCs that the target must refuse."""
+"""The requests of a careless operator: RPCs that the target must refuse."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A recorded run, played again with changes: shrinking, regressions and tests use it."""
+"""Replays of a recorded run with changes, for shrinking, regressions and tests."""

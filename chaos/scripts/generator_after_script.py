@@ -1,4 +1,4 @@
-"""Where a script ends, the generator takes over: hosts, operator and nemesis go on from what it has left."""
+"""The generator after the end of a script: hosts, operator and nemesis continue from the script's last state."""
 
 from __future__ import annotations
 

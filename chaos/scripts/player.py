@@ -1,7 +1,6 @@
-"""A script: what is done to a target, and the few scheduling choices that matter. All else follows in default order.
+"""A script: the steps that act on a target, and the few scheduling choices that matter. The rest is default order.
 
-A recorded schedule has every step. A script has the steps from outside, those engine steps whose place matters, and
-**rests**; it is played:
+A recorded schedule has every step. A script has the outside steps, the engine steps whose place matters, and **rests**:
 
 * an engine step that the script names is held back until its turn: until then others go first. At its turn the
   target runs in default order until that step is possible, and then it comes before all others.
@@ -10,8 +9,8 @@ A recorded schedule has every step. A script has the steps from outside, those e
 * a rest lets the target come to rest first: nothing is possible any more but what is held back, or that time passes.
   A rest may have a number of steps, after which it ends.
 
-The default order is: the oldest possible step; time passes when nothing else is possible. A step that can't be taken
-any more is left out, and said.
+The default order is: the oldest possible step; time passes when nothing else is possible. A step that is no longer
+possible is left out and reported.
 """
 
 from __future__ import annotations
@@ -43,16 +42,16 @@ from chaos.steps.schedule import (
 )
 from workers.protocol import FIRST_CONNECTION, DefectSource
 
-NEAR_US = 500_000  # a deadline that is waited for before anything that is held back comes
-TIMERS_MAX = 64  # fired in a row without anything else
+NEAR_US = 500_000  # a timer due within this time fires before a step that is held back
+TIMERS_MAX = 64  # fired in a row, without another step
 LEFT_OUT = -1
-STEPS_MAX = 20_000  # of the default order, until one item of a script is possible
+STEPS_MAX = 20_000  # default steps until one item of a script is possible
 
 
 class Played(msgspec.Struct):
     """The result of a script: the run, and for each item the number of its step (of a rest: of the first one).
 
-    ``numbers`` has LEFT_OUT for an item that couldn't be taken, or whose turn the end of the run prevented.
+    ``numbers`` has LEFT_OUT for an item that wasn't possible, or whose turn came after the end of the run.
     """
 
     execution: Execution
@@ -63,7 +62,7 @@ def identity(step: EngineStep) -> Hashable:
     """Return what makes a step of one run the same as a step of another."""
     match step:
         case Deliver():
-            # A connection's poll group is the target's choice.
+            # The target chooses the poll group of a connection.
             is_hosts = step.sender >= FIRST_CONNECTION
             return step.sender if is_hosts else (step.sender, step.receiver)
         case FinishIo():
@@ -83,7 +82,7 @@ def _is_later(timer: FireTimer, recorded: EngineStep) -> bool:
 
 
 class _Delay:
-    """A step that is late: ``since`` is the number of steps when it would have come."""
+    """A step that is late: ``since`` is the number of steps when it was due."""
 
     __slots__ = ("since", "skip", "steps")
 
@@ -110,10 +109,10 @@ class Player:
         self._timers = 0  # fired in a row
 
     def play(self, script: Script, *, to_the_end: bool, patience: int = STEPS_MAX) -> Played:
-        """Play it; to the end: then heal, demand that all finishes, and audit, as every run does.
+        """Play the script; ``to_the_end`` adds heal, settling and audit, as in every run.
 
-        ``patience``: how many steps of the default order may go by until an item is possible. With none, the
-        script is a recording of every step, and what isn't possible at its place is left out.
+        ``patience``: the number of default steps until an item must be possible. Without any, the script is a recording of
+        every step, and an item that isn't possible at its place is left out.
         """
         self._held = Counter(identity(item) for item in script if isinstance(item, ENGINE_STEPS))
         del self._held[None]
@@ -151,7 +150,7 @@ class Player:
     def _take(self, step: EngineStep) -> None:
         if self._delays:
             for delay in self._delays.get(twin(step), ()):
-                delay.skip -= 1  # below 0 it has come
+                delay.skip -= 1  # below 0 it is due
         self.controller.take(step)
 
     def _take_engine(self, wanted: EngineStep, patience: int) -> bool:
@@ -214,7 +213,7 @@ class Player:
     def _step_by_default(self) -> bool:
         """Take one step in default order; what is held back comes when only far deadlines are left.
 
-        What is late lets time pass too.
+        A late step lets time pass, too.
         """
         timer: EngineStep | None = None
         held: EngineStep | None = None
@@ -258,7 +257,7 @@ class Player:
                     return True
         return False
 
-    # The end that every run has.
+    # The end of every run.
 
     def _end(self, script: Script) -> Execution:
         generator = take_over(self.plan, self.recorder.model, self.rules, script)

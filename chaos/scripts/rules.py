@@ -1,8 +1,8 @@
 """Which steps from outside are allowed now, so that a failure that follows is the target's.
 
-The generator keeps to this by how it chooses. Whoever takes recorded steps in another order, or without some of
-them, asks here: the fault budget (a disk with all acknowledged data is left), hosts that change no blocks a change
-is still out for, arrays that are created of equal disks.
+The generator keeps the rules by its way of choosing. A player that reorders recorded steps, or leaves some out, asks
+here. The fault budget leaves a disk with all acknowledged data. Hosts change no blocks with a write in flight. Arrays are
+created from equal disks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MEMBERS_MIN = 2
 
 
 class Rules:
-    """Judges steps from outside by the model and the hosts' connections, which it keeps."""
+    """Judges outside steps by the model and the hosts' connections, which it keeps up to date."""
 
     def __init__(self, plan: Plan, model: Model) -> None:
         self.plan = plan
@@ -142,7 +142,7 @@ class Rules:
 
     def _bind_clones(self, step: Kill | PowerLoss) -> Kill | PowerLoss:
         if isinstance(step, PowerLoss):
-            # Of a smaller plan: of blocks and disks that are not there nothing can be lost.
+            # In a smaller plan, blocks and disks that don't exist have no data to lose.
             end = self.plan.layout.capacity
             lost = [tuple(block for block in disk if block < end) for disk in step.lost]
             step = msgspec.structs.replace(step, lost=tuple(lost[: self.plan.layout.disks]))
@@ -172,7 +172,7 @@ class Rules:
                 is_whole = len(model.array.members_in_sync()) == self.plan.members
                 return is_whole or model.array.is_to_be_recreated or model.array.is_configuring
             case Rpc.BDEV_RAID_START_DEGRADED:
-                # Online already: it is refused.
+                # The array is online already, so the RPC is refused.
                 return model.array.is_online or model.disks[model.disk_of(args[0])].is_sound
             case Rpc.BDEV_ERROR_INJECT_ERROR if args[1] == ErrorType.FAILURE:
                 return model.array.may_harm(self._stacked_on(args[0], StackKind.ERROR))
@@ -180,7 +180,7 @@ class Rules:
                 return True
 
     def _may_remove(self, disk: int) -> bool:
-        # With superblocks the last member stays what it is: the array goes, and comes back from it.
+        # With superblocks the last member keeps its superblock: the array is deleted, and assembled from it again.
         view = self.model.disks[disk]
         return self.plan.superblock or not view.is_sound or self.model.array.may_harm(disk)
 

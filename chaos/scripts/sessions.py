@@ -1,7 +1,7 @@
-"""Which connections hosts have, and what a host could do on each of them now.
+"""The connections of hosts, and the steps that are possible on each of them now.
 
-A recorded step is taken again only where a host could take it: a read on a queue that is connected, a Connect on a
-connection that was accepted. Thread and controller are what the target has answered this time.
+A recorded step is replayed only where a host can take it: a read on a queue that is connected, a Connect on a
+connection that was accepted. Thread and controller come from the target's present answers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self.links: dict[int, Link] = {}
-        self.slow: list[int] = []  # hosts that do nothing
+        self.slow: list[int] = []  # hosts that take no steps
         self.cut: list[int] = []  # hosts off the network
 
     def admin_of(self, host: int) -> Link | None:

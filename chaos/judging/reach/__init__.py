@@ -1,1 +1,1 @@
-"""What happened in a run, counted by name."""
+"""The counts of what a run reached, by name."""

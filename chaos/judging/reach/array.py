@@ -1,4 +1,4 @@
-"""Counts what the array and its rebuilds do."""
+"""Counts of the array's and its rebuilds' events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ArrayCounts:
         self.situation = situation
         self.counts = situation.counts
         self._ended_early = False  # the last rebuild
-        self._expected = 0  # members that the array found last waits for
+        self._expected = 0  # members that the newest configuring array waits for
 
     def happened(self, name: str, args: tuple[int, ...]) -> None:
         """Count an event that the engine emitted."""

@@ -1,4 +1,4 @@
-"""What happened in a run, counted: name -> how often. A fault counts when something has met it.
+"""Counts of what a run reached: name -> number. A fault counts when it had an effect.
 
 Each topic is a file: ``requests.py``, ``disks.py``, ``array.py``, ``sessions.py``, ``host_effects.py``, ``refusals.py``,
 and ``states.py`` for named states. The names are in ``chaos/plan/reach_vocabulary.py``.
@@ -33,7 +33,7 @@ from chaos.steps.schedule import (
 from workers.protocol import Event
 
 CLOSE_TOGETHER_STEPS = 40
-# Events that count by themselves, whatever else is the case.
+# These events count in any situation.
 _EVENTS = {
     "bdev.delayed": "delay_bdev_effective",
     "bdev.error_injected": "error_bdev_effective",
@@ -70,7 +70,7 @@ _EVENTS = {
     "rebuild.started": "rebuilds_started",
 }
 _ANSWERED = frozenset((Operate, Admin, *IO))
-# Emitted most often, and not counted here.
+# These are the most frequent events, and are not counted here.
 _UNCOUNTED = frozenset(
     (
         "raid.channel",
@@ -152,7 +152,7 @@ class _Counting:
 
 
 def count_reach(history: History) -> dict[str, int]:
-    """Count by name; every name is there, also those with 0."""
+    """Count by name; the result has every name, also those with 0."""
     counting = _Counting()
     for entry in history:
         # Classes are compared: match and isinstance ask a struct's metaclass, which is slow.

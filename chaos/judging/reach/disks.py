@@ -1,4 +1,4 @@
-"""Counts faults of disks once something has met them, and disks that go and come."""
+"""Counts of disk faults that had an effect, and of disks that leave and return."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class DiskCounts:
         self.counts = situation.counts
         self._failing: dict[
             int, bool
-        ] = {}  # disks under disk_failure -> whether that is still unseen
-        self._pulled: dict[int, bool] = {}  # disks -> whether their removal is still unseen
+        ] = {}  # disks under disk_failure, with whether the fault still has no effect
+        self._pulled: dict[int, bool] = {}  # disks, with whether their removal still has no effect
         self._superblock_faults: dict[int, bool] = {}
-        self._returning: dict[int, str] = {}  # disk -> what it counts as when it is there
+        self._returning: dict[int, str] = {}  # by disk: the name under which its return counts
 
     def injected(self, step: Inject) -> bool:
-        """Take in a step; returns whether it is a fault that may come close to another one."""
+        """Follow a step, and return whether it is a fault that may be close to another one."""
         disk = step.disk
         match step.fault:
             case name if name in _RETURNS:
@@ -96,7 +96,7 @@ class DiskCounts:
                 pass
 
     def _met(self, kind: FaultKind, disk: int, io_type: IoType, first: int) -> None:
-        """Count an I/O that has met a fault."""
+        """Count an I/O that a fault affected."""
         counts = self.counts
         if kind in _BY_KIND:
             counts[_BY_KIND[kind]] += 1

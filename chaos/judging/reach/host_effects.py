@@ -25,7 +25,7 @@ _HOST_STEPS = frozenset(HOST_STEPS)
 
 
 class Unseen:
-    """A fault that counts once, when something sees it."""
+    """A fault that counts once, when it has an effect."""
 
     def __init__(self, counts: Counter[str], fault: str) -> None:
         self._counts = counts
@@ -50,9 +50,9 @@ class HostEffects:
         self.sent: dict[int, HostStep] = {}  # not answered yet
         self.hosts: dict[int, int] = {}  # open connection -> host
         self.controllers: dict[int, int] = {}  # open admin connection -> controller
-        self.by_connection: dict[int, Unseen] = {}  # whose host doesn't hear
-        self.by_controller: dict[int, Unseen] = {}  # whose host is not there
-        self.slow: dict[int, Unseen] = {}  # host ->
+        self.by_connection: dict[int, Unseen] = {}  # by connection: its host receives nothing
+        self.by_controller: dict[int, Unseen] = {}  # by controller: its host has vanished
+        self.slow: dict[int, Unseen] = {}  # by host
 
     def invoked(self, step: OutsideStep) -> None:
         """Take in a step from outside."""

@@ -14,7 +14,7 @@ from chaos.steps.schedule import Kill, Operate, PowerLoss
 from workers.errors import EEXIST, EINVAL, ENODEV, EPERM
 from workers.shared import BDEVS_MAX
 
-# What an add is refused with -> its name; more is asked of some.
+# The error of a refused add -> its name; other errors need a closer look.
 _ADDS = {EEXIST: "adds_refused_foreign", EINVAL: "adds_refused_full"}
 _CREATES = {EEXIST: "creates_refused_name", EINVAL: "creates_refused_alone"}
 
@@ -46,7 +46,7 @@ def count_refusals(history: History) -> dict[str, int]:
             step = asked.pop(entry.op)
             is_add = step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV
             if is_add and entry.status == EPERM:
-                name = _held_up(step, members.disks, is_rebuilding)
+                name = _not_permitted(step, members.disks, is_rebuilding)
             elif is_add and entry.status == EINVAL and entry.number == too_small_at:
                 name = "adds_refused_small"
             else:
@@ -56,8 +56,8 @@ def count_refusals(history: History) -> dict[str, int]:
     return dict(counts)
 
 
-def _held_up(step: Operate, members: list[int], is_rebuilding: bool) -> str:
-    """Why an add isn't permitted. A disk that nothing stands on has its own number as a bdev."""
+def _not_permitted(step: Operate, members: list[int], is_rebuilding: bool) -> str:
+    """Return the reason why an add isn't permitted; a disk without stacked bdevs has its own number as a bdev."""
     if is_rebuilding:
         return ""  # adds_refused_in_rebuild
     return "adds_refused_own" if step.args[0] in members else "adds_refused_busy"
@@ -66,7 +66,7 @@ def _held_up(step: Operate, members: list[int], is_rebuilding: bool) -> str:
 def _name(step: Operate, status: int) -> str:
     match step.method:
         case Rpc.BDEV_RAID_ADD_BASE_BDEV if status == ENODEV:
-            # Where the bdev may be there, the array is what is missing: adds_refused_offline.
+            # Where the bdev may exist, the array is missing: adds_refused_offline.
             return "adds_refused_unknown" if step.args[0] >= BDEVS_MAX else ""
         case Rpc.BDEV_RAID_ADD_BASE_BDEV:
             return _ADDS.get(status, "")

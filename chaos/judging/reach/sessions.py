@@ -1,4 +1,4 @@
-"""Counts connections of hosts, and what the target does for them."""
+"""Counts of hosts' connections, and of the target's events for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SessionCounts:
     def __init__(self, situation: Situation) -> None:
         self.situation = situation
         self.counts = situation.counts
-        self._draining: dict[int, int] = {}  # connection -> host that has closed it
+        self._draining: dict[int, int] = {}  # by connection: the host that has closed it
 
     def invoked(self, step: Open | Disconnect) -> None:
         """Count a step of a host."""
@@ -45,5 +45,5 @@ class SessionCounts:
                 pass
 
     def target_ended(self) -> None:
-        """Forget what was draining."""
+        """Forget the connections that were draining."""
         self._draining.clear()

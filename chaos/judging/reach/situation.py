@@ -1,4 +1,4 @@
-"""What all counters of a run share: the counts, which requests are in flight, and what the array is about."""
+"""The state that all counters of a run share: the counts, the requests in flight, and the array's phase."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from chaos.steps.schedule import OutsideStep
 
 @dataclass(slots=True)
 class Situation:
-    """Kept along one history; each topic has its counters in a file of its own."""
+    """The shared state along one history; each topic has its counters in a file of its own."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    in_flight: dict[int, OutsideStep] = field(default_factory=dict)  # op -> not answered yet
+    in_flight: dict[int, OutsideStep] = field(
+        default_factory=dict
+    )  # by op: requests without an answer
     rebuilding: bool = False
     assembled: bool = False  # since the last restart
-    is_dismantled: bool = False  # the last member is gone, and the array not yet
+    is_dismantled: bool = False  # the last member is removed, and the array not yet deleted
 
     def target_ended(self) -> None:
-        """Begin anew with the next target; what was in flight is never answered."""
+        """Begin with the next target; requests in flight are never answered."""
         self.rebuilding = self.assembled = self.is_dismantled = False

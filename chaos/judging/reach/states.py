@@ -1,4 +1,4 @@
-"""Counts named states of the target, from what its probes report, and which faults came while it was in them."""
+"""Counts of the target's named states, which its probes report, and of the faults that came in them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from chaos.plan.shapes.pairs import add_pairs
 from chaos.plan.shapes.swarm import leave_out
 from chaos.plan.strategies import StrategyKind, names_of
 
-# From what is planned to what is planned instead.
+# From the planned things to those planned instead.
 Shape = Callable[[list[Planned], Experiment, Stream], list[Planned]]
 SHAPES: dict[str, Shape] = {"swarm": leave_out, "pairs": add_pairs, "anchored": anchor}
 
@@ -20,5 +20,5 @@ assert set(SHAPES) == names_of(StrategyKind.SHAPE), "a strategy of this kind is 
 
 
 def shapes_of(strategies: tuple[str, ...]) -> list[Shape]:
-    """Return what changes the planned faults and operations, in order."""
+    """Return the functions that change the planned faults and operations, in order."""
     return [SHAPES[name] for name in strategies if name in SHAPES]

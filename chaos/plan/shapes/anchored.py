@@ -1,8 +1,8 @@
 """anchored: planned things come a drawn number of steps after an event, not at a share of the run.
 
-Faults at drawn moments mostly find the engine at rest. What changes the array is short, so it must be aimed at:
-event x occurrence x stage. Births of channels are aimed at rebuilds and removals, which are where global state
-has changed and the channels follow one by one.
+Faults at drawn moments mostly find the engine at rest. Changes of the array are short, so faults must be aimed at them:
+event x occurrence x stage. The creation of channels is aimed at rebuilds and removals, when global state has changed
+and the channels follow one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chaos.plan.rpcs import Rpc
 ANCHORED_PERCENT = 60
 STAGES_MAX = 64  # steps
 Events = tuple[tuple[str, int], ...]
-# Events, and up to which occurrence. An event that never comes costs its fault.
+# Events with their highest occurrence. If an event never comes, its fault doesn't come either.
 CHANGES = (
     ("rebuild.started", 3),
     ("rebuild.window_done", 10),
@@ -38,7 +38,7 @@ OTHERS = (
     ("nvmf.poll_group_destroyed", 1),
     ("nvmf.qpair_destroyed", 8),
 )
-# A channel can be born only where there is none: room is made before the change, which is of the same occurrence.
+# A channel can be created only where there is none: room is made before the same occurrence of the change.
 ROOM_MADE = (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, "raid.member_removed", Rpc.BDEV_RAID_ADD_BASE_BDEV)
 BORN = (
     "raid.member_removed",
@@ -86,7 +86,7 @@ def _birth(room: str, birth: str, stream: Stream) -> list[Planned]:
 
 
 def _anchor_one(one: Planned, events: Events, stream: Stream) -> Planned:
-    """Early occurrences and short stages are the likeliest: late events may never come."""
+    """Anchor one to an early occurrence and a short stage, since late events may never come."""
     event, occurrences = stream.choice(events)
     return msgspec.structs.replace(
         one,

@@ -1,4 +1,4 @@
-"""pairs: two things close together, of those whose handling meets in the array."""
+"""pairs: two things close together, whose effects meet in the array."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MEETING = (
 
 
 def add_pairs(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
-    """Pairs of kinds that the experiment has; the second comes soon after the first of its kind has."""
+    """Add pairs of kinds that the experiment has; the second comes soon after the first."""
     wanted: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     kinds: dict[str, Fault | Operation] = {kind.kind: kind for kind in wanted}
     meeting = [both for both in MEETING if both[0] in kinds and both[1] in kinds]

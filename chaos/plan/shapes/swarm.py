@@ -1,6 +1,6 @@
 """swarm: each kind of fault and operation is left out of half of the seeds.
 
-What is absent can't hide what the others bring about (swarm testing).
+An absent kind can't hide the effects of the others (swarm testing).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The nemesis: planned faults, each with its heal, within the fault budget.
 
-``disk_faults.py`` and ``target_faults.py`` break disks and the target, ``heals.py`` mends them; ``budget.py`` says what
-may be broken, ``steps.py`` makes the steps. A new kind of fault is a row in ``chaos/plan/faults.py`` and a case here.
+``disk_faults.py`` and ``target_faults.py`` break disks and the target, ``heals.py`` repairs them; ``budget.py`` decides
+whether a fault is allowed, ``steps.py`` makes the steps. A new kind of fault is a row in ``chaos/plan/faults.py`` and a
+case here.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ class Nemesis:
                 self.waiting.remove(planned)
                 self.model.mark(planned.kind)
                 return step
-            # The budget doesn't allow it now, or it isn't applicable; perhaps later.
+            # The budget doesn't allow it now, or it isn't applicable; it is tried again later.
         return None
 
     def adopt(self, heals: list[tuple[str, int]], delayed: list[int]) -> None:
-        """Heal in the end what was broken elsewhere: (heal, host) and the disks whose delay bdev delays."""
+        """Take over faults from elsewhere to heal in the end: (heal, host), and the disks whose delay bdev delays."""
         self.waiting.clear()
         self.heals.due = [Due(RUN_PERMILLE, heal, host) for heal, host in heals]
         self.heals.delayed = list(delayed)
@@ -82,7 +83,7 @@ class Nemesis:
         if not able:
             return None
         number = self.stream.choice(able)
-        if kind != "host_vanish":  # that one comes back by itself
+        if kind != "host_vanish":  # this host returns by itself
             self.heals.plan_heal(end_of(planned, now_permille), FAULTS[kind].heal, number)
         return Impair(self.model.ledger.new_op(), kind, number)
 

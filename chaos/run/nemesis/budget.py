@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.run.model import Model
 
-# An array's only member keeps its data when its superblock can't be written, or blocks can't be read, for a while.
+# For these, an array's only member keeps its data: its superblock can't be written, or blocks can't be read, for a while.
 HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 
 

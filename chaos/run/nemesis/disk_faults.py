@@ -1,4 +1,4 @@
-"""Faults of disks: which disk, how badly, and how it will be healed."""
+"""Faults of disks: the choice of the disk, of the details, and of the heal."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ READ_ERRORS_MAX = 24
 SLOW_US = (1_000, 50_000)
 CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
-IMAGE_PERMILLE = 20  # from keeping what a disk holds until it is pulled
+IMAGE_PERMILLE = 20  # from the image of a disk to its pull
 STACK_NEEDED = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}
-# Bit masks over IoType, of what an error bdev hits.
+# Bit masks over IoType: the I/O that an error bdev affects.
 ERROR_BDEV_TYPES = (
     *(1 << io_type for io_type in ALL_TYPES),
     (1 << IoType.READ) | (1 << IoType.WRITE),
 )
-# Failures are seen least: the disk must be one that may be harmed.
+# Failures are rarest in runs, since they need a disk that may be harmed.
 ERROR_BDEV_KINDS = (ErrorType.FAILURE, *ErrorType)
-# How a pulled disk returns: percent of the draws below which it is this.
+# The ways in which a pulled disk returns: each with the percentage of draws below which it is chosen.
 WAYS_BACK = (
     (40, "disk_return"),
     (58, "disk_return_blank"),
@@ -45,7 +45,7 @@ WAYS_BACK = (
 
 
 class DiskFaults:
-    """Breaks disks; ``waiting`` is where a fault goes that has to come in two steps."""
+    """Breaks disks; ``waiting`` has the faults that need two steps."""
 
     def __init__(
         self, plan: Plan, model: Model, heals: Heals, waiting: list[Planned], stream: Stream
@@ -109,7 +109,7 @@ class DiskFaults:
         return inject(self.model, "disk_image", disk)
 
     def way_back(self) -> str:
-        """Draw how a pulled disk will return: as it was, or something else in its place."""
+        """Draw how a pulled disk will return: as it was, or another one in its place."""
         draw = self.stream.integer_below(100)
         return next(heal for below, heal in WAYS_BACK if draw < below)
 
@@ -121,7 +121,7 @@ class DiskFaults:
         end = stream.between(first + 1, blocks)
         match kind:
             case "read_errors":
-                # No disk is lost by one: each is corrected, beside whatever is written there.
+                # None of these costs a disk its data, since the array corrects each; so other writes don't matter.
                 return (first, end, stream.between(1, READ_ERRORS_MAX))
             case "write_errors":
                 return (first, end, times)
@@ -138,7 +138,7 @@ class DiskFaults:
             case "bit_rot":
                 return (max(first, self.plan.data_offset),)
             case "misdirected_write":
-                # Far from the superblock, on both ends.
+                # The distance keeps it out of the superblock, at both ends.
                 return (self.plan.data_offset, blocks, stream.between(1, 4))
             case _:
                 return ()
@@ -155,7 +155,7 @@ class DiskFaults:
         count = stream.between(1, TRANSIENT_ERRORS_MAX)
         return inject_error(self.plan, self.model, disk, kind, io_types, count)
 
-    # Growing, one disk after the other.
+    # The growth of disks, one after the other.
 
     def _begin_growing(self) -> Inject | None:
         if not self.plan.layout.capacity_blocks:

@@ -1,4 +1,4 @@
-"""The heals that are due, and how what is broken is mended in the end."""
+"""The heals that are due, and the repair of all faults in the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaos.steps.schedule import Impair
 
 
 class Due(msgspec.Struct, frozen=True):
-    """A heal that comes due at a point of the chaos phase: of a disk, or of a host."""
+    """A heal that comes due at a point of the chaos phase, for a disk or for a host."""
 
     permille: int
     heal: str
@@ -34,7 +34,7 @@ def end_of(planned: Planned, now_permille: int) -> int:
 
 
 class Heals:
-    """What is broken and has a heal to come."""
+    """The faults with a heal that is still due."""
 
     def __init__(self, plan: Plan, model: Model) -> None:
         self.plan = plan
@@ -44,7 +44,7 @@ class Heals:
         self.has_room = plan.layout.capacity > plan.layout.disk_blocks  # for larger disks
 
     def plan_heal(self, permille: int, heal: str, number: int) -> None:
-        """Heal this disk or host then."""
+        """Plan the heal of this disk or host for this moment."""
         self.due.append(Due(permille, heal, number))
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
@@ -53,7 +53,7 @@ class Heals:
             if now_permille >= due.permille:
                 self.due.remove(
                     due
-                )  # the one after it waits for the next turn, should this one do nothing
+                )  # if this one has no effect, the one after it waits for the next turn
                 step = self._heal(due)
                 if step is not None:
                     return step
@@ -77,7 +77,7 @@ class Heals:
         return None
 
     def target_ends(self) -> list[Due]:
-        """Keep the heals of hosts; returns the returns of disks, which are put off until the target is back."""
+        """Keep the heals of hosts; return the returns of disks, which wait until the new target has started."""
         returns = [due for due in self.due if not due.is_for_host and due.heal != "disk_heal"]
         self.due = [due for due in self.due if due.is_for_host]
         self.delayed.clear()

@@ -13,14 +13,14 @@ NemesisStep = Inject | Impair | Stall | Kill | PowerLoss | Operate
 
 def inject(model: Model, fault: str, disk: int, *args: int) -> Inject:
     """Break or heal something on a disk."""
-    # An unfit disk that is pulled at the end comes back as one that can be a member.
+    # An unfit disk that is pulled at the end is replaced by one that can be a member.
     if fault == "disk_return" and model.disks[disk].unfit:
         fault = "disk_return_blank"
     return Inject(model.ledger.new_op(), fault, disk, args)
 
 
 def set_latency(plan: Plan, model: Model, disk: int, latency_us: int) -> Operate:
-    """Have the delay bdev on a disk delay I/O; with no latency it does so no longer."""
+    """Have the delay bdev on a disk delay I/O; a latency of 0 ends it."""
     bdev = stacked_bdev_id(plan.layout, Stack.DELAY, disk)
     method = Rpc.BDEV_DELAY_UPDATE_LATENCY.value
     return Operate(model.ledger.new_op(), method, (bdev, latency_us))

@@ -1,4 +1,4 @@
-"""The end of the target, and its disks' way back to the next one."""
+"""The end of the target, and the return of its disks for the next one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TargetFaults:
         self.disk_faults = disk_faults
         self.waiting = waiting
         self.stream = stream
-        self._has_asked = False  # whether a disk goes before the target does
+        self._has_asked = False  # whether it was decided that a disk leaves before the target
 
     def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
         """Return the fault's step, or the pull of a disk that goes before it; None: not now."""
@@ -43,14 +43,14 @@ class TargetFaults:
             return None
         taken = self._take_disk_along(end_of(planned, now_permille))
         if taken is not None:
-            self.waiting.append(planned)  # the target follows
+            self.waiting.append(planned)  # the target's end follows
             return taken
         return self._end_target(planned.kind, now_permille)
 
     def _should_wait(self, planned: Planned, now_permille: int) -> bool:
         """Return whether to wait for a whole array, as half of the kills do for a while.
 
-        Under many faults it rarely is one, and a restart that assembles several members would be rare as well.
+        Under many faults the array rarely is whole, and a restart that assembles several members would be rare, too.
         """
         is_patient = planned.anchor == "run" and planned.moment % 2 == 0
         is_whole = len(self.model.array.members_in_sync()) >= WHOLE

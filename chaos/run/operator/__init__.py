@@ -18,7 +18,7 @@ from chaos.steps.schedule import Operate, OutsideStep
 
 
 class Operator:
-    """Offers the operator's next RPC: an operation that goes on, a planned one, a repair, or the namespace again."""
+    """Offers the operator's next RPC: the next one of an operation, a planned one, a repair, or the namespace again."""
 
     def __init__(self, plan: Plan, model: Model, stream: Stream) -> None:
         self.plan = plan
@@ -30,9 +30,9 @@ class Operator:
         self.setup = Setup(self.queue)
 
     def adopt(self, in_flight: list[Operate], since_start: list[Operate]) -> None:
-        """Go on where RPCs that were not sent from here have left the target.
+        """Continue where RPCs from elsewhere have left the target.
 
-        ``since_start``: all that were sent since it started last; what its configuration lacks still follows.
+        ``since_start``: the RPCs since it started last; the missing part of its configuration still follows.
         """
         self.planned.waiting.clear()
         self.queue.in_flight = {step.op: step for step in in_flight}
@@ -63,7 +63,7 @@ class Operator:
         return array.is_online and len(members) >= self.plan.members and array.rebuild is None
 
     def answered(self, step: OutsideStep, status: int) -> None:
-        """Take in the answer to an RPC."""
+        """Handle the answer to an RPC."""
         if not isinstance(step, Operate) or not self.queue.answered(step.op):
             return
         self.repair.answered(step, status)
@@ -71,7 +71,7 @@ class Operator:
             self.model.array.move(Cause.DISMANTLING_OVER)
 
     def target_lost(self, clones: tuple[int, ...]) -> None:
-        """Start over: the target died with all its configuration; with clones, they make a new array."""
+        """Begin with a new target, which has no configuration; with clones, they make a new array."""
         self.queue.clear()
         self.planned.target_lost()
         self.repair.target_lost()

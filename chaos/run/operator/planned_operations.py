@@ -17,14 +17,14 @@ from chaos.run.wrong_requests import wrong_requests
 from chaos.steps.schedule import Operate
 from workers.bdev.stack import raid_bdev_id
 
-RESETS_MAX = 8  # of one bdev, by initiators that lose their patience
+RESETS_MAX = 8  # of one bdev, by impatient initiators
 RESET_AGAIN_ONE_IN = 6
-# From an operation's kind to its first RPC; None: it isn't applicable now.
+# From an operation's kind to its first RPC, or to None where it isn't applicable now.
 Begin = Callable[[str], Operate | None]
 
 
 class PlannedOperations:
-    """Those of a plan that have not come yet, and the resets that follow from one."""
+    """The operations of a plan that are still due, and the resets that follow from one."""
 
     def __init__(self, queue: RpcQueue, repair: Repair, service: Service, stream: Stream) -> None:
         self.queue = queue
@@ -34,7 +34,7 @@ class PlannedOperations:
         self.model = queue.model
         self.stream = stream
         self.waiting = [planned for planned in self.plan.planned if planned.kind in OPERATIONS]
-        self.resets: list[int] = []  # bdevs to be reset soon, beside everything else
+        self.resets: list[int] = []  # bdevs to be reset soon, in addition to other work
         subjects: dict[Subject, Begin] = {
             Subject.MEMBERS: self._change_members,
             Subject.RESET: self._reset,
@@ -91,7 +91,7 @@ class PlannedOperations:
         return None
 
     def _is_intact(self) -> bool:
-        """Return whether nothing is broken, so that all members but one being rebuilt are what they seem."""
+        """Return whether no fault is active, so that all members except one being rebuilt are good."""
         model = self.model
         members = [model.disks[number] for number in model.array.members_in_sync()]
         return not self.queue.is_busy and all(
@@ -109,7 +109,7 @@ class PlannedOperations:
         if then_add:
             script.append((Rpc.BDEV_RAID_ADD_BASE_BDEV, (self.queue.bdev(order[0]),)))
         self.model.array.move(Cause.DISMANTLING_BEGUN)
-        # A shelf of disks goes at once: the later ones while the first is still on its way out.
+        # A shelf of disks is removed at once: the later ones while the first removal is still in progress.
         return self.queue.run(script, hasty=not then_add and self.stream.chance(1, 2))
 
     def _is_whole(self, members: list[int]) -> bool:
@@ -120,12 +120,12 @@ class PlannedOperations:
 
     def _recreate(self, members: list[int]) -> Operate:
         if self.plan.superblock and (not self._is_whole(members) or self.stream.chance(1, 2)):
-            # It comes back when its disks are examined.
+            # The array is assembled again when its disks are examined.
             return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
         self.repair.recreate_from = members
         return self.queue.call(Rpc.BDEV_RAID_DELETE, CLEAR_SUPERBLOCK)
 
-    # Resets, and what hosts need.
+    # Resets, and operations for hosts.
 
     def _reset(self, kind: str) -> Operate | None:
         members = self.model.disks.members()
@@ -134,7 +134,7 @@ class PlannedOperations:
         bdev = raid_bdev_id(self.plan.layout)
         if kind == "bdev_reset":
             bdev = self.queue.bdev(self.stream.choice(members))
-        # An initiator that gets no answer resets again and again: one reset begins while another one ends.
+        # An initiator without an answer resets again and again: one reset begins while another one ends.
         if self.stream.chance(1, 2):
             self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
         return self.queue.call(Rpc.BDEV_RESET, bdev)
@@ -161,5 +161,5 @@ class PlannedOperations:
         return None
 
     def target_lost(self) -> None:
-        """Reset nothing more: what was to be reset is gone."""
+        """Drop all resets, since their bdevs are gone."""
         self.resets.clear()

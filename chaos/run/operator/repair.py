@@ -1,4 +1,4 @@
-"""Repairs: a member that isn't good any more is replaced, a free slot filled, an array that is gone brought back."""
+"""Repairs: a bad member is replaced, a free slot filled, a missing array assembled or created."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ KEEP_SUPERBLOCK, CLEAR_SUPERBLOCK = 0, 1
 
 
 class Repair:
-    """What to do about the array, as far as the model knows."""
+    """The next repair of the array, as far as the model knows."""
 
     def __init__(self, queue: RpcQueue, stream: Stream) -> None:
         self.queue = queue
         self.plan = queue.plan
         self.model = queue.model
         self.stream = stream
-        self.recreate_from: list[int] = []  # disks of an array deleted to be created anew
+        self.recreate_from: list[int] = []  # disks of an array that was deleted to be created again
         self._is_left_over = False  # a superblock is where none should be
-        self._is_ghost = False  # the array that waits doesn't have the disk that is trusted
+        self._is_ghost = False  # the array that waits doesn't have the trusted disk
         self._looked_at: list[int] = []  # disks examined since the last change
         self._patience = -1  # turns until the next repair
 
     def is_pausing(self) -> bool:
-        """Let a turn go by; returns whether the next repair is still some turns away."""
+        """Let a turn pass; return whether the next repair is still some turns away."""
         if self._patience <= 0:
             return False
         self._patience -= 1
@@ -58,22 +58,22 @@ class Repair:
             if disk.arrived
             and not disk.faulted
             and not disk.member
-            and not disk.refused  # what a disk is isn't known before it is tried
+            and not disk.refused  # only a try shows whether the array accepts a disk
         ]
         if not candidates:
             return None
         return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, self.stream.choice(candidates))
 
-    # The array isn't there.
+    # The missing array.
 
     def _revive(self) -> Operate | None:
-        """Create it anew if that is what is wanted, or assemble it."""
+        """Create it again if that is the intent, or assemble it."""
         array, disks = self.model.array, self.model.disks
         there = [number for number, disk in enumerate(disks) if disk.arrived]
         if array.is_to_be_recreated:
             return self._create_again(there)
         if self._is_ghost and array.is_configuring:
-            # Made of a disk that an earlier array has left behind; it keeps the right one from its place.
+            # It comes from a disk that an earlier array has left behind, and takes the place of the right array.
             self._is_ghost = False
             self._looked_at.clear()
             return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
@@ -82,12 +82,12 @@ class Repair:
             return step
         is_early = array.is_configuring and any(disk.is_late for disk in disks)
         if is_early and not self.stream.chance(1, IMPATIENT_ONE_IN):
-            return None  # those that the array waits for still come, perhaps
+            return None  # the members that the array waits for may still come
         self._looked_at.clear()
         return self._start_degraded([number for number in there if disks[number].is_sound])
 
     def _examine(self, disks: list[int]) -> Operate | None:
-        """Look at the first of these disks that has not been looked at."""
+        """Examine the first of these disks that has not been examined."""
         unseen = next((number for number in disks if number not in self._looked_at), None)
         if unseen is None:
             return None
@@ -95,7 +95,7 @@ class Repair:
         return self.queue.call_for(Rpc.BDEV_EXAMINE, unseen)
 
     def _start_degraded(self, trusted: list[int]) -> Operate | None:
-        """Don't wait for other disks where one with all acknowledged data is there, whatever was found."""
+        """Start it without other disks once one with all acknowledged data is there."""
         if not trusted or not self.plan.superblock:
             return None
         bdev = self.queue.bdev(self.stream.choice(trusted))
@@ -120,17 +120,17 @@ class Repair:
         method, args = self.queue.creation(sound)
         return self.queue.call(method, *args)
 
-    # What comes back.
+    # The answers.
 
     def answered(self, step: Operate, status: int) -> None:
-        """Take in an answer; the next repair comes after a drawn while."""
+        """Handle an answer; the next repair comes after a drawn number of turns."""
         if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EEXIST, EINVAL):
             self._refused(step.args[0])
         if step.method == Rpc.BDEV_RAID_CREATE and status == EEXIST:
             self._is_left_over = True
             self._looked_at.clear()
         self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
-        # There is no pause between looking at one disk and at the next.
+        # There is no pause between the examination of one disk and the next.
         is_looking = step.method == Rpc.BDEV_EXAMINE
         self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)
 
@@ -140,5 +140,5 @@ class Repair:
                 disk.was_tried()
 
     def target_lost(self) -> None:
-        """Look at all disks again."""
+        """Forget the examinations, since the next target needs them again."""
         self._looked_at.clear()

@@ -14,7 +14,7 @@ RPCS_MAX = 2  # in flight at a time
 
 
 class RpcQueue:
-    """Mostly one RPC at a time, as a person at a console would; planned ones may come on top."""
+    """Mostly one RPC at a time, as a person at a console would send them; planned ones may come in addition."""
 
     def __init__(self, plan: Plan, model: Model) -> None:
         self.plan = plan
@@ -54,7 +54,7 @@ class RpcQueue:
         return self.send_next(self.script) if is_ready else None
 
     def send_next(self, calls: list[RpcCall]) -> Operate:
-        """Send the first of these, and take it out of them."""
+        """Remove the first of these RPCs from the list, and send it."""
         method, args = calls.pop(0)
         return self.call(method, *args)
 
@@ -69,11 +69,11 @@ class RpcQueue:
         return member_bdev_id(self.plan.layout, disk)
 
     def answered(self, op: int) -> bool:
-        """Take in an answer; returns whether it is to an RPC of this queue."""
+        """Handle an answer; return whether it is to an RPC of this queue."""
         return self.in_flight.pop(op, None) is not None
 
     def clear(self) -> None:
-        """Drop everything: the target is gone."""
+        """Drop everything, since the target is gone."""
         self.in_flight.clear()
         self.script = []
         self._is_hasty = False

@@ -1,4 +1,4 @@
-"""What hosts need of the target: a namespace, and a poll group on every reactor."""
+"""The target's service for hosts: a namespace, and a poll group on every reactor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Service:
         self.wants_namespace = queue.plan.namespace_at_start
 
     def attach_again(self) -> Operate | None:
-        """Attach the namespace that hosts are meant to have, after a restart say."""
+        """Attach the namespace again that hosts should have, for example after a restart."""
         if not self.wants_namespace or self.model.service.namespace_attached:
             return None
         return self.attach()
@@ -34,7 +34,7 @@ class Service:
         return self.queue.call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
 
     def detach(self) -> Operate | None:
-        """Take the namespace away."""
+        """Detach the namespace."""
         if self.queue.is_busy or not self.model.service.namespace_attached:
             return None
         return self.queue.call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)

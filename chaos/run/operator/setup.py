@@ -1,4 +1,4 @@
-"""The target's configuration, sent when it starts and when it starts again."""
+"""The target's configuration, sent at its start and after each restart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOR_HOSTS = (Rpc.NVMF_CREATE_POLL_GROUP, Rpc.NVMF_SUBSYSTEM_ADD_NS)
 
 
 class Setup:
-    """The RPCs that are still to be sent before hosts can come."""
+    """The RPCs that are still to be sent before hosts can connect."""
 
     def __init__(self, queue: RpcQueue) -> None:
         self.queue = queue
@@ -47,7 +47,7 @@ class Setup:
         return not self._calls and self._last_op not in self.queue.in_flight
 
     def go_on_after(self, since_start: list[Operate]) -> None:
-        """Keep what is missing after these RPCs, which were not sent from here; hosts' part is a matter of the heal."""
+        """Keep the RPCs that are missing after these, which came from elsewhere; the heal completes the hosts' part."""
         sent = [step.method for step in since_start]
         self._calls = [
             (method, args)
@@ -56,6 +56,6 @@ class Setup:
         ]
 
     def start_over(self, clones: tuple[int, ...]) -> None:
-        """Configure the next target; with clones, they make a new array."""
+        """Begin to configure the next target; with clones, they make a new array."""
         everything = tuple(range(self.plan.layout.disks)) if clones else ()
         self._calls = self._all(everything, clones)

@@ -1,4 +1,4 @@
-"""Strategies that choose which blocks hosts read and write; one file each."""
+"""Strategies that choose the blocks that hosts read and write; one file each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chaos.run.placement.frontier import near_the_edge
 if TYPE_CHECKING:
     from chaos.run.model import Model
 
-# The first block of an I/O of a number of blocks; None: anywhere.
+# The first block for an I/O of a number of blocks, or None for any place.
 Placement = Callable[[Stream, "Model", int], int | None]
 PLACEMENTS: dict[str, Placement] = {"frontier": near_the_edge}
 
@@ -20,5 +20,5 @@ assert set(PLACEMENTS) == names_of(StrategyKind.PLACEMENT), "a strategy of this 
 
 
 def placement_of(strategies: tuple[str, ...]) -> Placement | None:
-    """Return what chooses where a host's I/O goes, if anything does."""
+    """Return the function that chooses the place of a host's I/O, if there is one."""
     return next((PLACEMENTS[name] for name in strategies if name in PLACEMENTS), None)

@@ -1,9 +1,8 @@
-"""frontier: part of the I/O goes next to the rebuild's window, or where a disk fails: where rules meet.
+"""frontier: part of the I/O is next to the rebuild's window, or where a disk fails: where rules meet.
 
-Just below the offset the target must have each write and may be read; at the window writes wait; above it the
-target must not be read. Hosts use a namespace as soon as their poll group has a channel of it, for the same reason:
-a channel born beside a window soon knows what the others know. Where a disk fails, what is written there meets what
-corrects or removes.
+Just below the offset the target must get each write and may be read. At the window writes wait. Above it the target must
+not be read. For the same reason hosts use a namespace as soon as their poll group has a channel of it: a channel created
+beside a window soon has the state of the others. Where a disk fails, writes meet corrections or removals.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ FRONTIER_PERCENT = 60
 
 
 def near_the_edge(stream: Stream, model: Model, blocks: int) -> int | None:
-    """Near the window of a rebuild, or near the last trouble."""
+    """Choose a place near the window of a rebuild, or near the last trouble."""
     if not stream.chance(FRONTIER_PERCENT, 100):
         return None
     rebuild, trouble = model.array.rebuild, model.trouble
@@ -33,7 +32,7 @@ def near_the_edge(stream: Stream, model: Model, blocks: int) -> int | None:
 
 
 def _near_the_window(stream: Stream, window: int, offset: int) -> int:
-    """Mostly in the window just finished, else from one window below it to the end of the one being copied."""
+    """Choose mostly the window just finished, else a place from one window below it to the end of the present one."""
     if stream.chance(1, 2):
         return stream.between(offset - window, offset - 1)
     return stream.between(offset - 2 * window, offset + window - 1)

@@ -26,5 +26,5 @@ assert set(SCHEDULERS) == names_of(StrategyKind.SCHEDULER), "a strategy of this 
 
 
 def scheduler_of(strategies: tuple[str, ...]) -> MakeScheduler:
-    """Return what makes the scheduler of the chaos phase: the first of a plan's strategies is one."""
+    """Return the function that makes the scheduler of the chaos phase: the first of a plan's strategies is one."""
     return SCHEDULERS[strategies[0]]

@@ -1,4 +1,4 @@
-"""What a scheduler is: an oracle that chooses the next step."""
+"""The interface of a scheduler: an oracle that chooses the next step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Scheduler(Protocol):
-    """Chooses among what is possible."""
+    """Chooses among the possible steps."""
 
     def next_step(self, agenda: Agenda, generator: Generator, now_permille: int) -> Step | None:
         """Return the next step; None: nothing is possible any more."""

@@ -16,7 +16,7 @@ TIMER_WAITS_MAX = 64  # steps
 class FairScheduler:
     """Engine steps by age and steps from outside in turn: nothing possible waits forever.
 
-    Time passes when nothing else is possible, or has not been let pass for long.
+    Time passes when nothing else is possible, or when it has not passed for long.
     """
 
     def __init__(self) -> None:

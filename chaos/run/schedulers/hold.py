@@ -1,7 +1,7 @@
 """hold: one reactor, one message pair or one disk I/O is held back for a drawn number of steps.
 
-Global state changes at one moment, the channels follow by a serial iteration, and what is held is somewhere in
-between: whatever else can happen there, does. Holds begin soon after such a change, or at any time.
+Global state changes at one moment, the channels follow by a serial iteration, and the held step is somewhere in
+between, while everything else that is possible happens. Holds begin soon after such a change, or at any time.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from chaos.plan.plan import Plan
     from chaos.run.model import Model
 
-LENGTH_BITS = (3, 8)  # holds are of 2**3 to 2**8 steps: short ones are as likely as long ones
+LENGTH_BITS = (3, 8)  # holds are of 2**3 to 2**8 steps: each power of two is equally likely
 GAP_STEPS_MAX = 120
 STAGES_MAX = 24  # steps from a change to the hold
 AFTER_CHANGE_PERCENT = 40
 
 
 class HoldScheduler(RandomScheduler):
-    """At random, but for what is held; that takes no step while others can."""
+    """Chooses at random, except for the held steps, which wait while others are possible."""
 
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
         super().__init__(stream, plan, model)

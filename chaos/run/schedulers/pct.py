@@ -1,8 +1,8 @@
 """pct: strict priorities, changed at drawn steps (probabilistic concurrency testing).
 
-Lanes are message pairs, a thread's I/O on a disk, and time. Each gets a drawn priority when it is first seen, and
-the possible step of the highest lane is taken. At a few drawn steps the lane that would run falls below all others.
-What waits in a low lane waits as long as others can go on: orderings that chance all but never keeps up.
+Lanes are message pairs, a thread's I/O on a disk, and time. Each gets a drawn priority when it first has a step, and
+the possible step of the highest lane is taken. At a few drawn steps the lane in turn falls below all others.
+A step in a low lane waits while others are possible: random choices hardly ever keep up such orders.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PriorityLane = tuple[int, int]
 
 
 def lane_of(step: EngineStep) -> PriorityLane:
-    """Whose turn a step would be."""
+    """Return the lane of a step."""
     if step.__class__ is Deliver:
         return (step.sender, step.receiver)
     if step.__class__ is FinishIo:
@@ -33,12 +33,12 @@ def lane_of(step: EngineStep) -> PriorityLane:
 
 
 class PctScheduler(RandomScheduler):
-    """The possible step of the highest lane; steps from outside come as they do at random."""
+    """The possible step of the highest lane; outside steps come at random, as in RandomScheduler."""
 
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
         super().__init__(stream, plan, model)
         depth = stream.between(*DEPTH)
-        # At which engine step, and to which priority: how those that fall stand to each other is drawn too.
+        # For each falling lane: its engine step, and its new priority, so that the order among them is drawn, too.
         self.changes = sorted(
             (stream.integer_below(plan.steps), -1.0 - i) for i in range(depth - 1)
         )

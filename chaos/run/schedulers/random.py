@@ -1,4 +1,4 @@
-"""random: each engine step alike, faults at any moment, I/O anywhere. What the others are measured against."""
+"""random: each engine step with equal chance, faults at any moment, I/O anywhere. The baseline for other strategies."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NEAR_US = 10_000
 
 
 class RandomScheduler:
-    """Each engine step alike; a step from outside in a drawn share (percent) of the turns.
+    """Each engine step with equal chance; an outside step in a drawn share (percent) of the turns.
 
-    Time passes in a drawn share of the turns in which a timer was chosen. A reactor that the nemesis has
-    stopped takes no step while others can. What is anchored to an event is asked for when it is due, not when a
-    turn of the outside's comes. Other strategies choose otherwise among the engine's steps.
+    Time passes in a drawn share of the turns in which a timer was chosen. A stopped reactor takes no step while others can.
+    A thing anchored to an event is offered when it is due, without waiting for a turn. Other strategies change the choice of
+    engine steps.
     """
 
     def __init__(self, stream: Stream, plan: Plan, model: Model) -> None:
@@ -44,7 +44,7 @@ class RandomScheduler:
                 return None
         chosen = self._choose(choices)
         if chosen.__class__ is FireTimer and not self._lets_time_pass(chosen.deadline_us):
-            # Only one timer is possible at a time: another choice is none.
+            # Only one timer is possible at a time, so another choice is none.
             chosen = self._choose_instead(chosen, choices) if len(choices) > 1 else None
         if chosen is None:
             # Nothing moves but time, or what is held back: a step from outside comes first, if there is one.
@@ -61,12 +61,12 @@ class RandomScheduler:
         return choices[int(self._draw() * len(choices))]
 
     def _choose_instead(self, passed: EngineStep, choices: list[EngineStep]) -> EngineStep | None:
-        """Another one; there is one."""
+        """Choose another one; there must be one."""
         others = len(choices) - 1
         return choices[(choices.index(passed) + 1 + int(self._draw() * others)) % len(choices)]
 
     def _lets_time_pass(self, deadline_us: int) -> bool:
-        """Near deadlines come by themselves; far ones, such as a keep-alive's, only now and then."""
+        """Return whether a timer fires: near deadlines are reached anyway; far ones, such as a keep-alive's, only now and then."""
         gap_us = max(deadline_us - self._model.clock_us, NEAR_US)
         draw = self._draw()
         return draw * draw * gap_us < self._timers * self._timers * NEAR_US
