@@ -48,9 +48,7 @@ class Anchors:
         self._came_at: dict[tuple[str, int], int] = {}
         self._due: list[int] = []
         self.changed_at = 0  # the step of the last of CHANGES
-        self.next_due = (
-            NO_STEP_DUE  # the step from which on an anchored thing is due
-        )
+        self.next_due = NO_STEP_DUE  # the step from which on an anchored thing is due
 
     def came(self, event: str, step: int) -> None:
         """Count an event that came in this step."""

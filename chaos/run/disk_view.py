@@ -35,7 +35,9 @@ WELL, FAULTED, WEAK = Health
 _WEAKENED = dict.fromkeys(Health, WEAK)
 _FAULTED = {WELL: FAULTED, FAULTED: FAULTED, WEAK: WEAK}
 _ARRIVALS = frozenset(("disk_arrive", *(name for name in HEALS if name.startswith("disk_return"))))
-_HARMLESS = frozenset(("disk_grow", "bit_rot", "misdirected_write"))  # these don't change the known health
+_HARMLESS = frozenset(
+    ("disk_grow", "bit_rot", "misdirected_write")
+)  # these don't change the known health
 
 
 @dataclass(slots=True)

@@ -27,7 +27,9 @@ class IoLedger:
         self.writing: dict[int, int] = {}  # LBA -> writes in flight
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write that it has
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
-        self.lost_connections: set[int] = set()  # connections whose host doesn't receive anything any more
+        self.lost_connections: set[int] = (
+            set()
+        )  # connections whose host doesn't receive anything any more
         # host -> connections since its newest session began
         self._sessions: dict[int, list[int]] = {}
         self._last_op = 0

@@ -11,7 +11,9 @@ class ServiceView:
     def __init__(self) -> None:
         self.namespace_attached = False
         self.channels_missing = False  # a poll group couldn't get its channel of the namespace
-        self.served_threads: list[int] = []  # threads whose poll group has a channel of the namespace
+        self.served_threads: list[
+            int
+        ] = []  # threads whose poll group has a channel of the namespace
         self.poll_groups: list[int] = []  # reactors
 
     def observe(self, event: Event) -> None:
