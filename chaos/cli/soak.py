@@ -36,6 +36,7 @@ class SoakArguments(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str | None = None
     seconds: float | None = None
+    runs: int | None = None
     jobs: int | None = None
     drivers: tuple[DriverName, ...] | None = None
     keep: int | None = None
@@ -91,6 +92,7 @@ def _settings(arguments: SoakArguments, suite: str) -> Arguments:
         on_failure=arguments.on_failure or "",
         metrics=arguments.metrics or "",
         program=command_name(),
+        runs_max=arguments.runs,
     )
 
 
@@ -126,8 +128,8 @@ def _resumed(folder: Path) -> tuple[Path, SoakState]:
         raise SoakError(
             f"this soak was begun where its directory was {Path(where).parent}; go there, and resume it by that name"
         )
-    if state.seconds >= state.arguments.seconds:
-        raise SoakError(f"{folder} has run its time; begin another soak")
+    if state.is_over:
+        raise SoakError(f"{folder} has run its time, or its runs; begin another soak")
     state.resumed += 1
     return folder, state
 

@@ -54,6 +54,8 @@ class Agenda:
             return None
         if self.again:
             return self._task(self.again.pop(0))
+        if self.state.seeds_left == 0:
+            return None
         chunk = self._new_chunk()
         self.state.open.append(chunk)
         return self._task(chunk)
@@ -127,6 +129,8 @@ class Agenda:
         if driver == "sim" and lane.runs:
             count = int(CHUNK_SECONDS / max(_seconds_a_seed(self.state, number), 0.001))
             count = max(1, min(CHUNK_SEEDS_MAX, count))
+        if self.state.seeds_left is not None:
+            count = min(count, self.state.seeds_left)
         chunk = Chunk(number, lane.next_seed, count)
         lane.next_seed += count
         self._handed[number] = self._handed.get(number, 0) + count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -91,22 +92,23 @@ class Soak:
 
     def _work(self, interrupt: Interrupt) -> None:
         asked_at: float | None = None
+        over_at: float | None = None
         while True:
             now = self._tick()
-            is_over = now >= self.state.arguments.seconds
             if interrupt.requested:
                 self.task_pool.pool.stop()
-                asked_at = asked_at or now
-                if not self.task_pool.running or now - asked_at > INTERRUPT_SECONDS_MAX:
-                    return
-            elif is_over:
+                asked_at = now if asked_at is None else asked_at
+                last = asked_at + INTERRUPT_SECONDS_MAX
+            elif self.state.is_over:
                 # What failed last is shrunk too.
                 self._hand_out(only_finish=True)
-                late = now - self.state.arguments.seconds > FINISH_SECONDS_MAX
-                if not self.task_pool.running or late:
-                    return
+                over_at = now if over_at is None else over_at
+                last = over_at + FINISH_SECONDS_MAX
             else:
                 self._hand_out(only_finish=False)
+                last = math.inf
+            if last < math.inf and (not self.task_pool.running or now > last):
+                return
             self._take_in()
             self.watchdog.look()
 

@@ -126,6 +126,7 @@ class Arguments(msgspec.Struct, frozen=True):
     on_failure: str
     metrics: str
     program: str
+    runs_max: int | None = None  # then it ends, if not by time
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -175,6 +176,21 @@ class SoakState(msgspec.Struct):
     def runs(self) -> int:
         """Runs that count."""
         return sum(lane.runs for lane in self.lanes)
+
+    @property
+    def seeds_left(self) -> int | None:
+        """Return how many seeds may still be handed out for the first time; None: there is no bound."""
+        runs_max = self.arguments.runs_max
+        if runs_max is None:
+            return None
+        return runs_max - sum(lane.next_seed - lane.first_seed for lane in self.lanes)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether it has run its time, or its number of runs."""
+        runs_max = self.arguments.runs_max
+        is_full = runs_max is not None and self.runs >= runs_max
+        return is_full or self.seconds >= self.arguments.seconds
 
     @property
     def failed(self) -> int:

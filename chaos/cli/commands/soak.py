@@ -59,6 +59,7 @@ class Size(click.ParamType[int]):
     shell_complete=complete_suites,
 )
 @click.option("--for", "seconds", type=Duration(), help="How long: 20s, 5m, 8h.  [8h]")
+@click.option("--runs", type=Count(1), help="End after this number of runs, or after its time.")
 @click.option("--jobs", type=Count(1, JOBS_MAX), help="Job processes.  [1]")
 @click.option(
     "--drivers",

@@ -42,7 +42,9 @@ def lane(driver="sim", share=1, *, out="runs", defect=None, experiment="baseline
     return SeedLane(spec, share, 0, 0)
 
 
-def state_of(*lanes, canaries=(), stored=(), keep=2, disk_bytes=1 << 40, canary_seconds=None):
+def state_of(
+    *lanes, canaries=(), stored=(), keep=2, disk_bytes=1 << 40, canary_seconds=None, runs_max=None
+):
     arguments = Arguments(
         suite="night",
         seconds=100.0,
@@ -54,6 +56,7 @@ def state_of(*lanes, canaries=(), stored=(), keep=2, disk_bytes=1 << 40, canary_
         on_failure="",
         metrics="",
         program="raidstorm",
+        runs_max=runs_max,
     )
     return SoakState(arguments, list(lanes), list(canaries), list(stored))
 
@@ -86,6 +89,20 @@ def test_lanes_of_a_driver_get_seeds_by_their_shares(tmp_path):
     first, second = (one.next_seed for one in state.lanes)
     assert second / (first + second) == pytest.approx(0.1, abs=0.01)
     assert {chunk.lane for chunk in state.open} == {0, 1}
+
+
+def test_number_of_runs_is_handed_out_and_no_more_and_what_was_lost_comes_again(tmp_path):
+    state = state_of(lane(), lane("lockstep"), runs_max=20)
+    agenda = agenda_of(state, tmp_path)
+    tasks = []
+    while (task := agenda.take()) is not None:
+        tasks.append(task)
+    assert sum(len(task.argument.seeds) for task in tasks) == 20
+    assert not state.is_over
+    agenda.lost(tasks[-1])
+    assert agenda.take() == tasks[-1]
+    state.lanes[0].runs = 20
+    assert state.is_over
 
 
 def test_drivers_get_the_same_time_however_long_a_seed_of_each_takes(tmp_path):
