@@ -24,7 +24,7 @@ class Worker:
 
     @property
     def reactor(self) -> Reactor:
-        """The reactor of the target that runs now."""
+        """Return the reactor of the target that runs now."""
         assert self._reactor is not None, "a worker is reset before it is used"
         return self._reactor
 

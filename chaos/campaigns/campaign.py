@@ -29,7 +29,7 @@ from chaos.store.store import Store
 
 FINGERPRINTS_SHOWN_MAX = 50
 FAILURES_SHOWN_MAX = 100
-# Below so many runs, what an experiment should have reached may not have come up yet.
+# With fewer runs, an experiment's goals may not have been reached yet.
 GATE_RUNS_MIN = {"sim": 20, "lockstep": 20, "realtime": 5}
 CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
 
@@ -145,7 +145,7 @@ def run_campaign(
 ) -> Report:
     """Run seeds until their number or the time is over; reports also when interrupted.
 
-    Over ``pool``, which it closes; else over so many processes of this machine as the request says.
+    It runs over ``pool``, which it closes; else over the number of processes that the request says.
     """
     spec = request.spec
     report = Report(spec.experiment.name, spec.driver, request.first_seed)
@@ -205,7 +205,7 @@ def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) 
 
 
 def _seeds(request: CampaignRequest, interrupt: Interrupt, begun: float) -> Iterator[int]:
-    """Seed after seed, until their number or the time is over, or the user wants to stop."""
+    """Yield seeds, until their number or the time is over, or the user wants to stop."""
     counted = (
         itertools.count(request.first_seed)
         if request.seeds is None

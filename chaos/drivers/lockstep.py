@@ -38,12 +38,12 @@ class LockstepDriver:
 
     @property
     def block(self) -> ControlBlock:
-        """The control block, in shared memory."""
+        """Return the control block, in shared memory."""
         return self.processes.block
 
     @property
     def disks(self) -> list[Disk]:
-        """The disks, in shared memory."""
+        """Return the disks, in shared memory."""
         return self.processes.disks
 
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:

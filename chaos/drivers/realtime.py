@@ -66,7 +66,7 @@ class RealtimeDriver:
 
     @property
     def disks(self) -> list[Disk]:
-        """The disks, in shared memory."""
+        """Return the disks, in shared memory."""
         return self.processes.disks
 
     def run(

@@ -59,17 +59,17 @@ class Repetition(msgspec.Struct):
 
     @property
     def failed(self) -> int:
-        """The number of runs that failed in this way."""
+        """Return the number of runs that failed in this way."""
         return sum(one.runs for one in self.seen if one.counts)
 
     @property
     def share(self) -> Share:
-        """The share of runs that failed in this way, with its interval."""
+        """Return the share of runs that failed in this way, with its interval."""
         return proportion(self.failed, self.runs)
 
     @property
     def code(self) -> int:
-        """The exit code of the sought failure if it occurred; else that of the worst other failure."""
+        """Return the exit code of the sought failure if it occurred; else that of the worst other failure."""
         if self.interrupted:
             return INTERRUPTED
         verdicts = [one.verdict for one in self.seen if one.counts or not self.failed]

@@ -1,4 +1,4 @@
-"""What a soak does next: stored failures, a canary that is due, a failure to shrink, seeds that a kill cut off, new ones."""
+"""The next task of a soak: a stored failure, a canary that is due, a shrink, seeds that a kill cut off, new seeds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEPT_TIMES_MAX = 5  # the soak prunes what a process keeps
 
 
 class Agenda:
-    """Hands out tasks, and takes those back that were lost."""
+    """Hands out tasks, and takes back those that were lost."""
 
     def __init__(self, state: SoakState, failure_store: FailureStore, marks: Path) -> None:
         self.state = state
@@ -38,7 +38,7 @@ class Agenda:
         self._handed: dict[int, int] = {}  # lane -> seeds handed out since the soak began here
 
     def take(self, *, only_finish: bool = False) -> Task | None:
-        """The next one; ``only_finish``: no new seeds and canaries."""
+        """Return the next task; ``only_finish``: no seeds and no canaries."""
         if self._stored:
             number = self._stored.pop(0)
             return Task(run_again, AgainTask(number, self.state.stored[number].capsule))
@@ -61,7 +61,7 @@ class Agenda:
         return self._task(chunk)
 
     def lost(self, task: Task) -> None:
-        """A task went with its process; of seeds those come again that were not given up meanwhile."""
+        """Take back a task whose process has gone; seeds that were given up meanwhile are not run again."""
         match task.argument:
             case SeedsTask():
                 self.again += list(self._open_within(task.argument))
@@ -110,7 +110,7 @@ class Agenda:
         return None
 
     def _new_chunk(self) -> Chunk:
-        """Of the driver that has worked least, and of its lanes the one that is furthest behind its share."""
+        """Take seeds of the driver that has worked least, from its lane that is furthest behind its share."""
         lanes = self.state.lanes
         seconds: dict[DriverName, float] = {}
         for number, lane in enumerate(lanes):

@@ -1,4 +1,4 @@
-"""The user's command for a failure nobody has seen before: run beside the soak, once per signature."""
+"""The user's command for a new failure: it runs beside the soak, once per signature."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Alarm:
         self._running: list[tuple[subprocess.Popen[bytes], float]] = []
 
     def sound(self, group: Group) -> None:
-        """A new signature."""
+        """Start the command for a new signature."""
         if not self.command:
             return
         environment = {
@@ -50,7 +50,7 @@ class Alarm:
         self._running.append((process, time.monotonic()))
 
     def look(self) -> None:
-        """Take notice of those that have ended."""
+        """Note the commands that have ended, and end those that take too long."""
         for process, begun in list(self._running):
             if process.poll() is None and time.monotonic() - begun <= SECONDS_MAX:
                 continue
@@ -62,7 +62,7 @@ class Alarm:
                 self._write(f"exit code {process.returncode}: {self.command}")
 
     def close(self) -> None:
-        """Those that still run get some seconds."""
+        """Give those that still run some seconds, then end them."""
         deadline = time.monotonic() + CLOSE_SECONDS
         while self._running and time.monotonic() < deadline:
             self.look()

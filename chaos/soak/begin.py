@@ -16,7 +16,7 @@ CANARY_SEEDS = 50
 
 
 def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[SeedLane]:
-    """A lane per facet that must be valid, or per driver where drivers are named; none twice."""
+    """Make a lane per facet that must be valid, or per driver where drivers are named; none twice."""
     lanes: list[SeedLane] = []
     names: set[str] = set()
     for part in parts:
@@ -35,7 +35,7 @@ def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[SeedL
 
 
 def canaries_of(parts: Sequence[Part]) -> list[Canary]:
-    """The facets that must fail; what they keep is not among the failures."""
+    """Make a canary of each facet that must fail; its runs are not among the failures."""
     return [
         Canary(
             msgspec.structs.replace(part.request.spec, out=f"{part.request.spec.out}/canaries"),
@@ -49,7 +49,7 @@ def canaries_of(parts: Sequence[Part]) -> list[Canary]:
 
 
 def learn_from_earlier(folder: Path, lanes: list[SeedLane]) -> list[Stored]:
-    """Seeds go on where the earlier soaks beside this one ended; what they found is to be run again."""
+    """Begin with the seeds that follow those of earlier soaks; returns the failures that they found, to run again."""
     stored: dict[str, Stored] = {}
     for state in _earlier(folder):
         for lane in lanes:

@@ -27,7 +27,7 @@ from chaos.soak.tasks import (
 
 
 class Counter:
-    """Counts what the job processes hand back."""
+    """Counts the results of tasks."""
 
     def __init__(
         self, state: SoakState, agenda: Agenda, failure_store: FailureStore, ledger: Ledger
@@ -39,7 +39,7 @@ class Counter:
         self._news: list[Group] = []
 
     def news(self) -> list[Group]:
-        """Return the signatures that nobody has been told of yet, and take them off the list."""
+        """Return the new signatures that have not been announced, and take them off the list."""
         news, self._news = self._news, []
         return news
 
@@ -79,7 +79,7 @@ class Counter:
         self.state.lanes[task.lane].seconds += ran.seconds
         for result in ran.results:
             self._count_run(task.lane, result)
-        # Of what was asked to end early the rest stays open.
+        # A task that was asked to end early leaves the rest open.
         done = len(ran.results)
         chunk = Chunk(task.lane, task.seeds[0], len(task.seeds))
         self.state.open.remove(chunk)

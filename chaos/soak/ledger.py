@@ -41,11 +41,11 @@ class Ledger:
         self.state = state
 
     def add_seeds(self, lane: int, first: int, count: int) -> None:
-        """Seeds of a lane, one after the other, count from now on."""
+        """Count seeds of a lane that follow each other."""
         self.state.chunks_bytes += self._append(CHUNKS, [lane, first, count])
 
     def add_failure(self, lane: int, result: RunResult) -> None:
-        """A run has failed."""
+        """Write down a failing run."""
         spec = self.state.lanes[lane].spec
         line = FailureLine(
             lane=lane,

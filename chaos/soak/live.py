@@ -17,7 +17,7 @@ REFRESH_SECONDS = 0.5
 
 
 class Display:
-    """Shows the state; ``show`` may be called as often as one likes."""
+    """Shows the state; ``show`` does so only when it is time."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -34,7 +34,7 @@ class Display:
             self._live.stop()
 
     def show(self, state: SoakState) -> None:
-        """If it is time."""
+        """Show the state, if it is time."""
         if state.seconds < self._due:
             return
         if self.console.is_terminal:
@@ -46,7 +46,7 @@ class Display:
 
 
 def line_of(state: SoakState) -> str:
-    """All in a line."""
+    """Put the state into one line."""
     rate = state.runs / state.seconds if state.seconds else 0.0
     signatures = len([group for group in state.groups.values() if not group.same_as])
     ways = "1 signature" if signatures == 1 else f"{signatures} signatures"
@@ -58,7 +58,7 @@ def line_of(state: SoakState) -> str:
 
 
 def display_of(state: SoakState) -> RenderableType:
-    """Lanes, failures, canaries."""
+    """Lay out lanes, failures and canaries."""
     lanes = Table(box=None, pad_edge=False, header_style="dim")
     lanes.add_column("what runs")
     for title in ("seeds", "runs", "failed"):

@@ -28,11 +28,11 @@ class Metrics:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Return the port it listens on."""
         return int(self._server.server_port)
 
     def close(self) -> None:
-        """No more."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

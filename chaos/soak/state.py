@@ -27,7 +27,7 @@ class SoakError(Exception):
 
 
 class SeedLane(msgspec.Struct):
-    """Seeds of one spec, one after the other; ``share`` of the seeds of its driver's lanes."""
+    """Seeds of one spec, in order; ``share`` of the seeds of its driver's lanes."""
 
     spec: RunSpec
     share: int
@@ -40,7 +40,7 @@ class SeedLane(msgspec.Struct):
 
     @property
     def name(self) -> str:
-        """What the lane is called on pages; two lanes of a soak don't have the same."""
+        """Return the lane's name on pages; it is unique in a soak."""
         words = [self.spec.experiment.name, self.spec.driver]
         if self.spec.defects:
             words += ["with", *(defect.id for defect in self.spec.defects)]
@@ -48,7 +48,7 @@ class SeedLane(msgspec.Struct):
 
 
 class Canary(msgspec.Struct):
-    """A facet that must fail, and how often it was looked whether it does."""
+    """A facet that must fail, and how often it did."""
 
     spec: RunSpec
     first_seed: int
@@ -68,7 +68,7 @@ class Chunk(msgspec.Struct, frozen=True):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds."""
+        """Return the seeds."""
         return tuple(range(self.first, self.first + self.count))
 
 
@@ -114,7 +114,7 @@ class Stored(msgspec.Struct):
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """What the user asked for."""
+    """The arguments of the soak."""
 
     suite: str
     seconds: float
@@ -130,7 +130,7 @@ class Arguments(msgspec.Struct, frozen=True):
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """What is held at one time; of job and reactor processes the largest."""
+    """What is held at one time; for job and reactor processes, that of the largest."""
 
     seconds: float
     runs: int
@@ -174,7 +174,7 @@ class SoakState(msgspec.Struct):
 
     @property
     def runs(self) -> int:
-        """Runs that count."""
+        """Return how many runs count."""
         return sum(lane.runs for lane in self.lanes)
 
     @property
@@ -194,17 +194,17 @@ class SoakState(msgspec.Struct):
 
     @property
     def failed(self) -> int:
-        """Of these, how many failed."""
+        """Return how many runs failed."""
         return sum(lane.failed for lane in self.lanes)
 
     @property
     def busy(self) -> float:
-        """Which share of the time the job processes have worked."""
+        """Return the share of the time that the job processes have worked."""
         return min(1.0, self.busy_seconds / (self.seconds * self.arguments.jobs or 1.0))
 
 
 def green_line(state: SoakState) -> str:
-    """What may honestly be said of a soak without failures."""
+    """Say how much a soak without failures shows."""
     clean = [lane for lane in state.lanes if not lane.spec.defects]
     runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
     if not state.runs:
@@ -252,7 +252,7 @@ def read_state(folder: Path) -> SoakState:
 
 
 def take_lock(folder: Path) -> int:
-    """Nobody else may go on with this soak while it runs; the descriptor that holds the lock."""
+    """Keep any other process from running this soak; returns the descriptor that holds the lock."""
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

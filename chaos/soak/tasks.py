@@ -1,7 +1,7 @@
 """What a soak's job processes do: seeds, canaries, stored failures again, and shrinking.
 
-Each process says in a file of its own which seed it is at, and since when: the soak ends a process that is at one for
-too long, and knows of one that was killed what it was at.
+Each process writes to a file of its own which seed it is at, and since when. The soak ends a process that is at one for
+too long, and knows the seed of one that was killed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SeedsTask(msgspec.Struct, frozen=True):
 
 
 class Ran(msgspec.Struct, frozen=True):
-    """What came of a task; ``seconds`` its process has worked."""
+    """The results of a task; ``seconds``: how long its process has worked."""
 
     results: list[RunResult]
     seconds: float
@@ -69,7 +69,7 @@ class CanaryTask(msgspec.Struct, frozen=True):
 
 
 class CanaryRan(msgspec.Struct, frozen=True):
-    """Was it caught?"""
+    """Whether the canary was caught."""
 
     caught: bool
     runs: int
@@ -77,7 +77,7 @@ class CanaryRan(msgspec.Struct, frozen=True):
 
 
 class ShrinkTask(msgspec.Struct, frozen=True):
-    """A failing run to make small; its files go to ``folder``."""
+    """A failing run to shrink; its files go to ``folder``."""
 
     signature: str
     run_dir: str
@@ -86,7 +86,7 @@ class ShrinkTask(msgspec.Struct, frozen=True):
 
 
 class Shrunk(msgspec.Struct, frozen=True):
-    """The small run, or why there is none."""
+    """The shrunk run, or why there is none."""
 
     why_not: str
     signature: str
@@ -104,14 +104,14 @@ class AgainTask(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """What it does today."""
+    """How it ends today."""
 
     state: str
     seconds: float
 
 
 def run_seeds(process: JobProcess, task: SeedsTask) -> Ran:
-    """Run the seeds; fewer when asked to end early. What memory doesn't suffice for could not be decided."""
+    """Run the seeds; fewer when asked to end early. A seed that raidstorm can't run or judge counts as broken."""
     _limit_memory()
     begun = time.monotonic()
     store = Store(Path(task.spec.out), kept_max=task.kept_max)
@@ -145,7 +145,7 @@ def _broken(error: Exception) -> Finding:
 
 
 def run_canary(process: JobProcess, task: CanaryTask) -> CanaryRan:
-    """Run seeds until one fails as it must; nothing of it is kept."""
+    """Run seeds until one fails with the expected code; no run is kept."""
     _limit_memory()
     begun = time.monotonic()
     store = Store(Path(task.spec.out), kept_max=0)
@@ -161,7 +161,7 @@ def run_canary(process: JobProcess, task: CanaryTask) -> CanaryRan:
 
 
 def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
-    """Make a failing run small."""
+    """Shrink a failing run."""
     begun = time.monotonic()
     folder = Path(task.folder)
     try:
@@ -205,7 +205,7 @@ def run_again(process: JobProcess, task: AgainTask) -> Again:
 
 
 def read_marks(folder: Path) -> dict[int, SeedMark]:
-    """Process -> the seed it is at."""
+    """Return the seed that each process is at, by its pid."""
     marks: dict[int, SeedMark] = {}
     for path in sorted(folder.iterdir()):
         text = path.read_bytes().strip()
@@ -230,11 +230,13 @@ class _Marker:
         os.close(self._descriptor)
 
     def at(self, lane: int, seed: int) -> None:
-        """Now at this seed."""
+        """Write down that this process is at this seed now."""
         self._write(msgspec.json.encode(SeedMark(lane, seed, time.monotonic())))
 
     def _write(self, data: bytes) -> None:
-        os.pwrite(self._descriptor, data.ljust(MARK_BYTES), 0)  # one write: nobody reads half of it
+        os.pwrite(
+            self._descriptor, data.ljust(MARK_BYTES), 0
+        )  # one write: a reader never sees half of it
 
 
 def _limit_memory() -> None:

@@ -1,4 +1,4 @@
-"""Job processes that are at one seed for too long, and those that do not come back."""
+"""Job processes that are at one seed for too long, or that were killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTEMPTS_MAX = 2
 
 
 class Watchdog:
-    """Ends what takes too long, and says what became of the seeds of processes that are gone."""
+    """Ends processes that take too long, and decides about the seeds of those that are gone."""
 
     def __init__(
         self, state: SoakState, marks: Path, pool: LocalPool, agenda: Agenda, counter: Counter
@@ -42,7 +42,7 @@ class Watchdog:
                 os.kill(pid, signal.SIGKILL)
 
     def lost(self, tasks: list[Task]) -> None:
-        """A job process has gone, and with it, as the pool is made, the tasks of all others."""
+        """Take in that a job process has gone, and with it, as the pool is made, the tasks of all others."""
         self.state.lost += 1
         culprits = self.pool.culprits()
         for pid, mark in read_marks(self.marks).items():
@@ -60,7 +60,7 @@ class Watchdog:
             self.counter.give_up(mark.lane, result)
 
     def _result_of(self, mark: SeedMark) -> RunResult | None:
-        """What the seed comes to; None: it is run again."""
+        """Return the result of the seed; None: it is run again."""
         spec = self.state.lanes[mark.lane].spec
         seconds = self._timed_out.get((mark.lane, mark.seed))
         if seconds is not None:

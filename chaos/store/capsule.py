@@ -71,7 +71,7 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def replay_driver(self) -> DriverName:
-        """The driver that replays these steps."""
+        """Return the driver that replays these steps."""
         return "sim" if self.rebuilt else self.driver
 
     @property
