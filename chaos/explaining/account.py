@@ -25,6 +25,7 @@ from chaos.explaining.promises import consequence, should_have_been
 from chaos.explaining.request_narrator import RequestNarrator
 from chaos.explaining.setup_narrator import SetupNarrator
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.scripts.player import twin
 from chaos.showing.wording.phrases import capitalized, status_of
 from chaos.showing.wording.places import named, owners_of, thread_name
@@ -57,7 +58,7 @@ HELD_BACK_MIN = 3  # a step that overtook fewer steps gets no phrase about its d
 FRAMES_SHOWN = 3
 ALSO_MAX = 4  # other findings
 HEALING_CLAUSES_MAX = 40  # clauses after the heal of all faults, which may last long
-_ON_MEMBERS = ("bdev_raid_add_base_bdev", "bdev_raid_remove_base_bdev")
+_ON_MEMBERS = (Rpc.BDEV_RAID_ADD_BASE_BDEV, Rpc.BDEV_RAID_REMOVE_BASE_BDEV)
 _OF_SESSIONS = (
     "nvmf.command_queued",
     "nvmf.duplicate_qid",

@@ -7,6 +7,7 @@ import msgspec
 from chaos.explaining.clauses import FINDING, MINOR, Clause
 from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import Rpc
 from chaos.showing.wording.phrases import listed
 from chaos.showing.wording.places import disk_names
 from chaos.shrinking.shrinker import SET_UP
@@ -56,7 +57,7 @@ class SetupNarrator:
             return
         if isinstance(step, Connect):
             self._connects[step.op] = step
-        if isinstance(step, Operate) and step.method == "bdev_raid_create" and not life.created:
+        if isinstance(step, Operate) and step.method == Rpc.BDEV_RAID_CREATE and not life.created:
             # The arguments are a name and whether there is a superblock, then the members.
             life.created = [disk_of(self.plan.layout, bdev) for bdev in step.args[2:]]
         life.is_over = life.is_over or not is_quiet or _does_more(step)

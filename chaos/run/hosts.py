@@ -41,6 +41,7 @@ class Host:
         self.plan = plan
         self.model = model
         self.stream = stream
+        self._keep_alive_us = plan.keep_alive_ms * MICROSECONDS_PER_MS // 2  # 0: there is none
         self.io = HostIo(number, plan, model, stream)
         self.state = DOWN
         self.is_slow = False
@@ -68,12 +69,12 @@ class Host:
         if self.is_slow or state is CUT:
             return None
         if state is UP:
-            admin = self._keep_alive() or self._admin()
+            admin = (self._keep_alive() if self._keep_alive_us else None) or self._admin()
             return admin or (self._work() if new_work else None)
         if state is CONNECTING:
             if gives_up and self._accepted() and self.stream.chance(1, GIVE_UP_ONE_IN):
                 return self.disconnect()
-            return self._keep_alive() or self._connect_on()
+            return (self._keep_alive() if self._keep_alive_us else None) or self._connect_on()
         if state is CLOSING:
             step = self._close_on()
             # If it is down by now, it may begin again at once: None would say that nothing is possible.
@@ -119,10 +120,9 @@ class Host:
 
     def _keep_alive(self) -> HostStep | None:
         """Return a keep-alive where one is due: at each half of the time-out, once the admin queue is connected."""
-        if not self.plan.keep_alive_ms or not self.links or not self.links[ADMIN_QID].cntlid:
+        if not self.links or not self.links[ADMIN_QID].cntlid:
             return None
-        due_us = self._kept_alive_us + self.plan.keep_alive_ms * MICROSECONDS_PER_MS // 2
-        if self.model.clock_us < due_us:
+        if self.model.clock_us < self._kept_alive_us + self._keep_alive_us:
             return None
         self._kept_alive_us = self.model.clock_us
         return self._command(AdminOpcode.KEEP_ALIVE)

@@ -10,18 +10,21 @@ from chaos.run.model import Model
 def due_of(waiting: list[Planned], now_permille: int, model: Model) -> list[Planned]:
     """Return those whose moment has come, in their order; ``now_permille`` is how much of the chaos phase is over."""
     # This is asked of all of them in every turn of the outside; most wait for a moment of the run.
+    anchors, steps = model.anchors, model.steps
     return [
         planned
         for planned in waiting
         if (
-            now_permille >= planned.moment if planned.anchor == "run" else _has_come(planned, model)
+            now_permille >= planned.moment
+            if planned.anchor == "run"
+            else anchors.has_come(planned, steps)
+            if planned.anchor == "event"
+            else _is_rebuilt_so_far(planned, model)
         )
     ]
 
 
-def _has_come(planned: Planned, model: Model) -> bool:
-    if planned.anchor == "event":
-        return model.anchors.has_come(planned, model.steps)
+def _is_rebuilt_so_far(planned: Planned, model: Model) -> bool:
     rebuild = model.array.rebuild
     if rebuild is None:
         return False

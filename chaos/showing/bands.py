@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from chaos.plan.faults import FAULTS, HOST_HEALS, REPLACEMENTS
+from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
 from chaos.steps.history import Crashed, EngineEvent, Invoked, was_observed
 from chaos.steps.schedule import Impair, Inject, Kill, Operate, PowerLoss, Restart, Stall, Step
@@ -95,16 +96,16 @@ def _invoked(ledger: Ledger, number: int, step: Step, execution: Execution) -> N
         case Stall():
             end = _end_of_stall(number, step, execution)
             ledger.done.append(Band(f"R{step.reactor}", number, end, "reactor stall", "fault"))
-        case Operate(method="bdev_error_inject_error"):
+        case Operate(method=Rpc.BDEV_ERROR_INJECT_ERROR):
             lane = f"D{disk_of(execution.plan.layout, step.args[0])}"
             ledger.begin(lane, "error bdev", number, "fault")
-        case Operate(method="bdev_delay_update_latency"):
+        case Operate(method=Rpc.BDEV_DELAY_UPDATE_LATENCY):
             lane = f"D{disk_of(execution.plan.layout, step.args[0])}"
             if step.args[1]:
                 ledger.begin(lane, "delay bdev", number, "fault")
             else:
                 ledger.end(number, lane=lane, what="delay bdev")
-        case Operate(method="framework_start_init"):
+        case Operate(method=Rpc.FRAMEWORK_START_INIT):
             for disk in step.args:
                 ledger.end(number, lane=f"D{disk}", kinds=("absent",))
         case Kill() | PowerLoss():

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from chaos.plan.plan import Plan
+from chaos.plan.rpcs import RPCS
 from chaos.showing.labels import Labels
 from chaos.steps.history import Completed, Crashed, EngineEvent, Entry
 from chaos.steps.schedule import (
@@ -58,7 +59,7 @@ EFFECTS = (
     "disk.misdirected",
 )
 # RPCs by which the nemesis breaks a disk's stacked bdev.
-FAULT_RPCS = ("bdev_error_inject_error", "bdev_delay_update_latency")
+FAULT_RPCS = tuple(method for method, row in RPCS.items() if row.is_for_stack)
 HEALING = ("disk_heal", "disk_arrive")
 
 

@@ -50,7 +50,8 @@ class Nemesis:
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
         """Return a fault or a heal whose moment has come."""
-        step = self.heals.next_step(now_permille) or self.disks.grow_on()
+        step = self.heals.next_step(now_permille) if self.heals.due else None
+        step = step or self.disks.grow_on()
         if step is not None:
             return step
         for planned in due_of(self.waiting, now_permille, self.model):

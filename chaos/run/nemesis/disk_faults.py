@@ -60,14 +60,14 @@ class DiskFaults:
 
     def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
         """Return the fault's step; None: it isn't applicable now, or the budget doesn't allow it."""
-        kind, ends = planned.kind, end_of(planned, now_permille)
+        kind = planned.kind
         if kind == "disk_grow":
             return self._begin_growing()
         disk = self.victim(kind)
         if disk is None:
             return None
         if kind == "error_bdev":
-            return self._break_error_bdev(disk, ends)
+            return self._break_error_bdev(disk, end_of(planned, now_permille))
         if kind == "delay_bdev":
             self.heals.delayed.append(disk)
             latency_us = self.stream.between(*SLOW_US)
@@ -78,7 +78,7 @@ class DiskFaults:
             self._to_be_stale = None
             if heal == "disk_return_stale" and not self.model.disks[disk].superblock.imaged:
                 return self._keep_image(disk, planned, now_permille)
-        self.heals.plan_heal(ends, heal, disk)
+        self.heals.plan_heal(end_of(planned, now_permille), heal, disk)
         return inject(self.model, kind, disk, *self._arguments(kind))
 
     def victim(self, kind: str) -> int | None:

@@ -19,6 +19,7 @@ from workers.bdev.stack import raid_bdev_id
 
 RESETS_MAX = 8  # of one bdev, by impatient initiators
 RESET_AGAIN_ONE_IN = 6
+OF_REBUILD = ("rebuild_stop", "add_in_rebuild")
 # From an operation's kind to its first RPC, or to None where it isn't applicable now.
 Begin = Callable[[str], Operate | None]
 
@@ -67,6 +68,8 @@ class PlannedOperations:
     def _change_members(self, kind: str) -> Operate | None:
         array, disks = self.model.array, self.model.disks
         if not array.is_online or array.is_to_be_recreated:
+            return None
+        if array.rebuild is None and kind in OF_REBUILD:
             return None
         members = [number for number in disks.sound() if disks[number].member]
         match kind:
