@@ -1,1 +1,1 @@
-"""A soak: seeds of a suite, for hours or weeks, that nobody has to look after."""
+"""A soak: seeds of a suite, unattended, for hours or weeks."""

@@ -1,4 +1,4 @@
-"""What a soak does next: stored failures, a canary that is due, a failure to shrink, seeds that a kill cut off, new ones."""
+"""The next task of a soak: stored failures, a canary that is due, a failure to shrink, seeds that a kill cut off, new seeds."""
 
 from __future__ import annotations
 
@@ -22,30 +22,32 @@ from chaos.store.capsule import DriverName
 CHUNK_SECONDS = 1.0
 CHUNK_SEEDS_MAX = 64
 CHUNK_SEEDS_FIRST = {"sim": 8, "lockstep": 1, "realtime": 1}
-KEPT_TIMES_MAX = 5  # the soak prunes what a process keeps
+KEPT_TIMES_MAX = 5  # the soak prunes the runs that a process keeps
 
 
 class Agenda:
-    """Hands out tasks, and takes those back that were lost."""
+    """Supplies tasks, and takes lost ones back."""
 
     def __init__(self, state: SoakState, failure_store: FailureStore, marks: Path) -> None:
         self.state = state
         self.failure_store = failure_store
         self.marks = marks
         self.again: list[Chunk] = list(state.open)
-        self.canary_under_way = False
+        self.canary_runs = False
         self._stored = [number for number, one in enumerate(state.stored) if one.state == "waiting"]
-        self._handed: dict[int, int] = {}  # lane -> seeds handed out since the soak began here
+        self._handed: dict[
+            int, int
+        ] = {}  # by lane: the seeds submitted since this process of the soak began
 
     def take(self, *, only_finish: bool = False) -> Task | None:
-        """The next one; ``only_finish``: no new seeds and canaries."""
+        """Return the next task; ``only_finish``: no new seeds and canaries."""
         if self._stored:
             number = self._stored.pop(0)
             return Task(run_again, AgainTask(number, self.state.stored[number].capsule))
         if not only_finish:
             canary = self._due_canary()
             if canary is not None:
-                self.canary_under_way = True
+                self.canary_runs = True
                 return Task(run_canary, canary)
         shrink = self.failure_store.next_shrink()
         if shrink is not None:
@@ -59,21 +61,21 @@ class Agenda:
         return self._task(chunk)
 
     def lost(self, task: Task) -> None:
-        """A task went with its process; of seeds those come again that were not given up meanwhile."""
+        """Take back a task whose process died; its seeds are run again, without those given up meanwhile."""
         match task.argument:
             case SeedsTask():
                 self.again += list(self._open_within(task.argument))
             case AgainTask():
                 self._stored.append(task.argument.number)
             case CanaryTask():
-                self.canary_under_way = False
+                self.canary_runs = False
             case _:
                 self.failure_store.lost_shrink()
 
     def give_up(self, lane: int, seed: int) -> bool:
-        """Cut a seed out of the open chunk that has it; returns whether there is one.
+        """Remove a seed from its open chunk; return whether there is one.
 
-        What is open around it is in two chunks now.
+        The rest of the chunk is two open chunks now.
         """
         for chunk in list(self.state.open):
             if chunk.lane == lane and chunk.first <= seed < chunk.first + chunk.count:
@@ -98,7 +100,7 @@ class Agenda:
 
     def _due_canary(self) -> CanaryTask | None:
         every = self.state.arguments.canary_seconds
-        if every is None or self.canary_under_way:
+        if every is None or self.canary_runs:
             return None
         for number, canary in enumerate(self.state.canaries):
             last = canary.last_seconds
@@ -108,7 +110,7 @@ class Agenda:
         return None
 
     def _new_chunk(self) -> Chunk:
-        """Of the driver that has worked least, and of its lanes the one that is furthest behind its share."""
+        """Make a chunk for the driver that has worked least, from the lane furthest behind its share."""
         lanes = self.state.lanes
         seconds: dict[DriverName, float] = {}
         for number, lane in enumerate(lanes):

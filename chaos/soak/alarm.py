@@ -1,4 +1,4 @@
-"""The user's command for a failure nobody has seen before: run beside the soak, once per signature."""
+"""The user's command for a new failure: it is run beside the soak, once for each signature."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOG = "on-failure.log"
 
 
 class Alarm:
-    """Starts the command, and ends it when it takes too long; it is never waited for while the soak runs."""
+    """Starts the command, and ends it when it takes too long; a running soak never waits for it."""
 
     def __init__(self, folder: Path, command: str) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class Alarm:
         self._running: list[tuple[subprocess.Popen[bytes], float]] = []
 
     def sound(self, group: Group) -> None:
-        """A new signature."""
+        """Run the command for a new signature."""
         if not self.command:
             return
         environment = {
@@ -50,7 +50,7 @@ class Alarm:
         self._running.append((process, time.monotonic()))
 
     def look(self) -> None:
-        """Take notice of those that have ended."""
+        """Report commands that have ended."""
         for process, begun in list(self._running):
             if process.poll() is None and time.monotonic() - begun <= SECONDS_MAX:
                 continue
@@ -62,7 +62,7 @@ class Alarm:
                 self._write(f"exit code {process.returncode}: {self.command}")
 
     def close(self) -> None:
-        """Those that still run get some seconds."""
+        """End the running commands after some seconds."""
         deadline = time.monotonic() + CLOSE_SECONDS
         while self._running and time.monotonic() < deadline:
             self.look()

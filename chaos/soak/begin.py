@@ -1,4 +1,4 @@
-"""What a new soak runs: lanes of a suite's facets, its canaries, failures and seeds of earlier soaks of it."""
+"""The contents of a new soak: lanes of a suite's facets, its canaries, and failures and seeds of its earlier soaks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CANARY_SEEDS = 50
 
 
 def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[SeedLane]:
-    """A lane per facet that must be valid, or per driver where drivers are named; none twice."""
+    """Make a lane for each facet that must be valid, or for each named driver of it, without duplicates."""
     lanes: list[SeedLane] = []
     names: set[str] = set()
     for part in parts:
@@ -35,7 +35,7 @@ def lanes_of(parts: Sequence[Part], drivers: Sequence[DriverName]) -> list[SeedL
 
 
 def canaries_of(parts: Sequence[Part]) -> list[Canary]:
-    """The facets that must fail; what they keep is not among the failures."""
+    """Return the facets that must fail; their runs are not among the failures."""
     return [
         Canary(
             msgspec.structs.replace(part.request.spec, out=f"{part.request.spec.out}/canaries"),
@@ -49,7 +49,7 @@ def canaries_of(parts: Sequence[Part]) -> list[Canary]:
 
 
 def learn_from_earlier(folder: Path, lanes: list[SeedLane]) -> list[Stored]:
-    """Seeds go on where the earlier soaks beside this one ended; what they found is to be run again."""
+    """Continue the seeds of the earlier soaks beside this one, and run their failures again."""
     stored: dict[str, Stored] = {}
     for state in _earlier(folder):
         for lane in lanes:
@@ -76,5 +76,5 @@ def _earlier(folder: Path) -> list[SoakState]:
         try:
             found.append(read_state(path))
         except SoakError:
-            continue  # not a soak, or of another version
+            continue  # not a soak, or one of another version
     return found

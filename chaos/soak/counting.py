@@ -1,6 +1,7 @@
-"""From results of tasks to the soak's state, a task at a time.
+"""From results of tasks to the soak's state, one task at a time.
 
-The state is written between two tasks, never by what is in here: on disk no result is half counted.
+The soak writes the state between two tasks, and this module never does: on disk every result is counted fully or not
+at all.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from chaos.soak.tasks import (
 
 
 class Counter:
-    """Counts what the job processes hand back."""
+    """Counts the results from the job processes."""
 
     def __init__(
         self, state: SoakState, agenda: Agenda, failure_store: FailureStore, ledger: Ledger
@@ -39,7 +40,7 @@ class Counter:
         self._news: list[Group] = []
 
     def news(self) -> list[Group]:
-        """Return the signatures that nobody has been told of yet, and take them off the list."""
+        """Return the signatures that were not reported yet, and clear the list."""
         news, self._news = self._news, []
         return news
 
@@ -61,7 +62,7 @@ class Counter:
                 raise AssertionError("a task has its own kind of result")
 
     def give_up(self, number: int, result: RunResult) -> None:
-        """Count a seed whose process did not come back from it."""
+        """Count a seed whose process died while running it."""
         if self.agenda.give_up(number, result.seed):
             self._count_run(number, result)
             self.ledger.add_seeds(number, result.seed, 1)
@@ -79,7 +80,7 @@ class Counter:
         self.state.lanes[task.lane].seconds += ran.seconds
         for result in ran.results:
             self._count_run(task.lane, result)
-        # Of what was asked to end early the rest stays open.
+        # The seeds that a task ended too early to run stay open.
         done = len(ran.results)
         chunk = Chunk(task.lane, task.seeds[0], len(task.seeds))
         self.state.open.remove(chunk)

@@ -1,4 +1,4 @@
-"""A soak on a terminal: a display that renews itself; a line a minute where the output is no terminal."""
+"""A soak on a terminal: a display that is redrawn, or one line a minute where the output is no terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFRESH_SECONDS = 0.5
 
 
 class Display:
-    """Shows the state; ``show`` may be called as often as one likes."""
+    """Shows the state; ``show`` may be called at any rate."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -34,7 +34,7 @@ class Display:
             self._live.stop()
 
     def show(self, state: SoakState) -> None:
-        """If it is time."""
+        """Show the state if it is time."""
         if state.seconds < self._due:
             return
         if self.console.is_terminal:
@@ -46,7 +46,7 @@ class Display:
 
 
 def line_of(state: SoakState) -> str:
-    """All in a line."""
+    """Write the state in one line."""
     rate = state.runs / state.seconds if state.seconds else 0.0
     signatures = len([group for group in state.groups.values() if not group.same_as])
     ways = "1 signature" if signatures == 1 else f"{signatures} signatures"
@@ -58,9 +58,9 @@ def line_of(state: SoakState) -> str:
 
 
 def display_of(state: SoakState) -> RenderableType:
-    """Lanes, failures, canaries."""
+    """Write lanes, failures and canaries."""
     lanes = Table(box=None, pad_edge=False, header_style="dim")
-    lanes.add_column("what runs")
+    lanes.add_column("lane")
     for title in ("seeds", "runs", "failed"):
         lanes.add_column(title, justify="right")
     for lane in state.lanes[:SHOWN_MAX]:

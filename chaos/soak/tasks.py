@@ -1,7 +1,7 @@
-"""What a soak's job processes do: seeds, canaries, stored failures again, and shrinking.
+"""The tasks of a soak's job processes: seeds, canaries, stored failures, and shrinking.
 
-Each process says in a file of its own which seed it is at, and since when: the soak ends a process that is at one for
-too long, and knows of one that was killed what it was at.
+Each process has a file with its present seed and the time of its begin. So the soak can end a process that is at one seed
+for too long, and knows the seed of one that was killed.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from chaos.store.capsule import read_capsule, replay_line
 from chaos.store.store import Store
 
 MARK_BYTES = 96
-MEMORY_BYTES_MAX = 6 * 1024**3  # a job process's or a reactor's own
+MEMORY_BYTES_MAX = 6 * 1024**3  # for a job process or a reactor
 SHRINK_SECONDS = 60.0
 STORY = "story.txt"
 
 
 class SeedMark(msgspec.Struct, frozen=True, array_like=True):
-    """Which seed a process is at, since when by the clock that all processes of a machine share."""
+    """The seed that a process is at, since this time by the clock that all processes of a machine share."""
 
     lane: int
     seed: int
@@ -53,14 +53,14 @@ class SeedsTask(msgspec.Struct, frozen=True):
 
 
 class Ran(msgspec.Struct, frozen=True):
-    """What came of a task; ``seconds`` its process has worked."""
+    """The results of a task; ``seconds``: the work of its process."""
 
     results: list[RunResult]
     seconds: float
 
 
 class CanaryTask(msgspec.Struct, frozen=True):
-    """Seeds of which one must fail."""
+    """Seeds of a facet of which one must fail."""
 
     number: int
     spec: RunSpec
@@ -69,7 +69,7 @@ class CanaryTask(msgspec.Struct, frozen=True):
 
 
 class CanaryRan(msgspec.Struct, frozen=True):
-    """Was it caught?"""
+    """Whether a canary was caught."""
 
     caught: bool
     runs: int
@@ -77,7 +77,7 @@ class CanaryRan(msgspec.Struct, frozen=True):
 
 
 class ShrinkTask(msgspec.Struct, frozen=True):
-    """A failing run to make small; its files go to ``folder``."""
+    """A failure to shrink; the files go to ``folder``."""
 
     signature: str
     run_dir: str
@@ -86,7 +86,7 @@ class ShrinkTask(msgspec.Struct, frozen=True):
 
 
 class Shrunk(msgspec.Struct, frozen=True):
-    """The small run, or why there is none."""
+    """The small run, or the reason why there is none."""
 
     why_not: str
     signature: str
@@ -104,14 +104,14 @@ class AgainTask(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """What it does today."""
+    """The state of an earlier failure with the present code."""
 
     state: str
     seconds: float
 
 
 def run_seeds(process: JobProcess, task: SeedsTask) -> Ran:
-    """Run the seeds; fewer when asked to end early. What memory doesn't suffice for could not be decided."""
+    """Run the seeds, or fewer after a request to end early; a run that is out of memory has no verdict but UNKNOWN."""
     _limit_memory()
     begun = time.monotonic()
     store = Store(Path(task.spec.out), kept_max=task.kept_max)
@@ -127,7 +127,7 @@ def run_seeds(process: JobProcess, task: SeedsTask) -> Ran:
             except InterruptedRunError:
                 break
             except (CodeError, DriverError) as error:
-                # One seed that can't be run or judged must not be the end of a night.
+                # One seed that can't be run or judged must not end the soak.
                 runner.close()
                 results.append(not_ended(task.spec, seed, _broken(error)))
     return Ran(results, time.monotonic() - begun)
@@ -145,7 +145,7 @@ def _broken(error: Exception) -> Finding:
 
 
 def run_canary(process: JobProcess, task: CanaryTask) -> CanaryRan:
-    """Run seeds until one fails as it must; nothing of it is kept."""
+    """Run seeds until one fails as it must; no run is kept."""
     _limit_memory()
     begun = time.monotonic()
     store = Store(Path(task.spec.out), kept_max=0)
@@ -161,12 +161,12 @@ def run_canary(process: JobProcess, task: CanaryTask) -> CanaryRan:
 
 
 def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
-    """Make a failing run small."""
+    """Shrink a failing run."""
     begun = time.monotonic()
     folder = Path(task.folder)
     try:
         capsule = read_capsule(Path(task.run_dir) / "capsule.json")
-        # It has been run here: the code that it carries is this soak's own.
+        # It has been run here, so its code is this soak's own.
         checks = tuple(load_embedded_check(code) for code in capsule.checks)
         minimal = minimize(
             capsule,
@@ -192,7 +192,7 @@ def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
 
 
 def run_again(process: JobProcess, task: AgainTask) -> Again:
-    """Replay a failure of an earlier soak on today's code."""
+    """Replay a failure of an earlier soak with the present code."""
     begun = time.monotonic()
     capsule = read_capsule(Path(task.capsule))
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
@@ -205,7 +205,7 @@ def run_again(process: JobProcess, task: AgainTask) -> Again:
 
 
 def read_marks(folder: Path) -> dict[int, SeedMark]:
-    """Process -> the seed it is at."""
+    """Return the seed that each process is at."""
     marks: dict[int, SeedMark] = {}
     for path in sorted(folder.iterdir()):
         text = path.read_bytes().strip()
@@ -230,15 +230,17 @@ class _Marker:
         os.close(self._descriptor)
 
     def at(self, lane: int, seed: int) -> None:
-        """Now at this seed."""
+        """Record that the process is at this seed now."""
         self._write(msgspec.json.encode(SeedMark(lane, seed, time.monotonic())))
 
     def _write(self, data: bytes) -> None:
-        os.pwrite(self._descriptor, data.ljust(MARK_BYTES), 0)  # one write: nobody reads half of it
+        os.pwrite(
+            self._descriptor, data.ljust(MARK_BYTES), 0
+        )  # one write, so that no process reads half of it
 
 
 def _limit_memory() -> None:
-    """Too much memory is an exception in this process, before it is the end of others."""
+    """Limit the memory, so that too much of it raises an exception here, before other processes suffer."""
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = MEMORY_BYTES_MAX if most == resource.RLIM_INFINITY else min(most, MEMORY_BYTES_MAX)
     resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))

@@ -1,4 +1,4 @@
-"""Job processes that are at one seed for too long, and those that do not come back."""
+"""The job processes that are at one seed for too long, and those that were killed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTEMPTS_MAX = 2
 
 
 class Watchdog:
-    """Ends what takes too long, and says what became of the seeds of processes that are gone."""
+    """Ends a process that takes too long, and decides on the seeds of processes that died."""
 
     def __init__(
         self, state: SoakState, marks: Path, pool: LocalPool, agenda: Agenda, counter: Counter
@@ -32,7 +32,7 @@ class Watchdog:
         self._timed_out: dict[tuple[int, int], float] = {}
 
     def look(self) -> None:
-        """End a process that is at one seed for too long; its seed is counted when the process has gone."""
+        """End a process that is at one seed for too long; its seed is counted when the process is gone."""
         limit = self.state.arguments.seed_seconds
         now = time.monotonic()
         for pid, mark in read_marks(self.marks).items():
@@ -42,25 +42,25 @@ class Watchdog:
                 os.kill(pid, signal.SIGKILL)
 
     def lost(self, tasks: list[Task]) -> None:
-        """A job process has gone, and with it, as the pool is made, the tasks of all others."""
+        """Handle the death of a job process, with which the pool loses all other tasks, too."""
         self.state.lost += 1
         culprits = self.pool.culprits()
         for pid, mark in read_marks(self.marks).items():
             (self.marks / str(pid)).unlink(missing_ok=True)
-            if pid in culprits:  # the others were at a seed too, which has nothing to do with it
+            if pid in culprits:  # the other processes' seeds have nothing to do with it
                 self._was_at(mark)
         self._timed_out.clear()  # one that went on to another seed before it was ended gets its time again
         for task in tasks:
             self.agenda.lost(task)
 
     def _was_at(self, mark: SeedMark) -> None:
-        """Count its seed: it has hung, or, when that happens again, could not be decided."""
+        """Count the seed that the process was at: it hangs, or, after repeated kills, has no verdict."""
         result = self._result_of(mark)
         if result is not None:
             self.counter.give_up(mark.lane, result)
 
     def _result_of(self, mark: SeedMark) -> RunResult | None:
-        """What the seed comes to; None: it is run again."""
+        """Return the seed's result, or None: it is run again."""
         spec = self.state.lanes[mark.lane].spec
         seconds = self._timed_out.get((mark.lane, mark.seed))
         if seconds is not None:
