@@ -68,7 +68,7 @@ class Counter:
             self.ledger.add_seeds(number, result.seed, 1)
 
     def _count_canary(self, task: CanaryTask, ran: CanaryRan) -> None:
-        self.agenda.canary_under_way = False
+        self.agenda.canary_runs = False
         canary = self.state.canaries[task.number]
         canary.last_seconds = self.state.seconds
         if ran.caught:

@@ -74,8 +74,8 @@ class Watchdog:
                 return None
             check, verdict = "process", Verdict.UNKNOWN
             summary = (
-                f"the process that ran seed {mark.seed} was killed from outside, {attempts} times; "
-                "out of memory, perhaps"
+                f"the process that ran seed {mark.seed} was killed from outside {attempts} times, "
+                "perhaps for lack of memory"
             )
         shape = f"{spec.experiment.name}/{spec.driver}"
         finding = Finding(
