@@ -74,7 +74,7 @@ def _refuse_beside_resume(arguments: SoakArguments) -> None:
     alone = msgspec.structs.replace(arguments, resume=None, on_failure=None, metrics=None)
     if alone != SoakArguments():
         raise click.UsageError(
-            "--resume goes on with a soak as it was begun; give it alone, or with --on-failure and --metrics"
+            "--resume continues a soak with its own options; give it alone, or with --on-failure and --metrics"
         )
 
 
@@ -127,7 +127,7 @@ def _resumed(folder: Path) -> tuple[Path, SoakState]:
             f"this soak was begun where its directory was {Path(where).parent}; go there, and resume it by that name"
         )
     if state.seconds >= state.arguments.seconds:
-        raise SoakError(f"{folder} has run its time; begin another soak")
+        raise SoakError(f"{folder} has run for its whole time; begin another soak")
     state.resumed += 1
     return folder, state
 
@@ -174,14 +174,14 @@ def _report(screen: Screen, folder: Path, state: SoakState, code: int) -> None:
     screen.say(f"page: {folder / PAGE}; all numbers: {folder / STATE}")
     if code == INTERRUPTED:
         resume = f"{command_name()} soak --resume {shlex.quote(str(folder))}"
-        screen.say(f"interrupted; go on with: {resume}", "yellow")
+        screen.say(f"interrupted; continue with: {resume}", "yellow")
 
 
 def _show_group(screen: Screen, group: Group) -> None:
     screen.say()
     screen.say(f"{NAMES[group.code]} in {count(group.count, 'run')}: {group.signature}", "bold red")
     if group.same_as:
-        screen.say(f"  shrunk it is the same as {group.same_as}")
+        screen.say(f"  shrunk, it is the same failure as {group.same_as}")
         return
     screen.say(f"  seed {group.first_seed}: {group.summary}")
     for line in group.story:
