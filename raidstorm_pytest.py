@@ -192,7 +192,7 @@ class Raidstorm:
         checks: Iterable[str | Check] = (),
         expect: int = 0,
     ) -> Replayed:
-        """Play a scenario in ``sim``: a list of steps of hosts, operator and faults, with a ``Rest()`` where the target
+        """Play a scenario in ``sim``: a list of steps of hosts, operator and nemesis, with a ``Rest()`` where the target
         shall come to rest first (chaos/steps/schedule.py). Then all is healed, and audited, as after every run.
 
         Sizes are those of the experiment's seed. A step that can't be taken fails the test.

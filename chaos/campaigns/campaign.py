@@ -1,4 +1,4 @@
-"""Many seeds of one experiment: in this process or over several, for a number of seeds or a time."""
+"""Many seeds of one experiment, in this process or over several, for a number of seeds or for a time."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Report(msgspec.Struct):
         if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
             self.fingerprints[str(result.seed)] = result.fingerprint
         if result.findings:
-            # Those of the lowest seeds stay, in whichever order job processes hand them over.
+            # The failures of the lowest seeds stay, in whichever order job processes return them.
             insort(self.failures, _failure(self, result), key=lambda failure: failure.seed)
             self.failures_left_out += len(self.failures) > FAILURES_SHOWN_MAX
             del self.failures[FAILURES_SHOWN_MAX:]
@@ -127,7 +127,7 @@ def _failure(report: Report, result: RunResult) -> Failure:
 
 
 class CampaignRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for: ``seeds`` None means until ``seconds`` are over."""
+    """The user's options: ``seeds`` None means until ``seconds`` are over."""
 
     spec: RunSpec
     first_seed: int
@@ -143,7 +143,7 @@ def run_campaign(
     on_result: Callable[[RunResult], None],
     pool: Pool | None = None,
 ) -> Report:
-    """Run seeds until their number or the time is over; reports also when interrupted.
+    """Run seeds until their number or the time is over; report also when interrupted.
 
     It runs over ``pool``, which it closes; else over the number of processes that the request says.
     """
@@ -166,13 +166,13 @@ def run_campaign(
                 verdicts.append(result.verdict)
                 on_result(result)
     except KeyboardInterrupt:
-        # The second wish to stop; what has run is reported all the same.
+        # This is the second request to stop; the runs so far are reported all the same.
         interrupt.requested = True
     except (DriverError, BrokenProcessPool) as error:
         report.error = str(error)
         verdicts.append(Verdict.BROKEN)
     finally:
-        # Of job processes that were killed; the living ones tidy up themselves.
+        # These are the segments of job processes that were killed; living ones remove their own.
         if local is not None:
             clean(owners=local.pids)
         store.drop_if_empty(spec.experiment.name)
@@ -252,10 +252,10 @@ def _over(pool: Pool) -> Results:
 
 
 class _Chunks:
-    """Seeds handed out in chunks, up to the first failure where the user wants that.
+    """Seeds in chunks for tasks, up to the first failure where the user wants that.
 
-    First means: of the lowest seed. Chunks of lower seeds than one that failed go on to their end, so that over
-    several processes the same seed is named as over one; those of higher seeds end early.
+    The first failure is that of the lowest seed. Chunks with lower seeds than one that failed run to their end, so that
+    several processes name the same seed as one; those with higher seeds end early.
     """
 
     def __init__(self, request: CampaignRequest, seeds: Iterator[int]) -> None:
@@ -263,11 +263,13 @@ class _Chunks:
         self._seeds = seeds
         self._running: list[
             int
-        ] = []  # the first seed of each chunk that was handed out and has not ended
-        self._failed: int | None = None  # the lowest seed that has failed, where that is the end
+        ] = []  # the first seed of each chunk that was submitted and has not ended
+        self._failed: int | None = (
+            None  # the lowest seed that has failed, if the first failure ends the campaign
+        )
 
     def take(self) -> Task | None:
-        """Make the next task; None: there is no other."""
+        """Make the next task, or return None: there is no other."""
         spec = self._request.spec
         size = CHUNK_SEEDS[spec.driver]
         chunk = tuple(itertools.islice(self._seeds, size)) if self._failed is None else ()
@@ -277,7 +279,7 @@ class _Chunks:
         return Task(run_job, Job(spec, chunk, self._request.stop_on_first))
 
     def count(self, ended: Ended) -> None:
-        """Note that a chunk has ended."""
+        """Count a chunk that has ended."""
         self._running.remove(ended.task.argument.seeds[0])
         failed = [result.seed for result in ended.result if result.findings]
         if failed and self._request.stop_on_first:

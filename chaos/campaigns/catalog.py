@@ -27,18 +27,18 @@ Kinds = tuple[type[Experiment]] | tuple[type[Suite]] | tuple[type[Experiment], t
 
 
 class Found(NamedTuple):
-    """A value, and what is needed to make sense of what it names."""
+    """A value, with the place in which its references are resolved."""
 
     value: Value
-    where: str  # a file or module, for references to what else is in it
+    where: str  # a file or module, for references to other names in it
     variables: dict[str, object]
-    folder: Path | None  # paths in a suite's file are seen from there
+    folder: Path | None  # paths in a suite's file are relative to this directory
 
 
 def find_experiment(
     argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite] | None = None
 ) -> Experiment:
-    """Return the experiment a user names; raises ExperimentError."""
+    """Return the experiment with this name; raise ExperimentError where there is none."""
     if argument in built_in:
         return validate(built_in[argument])
     found = _load(argument, EXPERIMENT, [*built_in, *(suites or ())]).value
@@ -49,7 +49,7 @@ def find_experiment(
 def find_suite(
     argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite]
 ) -> Suite:
-    """Return the suite a user names; raises SuiteError or ExperimentError."""
+    """Return the suite with this name; raise SuiteError or ExperimentError where there is none."""
     if argument in suites:
         return check_suite(suites[argument])
     if argument in built_in:
@@ -60,7 +60,7 @@ def find_suite(
 def find_either(
     argument: str, built_in: Mapping[str, Experiment], suites: Mapping[str, Suite]
 ) -> Value:
-    """Return the experiment or suite a user names; raises ExperimentError or SuiteError."""
+    """Return the experiment or suite with this name; raise ExperimentError or SuiteError where there is none."""
     if argument in suites:
         return check_suite(suites[argument])
     if argument in built_in:
@@ -72,9 +72,9 @@ def find_either(
 
 
 def settled(found: Found, built_in: Mapping[str, Experiment]) -> Suite:
-    """Return a suite from outside, checked, with everything it names as it is named from here.
+    """Check a suite from a file, and return it with all of its references resolved.
 
-    An experiment that is a value becomes a reference: a line that replays a seed has to name it.
+    An experiment that is a value becomes a reference, since a line that replays a seed has to name it.
     """
     suite = found.value
     assert isinstance(suite, Suite), "only suites refer to others"
@@ -96,7 +96,7 @@ def settled(found: Found, built_in: Mapping[str, Experiment]) -> Suite:
             if value is experiment:
                 return f"{found.where}:{variable}"
         raise SuiteError(
-            f"suite {suite.name}: the experiment {experiment.name} has no name to call it by; make it a "
+            f"suite {suite.name}: the experiment {experiment.name} can't be referred to; make it a "
             "variable of the same file, or a file of its own"
         )
 
@@ -134,7 +134,7 @@ def _load(argument: str, kinds: Kinds, names: list[str]) -> Found:
 
 
 def from_toml(path: Path, kinds: Kinds = EITHER) -> Found:
-    """Return what a TOML file holds: a suite where it has facets. Raises ExperimentError or SuiteError."""
+    """Read the experiment, or, with facets, the suite in a TOML file. Raise ExperimentError or SuiteError."""
     what = WORDS[kinds]
     fail = SuiteError if kinds == SUITE else ExperimentError
     kind: type[Value] = kinds[0]
@@ -160,7 +160,7 @@ def _with_article(kinds: Kinds) -> str:
 
 
 def from_python_file(path: Path) -> dict[str, object]:
-    """Execute a file and return its variables; raises ExperimentError."""
+    """Execute a file and return its variables; raise ExperimentError where it fails."""
     if not path.is_file():
         raise ExperimentError(f"{path} can't be read: no such file")
     _add_to_path(str(path.resolve().parent))  # its checks are named as module:function
@@ -196,7 +196,7 @@ def _from_module(module: str) -> dict[str, object]:
 
 def _add_to_path(folder: str) -> None:
     if folder not in sys.path:
-        sys.path.append(folder)  # last, so that nothing there shadows anything
+        sys.path.append(folder)  # the last entry, so that it shadows nothing
 
 
 def _pick(where: str, variables: dict[str, object], name: str, kinds: Kinds) -> Value:

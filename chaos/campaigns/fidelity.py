@@ -1,4 +1,4 @@
-"""How faithfully free runs are taken again in ``sim``: the share with the same events, and where the others diverge."""
+"""How faithfully ``sim`` replays free runs: the share with the same events, and the points where others diverge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DIVERGED_KEPT_MAX = 100
 
 
 class DivergentRun(msgspec.Struct, frozen=True):
-    """A run whose replay is another one from this step on."""
+    """A run whose replay diverges at this step."""
 
     seed: int
     step: int
@@ -18,7 +18,7 @@ class DivergentRun(msgspec.Struct, frozen=True):
 
 
 class Fidelity(msgspec.Struct):
-    """Counted over a campaign; ``seconds`` is what all the replays took."""
+    """The counts of a campaign; ``seconds`` is the time of all the replays."""
 
     runs: int = 0
     same: int = 0

@@ -1,4 +1,4 @@
-"""Seeds as tasks: what a process of a pool runs, and keeps from task to task."""
+"""Seeds as tasks: the functions that a process of a pool runs, and the objects that it keeps from task to task."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Job(msgspec.Struct, frozen=True):
 
 
 def run_job(process: JobProcess, job: Job) -> list[RunResult]:
-    """Run the seeds, in their order; fewer when asked to end early."""
+    """Run the seeds in their order; run fewer after a request to end early."""
     return run_seeds(process.of(Runners).get(job.spec), job)
 
 
 def run_seeds(runner: Runner, job: Job) -> list[RunResult]:
-    """Run as ``run_job`` does, with a runner that the caller owns."""
+    """Run seeds as ``run_job`` does, with a runner that the caller owns."""
     results: list[RunResult] = []
     for seed in job.seeds:
         if runner.is_stopped():
@@ -42,9 +42,9 @@ def run_seeds(runner: Runner, job: Job) -> list[RunResult]:
 
 
 class Runners:
-    """A process's runners, one per driver, so that its reactors live from task to task.
+    """A process's runners, one for each driver, so that its reactors live from task to task.
 
-    Also its stores, one per directory: a store counts what it keeps.
+    It also has the process's stores, one for each directory, since a store counts the runs that it keeps.
     """
 
     def __init__(self, is_stopped: Callable[[], bool]) -> None:
@@ -53,7 +53,7 @@ class Runners:
         self._stores: dict[str, Store] = {}
 
     def get(self, spec: RunSpec, store: Store | None = None) -> Runner:
-        """Return the runner of the spec; ``store``: where it keeps runs, if not all of them in ``spec.out``."""
+        """Return the runner of the spec; ``store`` replaces ``spec.out`` as the place of its runs."""
         known = self._runners.get(spec.driver)
         if known is not None:
             if known.spec == spec:

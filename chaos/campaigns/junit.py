@@ -1,7 +1,7 @@
-"""A suite's summary as JUnit XML: a test case per facet, never per seed.
+"""A suite's summary as JUnit XML: one test case for each facet, not for each seed.
 
-Each facet is a ``testsuite`` of one ``testcase``: in the schema that CI servers and pytest go by, only a
-testsuite has properties.
+Each facet is a ``testsuite`` of one ``testcase``: in the schema of CI servers and pytest only a testsuite has
+properties.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from chaos.checkers.finding import NAMES
 from chaos.store.store import StoreError
 
 GATES = "gates of the whole suite"
-# An error is what says nothing about the target; a failure does.
+# An error proves nothing about the target; a failure does.
 ERRORS = (int(Verdict.UNKNOWN), int(Verdict.BROKEN))
-# What XML 1.0 has no way to write, not even as a reference.
+# XML 1.0 can't contain these characters, not even as references.
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def legal(text: str) -> str:
-    """Return the text with a sign for each character that XML can't have."""
+    """Return the text with a sign for each character that XML can't contain."""
     return _ILLEGAL.sub("\ufffd", text)
 
 
@@ -59,7 +59,7 @@ def _facet(summary: Summary, outcome: FacetOutcome) -> TestSuite:
     suite = TestSuite(legal(f"{summary.suite}.{outcome.name}"))
     for name, value in _facts(outcome).items():
         suite.add_property(name, legal(value))
-    # In a suite that was run again, what was taken over took no time.
+    # In a suite that was run again, facets that were taken over have no time.
     seconds = 0.0 if outcome.taken_over_from else round(outcome.seconds, 3)
     case = TestCase(legal(outcome.name), legal(f"raidstorm.{summary.suite}"), seconds)
     result = _result(outcome)
@@ -115,7 +115,7 @@ def _result(outcome: FacetOutcome) -> Failure | Error | Skipped | None:
         case "passed":
             return None
         case "not run":
-            return Skipped("its turn did not come")
+            return Skipped("the suite ended before it")
         case "interrupted":
             result: Failure | Error = Error("interrupted", NAMES[INTERRUPTED])
         case _ if outcome.code in ERRORS:
@@ -133,7 +133,7 @@ def _message(outcome: FacetOutcome) -> str:
 
 
 def _story(outcome: FacetOutcome) -> list[str]:
-    """Return a failure of each signature, with its story and the line to paste."""
+    """Write one failure of each signature, with its story and the line to paste."""
     lines = [outcome.why, *([outcome.error] if outcome.error else [])]
     groups: dict[str, list[campaign.Failure]] = {}
     for failure in outcome.failures:

@@ -1,4 +1,4 @@
-"""One run, from its seed to a stored result: here a run gets its driver and its judge."""
+"""One run, from its seed to a stored result, with its driver and its checks."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ OUT_OF_MEMORY = Finding(
 
 
 class RunSpec(msgspec.Struct, frozen=True):
-    """What a campaign runs each seed with."""
+    """The options with which a campaign runs each seed."""
 
     experiment: Experiment
     driver: DriverName
     defects: tuple[DefectSource, ...]
-    defect_arguments: tuple[str, ...]  # as the user gave them, for replay lines
+    defect_arguments: tuple[str, ...]  # as the user typed them, for replay lines
     experiment_argument: str
-    program: str  # how the user called raidstorm, for lines to paste
+    program: str  # the user's raidstorm command, for lines to paste
     out: str
 
 
@@ -69,12 +69,12 @@ class RunResult(msgspec.Struct, frozen=True):
     reach: dict[str, int]
     run_dir: str
     replay: str
-    divergence: Divergence | None = None  # of a free run: where its replay in sim diverges
-    replay_seconds: float = 0.0  # that the replay took
+    divergence: Divergence | None = None  # for a free run: where its replay in sim diverges
+    replay_seconds: float = 0.0  # of the replay
 
     @property
     def signature(self) -> str:
-        """Return what failures of one kind have in common."""
+        """Return the signature of the first finding, or ""."""
         return self.findings[0].signature if self.findings else ""
 
 
@@ -90,7 +90,7 @@ class Runner:
 
     @property
     def driver(self) -> Driver:
-        """Return the driver; it is started when first needed."""
+        """Return the driver; the first call starts it."""
         if self._driver is None:
             self._driver = make_driver(self.spec.driver, self.spec.experiment, self.is_stopped)
         return self._driver
@@ -102,7 +102,7 @@ class Runner:
             self._driver = None
 
     def head(self, seed: int) -> Capsule:
-        """Make the capsule's head: all that is known before the run."""
+        """Make the capsule's head, which has everything that is known before the run."""
         spec = self.spec
         return Capsule(
             raidstorm_version=tool_version(),
@@ -116,7 +116,7 @@ class Runner:
         )
 
     def run_seed(self, seed: int) -> RunResult:
-        """Run one seed; a run that memory does not suffice for could not be decided."""
+        """Run one seed; a run that is out of memory has no verdict but UNKNOWN."""
         head = self.head(seed)
         path = self.store.begin(head)
         try:
@@ -145,13 +145,15 @@ class Runner:
         rejudged = rejudge(execution, recording, findings, defects, self.checks)
         result = self._finish(head, path, rejudged, seconds)
         if rejudged.is_rebuilt and result.run_dir:
-            write_history(path / "workers", execution.history)  # as the free run's own judge saw it
+            write_history(
+                path / "workers", execution.history
+            )  # as the free run's own checks saw it
         return msgspec.structs.replace(result, replay_seconds=time.perf_counter() - begun)
 
     def _execute_again_if_lost(
         self, head: Capsule, path: Path
     ) -> tuple[Execution, Recording | None]:
-        """Run it; a worker killed from outside is replaced, and the seed is run once more."""
+        """Run it; after a kill of a worker from outside, run it once more with a new one."""
         try:
             return self._execute(head, path)
         except WorkerLostError:
@@ -184,7 +186,7 @@ class Runner:
         )
 
     def _finish(self, head: Capsule, path: Path, judged: Rejudged, seconds: float) -> RunResult:
-        """Keep a run that failed, discard one that passed, and sum it up."""
+        """Keep a run that failed, discard one that passed, and return its result."""
         execution, findings = judged.execution, judged.findings
         result = RunResult(
             seed=head.seed,
@@ -205,7 +207,7 @@ class Runner:
         return result
 
     def _keep(self, head: Capsule, path: Path, judged: Rejudged, result: RunResult) -> RunResult:
-        """Write a failing run's directory, if there is room for it, and say where it is."""
+        """Write a failing run's directory, if there is room for it, and return its path."""
         execution, findings = judged.execution, judged.findings
         described = describe_run(execution, findings, head.seed)
         capsule = msgspec.structs.replace(
@@ -240,7 +242,7 @@ class Runner:
 
 
 def not_ended(spec: RunSpec, seed: int, finding: Finding) -> RunResult:
-    """Make the result of a run that left nothing to judge."""
+    """Make the result of a run that can't be judged."""
     replay = replay_by_seed(spec, seed)
     return RunResult(seed, finding.verdict, [finding], [], "", 0, 0.0, {}, "", replay)
 

@@ -16,21 +16,21 @@ from chaos.plan.reach_vocabulary import current_names
 from chaos.plan.wrong_values import with_hint
 from chaos.store.capsule import DriverName
 
-# What a seed costs, roughly, in seconds: to share facets out evenly, and for nothing else.
+# The rough cost of a seed, in seconds. It is used only to share facets out evenly.
 SEED_SECONDS = {"sim": 0.02, "lockstep": 0.25, "realtime": 1.5}
 NEVER_EXPECTED = (70, 130)  # raidstorm itself broke, or it was stopped
 
 
 class SuiteError(Exception):
-    """A suite can't be used, in one sentence."""
+    """The suite can't be used; the message is one sentence."""
 
 
 class Facet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One way of running an experiment: with which driver, for how many seeds or seconds, and how it must end.
+    """One way of running an experiment: the driver, the number of seeds or seconds, and the expected exit code.
 
-    Without an experiment of its own it is run with each of its suite's. ``reach`` is asked for in addition to
-    the experiment's gates, however few runs there are. ``share`` is for soaks, where budgets don't count: how often
-    its seeds come beside those of the other facets of its driver.
+    Without an experiment of its own it is run with each of its suite's. Its ``reach`` is required in addition to the
+    experiment's gates, after any number of runs. ``share`` is for soaks, which ignore budgets: the weight of its seeds
+    among those of the other facets of its driver.
     """
 
     name: str = ""
@@ -50,7 +50,7 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to run together; ``reach`` is what all facets that must be valid have reached together."""
+    """Facets that are run together; ``reach`` is required of all facets that must be valid, together."""
 
     name: str
     description: str = ""
@@ -63,9 +63,9 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def check_suite(suite: Suite) -> Suite:
-    """Return the suite itself; raises SuiteError, or ExperimentError for a gate that counts nothing."""
+    """Return the suite itself; raise SuiteError, or ExperimentError for a gate that counts nothing."""
     try:
-        # In Python a field can hold anything; this looks at the types.
+        # In Python a field can have a value of any type; this checks the types.
         msgspec.convert(msgspec.to_builtins(suite), Suite)
     except (msgspec.ValidationError, TypeError) as error:
         hint = with_hint(str(error), Suite)
@@ -88,7 +88,7 @@ def check_suite(suite: Suite) -> Suite:
     names = [facet.name for facet in facets_of(suite)]
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise SuiteError(f"suite {suite.name} has two facets named {name}; name one otherwise")
+            raise SuiteError(f"suite {suite.name} has two facets named {name}; rename one")
     return suite
 
 
@@ -104,7 +104,7 @@ def _check_facet(suite: Suite, facet: Facet, where: str) -> None:
     if facet.seeds is not None and facet.seeds < 1:
         raise SuiteError(f"{where}: seeds = {facet.seeds} must be at least 1")
     if facet.seconds is not None and not 0 < facet.seconds < float("inf"):
-        raise SuiteError(f"{where}: seconds = {facet.seconds} is not a time to run for")
+        raise SuiteError(f"{where}: seconds = {facet.seconds} is not a valid time")
     if facet.share < 1:
         raise SuiteError(f"{where}: share = {facet.share} must be at least 1")
     if facet.first_seed < 0:
@@ -116,7 +116,7 @@ def _check_facet(suite: Suite, facet: Facet, where: str) -> None:
 
 
 def facets_of(suite: Suite) -> list[Facet]:
-    """Experiments times facets, in order: each with its experiment, and a name that no other facet has."""
+    """Combine experiments and facets, in order, and give each its experiment and a unique name."""
     found: list[Facet] = []
     taken: dict[str, int] = {}
     for facet in suite.facets:
@@ -143,7 +143,7 @@ def _name_of(facet: Facet, experiment: str | Experiment) -> str:
 def subset(facets: Sequence[Facet], number: int, of: int) -> list[Facet]:
     """Return the facets of one of ``of`` parts, counted from 1: disjoint, together all of them, and about as long.
 
-    Raises SuiteError where a part would be empty: it would pass without having run anything.
+    Raise SuiteError where a part would be empty, since it would pass without a run.
     """
     if of > len(facets):
         raise SuiteError(
@@ -152,7 +152,7 @@ def subset(facets: Sequence[Facet], number: int, of: int) -> list[Facet]:
         )
     loads = [0.0] * of
     part_of: dict[int, int] = {}
-    # The longest first, each to the part with the least.
+    # The longest facet comes first, each into the part with the least time.
     for index in sorted(range(len(facets)), key=lambda index: (-_cost(facets[index]), index)):
         lightest = loads.index(min(loads))
         loads[lightest] += _cost(facets[index])
@@ -161,9 +161,9 @@ def subset(facets: Sequence[Facet], number: int, of: int) -> list[Facet]:
 
 
 def _cost(facet: Facet) -> float:
-    """About how many seconds; what must fail often does so early."""
+    """Estimate the seconds; a facet that must fail often does so early."""
     seconds = [] if facet.seconds is None else [facet.seconds]
     if facet.seeds is not None:
         seconds.append(facet.seeds * SEED_SECONDS[facet.driver])
-    # Never nothing, so that no part stays empty while there are facets enough.
+    # The cost is never 0, so that no part stays empty while there are facets enough.
     return max(min(seconds), 0.01)

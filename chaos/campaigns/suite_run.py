@@ -1,4 +1,4 @@
-"""Facets run one after the other, and what each comes to. Both ``run`` and ``suite`` go through here."""
+"""Facets run one after the other, with their outcomes. Both ``run`` and ``suite`` use this module."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ COUNTS = ("seeds", "runs", "valid", "invalid", "unknown", "crashed", "hung", "st
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A facet with everything looked up that it names."""
+    """A facet with all of its references resolved."""
 
     facet: Facet
     request: CampaignRequest
-    definition: str  # a digest of what is run: experiment, facet, code of the defects
+    definition: str  # a digest of experiment, facet, and the code of the defects
 
 
 class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One facet in a suite's summary.
 
-    ``code`` is what the facet adds to the suite's exit code: 0 when it is as expected. ``exit_code`` is how its
-    campaign ended, and None when it was not run.
+    ``code`` is the facet's part of the suite's exit code: 0 when it is as expected. ``exit_code`` is that of its campaign,
+    or None when it was not run.
     """
 
     name: str
@@ -47,7 +47,7 @@ class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     code: int = 0
     exit_code: int | None = None
     verdict: str = ""
-    why: str = ""  # it is not as expected
+    why: str = ""  # the reason why it is not as expected
     missing: list[str] = []
     gate_not_judged: bool = False
     runs: int = 0
@@ -62,7 +62,7 @@ class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[Failure] = []
     failures_left_out: int = 0
     error: str = ""
-    seeds_run_first: list[int] = []  # those that failed in the suite that is run again
+    seeds_run_first: list[int] = []  # the seeds that failed in the suite that is run again
     taken_over_from: str = ""  # the directory of that suite, where it was as expected
 
 
@@ -75,7 +75,7 @@ def prepare(
     out: str,
     program: str,
 ) -> Part:
-    """Look up all that a facet names: a typing error must not show after an hour."""
+    """Resolve all names of a facet, so that a typing error shows at once and not after an hour."""
     sources = tuple(read_defect(name) for name in facet.defects)
     compose(sources)
     assert isinstance(facet.experiment, str), "values have become references"
@@ -116,10 +116,10 @@ def run_parts(
     run: Callable[[CampaignRequest, int], Report],
     before: Mapping[str, FacetOutcome] | None = None,
 ) -> Iterator[tuple[Part, Report | None, FacetOutcome]]:
-    """Run facet after facet until all are through or the user wants to stop; ``run`` runs one campaign.
+    """Run facet after facet until all have run or the user wants to stop; ``run`` runs one campaign.
 
-    ``before``: how the facets ended earlier, by name. One that was as expected, and has not changed since, is not
-    run and has no report.
+    ``before``: the earlier outcomes, by name. A facet that was as expected, and has not changed since, is not run and has
+    no report.
     """
     for part in parts:
         if interrupt.requested:
@@ -138,7 +138,7 @@ def run_parts(
 
 
 def _failing_seeds(part: Part, earlier: FacetOutcome | None) -> list[int]:
-    """Return the seeds that failed earlier and can be run alone; none for a facet that must fail."""
+    """Return the seeds that failed earlier and can be run alone; a facet that must fail has none."""
     if earlier is None or part.facet.expect_code != 0:
         return []
     seeds = sorted({failure.seed for failure in earlier.failures})
@@ -151,7 +151,7 @@ def _failing_seeds(part: Part, earlier: FacetOutcome | None) -> list[int]:
 def _run_first(
     part: Part, seeds: list[int], run: Callable[[CampaignRequest, int], Report]
 ) -> Report | None:
-    """Run the seeds that failed earlier, each as a campaign of its own; None when there are none."""
+    """Run the seeds that failed earlier, each as a campaign of its own; return None when there are none."""
     reports = []
     for seed in seeds:
         request = msgspec.structs.replace(
@@ -196,16 +196,16 @@ def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> FacetO
 
 
 def judge_facet(facet: Facet, report: Report) -> tuple[int, list[str], str]:
-    """Return a facet's code (0 when it is as expected), the gates it did not reach, and why it is not as expected.
+    """Return a facet's code (0 when it is as expected), the gates that it missed, and why it is not as expected.
 
-    One that must fail and doesn't is a canary that was not caught.
+    A facet that must fail and doesn't is a canary that was not caught.
     """
     code, expected = report.exit_code, facet.expect_code
     not_exercised = int(Verdict.NOT_EXERCISED)
     if code == INTERRUPTED:
         return 0, report.missing, "it was interrupted"
     if expected and code == 0:
-        return not_exercised, [], f"it must end with {expected}, and nothing was found"
+        return not_exercised, [], f"it must end with {expected}, but there was no failure"
     if code != expected:
         must = f"; it must end with {expected}" if expected else ""
         why = NAMES[code] + must
@@ -213,7 +213,7 @@ def judge_facet(facet: Facet, report: Report) -> tuple[int, list[str], str]:
             why = f"not reached: {', '.join(report.missing)}{must}"
         return code, report.missing, why
     if report.runs == 0:
-        return not_exercised, [], "its time was over before the first run"
+        return not_exercised, [], "its time ended before the first run"
     missing = missing_of(facet.reach, report.reach)
     if missing:
         return not_exercised, missing, f"not reached: {', '.join(missing)}"
@@ -230,7 +230,7 @@ def missing_of(gates: Mapping[str, int], reach: Mapping[str, int]) -> list[str]:
 
 
 def reached_by(outcomes: Sequence[FacetOutcome]) -> dict[str, int]:
-    """Return what facets have reached together; one that must fail has another engine, and doesn't count."""
+    """Return the reach of all facets together; one that must fail has another engine, and doesn't count."""
     reach: dict[str, int] = {}
     for one in outcomes:
         if one.facet.expect_code == 0:
@@ -239,7 +239,7 @@ def reached_by(outcomes: Sequence[FacetOutcome]) -> dict[str, int]:
 
 
 def joined(reports: Sequence[Report], name: str) -> Report:
-    """Several reports as one, with the code of the worst."""
+    """Join several reports to one, with the most severe code."""
     total = Report(
         name,
         ",".join(sorted({report.driver for report in reports})),

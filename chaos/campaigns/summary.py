@@ -39,13 +39,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     not_run: int = 0  # or not to their end
     reach: dict[str, int] = {}  # of all facets that must be valid
-    wanted: dict[str, int] = {}  # the suite's own gates; a part of it can't be judged by them
-    missing: list[str] = []  # of these, once all facets were run
+    wanted: dict[str, int] = {}  # the suite's own gates; they don't apply to a part of it
+    missing: list[str] = []  # gates missed after all facets were run
     facets: list[FacetOutcome]
 
     @property
     def code(self) -> int:
-        """Return the exit code of the runs until now."""
+        """Return the exit code of the runs so far."""
         if self.interrupted:
             return INTERRUPTED
         codes = [one.code for one in self.facets]
@@ -85,7 +85,7 @@ def summed(
         facets=list(outcomes),
         finished=finished,
         interrupted=interrupted,
-        # A facet that was taken over took its time in another suite.
+        # A facet that was taken over used its time in another suite.
         seconds=round(sum(one.seconds for one in outcomes if not one.taken_over_from), 3),
         passed=states.count("passed"),
         failed=states.count("failed"),
@@ -108,7 +108,7 @@ def write_summary(folder: Path, summary: Summary) -> None:
 
 
 def read_summary(folder: Path) -> Summary:
-    """Read a suite's directory, or its summary.json; raises SuiteError."""
+    """Read a suite's directory, or its summary.json; raise SuiteError where it can't be read."""
     path = folder if folder.name == SUMMARY else folder / SUMMARY
     try:
         if path.stat().st_size > BYTES_MAX:
@@ -122,7 +122,7 @@ def read_summary(folder: Path) -> Summary:
 
 
 def parse_summary(path: Path, data: bytes) -> Summary:
-    """Check a summary that is in memory; raises SuiteError."""
+    """Check a summary in memory; raise SuiteError where it isn't valid."""
     try:
         summary = msgspec.json.decode(data, type=Summary)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -37,7 +37,7 @@ class AdoptArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Adopted(msgspec.Struct, frozen=True):
-    """A regression that was written, and whether it holds today."""
+    """A regression that was written, and whether it holds now."""
 
     capsule: Capsule
     path: Path
@@ -126,7 +126,7 @@ def _of_the_same_run(path: Path, whole: Capsule, target: str) -> Capsule:
     ):
         return minimal
     raise CapsuleError(
-        f"{path} is of another run than capsule.json beside it; 'raidstorm shrink {target}' writes it anew"
+        f"{path} belongs to another run than capsule.json beside it; 'raidstorm shrink {target}' writes a new one"
     )
 
 
@@ -149,11 +149,11 @@ def _show(screen: Screen, adopted: Adopted) -> None:
     steps = count(len(capsule.schedule or []), "step")
     screen.say(f"{adopted.path} ({steps}) and {adopted.story_path}", "bold")
     if adopted.held.problem:
-        screen.say(f"  it doesn't pass today: {adopted.held.problem}", "yellow")
+        screen.say(f"  it doesn't pass now: {adopted.held.problem}", "yellow")
     elif capsule.defects:
         screen.say("  fails with its defect, and passes on the reference engine")
     else:
-        screen.say("  passes today")
+        screen.say("  passes now")
     allow = " --allow-code" if capsule.carries_code else ""
     folder = shlex.quote(str(adopted.path.parent))
     screen.say(f"  check: {command_name()} regress {folder}{allow}")

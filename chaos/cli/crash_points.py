@@ -28,7 +28,7 @@ class Judged(msgspec.Struct):
     """The crash points so far."""
 
     judged: int = 0
-    skipped: int = 0  # no array was meant to be there
+    skipped: int = 0  # no array should exist there
     findings: list[str] = []
     divergence: str = ""
     interrupted: bool = False
@@ -85,7 +85,7 @@ def _show(screen: Screen, capsule: Capsule, judged: Judged) -> None:
     else:
         what = (
             f"{count(judged.judged, 'crash point')} judged, {count(len(judged.findings), 'finding')}; "
-            f"{judged.skipped} left out (no array was meant to be there)"
+            f"{judged.skipped} left out (no array should exist there)"
         )
     screen.verdict(
         f"{word}  {capsule.experiment.name}  seed {capsule.seed}   {what}",

@@ -54,7 +54,7 @@ def execute(
     if minimal is None:
         shrunk = make_small(ready, folder, arguments.budget, interrupt, screen)
         minimal = shrunk.minimal.capsule
-    with screen.progress("looking closely") as bar:
+    with screen.progress("observing the run") as bar:
         explanation = explain(
             minimal, ready.checks, arguments.continuations, interrupt, bar.describe
         )
@@ -75,13 +75,13 @@ def _minimal(ready: Ready, target: str, folder: Path, screen: Screen) -> Capsule
         try:
             minimal = read_capsule(path)
         except CapsuleError as error:
-            screen.say(f"{error}; it is made anew")
+            screen.say(f"{error}; the run is shrunk again")
             return None
         if belongs(minimal, capsule):
             return minimal
-        screen.say(f"{path} is of another failure; it is made anew")
+        screen.say(f"{path} belongs to another failure; the run is shrunk again")
         return None
-    screen.say(f"{target} has not been shrunk yet; that comes first")
+    screen.say(f"{target} has not been shrunk yet; it is shrunk first")
     return None
 
 

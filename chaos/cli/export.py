@@ -128,7 +128,7 @@ def _perfetto(folder: Path) -> bytes:
 def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -> str:
     """Return the text of a test; it is written only for a failure that shows when it is replayed."""
     if capsule.expected is None or not capsule.expected.signature:
-        raise CapsuleError(f"{path} has no recorded failure; there is nothing to test for")
+        raise CapsuleError(f"{path} has no recorded failure; there is nothing to test")
     if capsule.carries_code and not allow_code:
         raise CapsuleError(f"{path} carries code from outside; read it, then use --allow-code")
     signature = capsule.expected.signature
@@ -141,7 +141,7 @@ def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -
     reference = replay_for_test(capsule, ()) if capsule.defects else None
     if reference is not None and reference.divergence:
         screen.say(
-            f"the reference engine can't do the recorded steps ({reference.divergence}), so that the test on it "
+            f"the reference engine can't take the recorded steps ({reference.divergence}), so that the test on it "
             "will be skipped; a shrunk run (minimal.json) does better",
             "yellow",
         )

@@ -48,7 +48,7 @@ class Bar:
     def show_case(self, case: Case, executions: int) -> None:
         """Show the smallest case so far."""
         self.describe(
-            f"{case.outside} steps from outside, {case.choices} choices, {executions} executions"
+            f"{case.outside} steps of hosts, operator and nemesis, {case.choices} choices, {executions} executions"
         )
 
 

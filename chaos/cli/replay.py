@@ -77,7 +77,7 @@ def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) 
     if replayed.ends_early and not replayed.findings:
         remark = (
             f"no finding up to step {replayed.steps}, where the recording ends; "
-            "what was under way was not healed and audited"
+            "the run was neither healed nor audited"
         )
     return Outcome(capsule, chosen, replayed, remark)
 
@@ -148,7 +148,7 @@ def _show(screen: Screen, outcome: Outcome) -> None:
         verdict += " as far as it goes"
     screen.verdict(f"{word}  {whose}  {steps}   {verdict}{with_defects}", style)
     if capsule.rebuilt and outcome.driver != "realtime":
-        screen.detail(f"  the steps of a free run, taken again in {outcome.driver}", None)
+        screen.detail(f"  the steps of a free run, replayed in {outcome.driver}", None)
     screen.detail(f"  fingerprint {replayed.fingerprint}", None)
     for number, finding in enumerate(
         replayed.findings if screen.is_verbose else replayed.findings[:1]

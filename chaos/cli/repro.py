@@ -114,7 +114,7 @@ def made_folder(out: str) -> Path:
 
 
 def _keep(folder: Path | None, whole: Repetition) -> list[str]:
-    """Write a capsule of each failure, numbered; a free run that can't be taken again has only its plan."""
+    """Write a capsule of each failure, numbered; a free run that can't be replayed has only its plan."""
     if folder is None:
         return []
     kept = []
@@ -165,7 +165,7 @@ def _show(screen: Screen, repeated: Repeated) -> None:
     capsule, whole = repeated.capsule, repeated.whole
     defects = ", ".join(defect.id for defect in capsule.defects)
     with_defects = f", with {defects}" if defects else ""
-    what = whole.signature or "any failure: none is recorded"
+    what = whole.signature or "any failure, since none is recorded"
     word, style = ("FAIL", "red") if whole.code else ("PASS", "green")
     screen.verdict(
         f"{word}  {capsule.experiment.name}  {repeated.driver}  seed {capsule.seed}   "

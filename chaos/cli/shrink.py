@@ -43,7 +43,7 @@ def run(catalog: Catalog, arguments: ShrinkArguments) -> int:
 def execute(
     catalog: Catalog, arguments: ShrinkArguments, screen: Screen, interrupt: Interrupt
 ) -> tuple[Path, Shrunk | Voted]:
-    """Return where the files lie, and the small run; of a free run that can't be taken again, its plan."""
+    """Return the directory of the files, and the small run, or, for a free run that can't be replayed, its plan."""
     ready = make_ready(catalog, arguments.target, allow_code=arguments.allow_code)
     folder = folder_of(arguments.target, arguments.out)
     interrupt.install()
@@ -77,7 +77,7 @@ def _show(screen: Screen, shrunk: Shrunk) -> None:
     minimal = shrunk.minimal
     screen.say(f"{NAMES[shrunk.report.code]}: {minimal.finding.signature}", "bold red")
     screen.say(
-        f"  from {minimal.outside_before} to {count(minimal.outside, 'step')} of hosts, operator and faults "
+        f"  from {minimal.outside_before} to {count(minimal.outside, 'step')} of hosts, operator and nemesis "
         f"({minimal.set_up} of them set the target up), {count(minimal.choices, 'scheduling choice')} off the "
         f"default order; {count(minimal.executions, 'execution')} in {shrunk.seconds:.1f} s"
     )

@@ -75,7 +75,7 @@ def _refuse_beside_resume(arguments: SoakArguments) -> None:
     alone = msgspec.structs.replace(arguments, resume=None, on_failure=None, metrics=None)
     if alone != SoakArguments():
         raise click.UsageError(
-            "--resume goes on with a soak as it was begun; give it alone, or with --on-failure and --metrics"
+            "--resume continues a soak with its own options; give it alone, or with --on-failure and --metrics"
         )
 
 
@@ -176,14 +176,14 @@ def _report(screen: Screen, folder: Path, state: SoakState, code: int) -> None:
     screen.say(f"page: {folder / PAGE}; all numbers: {folder / STATE}")
     if code == INTERRUPTED:
         resume = f"{command_name()} soak --resume {shlex.quote(str(folder))}"
-        screen.say(f"interrupted; go on with: {resume}", "yellow")
+        screen.say(f"interrupted; continue with: {resume}", "yellow")
 
 
 def _show_group(screen: Screen, group: Group) -> None:
     screen.say()
     screen.say(f"{NAMES[group.code]} in {count(group.count, 'run')}: {group.signature}", "bold red")
     if group.same_as:
-        screen.say(f"  shrunk it is the same as {group.same_as}")
+        screen.say(f"  shrunk, it is the same failure as {group.same_as}")
         return
     screen.say(f"  seed {group.first_seed}: {group.summary}")
     for line in group.story:

@@ -39,7 +39,7 @@ def execute(catalog: Catalog, arguments: StateArguments) -> bytes:
     capsule = recorded(catalog, target, allow_code=arguments.allow_code)
     schedule = capsule.schedule or []
     if step is not None and step > len(schedule):
-        raise click.UsageError(f"{target} has {len(schedule)} steps; --at {step} is behind its end")
+        raise click.UsageError(f"{target} has {len(schedule)} steps; --at {step} is beyond its end")
     driver = SimDriver()
     controller = Controller(capsule.plan, driver, capsule.defect_sources())
     controller.replay(schedule[:step])

@@ -208,5 +208,5 @@ def show_end(screen: Screen, summary: Summary, rows: Rows, folder: Path) -> None
     screen.say(f"summary: {folder / SUMMARY}")
     if code:
         again = f"{summary.again} --rerun {shlex.quote(str(folder))}"
-        screen.say(f"again, what was not as expected: {again}")
+        screen.say(f"rerun the facets that were not as expected: {again}")
     rows.show_failures()

@@ -59,13 +59,13 @@ def remarks(superblock: Superblock) -> list[str]:
         "the array has no name": not superblock.name,
         f"level {superblock.level} is not RAID1": superblock.level != LEVEL_RAID1,
         "a RAID1 has no strips": superblock.strip_size != 0 and superblock.level == LEVEL_RAID1,
-        f"a block size of {superblock.block_size} bytes is none": (
+        f"a block size of {superblock.block_size} bytes is not valid": (
             superblock.block_size < BLOCK_SIZE_MIN
             or superblock.block_size & superblock.block_size - 1
         ),
         "the array has no blocks": superblock.raid_size == 0,
         "a RAID1 has at least two members": superblock.num_base_bdevs < MEMBERS_MIN,
-        f"{len(slots)} entries are not {superblock.num_base_bdevs} members": (
+        f"{len(slots)} entries for {superblock.num_base_bdevs} members": (
             len(slots) != superblock.num_base_bdevs
         ),
         name_twice.format("slot"): len(set(slots)) < len(slots),

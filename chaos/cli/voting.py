@@ -1,4 +1,4 @@
-"""``raidstorm shrink`` of a free run that can't be taken again: by vote."""
+"""``raidstorm shrink`` of a free run that can't be replayed: by vote."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def _show(screen: Screen, path: Path, voted: Voted, signature: str) -> None:
         f"{voted.executions} runs in all",
         "red",
     )
-    screen.say("  its steps can't be taken again in sim, so there is a plan to run and no schedule")
+    screen.say("  its steps can't be replayed in sim, so the capsule has a plan and no schedule")
     screen.say(f"  how often: {command_name()} repro {shlex.quote(str(path))}{allow}")

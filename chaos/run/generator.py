@@ -1,7 +1,7 @@
 """The generator: offers the next outside step, phase by phase.
 
-setup -> chaos -> heal -> audit -> done. Chaos breaks things; heal mends all of them and demands that everything
-in flight finishes; audit reads every block back, disconnects, and takes the namespace away.
+setup -> chaos -> heal -> audit -> done. Chaos injects faults and runs operations. Heal repairs everything and demands
+that every request in flight finishes. Audit reads every block back, disconnects, and detaches the namespace.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Phase(Enum):
     DONE = "done"
 
 
-# By name, for the hottest question: looking a member up in its class costs more than the comparison.
+# A name of its own, since the lookup of a member in its class costs more than a comparison.
 SETUP, CHAOS, HEAL, AUDIT, TEARDOWN, DONE = Phase
 
 
@@ -51,7 +51,7 @@ class Generator:
         self._audited = 0
 
     def next_step(self, now_permille: int) -> OutsideStep | None:
-        """Return the next step from outside, or None: the target must do something first."""
+        """Return the next outside step, or None: the target must take a step first."""
         phase = self.phase
         if phase is CHAOS:
             return self._chaos(now_permille)
@@ -150,17 +150,17 @@ class Generator:
             return Mark("done")
         return step
 
-    # What the target answers and does.
+    # The target's answers and events.
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """Pass on the answer to one of the steps."""
+        """Pass an answer on to the actor that sent the request."""
         self.operator.answered(step, status)
         host = getattr(step, "host", None)
         if host is not None:
             self.hosts[host].answered(step, status, value)
 
     def connection_ended(self, connection: int) -> None:
-        """Pass on that the target has destroyed a connection."""
+        """Pass the end of a connection on to its host."""
         for host in self.hosts:
             host.connection_ended(connection)
 

@@ -1,4 +1,4 @@
-"""The I/O of a host: what it does next on a connected queue, and to which blocks."""
+"""The I/O of a host: its next request on a connected queue, and the blocks of that request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPARED_BLOCKS_MAX = 4
 
 
 class HostIo:
-    """Draws requests as the plan's shares say."""
+    """Draws requests by the plan's shares."""
 
     def __init__(self, number: int, plan: Plan, model: Model, stream: Stream) -> None:
         self.number = number
@@ -33,7 +33,7 @@ class HostIo:
         self._strategic_place = placement_of(plan.strategies)
 
     def is_served(self, thread: int) -> bool:
-        """Return whether it finds the namespace; where I/O is aimed, before any event says that it is attached."""
+        """Return whether the host finds the namespace; a host with aimed I/O doesn't wait for the event of its attachment."""
         service = self.model.service
         if service.namespace_attached or self._strategic_place is None:
             return service.namespace_attached
@@ -47,7 +47,7 @@ class HostIo:
         blocks = stream.between(1, plan.blocks_per_io_max)
         slba = self._place(blocks)
         if not stream.chance(plan.read_share, 100):
-            # Hosts don't change blocks with a write in flight: then any order would be right.
+            # Hosts don't change blocks with a write in flight, since then any order would be right.
             for _ in range(PLACE_ATTEMPTS):
                 if not ledger.is_being_written(slba, blocks):
                     return self._change(link, slba, blocks)

@@ -29,7 +29,7 @@ class HostState(Enum):
     CUT = "cut"  # off the network
 
 
-# By name, for the hottest question: looking a member up in its class costs more than the comparison.
+# A name of its own, since the lookup of a member in its class costs more than a comparison.
 DOWN, CONNECTING, UP, CLOSING, CUT = HostState
 
 
@@ -49,10 +49,10 @@ class Host:
         self.forget()
 
     def forget(self) -> None:
-        """Drop all that is left of its sessions."""
+        """Forget all of its sessions."""
         self.links: list[Link] = []  # by qid
         self._to_close: list[Link] = []
-        self._hurries = False  # it connects again before the target is done with its old queues
+        self._hurries = False  # it connects again before its old queues are gone
         self._event_requests = 0
         self._must_read_log = False
         self._must_identify = False
@@ -77,7 +77,7 @@ class Host:
             return (self._keep_alive() if self._keep_alive_us else None) or self._connect_on()
         if state is CLOSING:
             step = self._close_on()
-            # If it is down by now, it may begin again at once: None would say that nothing is possible.
+            # A host that is down by now can begin again at once, so the answer must not be that no step is possible.
             if step is not None or self.state is CLOSING:
                 return step
         return self._begin() if new_work else None
@@ -112,7 +112,7 @@ class Host:
         )
 
     def _accepted(self) -> list[Link]:
-        """Its connections, but for one that is not accepted yet: that is the newest."""
+        """Return its accepted connections; one that is not accepted yet is the newest."""
         links = self.links
         return links if links and links[-1].thread != NO_THREAD else links[:-1]
 
@@ -163,7 +163,7 @@ class Host:
         return self.io.next_step(link)
 
     def _replace_queue(self) -> HostStep:
-        """Give the last I/O queue up and connect another one with its id, while the old one may still drain."""
+        """Close the last I/O queue and connect another one with its id, while the old one may still drain."""
         self.state = CONNECTING
         return self._disconnect(self.links.pop())
 
@@ -197,7 +197,7 @@ class Host:
         return Disconnect(self.model.ledger.new_op(), self.number, link.number, link.thread)
 
     def adopt(self, links: list[Link]) -> None:
-        """Take over connections that it has not made itself; a set that is no whole session it can only close."""
+        """Take over connections that it has not made itself; a set without a whole session can only be closed."""
         self.forget()
         opening = [link for link in links if link.state is LinkState.OPENING]
         closing = [link for link in links if link.state is LinkState.CLOSING]
@@ -236,7 +236,7 @@ class Host:
                 self._lose_connections()
                 self.state = CUT
             case "network_heal":
-                # TCP has given up by now: what is left of the old connections is reset.
+                # TCP has given up by now, so the rest of the old connections is reset.
                 for link in self.links:
                     link.reset()
                 self.begin_closing()
@@ -250,10 +250,10 @@ class Host:
     def _lose_connections(self) -> None:
         self.model.ledger.lost_connections.update(link.number for link in self.links)
 
-    # What the target answers and does.
+    # The target's answers and events.
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """Take in an answer to one of this host's steps."""
+        """Handle an answer to one of this host's steps."""
         match step:
             case Open() if self._is_newest(step.connection):
                 self._opened(self.links[-1], status, value)
@@ -298,7 +298,7 @@ class Host:
             self._must_identify = self.plan.event_requests
 
     def connection_ended(self, connection: int) -> None:
-        """Take in that the target has destroyed a connection; one that it closed by itself ends the session."""
+        """Handle the end of a connection; one that the target closed by itself ends the session."""
         link = next((link for link in self.links if link.number == connection), None)
         if link is None:
             return
@@ -309,7 +309,7 @@ class Host:
             self.begin_closing()
 
     def target_lost(self) -> None:
-        """Take in that the target died: all connections are reset."""
+        """Reset all connections, since the target died."""
         if self.state is CUT:
             self.links = []
             return

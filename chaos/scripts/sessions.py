@@ -91,10 +91,10 @@ class Sessions:
             step = msgspec.structs.replace(step, cntlid=admin.cntlid)
         return step
 
-    # What was done, and the results.
+    # Steps and answers.
 
     def took(self, step: OutsideStep) -> None:
-        """Take in a step from outside."""
+        """Record an outside step."""
         match step:
             case Open():
                 self.links[step.connection] = Link(step.connection, step.host)
@@ -127,7 +127,7 @@ class Sessions:
                 pass
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
-        """Take in an answer to one of the hosts' steps."""
+        """Record an answer to one of the hosts' steps."""
         if not isinstance(step, (Open, Connect)) or step.connection not in self.links:
             return
         link = self.links[step.connection]

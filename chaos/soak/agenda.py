@@ -22,7 +22,7 @@ from chaos.store.capsule import DriverName
 CHUNK_SECONDS = 1.0
 CHUNK_SEEDS_MAX = 64
 CHUNK_SEEDS_FIRST = {"sim": 8, "lockstep": 1, "realtime": 1}
-KEPT_TIMES_MAX = 5  # the soak prunes what a process keeps
+KEPT_TIMES_MAX = 5  # the soak prunes the runs that a process keeps
 
 
 class Agenda:
@@ -33,9 +33,11 @@ class Agenda:
         self.failure_store = failure_store
         self.marks = marks
         self.again: list[Chunk] = list(state.open)
-        self.canary_under_way = False
+        self.canary_runs = False
         self._stored = [number for number, one in enumerate(state.stored) if one.state == "waiting"]
-        self._handed: dict[int, int] = {}  # lane -> seeds handed out since the soak began here
+        self._handed: dict[
+            int, int
+        ] = {}  # by lane: the seeds submitted since this process of the soak began
 
     def take(self, *, only_finish: bool = False) -> Task | None:
         """Return the next task; ``only_finish``: no seeds and no canaries."""
@@ -45,7 +47,7 @@ class Agenda:
         if not only_finish:
             canary = self._due_canary()
             if canary is not None:
-                self.canary_under_way = True
+                self.canary_runs = True
                 return Task(run_canary, canary)
         shrink = self.failure_store.next_shrink()
         if shrink is not None:
@@ -68,14 +70,14 @@ class Agenda:
             case AgainTask():
                 self._stored.append(task.argument.number)
             case CanaryTask():
-                self.canary_under_way = False
+                self.canary_runs = False
             case _:
                 self.failure_store.lost_shrink()
 
     def give_up(self, lane: int, seed: int) -> bool:
-        """Cut a seed out of the open chunk that has it; returns whether there is one.
+        """Remove a seed from its open chunk; return whether there is one.
 
-        What is open around it is in two chunks now.
+        The rest of the chunk is two open chunks now.
         """
         for chunk in list(self.state.open):
             if chunk.lane == lane and chunk.first <= seed < chunk.first + chunk.count:
@@ -100,7 +102,7 @@ class Agenda:
 
     def _due_canary(self) -> CanaryTask | None:
         every = self.state.arguments.canary_seconds
-        if every is None or self.canary_under_way:
+        if every is None or self.canary_runs:
             return None
         for number, canary in enumerate(self.state.canaries):
             last = canary.last_seconds

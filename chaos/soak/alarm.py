@@ -17,7 +17,7 @@ LOG = "on-failure.log"
 
 
 class Alarm:
-    """Starts the command, and ends it when it takes too long; it is never waited for while the soak runs."""
+    """Starts the command, and ends it when it takes too long; a running soak never waits for it."""
 
     def __init__(self, folder: Path, command: str) -> None:
         self.folder = folder

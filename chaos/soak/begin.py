@@ -1,4 +1,4 @@
-"""What a new soak runs: lanes of a suite's facets, its canaries, failures and seeds of earlier soaks of it."""
+"""The contents of a new soak: lanes of a suite's facets, its canaries, and failures and seeds of its earlier soaks."""
 
 from __future__ import annotations
 
@@ -76,5 +76,5 @@ def _earlier(folder: Path) -> list[SoakState]:
         try:
             found.append(read_state(path))
         except SoakError:
-            continue  # not a soak, or of another version
+            continue  # not a soak, or one of another version
     return found

@@ -1,6 +1,7 @@
-"""From results of tasks to the soak's state, a task at a time.
+"""From results of tasks to the soak's state, one task at a time.
 
-The state is written between two tasks, never by what is in here: on disk no result is half counted.
+The soak writes the state between two tasks, and this module never does: on disk every result is counted fully or not
+at all.
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ class Counter:
                 raise AssertionError("a task has its own kind of result")
 
     def give_up(self, number: int, result: RunResult) -> None:
-        """Count a seed whose process did not come back from it."""
+        """Count a seed whose process died while running it."""
         if self.agenda.give_up(number, result.seed):
             self._count_run(number, result)
             self.ledger.add_seeds(number, result.seed, 1)
 
     def _count_canary(self, task: CanaryTask, ran: CanaryRan) -> None:
-        self.agenda.canary_under_way = False
+        self.agenda.canary_runs = False
         canary = self.state.canaries[task.number]
         canary.last_seconds = self.state.seconds
         if ran.caught:

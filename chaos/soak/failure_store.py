@@ -1,4 +1,4 @@
-"""Failures by signature: which runs are kept, which is the smallest, and how much disk all of it takes."""
+"""Failures by signature: the runs that are kept, the smallest of them, and their size on disk."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class FailureStore:
         return is_new
 
     def _prune(self, group: Group) -> None:
-        """Keep the smallest runs; of runs of one length those that came first."""
+        """Keep the smallest runs, and of equally long runs the earliest."""
         most = 1 if self.state.disk_full else self.state.arguments.keep
         kept = sorted(group.kept, key=lambda one: one.steps)
         self._dropped += [one.run_dir for one in kept[most:]]
@@ -64,7 +64,7 @@ class FailureStore:
             group.replay = group.kept[0].replay
 
     def sweep(self) -> None:
-        """Remove the directories of runs that are not kept; the state that no longer names them has been written."""
+        """Remove the directories of runs that are not kept, after the state without them has been written."""
         while self._dropped:
             shutil.rmtree(self._dropped.pop(), ignore_errors=True)
 
@@ -82,7 +82,7 @@ class FailureStore:
         return ShrinkTask(group.signature, run_dir, group.folder, program)
 
     def shrunk(self, signature: str, outcome: Shrunk) -> None:
-        """Take in that a failure has been shrunk, or could not be."""
+        """Record that a failure has been shrunk, or could not be."""
         self.shrinking = ""
         group = self.state.groups[signature]
         group.shrinks += 1
@@ -103,13 +103,13 @@ class FailureStore:
                 return
 
     def lost_shrink(self) -> None:
-        """Take in that the process that shrank was killed; the failure is shrunk again, a bounded number of times."""
+        """Record that the process that shrank was killed; the failure is shrunk again, a bounded number of times."""
         if self.shrinking:
             self.state.groups[self.shrinking].shrinks += 1
             self.shrinking = ""
 
     def tidy(self) -> None:
-        """Remove, after a kill, run directories that the state doesn't name: their seeds are run again."""
+        """Remove, after a kill, run directories that the state doesn't name, since their seeds are run again."""
         known = {one.run_dir for group in self.state.groups.values() for one in group.kept}
         for lane in self.state.lanes:
             parent = Path(lane.spec.out) / lane.spec.experiment.name
@@ -118,7 +118,7 @@ class FailureStore:
                     shutil.rmtree(path, ignore_errors=True)
 
     def is_too_much(self, used: int) -> bool:
-        """Return whether the soak takes more bytes than it may; then one run of each signature stays."""
+        """Return whether the soak takes more bytes than it may; then only one run of each signature stays."""
         state = self.state
         if used <= state.arguments.disk_bytes:
             return False
@@ -140,12 +140,12 @@ def _slug(signature: str) -> str:
 
 
 def bytes_below(folder: Path) -> int:
-    """Return how many bytes of disk all files below take."""
+    """Return the size of all files below, in bytes of disk."""
     total = 0
     for parent, _, names in os.walk(folder):
         for name in names:
             try:
                 total += os.lstat(os.path.join(parent, name)).st_blocks * 512
             except OSError:
-                continue  # it has just gone
+                continue  # it was removed meanwhile
     return total

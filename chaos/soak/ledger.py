@@ -1,8 +1,8 @@
-"""The lists of a soak: ``chunks.jsonl``, the seeds that count, and ``failures.jsonl``, those that failed.
+"""The lists of a soak: ``chunks.jsonl``, the counted seeds, and ``failures.jsonl``, the failing ones.
 
-They count as far as ``soak.json`` says, which is written after them, whole, and never while a result is half counted:
-what a kill leaves behind that length is cut off, and its seeds are run again. How many runs there were, and how many
-failed, is read from the lists when a soak goes on.
+They count up to the lengths in ``soak.json``, which is written after them, whole, and never while a result is half
+counted. Lines beyond those lengths come from a kill: they are cut off, and their seeds are run again. The numbers of runs
+and failures come from the lists when a soak continues.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import msgspec
 from chaos.campaigns.runner import RunResult
 from chaos.soak.state import SoakError, SoakState, write_whole
 
-CHUNKS = "chunks.jsonl"  # a line per chunk that counts: [lane, first seed, seeds]
-FAILURES = "failures.jsonl"  # a line per failing run
+CHUNKS = "chunks.jsonl"  # one line for each counted chunk: [lane, first seed, seeds]
+FAILURES = "failures.jsonl"  # one line for each failing run
 
 
 class FailureLine(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class FailureLine(msgspec.Struct, frozen=True):
 
 
 class Ledger:
-    """Appends to the lists, and reads them back when a soak goes on."""
+    """Appends to the lists, and reads them back when a soak continues."""
 
     def __init__(self, folder: Path, state: SoakState) -> None:
         self.folder = folder
@@ -70,13 +70,13 @@ class Ledger:
         return len(data)
 
     def restore(self) -> None:
-        """Cut off what the state does not know, and derive the numbers of runs and failures from the rest."""
+        """Cut off the lines that the state does not count, and derive the numbers of runs and failures from the others."""
         state = self.state
         chunks = self._cut(CHUNKS, state.chunks_bytes)
         seeds = [_seeds_of(lane, chunks) for lane in range(len(state.lanes))]
         failures = self._cut(FAILURES, state.failures_bytes)
         lines = [msgspec.json.decode(line, type=FailureLine) for line in failures]
-        # Of a chunk whose end came too late to be written down, no run counts.
+        # The kill came before the chunk's line, so none of its runs count.
         counted = [one.seed in seeds[one.lane] for one in lines]
         if not all(counted):
             failures = [line for line, counts in zip(failures, counted, strict=True) if counts]
@@ -91,7 +91,7 @@ class Ledger:
             group.count = sum(one.signature == group.signature for one in lines)
 
     def _cut(self, name: str, length: int) -> list[bytes]:
-        """Return the lines up to this length; cut off what comes after them."""
+        """Return the lines up to this length, and cut off the rest."""
         path = self.folder / name
         path.touch()
         lines = path.read_bytes()[:length].splitlines()
@@ -100,7 +100,7 @@ class Ledger:
 
 
 def _seeds_of(lane: int, chunks: list[bytes]) -> set[int]:
-    """Return a lane's seeds that count; they are only looked up."""
+    """Return a lane's counted seeds, without storing them in the state."""
     seeds: set[int] = set()
     for line in chunks:
         number, first, count = msgspec.json.decode(line, type=tuple[int, int, int])

@@ -1,4 +1,4 @@
-"""A soak on a terminal: a display that renews itself; a line a minute where the output is no terminal."""
+"""A soak on a terminal: a display that is redrawn, or one line a minute where the output is no terminal."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def line_of(state: SoakState) -> str:
 def display_of(state: SoakState) -> RenderableType:
     """Lay out lanes, failures and canaries."""
     lanes = Table(box=None, pad_edge=False, header_style="dim")
-    lanes.add_column("what runs")
+    lanes.add_column("lane")
     for title in ("seeds", "runs", "failed"):
         lanes.add_column(title, justify="right")
     for lane in state.lanes[:SHOWN_MAX]:

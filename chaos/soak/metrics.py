@@ -1,4 +1,4 @@
-"""Metrics of a soak for Prometheus, by its own client library; computed when they are asked for."""
+"""Metrics of a soak for Prometheus, by Prometheus's client library; each request computes them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class _Collector(Collector):
         canaries.add_metric(["missed"], sum(one.missed for one in state.canaries))
         yield canaries
         exposure = CounterMetricFamily(
-            "raidstorm_reached", "named states and what happened", labels=["name"]
+            "raidstorm_reached", "named states and events", labels=["name"]
         )
         for name, count in list(state.reach.items()):
             exposure.add_metric([name], count)
@@ -78,7 +78,7 @@ class _Collector(Collector):
             ("raidstorm_jobs_busy_ratio", "share of the time at work", lambda: state.busy),
             (
                 "raidstorm_disk_bytes",
-                "what the soak's directory takes",
+                "size of the soak's directory",
                 lambda: state.drift[-1].disk_bytes if state.drift else 0,
             ),
             ("raidstorm_jobs_lost", "job processes killed from outside", lambda: state.lost),

@@ -18,13 +18,13 @@ from chaos.soak.plots import plots_of
 from chaos.soak.state import Drift, SoakState
 
 PAGE = "soak.html"
-SLOPE_HOURS_MIN = 0.1  # in less time, growth says nothing about an hour
+SLOPE_HOURS_MIN = 0.1  # over a shorter time, growth says nothing about an hour
 SAMPLES_MIN = 3
 NOT_YET = "–"
 
 
 class Trend(msgspec.Struct, frozen=True):
-    """The growth of something that must not grow: at the end of the warm-up, now, and in an hour."""
+    """The growth of a resource that must not grow: at the end of the warm-up, now, and in an hour."""
 
     what: str
     first: str
@@ -49,7 +49,7 @@ def _template() -> Template:
 
 
 def page_of(state: SoakState) -> str:
-    """The whole page."""
+    """Write the whole page."""
     groups = sorted(
         state.groups.values(), key=lambda group: (bool(group.same_as), group.first_seconds)
     )
@@ -79,9 +79,9 @@ def is_green(state: SoakState) -> bool:
 
 
 def headline(state: SoakState) -> str:
-    """The result in one sentence."""
+    """Write the result in one sentence."""
     if not state.runs:
-        return "Nothing has run yet."
+        return "No seed has run yet."
     missed = sum(one.missed for one in state.canaries)
     canaries = f" {counted_apart(missed, 'canary', 'canaries')} missed." if missed else ""
     if not state.groups:
@@ -92,17 +92,17 @@ def headline(state: SoakState) -> str:
 
 
 def confidence(state: SoakState) -> str:
-    """What the runs without a defect are worth, where none of them has failed."""
+    """Write the bound that the runs without a defect give, where none of them has failed."""
     clean = [lane for lane in state.lanes if not lane.spec.defects]
     runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
     if failed or not runs:
         return ""
-    # The headline has said it where all lanes are clean and nothing failed.
+    # Where all lanes are clean and nothing failed, the headline has the number of runs already.
     none = "" if clean == state.lanes and not state.groups else "No failure without a defect, in "
     which = f"{none}{counted_apart(runs, 'run')}. " if none else ""
     once_in = int(runs / NONE_SEEN_95)
     if once_in < 2:
-        return f"{which}That is too few to say anything."
+        return f"{which}That is too few for a bound."
     return (
         f"{which}Anything that fails more often than once in {number(once_in)} runs would have "
         "shown, 95 %."
@@ -110,7 +110,7 @@ def confidence(state: SoakState) -> str:
 
 
 def below(path: str, levels: int, name: str = "") -> str:
-    """The last levels of a path: below the soak's directory, where the page is; or ``name`` in the directory there.
+    """Return the last levels of a path, relative to the page's directory, or ``name`` in that directory.
 
     A run is in runs/EXPERIMENT/RUN, a shrunk one in failures/SIGNATURE/minimal.json.
     """
@@ -121,23 +121,23 @@ def below(path: str, levels: int, name: str = "") -> str:
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
+    """Write hours, minutes and seconds."""
     whole = int(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def number(value: float) -> str:
-    """With its thousands apart."""
+    """Write a number with its thousands apart."""
     return f"{value:,.0f}".replace(",", " ")
 
 
 def counted_apart(value: int, noun: str, nouns: str = "") -> str:
-    """A number with its thousands apart, and its noun."""
+    """Write a number with its thousands apart, and its noun."""
     return f"{number(value)} {noun if value == 1 else nouns or f'{noun}s'}"
 
 
 def trends_of(drift: list[Drift]) -> list[Trend]:
-    """The values after a tenth of the time, in which everything warms up, and now, with the slope between."""
+    """Return the values at the end of the warm-up (a tenth of the time) and now, with the slope between them."""
     early, late = (drift[_warm(drift)], drift[-1]) if len(drift) >= SAMPLES_MIN else (None, None)
     return [
         _trend(what, field, early, late)

@@ -9,7 +9,7 @@ import msgspec
 
 from chaos.soak.state import Drift
 
-# Of the whole picture, and of the room for the axes' labels.
+# The sizes of the whole picture, and of the room for the axes' labels.
 WIDTH, HEIGHT = 380, 132
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 8, 20
 TICKS_X = 5  # at most, after the first one
@@ -39,7 +39,7 @@ class Plot(msgspec.Struct, frozen=True):
 
 
 def plots_of(drift: list[Drift]) -> list[Plot]:
-    """All plots, once there is more than a point; of reactors only where some have run."""
+    """Make all plots, once there are two points; those of reactors only where some have run."""
     if len(drift) < 2:
         return []
     times = [one.seconds for one in drift]
@@ -57,7 +57,7 @@ def plots_of(drift: list[Drift]) -> list[Plot]:
 
 
 def rates_of(drift: list[Drift]) -> list[float]:
-    """Runs a second between each sample and the one before."""
+    """Return the runs a second between each sample and the one before."""
     rates = [0.0]
     for before, after in itertools.pairwise(drift):
         span = after.seconds - before.seconds
@@ -83,13 +83,13 @@ def _plot(title: str, times: list[float], values: list[float], unit: str) -> Plo
 
 
 def _round_steps(top: float) -> list[float]:
-    """Halves of 1, 10 and 2, 20, and fifths of 5, 50, so that each label is round too."""
+    """Return steps with round labels: halves of 1, 10 and 2, 20, and fifths of 5, 50."""
     count = 5 if f"{top:e}".startswith("5") else 2
     return [top * step / count for step in range(count + 1)]
 
 
 def _time_ticks(end: float) -> list[Tick]:
-    """Seconds, minutes or hours, in round steps."""
+    """Return marks at round seconds, minutes or hours."""
     unit, name = next((one for one in UNITS if end >= 3 * one[0]), UNITS[-1])
     step = ceiling(end / unit / TICKS_X)
     count = int(end / unit / step + 1e-9)
@@ -106,7 +106,7 @@ def _y(value: float, top: float) -> float:
 
 
 def ceiling(value: float) -> float:
-    """The next of 1, 2 and 5 times a power of ten, so that an axis has round labels."""
+    """Return the next of 1, 2 and 5 times a power of ten, so that an axis has round labels."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
@@ -114,7 +114,7 @@ def ceiling(value: float) -> float:
 
 
 def short(value: float) -> str:
-    """A value in a few characters."""
+    """Write a value in a few characters."""
     if value >= 100:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.1f}".removesuffix(".0") if value >= 1 or not value else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""The soak itself: hands out tasks, takes their results in, and writes down what it knows."""
+"""The soak itself: it submits tasks, counts their results, and writes its state."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ STATE_SECONDS = 1.0
 PAGE_SECONDS = 60.0
 DRIFT_SECONDS = 10.0
 WARM_SECONDS = 4.0
-DRIFT_MAX = 2_000  # then every other one goes
-INTERRUPT_SECONDS_MAX = 10.0  # a task gives up its run before that; one that is stuck is ended
+DRIFT_MAX = 2_000  # beyond these samples, every other one is removed
+INTERRUPT_SECONDS_MAX = 10.0  # a task stops its run sooner; one that is stuck is killed
 FINISH_SECONDS_MAX = 120.0  # for the tasks that run when the time is over
 
 
@@ -56,7 +56,7 @@ class Soak:
         self.task_pool = TaskPool(self._pool)
         self._begun = time.monotonic()
         self._before = state.seconds
-        # What is held is looked at when there is something: the processes have to start first.
+        # The first sample comes after the processes have started.
         self._due = {"state": 0.0, "page": 0.0, "drift": state.seconds + WARM_SECONDS}
         self._prepare()
         self.agenda = Agenda(state, self.failure_store, self.marks)
@@ -64,7 +64,7 @@ class Soak:
         self.watchdog = Watchdog(state, self.marks, self._pool, self.agenda, self.counter)
 
     def _prepare(self) -> None:
-        """Undo what a kill has left half done."""
+        """Clean up after a kill."""
         state = self.state
         state.state = "running"
         clean(owners=set(state.pids))
@@ -77,7 +77,7 @@ class Soak:
         self._commit()
 
     def run(self, interrupt: Interrupt) -> int:
-        """Run it; returns the exit code."""
+        """Run it, and return the exit code."""
         try:
             self._work(interrupt)
         except KeyboardInterrupt:
@@ -113,7 +113,7 @@ class Soak:
             self.watchdog.look()
 
     def _tick(self) -> float:
-        """Do what is due by the clock; returns the seconds of the soak."""
+        """Do everything that is due by the clock; return the seconds of the soak."""
         now = self._before + time.monotonic() - self._begun
         self.state.seconds = now
         self.alarm.look()
@@ -135,9 +135,9 @@ class Soak:
             write_whole(self.folder / PAGE, page_of(state).encode())
 
     def _commit(self) -> None:
-        """Write the state: what it says has been counted from now on, and no other file matters for that.
+        """Write the state, which counts its results from now on; no other file decides that.
 
-        Directories that it no longer names go after it, so that a killed soak never names one that is gone.
+        Directories that it no longer names are removed after it, so that a killed soak never names a missing one.
         """
         write_state(self.folder, self.state)
         self.failure_store.sweep()
@@ -167,7 +167,7 @@ class Soak:
         self._announce()
 
     def _announce(self) -> None:
-        """Run the user's command for new signatures; they are written down before it, so that it runs once."""
+        """Run the user's command for new signatures; the state has them before, so that it runs once."""
         news = self.counter.news()
         if news:
             self._commit()
@@ -201,7 +201,7 @@ class Soak:
 
 
 def exit_code(state: SoakState) -> int:
-    """Return the worst of what failed; a canary that was missed is a soak that may have missed others."""
+    """Return the most severe code of the failures; a missed canary counts, since the soak may have missed other failures."""
     verdicts = [Verdict(group.code) for group in state.groups.values()]
     if any(one.missed for one in state.canaries):
         verdicts.append(Verdict.NOT_EXERCISED)

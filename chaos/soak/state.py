@@ -1,7 +1,7 @@
-"""What a soak knows, on disk: ``soak.json``, written whole or not at all, so that a killed soak goes on where it was.
+"""The state of a soak on disk: ``soak.json``, written whole or not at all, so that a killed soak continues from it.
 
-A chunk of seeds is open from when it is handed out until its result is in the state. A kill leaves it open there, and
-it is run again: a seed counts with the state that has its result, once. What else a soak writes follows the state.
+A chunk of seeds is open from its submission until its result is in the state. After a kill it is still open there, and
+is run again: a seed counts once, with the state that has its result. All other files of a soak follow the state.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STATE_BYTES_MAX = 256 * 1024 * 1024
 
 
 class SoakError(Exception):
-    """A soak can't be begun or gone on with, in one sentence."""
+    """The soak can't begin or continue; the message is one sentence."""
 
 
 class SeedLane(msgspec.Struct):
@@ -56,11 +56,11 @@ class Canary(msgspec.Struct):
     expect_code: int
     caught: int = 0
     missed: int = 0
-    last_seconds: float | None = None  # of the soak, when it was last run
+    last_seconds: float | None = None  # the soak's time when it was last run
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Seeds that are handed out together."""
+    """Consecutive seeds of one task."""
 
     lane: int
     first: int
@@ -89,7 +89,7 @@ class Group(msgspec.Struct):
     code: int
     summary: str
     story: list[str]
-    first_seconds: float  # of the soak, when it was first seen
+    first_seconds: float  # the soak's time when it was first seen
     first_seed: int
     lanes: list[int]
     count: int = 0
@@ -98,11 +98,11 @@ class Group(msgspec.Struct):
     folder: str = ""  # of the minimal capsule and its story
     minimal: str = ""  # the capsule
     minimal_signature: str = ""
-    minimal_steps: tuple[int, int] = (0, 0)  # from outside: before, after
+    minimal_steps: tuple[int, int] = (0, 0)  # of hosts, operator and nemesis: before, after
     shrunk_from: int = 0  # steps of the run that was shrunk last
     shrinks: int = 0
-    not_shrunk: str = ""  # why
-    same_as: str = ""  # another signature, whose minimal run fails as this one's
+    not_shrunk: str = ""  # the reason
+    same_as: str = ""  # another signature, if the minimal run fails with that one
 
 
 class Stored(msgspec.Struct):
@@ -135,7 +135,7 @@ class Drift(msgspec.Struct, frozen=True):
     seconds: float
     runs: int
     failed: int
-    busy: float  # share of the time that job processes have worked, since the soak began
+    busy: float  # the share of the time that job processes have worked, since the soak began
     controller_kib: int
     jobs_kib: int
     reactors_kib: int
@@ -158,19 +158,19 @@ class SoakState(msgspec.Struct):
     seconds: float = 0.0
     busy_seconds: float = 0.0
     open: list[Chunk] = []
-    attempts: dict[str, int] = {}  # "lane:seed" -> how often its process was killed
+    attempts: dict[str, int] = {}  # "lane:seed" -> the number of times that its process was killed
     groups: dict[str, Group] = {}
     reach: dict[str, int] = {}
     unknown: int = 0
-    chunks_bytes: int = 0  # so long is chunks.jsonl
-    failures_bytes: int = 0  # and failures.jsonl
+    chunks_bytes: int = 0  # the counted length of chunks.jsonl
+    failures_bytes: int = 0  # the counted length of failures.jsonl
     lost: int = 0  # job processes that were killed from outside
     resumed: int = 0
     pids: list[
         int
-    ] = []  # of the controller and its job processes, whose leftovers are to be tidied up
+    ] = []  # of the controller and its job processes, whose leftovers a resumed soak removes
     drift: list[Drift] = []
-    disk_full: bool = False  # failing runs are counted, and one of a signature is kept
+    disk_full: bool = False  # then failing runs are only counted, and one of each signature is kept
 
     @property
     def runs(self) -> int:
@@ -208,7 +208,7 @@ def green_line(state: SoakState) -> str:
     clean = [lane for lane in state.lanes if not lane.spec.defects]
     runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
     if not state.runs:
-        return "nothing has run yet"
+        return "no seed has run yet"
     if failed or not runs:
         return f"{state.failed} of {state.runs:,} schedules failed".replace(",", " ")
     which = "" if clean == state.lanes else "without a defect: "
@@ -219,12 +219,12 @@ def green_line(state: SoakState) -> str:
 
 
 def write_state(folder: Path, state: SoakState) -> None:
-    """Write it whole, or leave the old one."""
+    """Write the whole file, or leave the old one."""
     write_whole(folder / STATE, msgspec.json.encode(state))
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole, or leave the old one; raises SoakError."""
+    """Write a whole file, or leave the old one; raise SoakError where neither is possible."""
     unfinished = path.with_name(f".{path.name}")
     try:
         unfinished.write_bytes(data)
@@ -234,7 +234,7 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def read_state(folder: Path) -> SoakState:
-    """Read a soak's directory; raises SoakError."""
+    """Read a soak's directory; raise SoakError where it can't be read."""
     path = folder / STATE
     try:
         if path.stat().st_size > STATE_BYTES_MAX:

@@ -1,4 +1,4 @@
-"""What a soak's job processes do: seeds, canaries, stored failures again, and shrinking.
+"""The tasks of a soak's job processes: seeds, canaries, stored failures, and shrinking.
 
 Each process writes to a file of its own which seed it is at, and since when. The soak ends a process that is at one for
 too long, and knows the seed of one that was killed.
@@ -29,13 +29,13 @@ from chaos.store.capsule import read_capsule, replay_line
 from chaos.store.store import Store
 
 MARK_BYTES = 96
-MEMORY_BYTES_MAX = 6 * 1024**3  # a job process's or a reactor's own
+MEMORY_BYTES_MAX = 6 * 1024**3  # for a job process or a reactor
 SHRINK_SECONDS = 60.0
 STORY = "story.txt"
 
 
 class SeedMark(msgspec.Struct, frozen=True, array_like=True):
-    """Which seed a process is at, since when by the clock that all processes of a machine share."""
+    """The seed that a process is at, since this time by the clock that all processes of a machine share."""
 
     lane: int
     seed: int
@@ -60,7 +60,7 @@ class Ran(msgspec.Struct, frozen=True):
 
 
 class CanaryTask(msgspec.Struct, frozen=True):
-    """Seeds of which one must fail."""
+    """Seeds of a facet of which one must fail."""
 
     number: int
     spec: RunSpec
@@ -127,7 +127,7 @@ def run_seeds(process: JobProcess, task: SeedsTask) -> Ran:
             except InterruptedRunError:
                 break
             except (CodeError, DriverError) as error:
-                # One seed that can't be run or judged must not be the end of a night.
+                # One seed that can't be run or judged must not end the soak.
                 runner.close()
                 results.append(not_ended(task.spec, seed, _broken(error)))
     return Ran(results, time.monotonic() - begun)
@@ -166,7 +166,7 @@ def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
     folder = Path(task.folder)
     try:
         capsule = read_capsule(Path(task.run_dir) / "capsule.json")
-        # It has been run here: the code that it carries is this soak's own.
+        # It has been run here, so its code is this soak's own.
         checks = tuple(load_embedded_check(code) for code in capsule.checks)
         minimal = minimize(
             capsule,
@@ -192,7 +192,7 @@ def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
 
 
 def run_again(process: JobProcess, task: AgainTask) -> Again:
-    """Replay a failure of an earlier soak on today's code."""
+    """Replay a failure of an earlier soak with the present code."""
     begun = time.monotonic()
     capsule = read_capsule(Path(task.capsule))
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
@@ -240,7 +240,7 @@ class _Marker:
 
 
 def _limit_memory() -> None:
-    """Too much memory is an exception in this process, before it is the end of others."""
+    """Limit the memory, so that too much of it raises an exception here, before other processes suffer."""
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     wanted = MEMORY_BYTES_MAX if most == resource.RLIM_INFINITY else min(most, MEMORY_BYTES_MAX)
     resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))

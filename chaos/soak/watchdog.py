@@ -32,7 +32,7 @@ class Watchdog:
         self._timed_out: dict[tuple[int, int], float] = {}
 
     def look(self) -> None:
-        """End a process that is at one seed for too long; its seed is counted when the process has gone."""
+        """End a process that is at one seed for too long; its seed is counted when the process is gone."""
         limit = self.state.arguments.seed_seconds
         now = time.monotonic()
         for pid, mark in read_marks(self.marks).items():
@@ -47,14 +47,14 @@ class Watchdog:
         culprits = self.pool.culprits()
         for pid, mark in read_marks(self.marks).items():
             (self.marks / str(pid)).unlink(missing_ok=True)
-            if pid in culprits:  # the others were at a seed too, which has nothing to do with it
+            if pid in culprits:  # the other processes' seeds have nothing to do with it
                 self._was_at(mark)
         self._timed_out.clear()  # one that went on to another seed before it was ended gets its time again
         for task in tasks:
             self.agenda.lost(task)
 
     def _was_at(self, mark: SeedMark) -> None:
-        """Count its seed: it has hung, or, when that happens again, could not be decided."""
+        """Count the seed that the process was at: it hangs, or, after repeated kills, has no verdict."""
         result = self._result_of(mark)
         if result is not None:
             self.counter.give_up(mark.lane, result)
@@ -74,8 +74,8 @@ class Watchdog:
                 return None
             check, verdict = "process", Verdict.UNKNOWN
             summary = (
-                f"the process that ran seed {mark.seed} was killed from outside, {attempts} times; "
-                "out of memory, perhaps"
+                f"the process that ran seed {mark.seed} was killed from outside {attempts} times, "
+                "perhaps for lack of memory"
             )
         shape = f"{spec.experiment.name}/{spec.driver}"
         finding = Finding(

@@ -329,7 +329,7 @@ def test_state_shows_a_rebuild_as_spdk_does(tmp_path):
 def test_state_behind_the_end_is_refused():
     done = inside("state", "baseline:1", "--at", "999999")
     assert done.returncode == 2
-    assert "behind its end" in done.stderr
+    assert "beyond its end" in done.stderr
 
 
 def test_crash_points_of_a_run_are_judged():

@@ -172,13 +172,13 @@ def test_canary_that_is_not_caught_is_a_failure(tmp_path):
     done, _, facets = run(suite(blind), tmp_path / "out")
     assert done.returncode == 7
     (failure,) = facets["blind"]["result"]
-    assert failure.message == "it must end with 5, and nothing was found"
+    assert failure.message == "it must end with 5, but there was no failure"
 
 
 def test_time_that_is_over_before_the_first_run_is_no_pass(tmp_path):
     done, summary, _ = run(suite(Facet(experiment="baseline", seconds=1e-9)), tmp_path / "out")
     assert done.returncode == 7
-    assert summary["facets"][0]["why"] == "its time was over before the first run"
+    assert summary["facets"][0]["why"] == "its time ended before the first run"
 
 
 def test_parts_are_run_by_themselves_and_gates_of_the_whole_are_not_judged_there(tmp_path):

@@ -73,7 +73,7 @@ WRONG = [
     ),
     ("mine.toml", 'disk_failure" = 1', 'disk_failure" = 0', 14, "= 0 must be at least 1"),
     ("ours.toml", "seeds = 3", "seeds = 0", 5, "seeds = 0 must be at least 1"),
-    ("ours.toml", "seconds = 2", "seconds = -2", 10, "is not a time to run for"),
+    ("ours.toml", "seconds = 2", "seconds = -2", 10, "is not a valid time"),
     ("ours.toml", "seeds = 3", "", 4, "would never end"),
     ("ours.toml", '"lockstep"', '"slowstep"', 9, "Invalid enum value 'slowstep'"),
     ("ours.toml", '"first_only.py"', '"absent.py"', 0, "absent.py can't be read"),

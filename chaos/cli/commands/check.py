@@ -33,7 +33,7 @@ from chaos.cli.parameters import examples, format_option, loudness_options
 @loudness_options
 @format_option("json")
 def command(**given: Any) -> int:
-    """Judge stored runs again with the checks of today, and say what differs from the stored result.
+    """Judge stored runs again with the present checks, and show differences from the stored result.
 
     Nothing is executed: the checks get what the run directory has. Of runs that pass only the line in
     index.jsonl is kept, so only failing ones can be judged again.

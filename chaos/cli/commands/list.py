@@ -11,14 +11,14 @@ TOPICS = {
     "experiments": "what to run",
     "suites": "experiments with drivers and sizes",
     "defects": "known defects of SPDK that the engine can have",
-    "faults": "what the nemesis breaks",
-    "operations": "what the operator does",
-    "checks": "what a run is judged by",
+    "faults": "faults that the nemesis injects",
+    "operations": "operations that the operator plans",
+    "checks": "promises that are checked in every run",
     "states": "states of the target, for gates",
     "reach": "counts of events, for gates",
     "probes": "events that the engine emits",
-    "drivers": "where the engine runs",
-    "strategies": "how seeds search",
+    "drivers": "ways to run the engine",
+    "strategies": "ways in which seeds search",
 }
 
 
@@ -36,7 +36,7 @@ TOPICS = {
 @click.option("-v", "--verbose", is_flag=True, help="Print all details of the topic.")
 @click.pass_obj
 def command(catalog: Catalog, topic: str | None, names: tuple[str, ...], verbose: bool) -> None:
-    """List what there is to run, to break and to check: headings with counts; with a topic, a line for each; with
+    """List experiments, faults, checks and all other names: headings with counts; with a topic, a line for each; with
     names or -v, the details.
     """
     from chaos.cli.listing import ListArguments, show

@@ -25,10 +25,10 @@ def command(catalog: Catalog, /, **given: Any) -> int:
 
     EXPERIMENT is a name, module:NAME, FILE.py or FILE.toml, and may have the seed behind a colon.
 
-    The plan is all that doesn't depend on the course of the run: sizes, hosts, shares, strategies, and the planned
+    The plan has everything that doesn't depend on the course of the run: sizes, hosts, shares, strategies, and the planned
     faults and operations with their moments. Which disk or host a fault takes is decided when it comes. A run of that
-    seed, with any driver, has this plan; a fault that the fault budget forbids waits, and what waits for an event that
-    never comes doesn't come.
+    seed, with any driver, has this plan; a fault that the fault budget forbids waits, and one that waits for an event that
+    never comes is not injected.
     """
     from chaos.cli.plan import PlanArguments, run
 

@@ -39,14 +39,14 @@ RUNS_MAX = 1_000_000
 @format_option("json")
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
-    """Measure how often a failure comes: run its plan many times, and count the runs that fail in the same way.
+    """Measure how often a failure occurs: run its plan many times, and count the runs that fail in the same way.
 
     In realtime the plan is run free with its seed each time, and the processes race as they like. A stepping driver
     would do the same each time; there each run has another schedule, whose seed is drawn from the run's. Other
     failures are counted apart. For NAME:SEED no failure is recorded, so each failure counts.
 
-    Exits with the failure's own code when it came, with that of the others when only they came, and with 0 when
-    nothing failed. Ctrl-C reports the runs until then.
+    Exits with the failure's own code when it occurred, with that of the others when only they occurred, and with 0
+    when nothing failed. Ctrl-C reports the runs until then.
     """
     from chaos.cli.repro import ReproArguments, run
 

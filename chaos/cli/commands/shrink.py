@@ -39,7 +39,7 @@ def command(catalog: Catalog, /, **given: Any) -> int:
     """Find the smallest run that still fails in the same way: fewer hosts, disks, blocks, operations and
     faults, and every scheduling choice in default order that need not be another one.
 
-    A free run whose steps could not be taken again in sim is run free again: when one of the runs can, that one is
+    A free run whose steps could not be replayed in sim is run free again: when one of the runs can, that one is
     shrunk; otherwise the plan is reduced for as long as two of five runs fail in the same way.
 
     Writes minimal.json, a capsule for 'replay', minimal.log, its trace, and minimal.html, its timeline.

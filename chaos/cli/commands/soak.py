@@ -73,7 +73,7 @@ class Size(click.ParamType[int]):
     type=Duration(),
     help="How often the canaries run: the suite's facets that must fail.  [1h]",
 )
-@click.option("--disk-max", type=Size(), help="What its directory may take: 500m, 2g.  [2g]")
+@click.option("--disk-max", type=Size(), help="The size limit of its directory: 500m, 2g.  [2g]")
 @click.option("--seed-max", type=Duration(), help="A seed that takes longer has failed.  [2m]")
 @click.option(
     "--on-failure",
@@ -82,22 +82,22 @@ class Size(click.ParamType[int]):
     "_SOAK set; its output goes to on-failure.log.",
 )
 @click.option("--metrics", metavar="ADDRESS:PORT", help="Serve metrics for Prometheus.")
-@click.option("--out", metavar="DIR", help="The directory that gets its directory.  [runs/soak]")
+@click.option("--out", metavar="DIR", help="The parent of its directory.  [runs/soak]")
 @click.option(
     "--resume",
     metavar="DIR",
-    help="Go on with the soak of this directory where it was; without a suite, as it was begun.",
+    help="Continue the soak in this directory, with its own suite and options.",
 )
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
-    """Run fresh seeds of a suite for hours, and look after them.
+    """Run fresh seeds of a suite for hours, unattended.
 
     First the failures of earlier soaks in the same place run again; then seeds that none of them had. Drivers get
     equal time, and a driver's facets get seeds by their shares; the budgets of facets don't count here. Failures are
-    grouped by signature: of each the smallest runs are kept, and the smallest is shrunk while the soak goes on. A seed
+    grouped by signature: of each the smallest runs are kept, and the smallest is shrunk during the soak. A seed
     that takes too long has failed; one whose process is killed twice could not be decided.
 
-    soak.html in its directory is written every minute. A soak that was killed or interrupted goes on with --resume:
+    soak.html in its directory is written every minute. A soak that was killed or interrupted continues with --resume:
     no seed is lost, and none counts twice. Exits with the code of the worst failure, with 7 when a canary was missed.
     """
     from chaos.cli.soak import SoakArguments, run

@@ -40,7 +40,7 @@ class Subset(click.ParamType[tuple[int, int]]):
         "suite smoke --jobs 2 --junit junit.xml",
         "suite nightly --subset 1/3               the first of three parts",
         "suite release.toml --out release-1",
-        "suite smoke --rerun runs/latest-suite    what was not as expected",
+        "suite smoke --rerun runs/latest-suite    the unexpected facets",
     ),
 )
 @click.argument(
@@ -57,7 +57,7 @@ class Subset(click.ParamType[tuple[int, int]]):
 @click.option(
     "--rerun",
     metavar="DIR",
-    help="Run again what was not as expected in DIR, the directory of an earlier run of this suite: facets "
+    help="Run the facets again that were not as expected in DIR, the directory of an earlier run of this suite: facets "
     "that failed, were interrupted or not run, or have changed since. The rest is taken over. Seeds that failed "
     "(at most 20) run first; if one still fails, the facet ends there; otherwise the whole facet is run.",
 )
@@ -77,7 +77,7 @@ class Subset(click.ParamType[tuple[int, int]]):
 @format_option("json")
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
-    """Run a suite: experiments times facets, each with a budget, a way it must end, and gates to reach.
+    """Run a suite: experiments times facets, each with a budget, an expected exit code, and gates.
 
     summary.json in its directory is written after each facet, so a suite that is killed leaves the facets that ended.
     The exit code is that of the worst facet; a facet that must fail and doesn't, and a gate that was not reached,

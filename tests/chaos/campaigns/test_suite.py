@@ -157,7 +157,7 @@ def test_experiment_in_a_python_suite_becomes_a_reference_or_is_refused(tmp_path
     file.write_text(text)
     assert find_suite(str(file), EXPERIMENTS, SUITES).experiments == (f"{file}:A", "swarm")
     file.write_text(text.replace("(A,", "(Experiment(name='b'),"))
-    with pytest.raises(SuiteError, match="the experiment b has no name to call it by"):
+    with pytest.raises(SuiteError, match="the experiment b can't be referred to"):
         find_suite(str(file), EXPERIMENTS, SUITES)
     file.write_text(text + "T = S\n")
     with pytest.raises(SuiteError, match="has 2 suites; name one with"):

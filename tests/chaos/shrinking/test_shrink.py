@@ -27,7 +27,7 @@ from tests.inside import inside
 from tests.support import SEED_DEFECT
 from workers.protocol import DefectSource
 
-# Where it fails, and at most so many steps from outside and choices are left.
+# The failing seed, and the bounds on the outside steps and choices that are left.
 FAILURES = {
     SEED_DEFECT: ("connect-during-rebuild", 12, 8),
     "write-failure-keeps-stale-member": ("disk-failure", 25, 8),

@@ -148,7 +148,7 @@ def test_canary_comes_when_it_is_due_and_one_at_a_time(tmp_path):
     agenda = agenda_of(state, tmp_path)
     kinds = [type(agenda.take().argument) for _ in range(3)]
     assert kinds == [CanaryTask, SeedsTask, SeedsTask]
-    agenda.canary_under_way, canary.last_seconds = False, 5.0
+    agenda.canary_runs, canary.last_seconds = False, 5.0
     state.seconds = 14.9
     assert isinstance(agenda.take().argument, SeedsTask)
     state.seconds = 15.0
@@ -274,7 +274,7 @@ def test_next_soak_goes_on_with_seeds_of_the_same_lane_only(tmp_path):
 
 def test_green_line_says_what_is_honest():
     state = state_of(lane())
-    assert green_line(state) == "nothing has run yet"
+    assert green_line(state) == "no seed has run yet"
     state.lanes[0].runs = 41_000
     assert green_line(state) == "0 of 41 000 schedules; 95 % bound 7.3·10⁻⁵"
     state.lanes[0].runs = 2
@@ -314,7 +314,7 @@ def test_page_shows_what_others_wrote_as_text_and_drift_once_it_says_something(t
 
 def test_headline_reads_at_once(tmp_path):
     state = state_of(lane(), lane(defect="unregister-while-rebuilding"))
-    assert (headline(state), confidence(state)) == ("Nothing has run yet.", "")
+    assert (headline(state), confidence(state)) == ("No seed has run yet.", "")
     state.lanes[0].runs = 406
     clean = state_of(lane())
     clean.lanes[0].runs = 406
@@ -323,7 +323,7 @@ def test_headline_reads_at_once(tmp_path):
     clean.lanes[0].runs = 1
     assert (headline(clean), confidence(clean)) == (
         "No failure in 1 run.",
-        "That is too few to say anything.",
+        "That is too few for a bound.",
     )
     clean.canaries = [Canary(lane().spec, 0, 5, 5, missed=1)]
     assert headline(clean) == "No failure in 1 run. 1 canary missed."
