@@ -1,4 +1,4 @@
-"""Debian's Chromium without a screen: load a page from disk, act on it, look at what it has become."""
+"""Debian's Chromium without a screen: load a page from disk, act on it, read the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ AFTERWARDS = """<script>
 
 
 class Loaded(msgspec.Struct):
-    """A page after all its scripts: what the test's own has found, the document, messages of the console."""
+    """A page after all its scripts: the test's own results, the document, messages of the console."""
 
     found: list
     document: str
@@ -49,7 +49,7 @@ class Loaded(msgspec.Struct):
 def load(
     page: Path, folder: Path, script: str = "", *, fragment: str = "", size=(1280, 800)
 ) -> Loaded:
-    """Load the page, run ``script`` (it pushes to ``found``), and return what it has come to."""
+    """Load the page, run ``script`` (it pushes to ``found``), and return the result."""
     assert PROGRAM is not None
     acted = folder / "acted.html"
     text = page.read_text().replace("<head>", BEFORE, 1)

@@ -1,4 +1,4 @@
-"""What holds for all tests: how they are shared among processes, and that no example is measured by the clock."""
+"""Settings of all tests: their distribution among processes, and no bound by clock for examples."""
 
 from hypothesis import settings
 
@@ -8,6 +8,6 @@ from tests.units import (  # noqa: F401  # hooks of pytest
     pytest_xdist_make_scheduler,
 )
 
-# How long an example takes says what else the machine does.
+# The duration of an example depends on the other work of the machine.
 settings.register_profile("no clock", deadline=None)
 settings.load_profile("no clock")

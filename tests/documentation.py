@@ -4,7 +4,7 @@
   and a diff is applied to a copy of the program.
 * A block of ``console`` has commands behind ``$``, and below each what must come of it: these lines, in this order,
   where ``...`` stands for anything. Other lines may come in between.
-* There are no other blocks, for nobody would notice when they are wrong.
+* There are no other blocks, since no test would notice errors in them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support import ROOT, run
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVE = re.compile(r"(Save as|Add to) `([\w./-]+)`:\s*\Z")
-PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # as where the environment is activated
+PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # as in an activated environment
 IN_CLONE = ".venv/bin/raidstorm"
 PACKAGES = ("chaos", "workers", "experiments")
 
@@ -37,13 +37,13 @@ class Page:
         self._code = 0
 
     def play_commands(self) -> None:
-        """Run and compare what is shown of commands, on a page that is more than that."""
+        """Run the shown commands and compare their output, on a page that has more than that."""
         for block in FENCE.finditer(self.text):
             if block[1] == "console":
                 self._run(block[2])
 
     def play(self) -> None:
-        """Write, run and compare all of it."""
+        """Write the files, run the commands, and compare everything."""
         with patch.object(sys, "path", list(sys.path)):
             for block in FENCE.finditer(self.text):
                 kind, body = block.groups()
@@ -100,7 +100,7 @@ class Page:
     def _output(self, command: str) -> str:
         words = shlex.split(command)
         if words[0] == "raidstorm":
-            # Without a new interpreter each time; it calls itself by this name where it is the one on the path.
+            # No new interpreter is started; the program's name is that of the one on the path.
             script = str(Path(sys.executable).with_name("raidstorm"))
             with patch.object(sys, "argv", [script]), patch.dict("os.environ", {"PATH": PATH}):
                 done = inside(*words[1:], cwd=self.folder)
@@ -122,7 +122,7 @@ class Page:
 
 
 def compare(command: str, shown: list[str], output: str) -> None:
-    """Do the shown lines come, in their order?"""
+    """Return whether the shown lines are in the output, in their order."""
     lines = iter(output.splitlines())
     for line in filter(str.strip, shown):
         pattern = re.compile(".*".join(re.escape(part) for part in line.split("...")))

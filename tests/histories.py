@@ -34,7 +34,7 @@ MISCOMPARE = int(NvmeStatus.COMPARE_FAILURE)
 
 
 class Disk:
-    """What a medium holds, and what it would hold after a power loss."""
+    """The content of a medium, now and after a power loss."""
 
     def __init__(self) -> None:
         self.now = [NEVER_WRITTEN] * BLOCKS
@@ -52,7 +52,7 @@ class Simulation:
         self.pending: dict[int, Step] = {}
         self.connections = [1, 2]
         self.op = 0
-        # Of the rare kinds each history has a few only, so that their effects aren't drowned by the next.
+        # The rare kinds come only a few times in each history, so that later ones don't cover their effects.
         self.kinds = [kind for kind in RARE if stream.chance(1, 4)]
         self.unanswered: dict[int, Step] = {}  # they may still land until their connection ends
 
@@ -99,7 +99,7 @@ class Simulation:
         self._invoke(step)
 
     def _land(self, step: Step, *, whole: bool) -> None:
-        """On each disk, block by block."""
+        """Write the operation to each disk, block by block."""
         if isinstance(step, CompareAndWrite):
             return  # performed at once, when it is answered
         value = NEVER_WRITTEN if isinstance(step, Unmap) else step.op
@@ -135,13 +135,13 @@ class Simulation:
             self._land(step, whole=True)
         self._add(Completed(self._number(), op, status, 0, values))
 
-    # What else may happen; each begins with the name it has in RARE.
+    # Rare events; each name begins as in RARE.
 
     def _unmap(self) -> None:
-        """Only lets unmaps be drawn."""
+        """Only allow that unmaps are drawn."""
 
     def _compare(self) -> None:
-        """Only lets compare-and-writes be drawn."""
+        """Only allow that compare-and-writes are drawn."""
 
     def _destroy(self) -> None:
         connection = self.connections.pop(0)
@@ -152,7 +152,7 @@ class Simulation:
                 del requests[op]
 
     def _lose(self) -> None:
-        """An answer is lost."""
+        """Lose an answer."""
         op = self.stream.choice(list(self.pending))
         self.unanswered[op] = self.pending.pop(op)
 
@@ -196,7 +196,7 @@ RARE = ("unmap", "compare", "destroy", "lose", "kill", "power", "rot")
 
 
 def corrupt(history: History, stream: Stream) -> History:
-    """The same with one thing changed, in a drawn way; it may happen to stay valid."""
+    """Change one entry in a drawn way; the history may stay valid."""
     way = stream.choice(WAYS)
     return [
         msgspec.structs.replace(entry, number=number)
@@ -262,7 +262,7 @@ def _is_rare(entry: Invoked) -> bool:
 
 
 def _move(history: History, stream: Stream) -> History:
-    """One entry to another place, but not past what it answers or what answers it."""
+    """Move one entry to another place, but not past its answer or its request."""
     if not history:
         return history
     source, place = stream.integer_below(len(history)), stream.integer_below(len(history))

@@ -25,7 +25,7 @@ CATALOG = Catalog(EXPERIMENTS, SUITES, FOUND_BY)
 
 
 class Done(NamedTuple):
-    """As a finished process looks."""
+    """The results of a command, as those of a finished process."""
 
     returncode: int
     stdout: str

@@ -39,7 +39,7 @@ MOVED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """``name`` says what was changed, without line numbers, so that it can be listed by hand."""
+    """``name`` describes the change, without line numbers, so that it can be listed by hand."""
 
     name: str
     function: str
@@ -56,7 +56,7 @@ class Change:
     says: str
 
     def compiled(self, tree: ast.Module) -> types.CodeType:
-        """Compile the tree with this change in it, and take the change back: to parse anew takes longer."""
+        """Compile the tree with this change in it, and revert the change: another parse would take longer."""
         original = getattr(self.node, self.field)
         setattr(self.node, self.field, self.value)
         ast.fix_missing_locations(self.node)
@@ -67,7 +67,7 @@ class Change:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """All mutants of a module, in the order of its source."""
+    """Yield all mutants of a module, in the order of its source."""
     tree = ast.parse(source)
     seen: dict[str, int] = {}
     for function, node in list(_places(tree)):
@@ -80,7 +80,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def _places(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
-    """(function, node) of all that is code: not declarations of classes, defaults, annotations."""
+    """Yield (function, node) of all code, without declarations of classes, defaults, annotations."""
     for function, where in _functions(tree, ""):
         for statement in function.body:
             for node in _walk(statement):
@@ -114,7 +114,7 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _changes(node: ast.AST) -> list[Change]:
-    """All changes of a node."""
+    """Yield all changes of a node."""
     match node:
         case ast.Compare(ops=[operator]):
             found = [_swap(node, 0, NEGATED[type(operator)])]
@@ -170,7 +170,7 @@ def _without(node: ast.AST, field: str, number: int, word: str = "") -> Change:
 
 
 def _line(node: ast.AST) -> str:
-    """The node's own text, cut where a block begins."""
+    """Return the node's own text, cut where a block begins."""
     if isinstance(node, (ast.If, ast.While)):
         return ast.unparse(node.test)
     if isinstance(node, ast.match_case):
@@ -179,7 +179,7 @@ def _line(node: ast.AST) -> str:
 
 
 def load(code: types.CodeType, name: str) -> types.ModuleType:
-    """A module of this code, under a name of its own for as long as its classes are built."""
+    """Load a module of this code, under a name of its own while its classes are built."""
     module = types.ModuleType(name)
     sys.modules[name] = module  # structs look their annotations up here
     try:
@@ -191,14 +191,14 @@ def load(code: types.CodeType, name: str) -> types.ModuleType:
 
 @cache
 def code_of(name: str) -> types.CodeType:
-    """The code of a module, compiled anew."""
+    """Compile the code of a module again."""
     path = import_module(name).__file__
     assert path is not None
     return compile(Path(path).read_text(), f"<{name}>", "exec")
 
 
 def load_entry(mutant: types.CodeType, name: str, entry: str) -> types.ModuleType:
-    """The entry module as it is when module ``name`` is the mutant; both are dotted names."""
+    """Return the entry module as it is when module ``name`` is the mutant; both are dotted names."""
     if name == entry:
         return load(mutant, "mutant")
     entry_code = code_of(entry)

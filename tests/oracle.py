@@ -1,10 +1,4 @@
-"""A general search for linearizations, slow and plain: what the register check is measured against.
-
-Says for each block of each read whether some order of this read and all changes of the block explains it (Wing and
-Gong: place one operation after the other, none before another that had ended when it began). An order is looked for
-each read by itself, since RAID1 promises regularity, not atomicity. Changes without an acknowledgement, or that a power
-loss may have taken back, may be left out of the order.
-"""
+"""A general search for linearizations, slow and plain: the measure for the register check."""
 
 from __future__ import annotations
 
@@ -30,7 +24,7 @@ NEVER = 1 << 60
 
 @dataclass
 class Operation:
-    """A change of a range of blocks, or a look at it, from its beginning to its end."""
+    """A change of a range of blocks, or a read of it, from its beginning to its end."""
 
     step: object
     value: int
@@ -58,7 +52,7 @@ class Past:
     taints: list[tuple[int, int]]  # (when, LBA)
 
     def is_mandatory(self, change: Operation, at: int) -> bool:
-        """Must an order that explains a read sent then have this change in it?"""
+        """Return whether an order that explains a read sent then must contain this change."""
         lost = any(change.end < loss < at and change.durable > loss for loss in self.power_losses)
         return change.acknowledged and not lost
 
@@ -80,7 +74,7 @@ class Past:
 
 
 def wrong_blocks(history: History, data_offset: int) -> list[tuple[int, int]]:
-    """(op, LBA) of all that no order explains; the first LBA for a read of too few or too many blocks."""
+    """Return (op, LBA) of all values that no order explains; the first LBA for a read of too few or too many blocks."""
     past = _operations(history, data_offset)
     wrong = []
     for look in past.looks:
@@ -98,7 +92,7 @@ def wrong_blocks(history: History, data_offset: int) -> list[tuple[int, int]]:
 
 
 def _explains(past: Past, look: Operation, lba: int, wanted: int) -> bool:
-    """Is there an order in which the look finds this value?"""
+    """Return whether there is an order in which the read returns this value."""
     changes = [
         change
         for change in past.changes
@@ -158,7 +152,7 @@ def _operations(history: History, data_offset: int) -> Past:
 
 
 def _begin(past: Past, step: object, index: int) -> list[Operation]:
-    """A compare-and-write is both: a look and a change."""
+    """Begin a request; a compare-and-write is both, a read and a change."""
     begun = []
     if isinstance(step, CHANGING):
         zeroes = isinstance(step, (Unmap, WriteZeroes))
@@ -193,7 +187,7 @@ def _answer(past: Past, operation: Operation, index: int, entry: Completed) -> N
 def _end_changes(
     past: Past, under_way: dict[int, list[Operation]], index: int, connection: int | None
 ) -> None:
-    """Unanswered changes of a connection (None: of all) won't land any more; nor count their answers."""
+    """End the unanswered changes of a connection (None: of all): they can't land any more, and answers don't count."""
     for change in past.changes:
         if change.end == NEVER and connection in (None, change.step.connection):
             change.end = index

@@ -1,4 +1,4 @@
-"""A real red run in this process, as its run directory would have it."""
+"""A real red run in this process, with the files of its run directory."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from workers.defects.loader import read_defect
 def run_directory(
     root: Path, experiment="connect-during-rebuild", seed=4, defect="new-channel-null-module-ctx"
 ) -> Path:
-    """Run it, and say where it is kept."""
+    """Run it, and return its directory."""
     defects = (read_defect(defect),) if defect else ()
     spec = RunSpec(
         experiment=EXPERIMENTS[experiment],
@@ -31,9 +31,9 @@ def run_directory(
     return Path(result.run_dir)
 
 
-def teller_of(run: StoredRun) -> Storyteller:
-    """Who puts it into words."""
+def storyteller_of(run: StoredRun) -> Storyteller:
+    """Return the storyteller of a run."""
     return Storyteller(run.execution, run.capsule.labels)
 
 
-__all__ = ["read_run", "run_directory", "teller_of"]
+__all__ = ["read_run", "run_directory", "storyteller_of"]

@@ -1,4 +1,4 @@
-"""A target in this process, driven by hand: send something, run until something holds."""
+"""A target in this process, driven by hand: send a request, run until a condition holds."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Rig:
         assert self.call("framework_start_init", *range(disks)) == 0
         self.settle()
 
-    # What is there.
+    # The state.
 
     @property
     def block(self):
@@ -65,7 +65,7 @@ class Rig:
         return self.driver.workers[number].reactor
 
     def thread(self, number: int):
-        """The poll group thread of a reactor."""
+        """Return the poll group thread of a reactor."""
         return self.reactor(number).threads[number + 1]
 
     @property
@@ -99,7 +99,7 @@ class Rig:
         hold: Callable[[EngineStep], bool] = lambda _: False,
         steps: int = STEPS_MAX,
     ) -> None:
-        """Take steps (the first possible, or drawn ones) that aren't held until the condition holds."""
+        """Take steps (the first possible, or drawn ones) that aren't held back, until the condition holds."""
         for _ in range(steps):
             if condition() or self.crash:
                 return
@@ -111,14 +111,14 @@ class Rig:
         raise AssertionError(f"the condition doesn't hold after {steps} steps")
 
     def settle(self, hold: Callable[[EngineStep], bool] = lambda _: False) -> None:
-        """Run until nothing (that isn't held) is possible any more."""
+        """Run until no step (that isn't held back) is possible any more."""
         self.run_until(lambda: not [step for step in self.pending() if not hold(step)], hold=hold)
 
-    # What is sent.
+    # Requests.
 
     @property
     def next_token(self) -> int:
-        """The token of the next message."""
+        """Return the token of the next message."""
         return self._token + 1
 
     def send(self, reactor: int, sender: int, thread: int, handler: str, *args: object) -> int:
@@ -128,11 +128,11 @@ class Rig:
         return self._token
 
     def rpc(self, method: str, *args: int) -> int:
-        """Send an RPC; its token."""
+        """Send an RPC; return its token."""
         return self.send(0, OPERATOR, 0, f"rpc.{method}", *args)
 
     def call(self, method: str, *args: int) -> int:
-        """Send an RPC and run until it is answered; its status."""
+        """Send an RPC and run until it is answered; return its status."""
         token = self.rpc(method, *args)
         self.run_until(lambda: token in self.replies)
         return self.replies[token].status
@@ -146,12 +146,12 @@ class Rig:
         self.send(0, NEMESIS, 0, "bdev.attach_disk", disk)
 
     def create(self, *bdevs: int, superblock: bool = False) -> int:
-        """Create the array; its status."""
+        """Create the array; return the status."""
         self.arrays += 1
         return self.call("bdev_raid_create", int(superblock), self.arrays, *bdevs)
 
     def restart(self, *disks: int) -> None:
-        """The target dies and starts again with these disks."""
+        """Kill the target and start it again with these disks."""
         self.driver.restart()
         self.events.clear()
         self.replies.clear()
@@ -166,7 +166,7 @@ class Rig:
         groups: int = 3,
         superblock: bool = False,
     ) -> None:
-        """An array of the first disks, poll groups, and the namespace."""
+        """Configure an array of the first disks, poll groups, and the namespace."""
         layout = self.reactor(0).layout
         bdevs = [member_bdev_id(layout, disk) for disk in range(members)]
         assert self.create(*bdevs, superblock=superblock) == 0
@@ -217,13 +217,13 @@ class HostRig:
         expected: bytes = b"",
         nsid: int = 1,
     ) -> int:
-        """Send a command; its token, which is also its command id."""
+        """Send a command; return its token, which is also its command id."""
         cid = self.rig.next_token
         args = (self.queue, cid, int(opcode), nsid, slba, blocks, int(fua), data, expected)
         return self.rig.send(self.thread - 1, self.queue, self.thread, "nvmf.io", *args)
 
     def command(self, opcode: AdminOpcode, first: int = 0, second: int = 0) -> int:
-        """Send an admin command; its token."""
+        """Send an admin command; return its token."""
         cid = self.rig.next_token
         args = (self.admin, cid, int(opcode), first, second)
         return self.rig.send(
@@ -246,10 +246,10 @@ class HostRig:
 
 
 def fill(text: bytes, blocks: int = 1) -> bytes:
-    """Blocks that begin with the text."""
+    """Return blocks that begin with the text."""
     return text.ljust(BLOCK_SIZE, b".") * blocks
 
 
 def is_delivery_to(thread: int) -> Callable[[EngineStep], bool]:
-    """For holding back all messages to a thread."""
+    """Return a test for messages to a thread, to hold all of them back."""
     return lambda step: isinstance(step, Deliver) and step.receiver == thread

@@ -1,4 +1,4 @@
-"""Running seeds with given search strategies."""
+"""Runs of seeds with given search strategies."""
 
 import msgspec
 
@@ -10,10 +10,10 @@ SWARM = EXPERIMENTS["swarm"]
 
 
 def searched_with(experiment, *names):
-    """The experiment, searched with these strategies only."""
+    """Return the experiment with these strategies only."""
     return msgspec.structs.replace(experiment, strategies=names)
 
 
 def explore(plan, seed=0):
-    """A run of the reference engine."""
+    """Run a seed on the reference engine."""
     return Controller(plan, SimDriver(), ()).explore(seed)

@@ -1,4 +1,4 @@
-"""Executions written by hand, an entry a call."""
+"""Executions written by hand, one call for each entry."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ READER = 2  # the thread that reads go through
 
 
 def observed(execution: Execution) -> Execution:
-    """The same, observed between its steps."""
+    """Return the same story, observed between its steps."""
     nothing_yet = Seen(0, 0, 0, 0, 0, 0, [])
     return structs.replace(execution, history=[nothing_yet, *execution.history])
 
@@ -61,7 +61,7 @@ class Story:
         self.notes: list[str] = []
 
     def execution(self, **fields):
-        """As it would be judged; what isn't said is a run that came to its end with nothing left."""
+        """Return the execution; without other values it came to its end with nothing left."""
         known = {
             "plan": self.plan,
             "history": self.history,
@@ -97,7 +97,7 @@ class Story:
         return self._add(ENGINE_STEP, EngineEvent(self._number(), Event(name, thread, args)))
 
     def observe(self, kind, *args):
-        """An entry of this kind, in a step of its own."""
+        """Observe an entry of this kind, in a step of its own."""
         return self._add(ENGINE_STEP, kind(self._number(), *args))
 
     def crash(self, kind=CRASH.kind, where=CRASH.where, message=CRASH.message):
@@ -105,7 +105,7 @@ class Story:
         return self._add(ENGINE_STEP, Crashed(self._number(), crash))
 
     def serve(self, disk, offset=0, count=1, *, thread=READER, io_type=IoType.READ, note=""):
-        """A disk finishes an I/O."""
+        """Finish an I/O of a disk."""
         return self._add(FinishIo(0, thread, disk, io_type, offset, count, 0), None, note)
 
     # Requests.
@@ -143,7 +143,7 @@ class Story:
     def compare(self, op, expected, *, status=0):
         return self.send_compare(op, expected).answer(op, status=status)
 
-    # What else happens.
+    # Other events.
 
     def end(self, connection):
         return self.happen("nvmf.qpair_destroyed", connection)

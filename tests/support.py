@@ -1,4 +1,4 @@
-"""Running the command line as a user does, and looking at what it leaves."""
+"""Runs of the command line as a user starts it, and its leftovers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIBC = ctypes.CDLL(None)  # loaded before a child could need it
 
 
 def popen(command: list[str], **options: Any) -> subprocess.Popen:
-    """Start a process that ends with this one, also when this one is killed and tidies nothing up."""
+    """Start a process that ends with this one, also when this one is killed before any cleanup."""
     return subprocess.Popen(command, preexec_fn=_ending_with(os.getpid()), **options)
 
 
@@ -38,11 +38,11 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess:
 
 
 def _ending_with(parent_pid: int) -> Callable[[], None]:
-    """What the new process does first: ask the kernel for SIGKILL at its parent's end."""
+    """Return the first action of the new process: ask the kernel for SIGKILL at its parent's end."""
 
     def begin() -> None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent_pid:  # it ended before the request was made
+        if os.getppid() != parent_pid:  # the parent ended before the request was made
             os._exit(1)
 
     return begin
@@ -60,8 +60,8 @@ def raidstorm(*args: str, cwd: Path | None = None, **environment: str):
     )
 
 
-def told_off(*args: str) -> subprocess.CompletedProcess[str]:
-    """A command with a mistake in it, in this process: to start one takes longer than to see the mistake."""
+def run_refused(*args: str) -> subprocess.CompletedProcess[str]:
+    """Return the error of a command with a mistake, in this process, since a new one would take longer."""
     output, errors, code = io.StringIO(), io.StringIO(), None
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     argv, sys.argv = sys.argv, [PROGRAM[1], *args]
@@ -94,7 +94,7 @@ def run_json(*args: str, out: Path, **environment: str) -> dict:
 
 
 def start(*args: str, out: Path) -> subprocess.Popen:
-    """Start ``raidstorm run`` and come back at once, in a process group of its own."""
+    """Start ``raidstorm run`` and return at once; it has a process group of its own."""
     return popen(
         [*PROGRAM, "run", *args, "--out", str(out)],
         stdout=subprocess.PIPE,
@@ -106,7 +106,7 @@ def start(*args: str, out: Path) -> subprocess.Popen:
 
 
 def processes(session: int) -> dict[int, str]:
-    """All processes of a session: pid -> command line."""
+    """Return all processes of a session: pid -> command line."""
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
@@ -122,7 +122,7 @@ def processes(session: int) -> dict[int, str]:
 
 
 def reactors(session: int) -> dict[int, str]:
-    """The reactor processes of a session."""
+    """Return the reactor processes of a session."""
     return {
         pid: command
         for pid, command in processes(session).items()
@@ -131,13 +131,13 @@ def reactors(session: int) -> dict[int, str]:
 
 
 def leftovers(pid: int) -> list[str]:
-    """Segments and socket directories a process has made."""
+    """Return segments and socket directories that a process has made."""
     folders = (Path("/dev/shm"), Path(tempfile.gettempdir()))
     return [path.name for folder in folders for path in folder.glob(f"raidstorm-{pid}-*")]
 
 
 def wait_for(condition, what: str, seconds: float = 30.0) -> None:
-    """Wait for something outside this process, with a bound; the only wait by clock in the tests."""
+    """Wait for a condition outside this process, with a bound; the only wait by clock in the tests."""
     import time
 
     deadline = time.monotonic() + seconds

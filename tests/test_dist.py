@@ -1,4 +1,4 @@
-"""What ``make dist`` has built: it has what it must have, and runs in a bare environment, outside the repository."""
+"""The results of ``make dist``: they are complete, and run in a bare environment, outside the repository."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def test_red(raidstorm):
 
 
 def run(*words: object, cwd: Path, code: int = 0, **environment: str) -> str:
-    """A command to its end, without anything of this environment."""
+    """Run a command to its end, without this environment."""
     known = {name: os.environ[name] for name in os.environ if not name.startswith("PYTHON")}
     done = subprocess.run(
         [str(word) for word in words],
@@ -54,7 +54,7 @@ def run(*words: object, cwd: Path, code: int = 0, **environment: str) -> str:
 
 
 def the_one(pattern: str) -> Path:
-    """What was built."""
+    """Return the built file."""
     found = list((ROOT / "dist").glob(pattern))
     assert len(found) == 1, f"dist/ has {len(found)} of {pattern}; 'make dist' builds one"
     return found[0]
@@ -93,7 +93,7 @@ def test_sdist_has_what_the_repository_has():
 
 
 def test_same_wheel_comes_from_the_repository_s_files(tmp_path):
-    """The one in dist/ was built from the sdist."""
+    """Compare the wheels: the one in dist/ was built from the sdist."""
     for name in repository():
         target = tmp_path / "tree" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +116,7 @@ def test_wheel_runs_in_a_bare_environment(tmp_path):
     empty.mkdir()
     where = run(python, "-c", "import chaos, sys; print(chaos.__file__)", cwd=empty)
     assert where.startswith(str(home))
-    # Nothing of pytest has come along.
+    # Nothing of pytest was installed.
     assert "pytest" not in run(python, "-m", "pip", "list", cwd=empty).lower()
     output = run(raidstorm, "run", "connect-during-rebuild", "--seeds", "5", cwd=empty)
     assert "5 valid" in output

@@ -1,4 +1,4 @@
-"""What the documentation says of commands and files is so: its pages are run."""
+"""The documentation's commands and files are right: its pages are run."""
 
 import re
 import shlex
@@ -32,7 +32,7 @@ def test_output_that_the_readme_shows_is_what_comes(tmp_path):
     page = Page("../README.md", tmp_path)
     page.play_commands()
     assert any("raidstorm run" in one for one in page.commands)
-    # A command whose output stands in another kind of block would never be run.
+    # A command whose output is in another kind of block would never be run.
     shown = [body for kind, body in FENCE.findall(page.text) if kind != "console"]
     assert not [body for body in shown if re.search(r"^(PASS|FAIL)  ", body, re.M)]
 
@@ -54,7 +54,7 @@ def test_failure_can_be_read_and_kept_as_its_page_says(tmp_path):
     page.play()
     for command in ("run", "replay", "repro", "shrink", "adopt", "regress"):
         assert any(f"raidstorm {command}" in one for one in page.commands), command
-    # What lies in the directory by now is what the page lists.
+    # The page lists the files in the directory.
     (folder,) = (tmp_path / "runs" / "connect-during-rebuild").iterdir()
     assert (folder / "minimal.html").exists()
     assert unnamed(page, folder) == []
@@ -86,7 +86,7 @@ def test_soak_is_as_its_page_says(tmp_path):
     page.play()
     (folder,) = {path.resolve() for path in (tmp_path / "runs" / "soak").iterdir()}
     assert unnamed(page, folder) == []
-    # Beside what is looked at, what it did not come to this time.
+    # Results that this run did not have are shown beside the compared ones.
     assert {path.name for path in folder.iterdir()} >= {"soak.html", "soak.json", "chunks.jsonl"}
 
 
@@ -122,7 +122,7 @@ def test_workflow_of_the_ci_page_runs_and_keeps_what_failed(tmp_path):
 
 
 def parses(words: list[str]) -> None:
-    """Would the command line take it? Raises click's exception where not."""
+    """Return whether the command line would take it; raise click's exception where not."""
     command = program.commands[words[1]]
     context = command.make_context(words[1], words[2:], obj=CATALOG)
     for name in (context.params.get("name"), *context.params.get("names", ())):
@@ -138,7 +138,7 @@ def test_command_that_isn_t_there_is_noticed():
 
 
 def unnamed(page: Page, folder: Path) -> list[str]:
-    """What lies there and isn't on the page."""
+    """Return the files there that the page doesn't name."""
     names = sorted(
         path.name + "/" * (path.is_dir() and not path.is_symlink()) for path in folder.iterdir()
     )

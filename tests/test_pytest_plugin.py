@@ -121,13 +121,13 @@ SENTENCES = (
 
 
 def session(pytester, *arguments):
-    """Run pytest there, and give what it printed."""
+    """Run pytest there, and return its output."""
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
     return done, done.stdout.str()
 
 
-def told(output: str, test: str) -> str:
-    """What is printed of one failing test, up to pytest's own next heading, whichever that is.
+def printed_of(output: str, test: str) -> str:
+    """Return the output of one failing test, up to pytest's own next heading, whichever that is.
 
     Over several processes any failure may be the last one; then "- generated xml file" follows.
     """
@@ -137,7 +137,7 @@ def told(output: str, test: str) -> str:
 
 
 def pasted(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """A line, as in a shell."""
+    """Run a line, as in a shell."""
     return subprocess.run(
         shlex.split(line), cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
@@ -158,7 +158,7 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     done, output = session(project, "-n", "2", "--junitxml=out.xml")
     done.assert_outcomes(passed=7, failed=7)
     assert "Traceback" not in output
-    red = told(output, "test_red")
+    red = printed_of(output, "test_red")
     lines = red.splitlines()
     assert lines[1] == (
         "CRASHED: connect-during-rebuild, driver sim, seed 0 (number 1 of 20), "
@@ -181,28 +181,28 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     pages = kept["timeline"].removesuffix(" for these steps alone").split(", and ")
     assert len(pages) == 2
     assert all((project.path / page).is_file() for page in pages)
-    assert told(output, "test_not_caught").splitlines()[1:] == [
+    assert printed_of(output, "test_not_caught").splitlines()[1:] == [
         f"NOT EXERCISED: baseline, driver sim, seeds 0..1, with defect {SEED_DEFECT}",
         "it must end with exit code 5 (CRASHED), but doesn't",
     ]
-    assert told(output, "test_gate").splitlines()[1:] == [
+    assert printed_of(output, "test_gate").splitlines()[1:] == [
         "NOT EXERCISED: gate, driver sim, seeds 0..19",
         "not reached: rebuilds_finished: 0 of 3000",
     ]
-    own = told(output, "test_own_check")
+    own = printed_of(output, "test_own_check")
     assert "INVALID: baseline" in own
     assert "never/k/s\na sentence" in own
     assert re.search(r"replay: .* --allow-code\n", own)
-    scenario = told(output, "test_scenario_red")
+    scenario = printed_of(output, "test_scenario_red")
     assert "STUCK: a scenario of hang, seed 0, with defect superblock-failure" in scenario
     assert pasted(scenario.rpartition("replay: ")[2], project.path).returncode == 4
-    assert "step 11 of the scenario can't be taken: " in told(
+    assert "step 11 of the scenario can't be taken: " in printed_of(
         output, "test_scenario_that_can_t_be_taken"
     )
-    recorded = told(output, "test_recorded_red")
+    recorded = printed_of(output, "test_recorded_red")
     assert "CRASHED: " in recorded
     assert pasted(recorded.rpartition("replay: ")[2], project.path).returncode == 5
-    # What came as it must has left nothing here but its line; each failure has left one directory.
+    # Expected results have left nothing here but their line; each failure has left one directory.
     folders = sorted(path.parent.name for path in project.path.glob("runs/*/*/capsule.json"))
     assert len(folders) == 4, folders  # test_red twice, the own check, the scenario
     reports = ElementTree.parse(project.path / "out.xml").getroot()
@@ -223,7 +223,7 @@ def test_options_go_before_what_a_test_says(pytester):
             raidstorm.run("connect-during-rebuild", defects=["new-channel-null-module-ctx"])
         """
     )
-    # From somewhere else, what is to be pasted must work there.
+    # The lines to paste must work in another directory, too.
     inner = pytester.mkdir("inner")
     options = (
         "--raidstorm-seed=4",
@@ -235,7 +235,7 @@ def test_options_go_before_what_a_test_says(pytester):
     done, output = session(pytester, "-s", "--rootdir=..", *options, "../test_seeds.py")
     done.assert_outcomes(passed=1, failed=1)
     assert "ran 4 2\n" in output
-    red = told(output, "test_red")
+    red = printed_of(output, "test_red")
     assert "shrunk" not in red
     assert f" replay {inner}/kept/connect-during-rebuild/" in red
     assert pasted(re.search("^replay: (.*)$", red, re.MULTILINE)[1], inner).returncode == 5
@@ -268,7 +268,7 @@ def test_mistakes_are_a_sentence_each(pytester):
 
 
 def test_session_that_doesn_t_use_it_pays_nothing(pytester):
-    """Also where packages of the same names are the user's own."""
+    """Import nothing for a session without it, also where packages of the same names are the user's own."""
     for package in ("chaos", "workers", "experiments"):
         pytester.mkpydir(package)
     pytester.makepyfile(

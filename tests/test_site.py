@@ -1,4 +1,4 @@
-"""The documentation as a site: built strictly, all of it there, its links lead somewhere, nothing comes from elsewhere."""
+"""The documentation as a site: built strictly and complete; its links lead to pages, and nothing is loaded from elsewhere."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ NOT_LOADED = {"canonical", "next", "prev"}  # links that say how pages belong to
 
 
 class Html(HTMLParser):
-    """What a page loads, where it leads, what in it can be led to, and the text of its paragraphs."""
+    """The parts of a page: loaded files, links, their targets, and the text of its paragraphs."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Each page of the site, by its path in it."""
+    """Return each page of the site, by its path in it."""
     site = tmp_path_factory.mktemp("site")
     done = build(ROOT, site)
     assert done.returncode == 0, done.stderr
@@ -136,7 +136,7 @@ def test_nothing_is_loaded_from_elsewhere(pages):
 
 
 def test_markdown_is_understood_as_in_the_repository(pages):
-    """A list or a table that some readers of Markdown take for a paragraph."""
+    """Find lists and tables that some readers of Markdown take for a paragraph."""
     pages, _ = pages
     for name, page in pages.items():
         for paragraph in page.paragraphs:

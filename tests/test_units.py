@@ -1,4 +1,4 @@
-"""Tests shared by two processes: what each marker does, seen in a small test run of its own."""
+"""Tests shared by two processes: the effect of each marker, in a small test run of its own."""
 
 import json
 from collections import defaultdict

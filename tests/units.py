@@ -1,12 +1,4 @@
-"""The units in which tests are handed to the processes that share them, as two do in ``make test``.
-
-Markers say which unit a test belongs to. Those with ``processes`` run one after the other in one place: they start
-reactors, stop and kill them, and look at what is left. Each with ``slow`` is a unit of its own, for the next process that
-is free. All other tests of a module stay together, for what the module's fixtures make is made once.
-
-xdist asks for a test's unit where nothing has been collected, and has only its id. So the processes that have collected
-the tests write down the units: each of them the same file. xdist's own groups have no effect under pytest 9.2.
-"""
+"""The units of tests that the processes of a test run share, as two do in ``make test``."""
 
 from __future__ import annotations
 
@@ -23,7 +15,7 @@ UNITS_FILE = pytest.StashKey[Path]()
 
 
 def unit_of(item: pytest.Item) -> str:
-    """The unit a test is handed out with."""
+    """Return the unit to which a test belongs."""
     if item.get_closest_marker(PROCESSES):
         return PROCESSES
     if item.get_closest_marker(SLOW):
@@ -32,7 +24,7 @@ def unit_of(item: pytest.Item) -> str:
 
 
 def rank_of(item: pytest.Item) -> int:
-    """Long units come first, so that no process waits for the end of one that was begun last."""
+    """Return a unit's rank: long ones come first, so that no process waits for one that was begun last."""
     return 0 if item.get_closest_marker(PROCESSES) else 1 if item.get_closest_marker(SLOW) else 2
 
 
@@ -44,7 +36,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Several processes write the same text at once; a reader finds all of it."""
+    """Write the text, which several processes write at once; a reader finds all of it."""
     own = path.with_name(f"{path.name}.{os.getpid()}")
     own.write_text(text)
     own.replace(path)
@@ -72,7 +64,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def units_file(config: pytest.Config) -> Path:
-    """The file of this test run."""
+    """Return the file of this test run."""
     if UNITS_FILE not in config.stash:
         folder = tempfile.TemporaryDirectory(prefix="units-of-tests-")
         config.add_cleanup(folder.cleanup)

@@ -130,7 +130,7 @@ class Arguments(msgspec.Struct, frozen=True):
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """What is held at one time; for job and reactor processes, that of the largest."""
+    """The resources held at one time; for job and reactor processes, those of the largest."""
 
     seconds: float
     runs: int

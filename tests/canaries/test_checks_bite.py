@@ -15,7 +15,7 @@ from experiments.catalog import EXPERIMENTS
 from workers.protocol import DefectSource
 
 SEEDS_MAX = 60
-CATCHES = 3  # more say nothing new of the check
+CATCHES = 3  # further catches show nothing new about the check
 RARE_SEEDS_MAX = 2_000
 DATA_CHECKS = {"register", "mirrors", "recovery", "copies", "superblock"}
 
@@ -178,7 +178,7 @@ CASES = [
 
 
 def catching(check: str, source: str | None, name: str) -> Iterator[int]:
-    """The seeds on which the check finds something, up to a bound."""
+    """Return the seeds on which the check finds something, up to a bound."""
     defect = (
         DefectSource("new-channel-null-module-ctx")
         if source is None
@@ -193,7 +193,7 @@ def catching(check: str, source: str | None, name: str) -> Iterator[int]:
 
 @cache
 def on_reference(name: str, seed: int) -> list[Finding]:
-    """The findings on the clean engine."""
+    """Return the findings on the clean engine."""
     execution = Controller(resolve(EXPERIMENTS[name], seed), SimDriver(), ()).explore(seed)
     return judge(execution)
 
@@ -229,7 +229,7 @@ def test_wrong_data_is_seen_by_some_check(source, name):
 
 
 def test_seed_defect_is_caught_often():
-    """In at least a fifth of the seeds, first within twenty."""
+    """Catch the seed defect in at least a fifth of the seeds, and first within twenty."""
     seeds = list(islice(catching("crash", None, "connect-during-rebuild"), SEEDS_MAX // 5))
     assert seeds[0] < 20
     assert len(seeds) == SEEDS_MAX // 5

@@ -55,13 +55,13 @@ FIRST_SEEDS = {
 
 
 def claims(name: str) -> list[str]:
-    """The checks that the docstring of a defect expects to catch it: names up to the first full stop."""
+    """Return the checks that the docstring of a defect expects to catch it: the names up to the first full stop."""
     expected = source_text(DefectSource(name)).partition("Expected:")[2].partition(".")[0]
     return [check.strip() for check in expected.split(",")]
 
 
 def found(seed: int, driver: SimDriver, *defects: DefectSource) -> list[str]:
-    """The checks that find something."""
+    """Return the checks that find something."""
     execution = Controller(resolve(SWARM, seed), driver, defects).explore(seed)
     return [finding.check for finding in judge(execution)]
 

@@ -16,7 +16,7 @@ MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__in
 
 
 def cases_of(module: str):
-    """The module with the judged cases."""
+    """Return the module with the judged cases."""
     name = f"tests.canaries.cases.{module}"
     assert find_spec(name), f"chaos/checkers/{module}.py has no judged cases: write {name}"
     return import_module(name)
@@ -27,7 +27,7 @@ def entry_of(module: str, cases) -> str:
 
 
 def survivors(module: str) -> list[str]:
-    """Names of the mutants that judge all cases as the original does."""
+    """Return the names of the mutants that judge all cases as the original does."""
     cases = cases_of(module)
     entry = entry_of(module, cases)
     in_order: dict[str, list[Case]] = {}
@@ -74,7 +74,7 @@ def test_every_mutant_is_noticed(module):
 
 
 def test_a_decision_that_no_case_needs_is_seen():
-    """The engine itself must bite: with one case of two, half of the decisions are free."""
+    """Find decisions that no case needs: with one case of two, half of the decisions are free."""
     source = "KNOWN = (1, 'a')\ndef f(x):\n    if x > 1 and x != 7:\n        return 'a'\n    return 'b'\n"
     assert {mutant.name for mutant in mutants(source)} == {
         "module: KNOWN = (1, 'a'): without 1",

@@ -1,10 +1,10 @@
-"""What users' experiments, suites, checks and exported tests import stays where it is, whatever moves inside."""
+"""The public import paths of users' experiments, suites, checks and exported tests stay, whatever moves inside."""
 
 from importlib import import_module
 
 import pytest
 
-# Module -> every name that it has defined since users' files could import it.
+# Module -> every name in it since users' files could import it.
 PUBLIC = {
     "chaos.experiment": (
         *("KINDS", "NAME", "RUN_PERMILLE", "SUPERBLOCK_SLOTS_MAX", "Anchor", "Experiment"),

@@ -1,4 +1,4 @@
-"""From a failing run to a regression, and what a regression must go on to do."""
+"""From a failing run to a regression, and the checks of a regression."""
 
 import json
 import shutil
@@ -117,7 +117,7 @@ def test_defect_from_a_file_is_adopted_with_leave_only(tmp_path):
 
 
 def without_a_message(capsule):
-    """Make a capsule whose steps can't be taken to the end any more."""
+    """Make a capsule whose steps are no longer all possible."""
     number = next(index for index, step in enumerate(capsule.schedule) if isinstance(step, Deliver))
     schedule = [*capsule.schedule[:number], *capsule.schedule[number + 1 :]]
     expected = replace(capsule.expected, steps=len(schedule))
@@ -152,7 +152,7 @@ def test_reference_engine_that_fails_is_no_pass():
 def test_mended_engine_that_takes_other_steps_is_asked_by_the_script_and_must_take_all_of_it(
     adopted,
 ):
-    # As if the reference engine had crashed when it was recorded, and were mended now.
+    # As if the reference engine had crashed at the recording, and were repaired now.
     capsule = replace(read_capsule(adopted / "born_too_late.json"), defects=[])
     capsule = without_a_message(capsule)
     assert check_capsule(capsule).problem == ""

@@ -1,4 +1,4 @@
-"""What a suite says at its end of the failure it had to catch."""
+"""A suite's report on the failure that it had to catch."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``raidstorm check``: what is stored of a run is what was judged, and judging it runs nothing."""
+"""``raidstorm check``: the stored run is the one that was judged, and judging it runs nothing."""
 
 import json
 from typing import get_args
@@ -137,9 +137,9 @@ def test_run_of_every_driver_is_judged_as_it_was_stored(tmp_path, driver):
     assert done.returncode == 2
     assert "carries checks" in done.stderr
     done = inside("check", *folders, "--allow-code", "--format", "json")
-    told = json.loads(done.stdout)
-    assert told["exit_code"] == done.returncode == Verdict.INVALID
-    for one, folder in zip(told["runs"], folders, strict=True):
+    answer = json.loads(done.stdout)
+    assert answer["exit_code"] == done.returncode == Verdict.INVALID
+    for one, folder in zip(answer["runs"], folders, strict=True):
         result = json.loads((tmp_path / folder / "result.json").read_text())
         assert one["as_stored"] is True
         assert one["findings"] == result["findings"]
@@ -215,9 +215,9 @@ def test_missing_or_damaged_file_is_one_sentence(tmp_path, name, damage, sentenc
     (path / name).unlink()
     if damage is not None:
         (path / name).write_bytes(damage(data))
-    with pytest.raises((StoredError, CapsuleError), match=sentence) as told:
+    with pytest.raises((StoredError, CapsuleError), match=sentence) as answer:
         read_run(path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(answer.value)
 
 
 def test_files_of_two_runs_are_not_mixed(tmp_path):

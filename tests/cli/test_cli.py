@@ -1,4 +1,4 @@
-"""The command line: bad input is one clear sentence and code 2; good output is what it says."""
+"""The command line: bad input is one clear sentence and code 2; good output matches its description."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from tests.inside import inside, run_inside
-from tests.support import ROOT, SEED_DEFECT, run_json, told_off
+from tests.support import ROOT, SEED_DEFECT, run_json, run_refused
 
 EXPERIMENT_OF_WRONG_TYPE = (
     "from chaos.experiment import Experiment\nX = Experiment(name='x', reactors='q')\n"
@@ -58,7 +58,7 @@ def assert_refused(done, *words: str) -> None:
     ],
 )
 def test_bad_arguments_of_run(tmp_path, arguments, words):
-    assert_refused(told_off("run", *arguments, "--out", str(tmp_path / "runs")), *words)
+    assert_refused(run_refused("run", *arguments, "--out", str(tmp_path / "runs")), *words)
     assert not (tmp_path / "runs").exists()
 
 
@@ -86,14 +86,14 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
 def test_bad_experiment_files(tmp_path, name, text, words):
     path = tmp_path / name
     path.write_text(text)
-    assert_refused(told_off("run", str(path), "--out", str(tmp_path / "runs")), *words)
+    assert_refused(run_refused("run", str(path), "--out", str(tmp_path / "runs")), *words)
 
 
 @pytest.mark.parametrize(
     "options", [["--seeds", "5"], ["--driver", "sim"], ["-x"], ["--for", "3s"]]
 )
 def test_option_that_a_suite_would_ignore_is_refused(tmp_path, options):
-    done = told_off("run", "smoke", *options, "--out", str(tmp_path / "runs"))
+    done = run_refused("run", "smoke", *options, "--out", str(tmp_path / "runs"))
     assert_refused(done, "smoke is a suite and brings its own", options[0])
 
 
@@ -138,7 +138,7 @@ def test_bad_defect_files(tmp_path):
 def test_bad_capsules(tmp_path, content, words):
     path = tmp_path / "capsule.json"
     path.write_bytes(content)
-    assert_refused(told_off("replay", str(path)), *words)
+    assert_refused(run_refused("replay", str(path)), *words)
     assert path.read_bytes() == content
 
 
@@ -146,7 +146,7 @@ def test_bad_capsules(tmp_path, content, words):
     "target", ["nowhere", "baseline", "baseline:x", "baseline:-1", "gone.json"]
 )
 def test_bad_replay_targets(target):
-    assert_refused(told_off("replay", target), target.partition(":")[0])
+    assert_refused(run_refused("replay", target), target.partition(":")[0])
 
 
 def test_directory_that_is_no_run_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Help: groups with lines that are not cut off, an example for each command, and sentences that name what was meant."""
+"""Help: groups with lines that are not cut off, an example for each command, and sentences with the meant name."""
 
 import re
 import shlex
@@ -113,7 +113,7 @@ def test_mistake_in_a_file_is_answered_with_what_it_may_mean(tmp_path, text, sen
     done = inside("validate", str(path))
     assert done.returncode == 2
     assert sentence in done.stdout
-    # The list of something else is no answer.
+    # A list of other names would not help.
     assert "target_kill" not in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""What campaigns print: a line when green, what matters when red, details on demand, the verdict alone."""
+"""The output of campaigns: a line when green, the main facts when red, details on demand, the verdict alone."""
 
 import re
 

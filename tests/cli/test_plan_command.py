@@ -1,4 +1,4 @@
-"""``raidstorm plan``: what a run of that seed does is what the plan says, and nothing is run for it."""
+"""``raidstorm plan``: a run of that seed follows the plan, and the command runs nothing."""
 
 import json
 

@@ -18,7 +18,7 @@ from tests.support import (
     popen,
     processes,
     raidstorm,
-    told_off,
+    run_refused,
     wait_for,
 )
 from workers.defects.loader import known_defects
@@ -179,7 +179,7 @@ def test_all_defects_are_scored_when_none_is_named():
     ],
 )
 def test_bad_arguments_of_score(arguments, words):
-    done = told_off("score", *arguments)
+    done = run_refused("score", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr

@@ -1,7 +1,4 @@
-"""What a command imports: only what it needs. Each is run in a fresh process, which then names its modules.
-
-How long that takes is measured by hand: 'raidstorm list experiments' costs less than ten times 'python -c pass'.
-"""
+"""The imports of a command: only those that it needs. Each is run in a fresh process, which prints its modules."""
 
 import json
 import os
@@ -31,7 +28,7 @@ HEAVY = {
     "trio",
     "zmq",
 }
-# What runs, judges, shrinks and explains; and the experiments.
+# The modules that run, judge, shrink and explain; and the experiments.
 WORKING = {"chaos.run", "chaos.drivers", "chaos.shrinking", "chaos.explaining", "chaos.soak"}
 EXPERIMENTS = {"experiments.catalog", "experiments.suites"}
 PROGRAM = """

@@ -1,4 +1,4 @@
-"""``raidstorm superblock show``: every field is shown, and what is odd is said."""
+"""``raidstorm superblock show``: it shows every field, and reports odd values."""
 
 import json
 

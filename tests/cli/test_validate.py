@@ -1,4 +1,4 @@
-"""``raidstorm validate``: what is right is said to be, what is wrong has its place."""
+"""``raidstorm validate``: valid files are named, and errors have their place."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ A = Experiment(name="a")
 B = Suite(name="b", experiments=(A, BASELINE), facets=(Facet(seeds=1),))
 """
 WRONG = [
-    # file, what is replaced in it by what, line of the error, words of the sentence
+    # file, replaced text, its replacement, line of the error, words of the sentence
     ("mine.toml", "hosts =", "hots =", 2, "unknown field `hots`"),
     ("mine.toml", "hosts = [2, 4]", "hosts = [4, 2]", 2, "low bound above its high one"),
     ("mine.toml", "[2, 4]", "[2, 4", 4, "is not a valid experiment"),

@@ -1,4 +1,4 @@
-"""What commands write, and where: nothing is overwritten unasked, and a directory that --out names is made."""
+"""Files that commands write: nothing is overwritten without --force, and a directory named by --out is made."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_capsule_with_a_seed_that_is_none_is_refused(red, tmp_path, command, see
 
 
 def test_replay_line_of_check_is_for_where_it_is_typed(red, tmp_path):
-    # As when the directory was sent by mail: the line that is stored in it is for another place.
+    # As when the directory was sent by mail: the stored line is for another place.
     folder = tmp_path / "sent here"
     red.rename(folder)
     try:

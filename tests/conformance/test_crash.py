@@ -37,7 +37,7 @@ def processes():
 
 
 def test_no_reactor_takes_a_step_after_an_assertion_has_failed_on_another_one(processes):
-    """What it acknowledged before the controller hears of the crash would have to be there afterwards."""
+    """Stop every reactor after an assertion: acknowledgements before the controller learns of it would have to hold."""
     crashed_at, ended_at = [], []
     for seed in range(RUNS_MAX):
         defects = (DefectSource("dies", DIES_AS_IT_SERVES),)

@@ -16,7 +16,7 @@ BATCH = 50
 
 
 def fingerprints(out, *options: str, **environment: str) -> dict[str, str]:
-    """Of all seeds, in batches small enough for a report to list them."""
+    """Return the fingerprints of all seeds, in batches small enough for a report to list them."""
     found = {}
     for first in range(0, SEEDS, BATCH):
         done = raidstorm(
@@ -43,7 +43,7 @@ def test_two_hundred_seeds_have_the_same_fingerprints_however_they_are_run(tmp_p
 
 
 def test_run_that_differs_from_itself_is_a_verdict_of_its_own(tmp_path):
-    """An engine with a memory from run to run: the double run sees it."""
+    """Report a run that differs from itself: an engine with a memory from run to run, found by the double run."""
     path = tmp_path / "remembers.py"
     path.write_text(
         "from workers.nvmf.target import NvmfTarget\n"

@@ -1,4 +1,4 @@
-"""One body, every driver: what is promised of a run holds wherever the engine lives."""
+"""One body for every driver: the promises about a run hold for each of them."""
 
 import json
 
@@ -62,7 +62,7 @@ def test_lockstep_gives_the_verdict_and_the_fingerprint_of_sim(lockstep, name, d
 
 
 def test_lockstep_gives_the_fingerprint_of_sim_on_swarm(lockstep):
-    """Every fault and operation, restarts and power loss among them, in real processes."""
+    """Compare swarm's fingerprints, with every fault and operation, restarts and power loss, in real processes."""
     sim = SimDriver()
     restarts = 0
     for seed in range(SWARM_SEEDS):
@@ -104,11 +104,11 @@ def test_clean_engine_is_valid_and_does_what_it_says(tmp_path, name, driver):
         amount = ("--seed", str(batch * seeds), "--seeds", str(seeds))
         report = run_inside(name, "--driver", driver, *amount, out=tmp_path)
         assert report["runs"] == report["valid"] == seeds, report["failures"]
-        # What must come up in a campaign may need more runs.
+        # The required reach of a campaign may need more runs.
         assert report["exit_code"] in (0, Verdict.NOT_EXERCISED)
         fidelity = report["fidelity"]
         if driver == "realtime":
-            # Each of its steps is taken again in sim, and shows the same.
+            # Each of its steps is replayed in sim, and shows the same.
             assert (fidelity["runs"], fidelity["same"]) == (seeds, seeds), fidelity["parted"]
             assert fidelity["parted"] == []
         else:
@@ -135,7 +135,7 @@ def test_seed_defect_is_caught(tmp_path, driver):
     )
     result = json.loads((tmp_path / "latest-failure" / "result.json").read_text())
     assert result["code"] == Verdict.CRASHED
-    # A free run too: its steps have been rebuilt, and are taken again in sim.
+    # The same holds for a free run: its steps have been rebuilt, and are replayed in sim.
     done = inside("replay", failure["run_dir"], "--format", "json")
     assert done.returncode == Verdict.CRASHED, done.stderr
     again = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Defects that users write, in files anywhere: caught under each driver, and replayed only when code may run."""
+"""Defects in users' own files: caught under each driver, and replayed only when their code may run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What free-running reactors record is enough to take all their steps again, also when they are killed in one."""
+"""The records of free-running reactors suffice to replay all their steps, also when they are killed in one."""
 
 import msgspec
 import pytest
@@ -36,7 +36,7 @@ KILLED = Experiment(
     superblock_share=0,
     faults=(Fault(kind="target_kill", between=(500, 500)),),
 )
-# Stops in the middle of a step, once, so that the SIGKILL that comes finds the reactor there.
+# It stops in the middle of a step, once, so that the coming SIGKILL finds the reactor there.
 STOPS_BEFORE_A_WRITE = '''
 """Stops before a write of the array goes to its members."""
 
@@ -111,7 +111,7 @@ def run(experiment, seed, defects=(), log_bytes=LOG_BYTES):
 
 @pytest.fixture(scope="module")
 def recorded():
-    """A free run that has ended, as it is found in shared memory; a busy machine needs longer for as many steps."""
+    """Return a free run that has ended, from shared memory; a busy machine needs longer for the same number of steps."""
     for milliseconds in (500, 1_000, 2_000, 4_000, 8_000):
         experiment = msgspec.structs.replace(EXPERIMENT, milliseconds=milliseconds)
         execution, recording = run(experiment, 3)
@@ -135,7 +135,7 @@ def test_tickets_give_one_order_that_agrees_with_every_reactor_s_own(recorded):
     _, recording = recorded
     (life,) = recording.lives
     tickets = [record.ticket for steps in life.reactors for record in steps]
-    # What changes a disk is a step among the target's own, with a ticket; the rest comes between two.
+    # A change of a disk is a step among the target's own, with a ticket; other faults come between two.
     tickets += [outside.ticket for outside in life.outside if isinstance(outside.step, Inject)]
     assert sorted(tickets) == list(range(1, len(tickets) + 1))
     assert any(isinstance(outside.step, Inject) for outside in life.outside)
@@ -188,7 +188,7 @@ def test_records_outlive_a_sigkill():
 
 
 def seed_without_other_faults():
-    """A disk that goes along with the target would have to wait for the end of a step that never ends."""
+    """Return a seed without a disk that leaves with the target, which would wait for the end of a step that never ends."""
     for seed in range(20):
         schedule = Controller(resolve(KILLED, seed), SimDriver(), ()).explore(seed).schedule
         if not any(isinstance(step, Inject) and step.fault == "disk_pull" for step in schedule):
@@ -206,7 +206,7 @@ def test_step_that_a_sigkill_cuts_short_is_torn(tmp_path, source):
     assert not marker.exists()
     killed, _ = recording.lives
     torn = killed.torn
-    # Nobody goes on behind a step that has not ended, though the kernel gives the lock on.
+    # No reactor continues behind a step that has not ended, though the kernel passes the lock on.
     assert torn.ticket == max(record.ticket for steps in killed.reactors for record in steps)
     rebuilt = rebuild(recording, execution.plan, defects)
     assert rebuilt.divergence is None
@@ -227,7 +227,7 @@ def test_log_that_is_full_is_told_and_the_run_goes_on():
 def test_step_that_a_sigkill_cuts_short_within_a_write_is_undone(tmp_path, monkeypatch):
     monkeypatch.setattr(
         Disk, "_write", Disk._write
-    )  # put back what the defect changes in this process
+    )  # restores the code that the defect changes in this process
     marker = tmp_path / "stop here"
     marker.touch()
     defects = (DefectSource("stops", STOPS_WITHIN_A_WRITE.format(path=str(marker))),)

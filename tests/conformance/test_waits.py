@@ -1,4 +1,4 @@
-"""Wait-for chains: who waits for whom when a run doesn't end, in every driver, and in words."""
+"""Wait-for chains: the waits of a run that doesn't end, in every driver, and in words."""
 
 import re
 
@@ -71,16 +71,16 @@ def explored(name: str, seed: int, source: str, driver=None) -> Execution:
 
 
 def stuck(execution: Execution) -> Finding | None:
-    """What the liveness check has found."""
+    """Return the findings of the liveness check."""
     return next((finding for finding in judge(execution) if finding.check == "liveness"), None)
 
 
 def found(name: str, source: str, seeds: int = SEEDS) -> list[Finding]:
-    """What the liveness check has found over some seeds, at least once."""
+    """Return the findings of the liveness check over some seeds, at least one."""
     findings = [stuck(explored(name, seed, source)) for seed in range(seeds)]
-    told = [finding for finding in findings if finding is not None]
-    assert told, "no run was stuck"
-    return told
+    hangs = [finding for finding in findings if finding is not None]
+    assert hangs, "no run was stuck"
+    return hangs
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +91,9 @@ def processes():
 
 
 def test_forgotten_unlock_names_the_lock_and_who_took_it():
-    """The whole chain of a run in which one host's request and others wait."""
-    told = found("disk-failure", NEVER_UNQUIESCES_AFTER_A_REMOVAL)
-    waits = next(finding.waits for finding in told if finding.summary.count(" of host ") > 2)
+    """Show the whole chain of a run in which one host's request and others wait."""
+    hangs = found("disk-failure", NEVER_UNQUIESCES_AFTER_A_REMOVAL)
+    waits = next(finding.waits for finding in hangs if finding.summary.count(" of host ") > 2)
     who, how, taker, *others = waits
     assert re.fullmatch(r"(read|write) of host \d+ \(op \d+, blocks \d+-\d+\)", who)
     assert how == (
@@ -107,17 +107,17 @@ def test_forgotten_unlock_names_the_lock_and_who_took_it():
 
 
 def test_forgotten_unlock_is_reported_for_every_taker():
-    told = found("disk-failure", NEVER_UNQUIESCES_AFTER_A_REMOVAL)
-    assert {finding.verdict for finding in told} == {Verdict.LIVENESS}
-    takers = [line for finding in told for line in finding.waits if NEVER_GIVEN_BACK in line]
-    assert len(takers) >= len(told)
+    hangs = found("disk-failure", NEVER_UNQUIESCES_AFTER_A_REMOVAL)
+    assert {finding.verdict for finding in hangs} == {Verdict.LIVENESS}
+    takers = [line for finding in hangs for line in finding.waits if NEVER_GIVEN_BACK in line]
+    assert len(takers) >= len(hangs)
     assert any("by membership.base_bdev_removed(" in line for line in takers)
     assert any("by bdev_raid_remove_base_bdev (op " in line for line in takers)
 
 
 def test_lock_and_part_of_a_request_that_wait_for_each_other_are_a_cycle():
-    told = found("disk-failure", CHILDREN_PASS_THE_GATES)
-    finding = next(finding for finding in told if any("cycle" in line for line in finding.waits))
+    hangs = found("disk-failure", CHILDREN_PASS_THE_GATES)
+    finding = next(finding for finding in hangs if any("cycle" in line for line in finding.waits))
     first, *others = finding.waits
     end = next(number for number, line in enumerate(others) if "cycle" in line)
     assert " of host " in first
@@ -133,8 +133,8 @@ def test_lock_and_part_of_a_request_that_wait_for_each_other_are_a_cycle():
 
 @pytest.mark.slow
 def test_hanging_disk_is_the_end_of_the_chain():
-    told = found("swarm", NEVER_RESUMES_HUNG_IO, 11)
-    lines = [line for finding in told for line in finding.waits]
+    hangs = found("swarm", NEVER_RESUMES_HUNG_IO, 11)
+    lines = [line for finding in hangs for line in finding.waits]
     ends = [number for number, line in enumerate(lines) if "the end of the fault that" in line]
     assert any("on disk" in lines[number] for number in ends)
     assert any("nothing in the target is known to bring it" in lines[number + 1] for number in ends)
@@ -158,7 +158,7 @@ def test_chain_is_the_same_in_lockstep(processes):
 
 @pytest.mark.processes
 def test_chain_is_told_in_realtime(processes, monkeypatch):
-    """A busy machine may end a run before the lock is forgotten: the next one gets more time."""
+    """Show the chain in realtime, with more time after a run that ended before the lock was forgotten."""
     driver = RealtimeDriver(processes)
     defects = (DefectSource("forgetful", FORGETS_TO_UNLOCK),)
     lines = []
@@ -191,7 +191,7 @@ def test_story_and_trace_have_the_chain_under_the_finding():
 
 
 class AskedAllTheTime(SimDriver):
-    """Asked what waits for what again and again while it runs."""
+    """Returns the waits again and again during a run."""
 
     EVERY = 11
 
@@ -208,7 +208,7 @@ class AskedAllTheTime(SimDriver):
         return outcome
 
 
-# What no flow brings, but a fault's heal, a message without an answer, or the last channel's end.
+# No flow brings these, but a fault's heal, a message without an answer, or the last channel's end does.
 SOURCES = (
     " the end of the fault that ",
     " the end of io_device ",
@@ -219,7 +219,7 @@ MESSAGES = (" the connections of ", " the end of the rebuild")
 
 
 def test_everything_that_is_waited_for_is_known_by_the_same_name_elsewhere():
-    """The waiter and who brings it have to call it alike, or a chain breaks off in the middle."""
+    """Compare the names of awaited things: the waiter and the other side must use the same, or a chain breaks off."""
     ends: dict[str, int] = {}
     edges = 0
     for name in ("swarm", "reset-storm", "namespace-churn", "rebuild-under-load"):

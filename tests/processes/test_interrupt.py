@@ -1,4 +1,4 @@
-"""Ctrl-C in a seed that would last minutes: answered at once, and the run is given up soon; nothing of it stays."""
+"""Ctrl-C in a seed that would last minutes: it is confirmed at once, the run stops soon, and nothing is left over."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SECONDS_MAX = 60.0
 
 @pytest.fixture
 def begin(tmp_path):
-    """Starts runs of an experiment that would last, and comes back in the middle of the first seed."""
+    """Start runs of an experiment that would last, and return in the middle of the first seed."""
     begun = []
 
     def begin(text: str, *options: str) -> subprocess.Popen:
@@ -41,7 +41,7 @@ def begin(tmp_path):
 
 
 def wait_for_answer(process: subprocess.Popen) -> None:
-    """The first signal is answered at once."""
+    """Wait for the line that confirms the first signal."""
     assert process.stderr is not None
     stream = process.stderr
     wait_for(lambda: select.select([stream], [], [], 0)[0], "the answer to a signal", 20.0)

@@ -1,4 +1,4 @@
-"""Real processes: they are there while a run goes on, say what they are, and nothing of them stays."""
+"""Real processes: they exist during a run, show their role, and leave nothing behind."""
 
 import json
 import os
@@ -34,7 +34,7 @@ ENDS_WITHIN_SECONDS = 20.0
 
 @pytest.fixture
 def launch(tmp_path):
-    """Starts long runs and makes sure that no test leaves one behind."""
+    """Start long runs and make sure that no test leaves one behind."""
     begun = []
 
     def launch(driver: str, *options: str) -> subprocess.Popen:
@@ -53,7 +53,7 @@ def launch(tmp_path):
 
 
 def assert_all_gone(process: subprocess.Popen) -> None:
-    """At the end of the controller; only Python's resource tracker may take a moment longer."""
+    """Check that no process is left after the controller; only Python's resource tracker may take a moment longer."""
     assert leftovers(process.pid) == []
     assert not reactors(process.pid)
     wait_for(lambda: not processes(process.pid), "the resource tracker to end", 5.0)
@@ -146,7 +146,7 @@ def test_killed_controller_takes_all_workers_along_also_a_stopped_one(launch, dr
 def test_doctor_removes_what_dead_runs_left_and_spares_a_living_one(launch):
     dead, alive = launch("lockstep"), launch("lockstep")
     for pid in processes(dead.pid):
-        os.kill(pid, signal.SIGKILL)  # the resource tracker too: nobody tidies up
+        os.kill(pid, signal.SIGKILL)  # the resource tracker too, so that no process cleans up
     dead.communicate()
     wait_for(lambda: not processes(dead.pid), "the dead to be gone")
     mine = leftovers(alive.pid)
@@ -205,7 +205,7 @@ def test_job_process_killed_from_outside_costs_no_seed(tmp_path):
 
 
 def test_full_shared_memory_is_a_sentence_and_leaves_nothing(tmp_path):
-    """A private, tiny /dev/shm, where the kernel lets us have one."""
+    """Run in a private, tiny /dev/shm, where the kernel allows one."""
     if shutil.which("unshare") is None:
         pytest.skip("there is no unshare command to make a private /dev/shm with")
     command = (
@@ -257,7 +257,7 @@ def test_stalls_and_kills_that_come_due_together_stop_nobody_for_good(tmp_path):
     report = run_json(str(file), "--driver", "realtime", "--seeds", "4", out=tmp_path / "runs")
     assert report["exit_code"] == 0, report["failures"]
     assert report["reach"]["target_kills"] == 4
-    # Of twelve; those that are planned last end with the kill, and may not have held anything up.
+    # Of the twelve stalls, the last end with the kill, and may have had no effect.
     assert report["reach"]["reactor_stalls"] >= 1
 
 
@@ -285,7 +285,7 @@ def test_failing_free_run_with_a_kill_in_it_can_be_replayed(tmp_path):
     done = raidstorm("replay", directory, "--allow-code", "--trace", str(tmp_path / "again.log"))
     assert done.returncode == 1, done.stderr
     assert "kills the target" in (tmp_path / "again.log").read_text()
-    # It was taken again in sim, the judge's finding with it; by its plan it can be run again too.
+    # It was replayed in sim, with the same finding, and can be run again by its plan.
     assert "the fingerprint is the recorded one" in done.stdout
     for name in ("reactor-0.jsonl", "outside.jsonl", "history.jsonl"):
         assert (out / "latest-failure" / "workers" / name).exists()
@@ -307,7 +307,7 @@ def test_python_without_assertions_is_refused(tmp_path):
 
 
 def test_target_killed_again_and_again_leaves_nothing_behind(tmp_path):
-    # Runs, not seconds: what is held is reported from the sixth run on, however slow the machine.
+    # The bound is on runs, not seconds: resources are reported from the sixth run on, on any machine.
     report = run_json(
         *("restart-from-superblock", "--driver", "realtime", "--seeds", "8"), out=tmp_path
     )
@@ -318,10 +318,10 @@ def test_target_killed_again_and_again_leaves_nothing_behind(tmp_path):
     for what in ("descriptors", "processes", "segments"):
         first, last = held[what]
         assert first == last, what
-    assert held["memory_kib"][0] > 0  # the slope of so few runs says nothing; it is reported
+    assert held["memory_kib"][0] > 0  # the slope after so few runs shows nothing, but is reported
     reactors = held["below"]["reactor"]
     assert reactors["processes"][0] == reactors["processes"][1] > 0
-    # A reactor that is as new as its target has no sockets to its peers yet: there is no one number.
+    # A reactor that is as new as its target has no sockets to its peers yet, so the number varies.
     assert 0 < max(reactors["descriptors"]) < DESCRIPTORS_MAX
     assert reactors["memory_kib"][0] > 0
 

@@ -1,4 +1,4 @@
-"""A soak as its user leaves it alone: killed in the middle, gone on with, and looked at in the morning."""
+"""A soak without attention: killed in the middle, continued, and read in the morning."""
 
 import json
 import os
@@ -52,14 +52,14 @@ def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen
 
 
 def only_soak(folder: Path) -> Path:
-    """The directory of the one soak there."""
+    """Return the directory of the only soak there."""
     found = [path.parent for path in (folder / "runs" / "soak").glob("*/soak.json")]
     (path,) = {path.resolve() for path in found}
     return path
 
 
 def seeds_of(folder: Path) -> dict[int, list[int]]:
-    """Per lane, the seeds that count."""
+    """Return the counted seeds of each lane."""
     seeds: dict[int, list[int]] = {}
     for line in (folder / "chunks.jsonl").read_text().splitlines():
         lane, first, count = json.loads(line)
@@ -68,7 +68,7 @@ def seeds_of(folder: Path) -> dict[int, list[int]]:
 
 
 def pytest_generate_tests(metafunc):
-    """The one-minute soak can be a longer one: RAIDSTORM_SOAK_SECONDS=1800."""
+    """Let RAIDSTORM_SOAK_SECONDS=1800 make the one-minute soak longer."""
     if "soak_seconds" in metafunc.fixturenames:
         seconds = int(os.environ.get("RAIDSTORM_SOAK_SECONDS", "36"))
         metafunc.parametrize("soak_seconds", [seconds])
@@ -76,7 +76,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory):
-    """A place for the long soak, which other tests look at afterwards."""
+    """Make a place for the long soak, which other tests read afterwards."""
     return tmp_path_factory.mktemp("night")
 
 
@@ -234,7 +234,7 @@ def test_hang_a_killed_process_no_memory_and_a_broken_check_cost_only_their_seed
         failed[5]: 3,
         failed[6]: 70,
     }
-    assert state.lost == 3  # one that hung, one that was killed, and again
+    assert state.lost == 3  # one that hung, and one that was killed twice
     assert sorted(seeds_of(folder)[0]) == list(range(state.lanes[0].next_seed))
     assert state.lanes[0].runs == state.lanes[0].next_seed == 40
     wait_for(lambda: not processes(process.pid), "its processes to end")

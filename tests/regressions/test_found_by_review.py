@@ -1,7 +1,4 @@
-"""Orders of steps that a review found by reading and directed scripts: no run had shown them yet.
-
-The names say what is promised now; the docstrings what went wrong and why.
-"""
+"""Orders of steps that a review found by reading and by directed scripts, before any run had shown them."""
 
 import pytest
 
@@ -29,12 +26,7 @@ def states_on(rig, disk):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_rebuilt_member_is_the_only_one_to_know_of_its_promotion(seed):
-    """After one failed superblock write a restart could assemble the array from stale data.
-
-    At the end of a rebuild both members were written at once. The old one's write failed, the new one's didn't,
-    and the old one was called FAILED, on the new one alone. The old one's own superblock still said that it was
-    the array; after a restart it could come up alone, and what had been acknowledged since was overwritten.
-    """
+    """Let no rebuilt member alone record its promotion: a failed superblock write and a restart gave stale data."""
     rig = Rig(disks=2, seed=seed)
     rig.configure(superblock=True)
     host = HostRig(rig)
@@ -50,11 +42,9 @@ def test_no_rebuilt_member_is_the_only_one_to_know_of_its_promotion(seed):
 
 
 def test_flush_that_fails_on_a_member_just_promoted_is_acknowledged_when_that_is_written_down():
-    """A flush was acknowledged while the superblocks called the member CONFIGURED that had failed it.
+    """Acknowledge a flush that fails on a new member only after its failure is recorded.
 
-    The flush was under way (no quiesce holds it) while the end of the rebuild was being written down. It failed on
-    the target, which was not called FAILED since it was still the rebuild's target. After a loss of power it lacked
-    flushed data.
+    It was acknowledged while the superblocks still listed that member as CONFIGURED.
     """
     rig = Rig(disks=2)
     rig.configure(superblock=True)
@@ -87,11 +77,7 @@ def test_flush_that_fails_on_a_member_just_promoted_is_acknowledged_when_that_is
 
 
 def test_removal_that_waits_for_a_growth_covers_the_new_blocks():
-    """A member's channel was destroyed while I/O of the new blocks was submitted on it.
-
-    The removal had asked for the whole array to be quiesced when that was smaller, and got its turn when it had
-    grown.
-    """
+    """Cover the new blocks by a removal: a member's channel was destroyed while I/O was submitted on it."""
     rig = Rig(disks=4, blocks=40, capacity_blocks=64)
     rig.configure(superblock=True)
     host = HostRig(rig)
@@ -115,7 +101,7 @@ def test_removal_that_waits_for_a_growth_covers_the_new_blocks():
 
 
 def test_member_is_not_added_while_the_array_grows():
-    """A disk that was large enough when it was asked for was rebuilt onto beside the growth, and too small."""
+    """Add no member while the array grows: a disk was large enough at its add, and too small for the rebuild."""
     rig = Rig(disks=3, blocks=40, capacity_blocks=64)
     rig.configure(superblock=True)
     assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
@@ -131,7 +117,7 @@ def test_member_is_not_added_while_the_array_grows():
 
 @pytest.mark.parametrize("method", ["create", "add"])
 def test_disk_whose_superblock_cannot_be_read_is_not_taken(method):
-    """A read error on another array's member let it become a member here, and overwrote its superblock."""
+    """Refuse a disk whose superblock can't be read: a member of another array was added, and its superblock overwritten."""
     rig = Rig(disks=3, blocks=40)
     rig.configure(superblock=True)
     if method == "create":

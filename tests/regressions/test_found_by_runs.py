@@ -1,7 +1,4 @@
-"""Red runs on the reference engine, each brought down to the few steps that matter, with its story.
-
-The names say what is promised now; the docstrings what went wrong, where it showed, and why.
-"""
+"""Red runs on the reference engine, each reduced to the few steps that matter, with its story."""
 
 from tests.rig import HostRig, Rig, fill
 from workers.bdev.bdev import NOMEM_RETRY_US, Gate
@@ -33,7 +30,7 @@ def test_compare_and_write_that_a_reset_interrupts_doesn_t_claim_to_have_written
     host = HostRig(rig)
     assert host.finish(host.write(3, b"old")).status == 0
     swap = host.io(Opcode.COMPARE_AND_WRITE, 3, 1, fill(b"new"), expected=fill(b"old"))
-    rig.settle(hold=is_io)  # the compare's read is out
+    rig.settle(hold=is_io)  # the compare's read is in flight
     rig.rpc("bdev_reset", 3)
     key = rig.reactor(0).services.raid_bdev.key
     channel = rig.thread(host.thread - 1).channels[key]

@@ -10,7 +10,7 @@ from workers.protocol import OPERATOR, Deliver, EngineStep, FinishIo
 
 
 def rigs(defect: str) -> tuple[Rig, Rig]:
-    """Configured, clean and with the defect."""
+    """Configure rigs, clean and with the defect."""
     both = Rig(), Rig(defects=(read_defect(defect),))
     for rig in both:
         rig.configure()
@@ -22,7 +22,7 @@ def is_disk_io(step: EngineStep) -> bool:
 
 
 def connect(rig: Rig, connection: int, thread: int, cntlid: int) -> int:
-    """Send the Connect of an I/O queue; its token."""
+    """Send the Connect of an I/O queue; return its token."""
     args = (connection, 2, cntlid, 0, 0)
     return rig.send(thread - 1, connection, thread, "nvmf.connect", *args)
 
@@ -47,7 +47,7 @@ def test_reset_that_starts_while_another_one_completes():
 
 
 def channel_born_without_its_target(rig: Rig) -> int:
-    """References to raid1's own device on the new poll group's thread, once the array is detached again."""
+    """Return the references to raid1's own device on the new poll group's thread, after the array is detached again."""
     rig.call("nvmf_subsystem_remove_ns", 1)
     rig.call("bdev_raid_remove_base_bdev", 1)
     rig.call("bdev_raid_add_base_bdev", 2)
@@ -91,7 +91,7 @@ def test_connect_that_waits_for_a_resume_goes_with_its_connection():
 
 
 def io_queue_connects_while_its_host_leaves(rig: Rig) -> int:
-    """The token of the Connect."""
+    """Return the token of the Connect."""
     host = HostRig(rig)
     connection, thread = host._open()
     token = connect(rig, connection, thread, host.cntlid)
@@ -114,7 +114,7 @@ def test_io_queue_that_connects_while_its_host_leaves_is_refused():
 
 
 def member_removed_under(rig: Rig, *io: int) -> list[int]:
-    """The removal and the command, if they end; the command is on a member when the removal comes."""
+    """Return the removal and the command, if they end; the command is on a member when the removal comes."""
     host = HostRig(rig)
     token = host.io(*io)
     rig.settle(hold=is_disk_io)
@@ -141,7 +141,7 @@ def test_request_in_parts_under_way_when_the_array_is_quiesced():
 
 
 def is_visited_and_gone(rig: Rig) -> bool:
-    """Is a change of the namespaces answered that has been sent to a thread when it exits?"""
+    """Return whether a change of the namespaces is answered that was sent to a thread at its exit."""
     visit = Deliver(2, 2, 3)
     change = rig.rpc("nvmf_subsystem_remove_ns", 1)
     rig.run_until(lambda: visit in rig.pending())

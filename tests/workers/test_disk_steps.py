@@ -1,4 +1,4 @@
-"""A disk does an I/O or it doesn't, wherever SIGKILL comes: nothing of a step that never ended is there afterwards."""
+"""A disk does an I/O wholly or not at all, wherever SIGKILL comes: a step that never ended leaves nothing."""
 
 import mmap
 import os
@@ -17,11 +17,11 @@ BLOCKS = 8
 
 
 class Cut(BaseException):
-    """Here a process was killed."""
+    """A process was killed here."""
 
 
 def used_disk():
-    """A disk with dirty, clean and bad blocks."""
+    """Return a disk with dirty, clean and bad blocks."""
     disk = Disk(0, bytearray(Disk.segment_size(BLOCKS)), BLOCKS)
     disk.new(BLOCKS)
     for block in (1, 2, 5):
@@ -38,7 +38,7 @@ def io(kind, offset, data=b"", *, fua=False):
 
 
 def cut_at(line, call):
-    """Run it up to the nth line within the disk's module; True: it ended before."""
+    """Run it up to the nth line within the disk's module; return True if it ended before."""
     count = 0
 
     def trace(frame, event, _arg):
@@ -113,7 +113,7 @@ def test_new_disk_has_no_step_to_undo():
 
 
 def test_disk_of_a_killed_process_is_as_it_was_or_as_it_would_be():
-    """A process writes without end, and is killed: the blocks hold one write's data, and the cache's count is right."""
+    """Kill a process that writes without end: the blocks have one write's data, and the cache's count is right."""
     size = Disk.segment_size(BLOCKS)
     code = textwrap.dedent(f"""
         import mmap, os, sys

@@ -1,4 +1,4 @@
-"""Each fault of a disk, and of the bdevs that stand on it, alone: what it does, and that it ends."""
+"""Each fault of a disk, and of the bdevs above it, alone: its effect, and its end."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def block_of(rig, disk, lba):
 
 
 def stacked(kind):
-    """Two members, the first of which has such a bdev on its disk; a host, and the bdev's id."""
+    """Configure two members, the first with such a bdev on its disk, and a host; return the bdev's id."""
     rig = Rig(disks=2, stacks=(int(kind), 0))
     rig.configure()
     bdev = stacked_bdev_id(rig.reactor(0).layout, kind, 0)
@@ -161,7 +161,9 @@ def test_channel_failure_at_the_start_of_a_rebuild_ends_it_and_the_next_one_work
     ].header.channel_failures = 2  # the app thread's, to look for a superblock, is the first
     assert rig.call("bdev_raid_add_base_bdev", 2) == -22  # no slot is free: the disk isn't examined
     assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
-    assert rig.call("bdev_raid_add_base_bdev", 2) == -5  # EIO: what can't be looked at isn't added
+    assert (
+        rig.call("bdev_raid_add_base_bdev", 2) == -5
+    )  # EIO: a disk that can't be read isn't added
     assert rig.named("rebuild.started") == []
     rig.driver.disks[2].header.channel_failures = 0
     assert rig.call("bdev_raid_add_base_bdev", 2) == 0

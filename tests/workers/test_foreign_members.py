@@ -51,7 +51,7 @@ def test_foreign_disk_does_not_take_the_place_of_one_that_a_new_array_waits_for(
 
 
 def test_disk_that_its_own_superblock_does_not_list_makes_no_array():
-    """The copy of a member: SPDK looks for the bdev's UUID before it creates anything."""
+    """Create nothing from the copy of a member: SPDK looks for the bdev's UUID first."""
     rig = rig_with_data()
     make_foreign(rig, 2, uuid=bdev_uuid(55))
     rig.restart(2)

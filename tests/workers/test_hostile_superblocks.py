@@ -47,7 +47,7 @@ LEAP = 1 << 16
 
 
 def boundaries(size):
-    """Values of a field of so many bytes, at the edges of what it holds and of what the disk has."""
+    """Return values of a field of this many bytes, at its limits and at those of the disk."""
     if size >= 16:
         texts = [
             bytes(size),
@@ -66,7 +66,7 @@ def boundaries(size):
 
 
 def believable() -> bytearray:
-    """What an array of this target's two disks would have on each."""
+    """Return the superblocks of an array of this target's two disks."""
     entries = tuple(
         Entry(bdev_uuid(number + 1), DATA_OFFSET, DISK_BLOCKS - 8, EntryState.CONFIGURED, number)
         for number in range(2)
@@ -85,7 +85,7 @@ hostile_fields = st.lists(
 
 
 def survive(image: bytes, disks: int = 2) -> Rig:
-    """A target finds this image on so many disks, and is asked everything."""
+    """Let a target find this image on a number of disks, and send it every request."""
     rig = Rig(disks=3, blocks=DISK_BLOCKS)
     for disk in rig.driver.disks[:disks]:
         disk.data[: len(image)] = image

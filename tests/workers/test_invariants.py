@@ -1,4 +1,4 @@
-"""Invariants are asserted in pairs: where something changes, and where it is used."""
+"""Invariants are asserted in pairs: at a change, and at a use."""
 
 import pytest
 

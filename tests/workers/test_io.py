@@ -47,7 +47,7 @@ def test_large_io_is_split_into_children_of_a_bounded_size_and_comes_back_whole(
     under_way = [step for step in rig.pending() if is_io(step)]
     assert {step.disk for step in under_way} == {0, 1}
     assert all(step.count <= 3 for step in under_way)
-    assert len(under_way) == 4  # two children a member at a time
+    assert len(under_way) == 4  # two children of each member at a time
     assert host.finish(write).status == 0
     assert host.finish(host.read(1, 10)).data == fill(b"large", 10)
 
@@ -145,7 +145,7 @@ def test_abort_ends_what_waits_and_leaves_alone_what_is_under_way():
 
     assert abort(first) == 1  # not aborted: it is with the disk
     assert abort(999) == 1
-    # The array's request is under way too; what waits is its part of a member, which has no name.
+    # The array's request is in flight too; its part for a member waits, and has no name.
     assert abort(second) == 1
     rig.settle()
     assert rig.replies[first].status == rig.replies[second].status == 0

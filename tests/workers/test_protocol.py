@@ -1,4 +1,4 @@
-"""The wire: what crosses it arrives equal, and the engine can't tell."""
+"""The wire: values arrive equal, and the engine can't notice it."""
 
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import resolve

@@ -176,7 +176,7 @@ def test_channel_born_at_any_window_of_a_rebuild_serves_reads_and_writes(windows
 
 @pytest.mark.parametrize("seed", range(40))
 def test_channel_born_while_the_start_or_a_window_is_announced_joins_the_rebuild(seed):
-    """Global state flips at one moment, channels follow by iteration: a channel born in between."""
+    """Create a channel between a change of global state and its iteration over the channels."""
     rig = Rig(seed=seed)
     rig.configure(groups=2)
     host = HostRig(rig)
@@ -322,7 +322,7 @@ def test_flush_that_fails_on_a_dropped_rebuild_target_is_the_others_to_carry_out
     rig.run_until(lambda: sum(map(is_flush, rig.pending())) == 2, hold=is_flush)
     rig.pull(2)
     rig.run_until(lambda: rig.block.raid.process_state == ProcessState.NONE, hold=is_flush)
-    # The member that has the data is to go next; until then it is good for an acknowledgement.
+    # The member with the data is removed next; until then it counts for an acknowledgement.
     rig.rpc("bdev_raid_remove_base_bdev", 0)
     rig.settle(hold=is_flush)
     assert rig.block.raid.slots[0].remove_scheduled
@@ -340,7 +340,7 @@ def test_rebuild_keeps_to_its_bandwidth_in_virtual_time(blocks_per_ms):
     half = rig.block.globals.clock_us - begun
     rig.settle()
     assert rig.named("rebuild.finished")[0].args[2] == 0
-    # Disks take no time here: all of it is what the limit costs, window by window.
+    # Disks take no time here, so all of it is the cost of the limit, window by window.
     assert half == (4 - 1) * 8 * 1_000 // blocks_per_ms
     assert rig.block.globals.clock_us - begun == 64 * 1_000 // blocks_per_ms
 

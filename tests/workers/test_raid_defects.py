@@ -1,4 +1,4 @@
-"""Interleavings that built-in RAID defects are about, forced by hand: the defect shows, the reference doesn't."""
+"""Interleavings of the built-in RAID defects, forced by hand: the defect shows, the reference doesn't."""
 
 import pytest
 
@@ -51,10 +51,13 @@ def test_last_member_is_told_of_before_client_io_goes_on(defect):
     for disk in (0, 1):
         rig.call("bdev_raid_remove_base_bdev", disk)
     names = [event.name for event in rig.events]
-    told = names.index("raid.last_member_removed")
-    assert "raid.superblock_written" not in names[told:]
-    assert "bdev.unquiesced" not in names[names.index("raid.removing_member", told - 3) : told]
-    assert "bdev.unquiesced" in names[told:]
+    removed_at = names.index("raid.last_member_removed")
+    assert "raid.superblock_written" not in names[removed_at:]
+    assert (
+        "bdev.unquiesced"
+        not in names[names.index("raid.removing_member", removed_at - 3) : removed_at]
+    )
+    assert "bdev.unquiesced" in names[removed_at:]
 
 
 @pytest.mark.parametrize(("defect", "started"), [("second-rebuild-while-first", 2), (None, 1)])

@@ -1,4 +1,4 @@
-"""Shared-memory segments and the names that tell whose they are."""
+"""Shared-memory segments, and the names of their owners."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The step log keeps what was done, shows what was only begun, and says when it is full."""
+"""The step log keeps finished steps, shows one that was only begun, and reports when it is full."""
 
 from workers.protocol import Deliver, Event, FinishIo, Message, Outcome, Reply
 from workers.step_log import HEADER_BYTES, StepLog, recorded

@@ -48,7 +48,7 @@ TYPES = (IoType.READ, IoType.WRITE, IoType.FLUSH)
 
 
 def act(rig: Rig, stream: Stream) -> None:
-    """One RPC, disk event or fault, at once."""
+    """Do one RPC, disk event or fault, at once."""
     draw = stream.integer_below(8)
     disk = stream.integer_below(DISKS)
     if draw == 0:
@@ -121,7 +121,7 @@ def test_storm_of_operations_ends_in_a_state_that_is_whole(first):
         census = rig.census()
         assert not [row for row in census if row[0] == "range lock"], f"seed {seed}"
         assert not [row for row in census if "rebuild" in row[1]], f"seed {seed}"
-        # Nothing is stuck: the array can be deleted, and made and rebuilt anew.
+        # Nothing is stuck: the array can be deleted, created again and rebuilt.
         rig.call("nvmf_subsystem_remove_ns", 1)
         for disk in range(DISKS):
             rig.pull(disk)

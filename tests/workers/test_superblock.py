@@ -26,7 +26,7 @@ GOLDEN_CRC = 0xB64C70D6
 
 
 def crc32c(data: bytes) -> int:
-    """Bit by bit from 0, so that nothing is shared with the library; inverted neither before nor after."""
+    """Compute it bit by bit from 0, independently of the library; inverted neither before nor after."""
     crc = 0
     for byte in data:
         crc ^= byte
@@ -42,7 +42,7 @@ def test_checksum_is_the_bare_register_from_0_as_spdk_s_is():
 
 
 def golden() -> bytes:
-    """Made by hand from the table of offsets: two members, the second one FAILED."""
+    """Make the image by hand from the table of offsets: two members, the second one FAILED."""
     image = bytearray(256 + 2 * 64)
     image[0:8] = b"SPDKRAID"
     image[8:10] = (1).to_bytes(2, "little")
@@ -130,7 +130,7 @@ def test_damaged_image_is_refused_with_a_sentence(damage, sentence):
 
 
 def resealed(image: bytes) -> bytes:
-    """With a right checksum again: an image made on purpose."""
+    """Correct the checksum again, for an image made on purpose."""
     image = image[:16] + bytes(4) + image[20:]
     covered = image[: int.from_bytes(image[12:16], "little")]
     return image[:16] + crc32c(covered).to_bytes(4, "little") + image[20:]
@@ -221,10 +221,9 @@ def test_array_waits_for_a_missing_member_until_an_operator_starts_it():
 
 
 def test_array_started_degraded_is_newer_than_a_write_that_a_crash_cut_short():
-    """swarm, seeds 36284, 40712, 49892: two superblocks with one sequence number, each naming its own disk.
+    """Make a degraded array newer than a write that a crash cut short: swarm, seeds 36284, 40712, 49892.
 
-    The target died when the next superblock was on one member only. The array was started degraded without that
-    member, and the number it wrote was the same: after another restart either could have won.
+    Two superblocks had one sequence number, each naming its own disk.
     """
     rig = rig_with_data()
     cut_short = rig.driver.disks[1]
@@ -247,7 +246,7 @@ def test_stale_member_that_comes_first_gives_way_to_the_newer_superblock():
     rig = rig_with_data()
     assert rig.call("bdev_raid_remove_base_bdev", 0) == 0
     rig.restart()
-    rig.plug(0)  # it still says that both belong together
+    rig.plug(0)  # it still lists both as members
     rig.settle()
     assert not online(rig)
     rig.plug(1)

@@ -44,7 +44,7 @@ def rig_with_device(threads=(0, 1, 2)):
 
 
 def running(thread):
-    """The thread, in a step of its own."""
+    """Run the thread, in a step of its own."""
     thread.reactor.current_thread = thread.id
     return thread
 

@@ -1,8 +1,4 @@
-"""Judged cases, a module for each module of ``chaos/checkers``: executions, and what must be said of them, word by word.
-
-A module here has ``CASES``; ``ENTRY`` where the checks are asked through another module; and ``EQUIVALENT``: mutants
-that change nothing that could be seen, each with the reason.
-"""
+"""Judged cases, one module for each module of ``chaos/checkers``: executions, with the exact text of their findings."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ Say = Callable[[Finding], list[str]]
 
 @dataclass(frozen=True)
 class Case:
-    """``ask`` gets the check's module, or a mutant of it, and says what it says."""
+    """``ask`` gets the check's module, or a mutant of it, and returns the findings as text."""
 
     name: str
     ask: Callable[[ModuleType], list[str]]
@@ -28,7 +24,7 @@ class Case:
 def judged(
     function: str, name: str, execution: Execution, *expected: str, say: Say | None = None
 ) -> Case:
-    """An execution, and what is said of its findings; all, unless ``say`` says less."""
+    """Make a case of an execution and its findings' text; ``say`` may write less than all of it."""
 
     def ask(module: ModuleType) -> list[str]:
         findings = getattr(module, function)(execution)
@@ -38,7 +34,7 @@ def judged(
 
 
 def tell(finding: Finding) -> list[str]:
-    """All that a finding has, in lines."""
+    """Write all parts of a finding, in lines."""
     ops = " ".join(map(str, finding.ops)) or "none"
     where = ""
     if finding.blocks is not None:
@@ -50,7 +46,7 @@ def tell(finding: Finding) -> list[str]:
 
 
 def tell_briefly(finding: Finding) -> list[str]:
-    """What and where, and the steps of its evidence, in one line."""
+    """Write place and summary of a finding, and the steps of its evidence, in one line."""
     assert finding.blocks is not None, "a finding of the register check has blocks"
     first, last = finding.blocks
     ops = " ".join(map(str, finding.ops))

@@ -1,4 +1,4 @@
-"""What a step's thread doesn't own, the step leaves alone."""
+"""A step uses only objects that its thread owns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def case(name: str, execution: Execution, *expected: str) -> Case:
 
 
 def happened(step: Step, thread: int, number: int = 1) -> Execution:
-    """One step, and what happened in it, on a thread."""
+    """Make one step with its event, on a thread."""
     story = Story()
     story.schedule.append(step)
     story.history.append(EngineEvent(number, Event("raid.reset", thread, ())))
@@ -28,7 +28,7 @@ FIRED = FireTimer(0, 100, 3, 2)
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
-    """The same, where nothing could be observed between the steps."""
+    """Make the same without observations between the steps."""
     return judged("check_affinity", name, execution, *expected)
 
 

@@ -1,4 +1,4 @@
-"""Channels that are born while an iteration changes all channels, and afterwards: cases of ``channels``."""
+"""Channels that are created during and after an iteration that changes all channels: cases of ``channels``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OCCUPIED, CONFIGURED, TARGET = 1, 3, 7
 
 
 def array(*slots: int) -> Story:
-    """Its record, as seen first."""
+    """Observe the array's record for the first time."""
     return seen(Story(), *slots)
 
 
@@ -35,7 +35,7 @@ def channel(
     *,
     event: str = "raid.channel",
 ) -> Story:
-    """A channel tells of itself."""
+    """Emit a channel's event about itself."""
     return story.happen(event, members, offset, twin, thread=thread)
 
 
@@ -44,12 +44,12 @@ def born(story: Story, thread: int, members: int) -> Story:
 
 
 def removing(slot: int, *slots: int) -> Story:
-    """A member is being taken out; it is configured no more."""
+    """Begin the removal of a member, which is CONFIGURED no more."""
     return seen(array(*[CONFIGURED] * len(slots)).happen("raid.removing_member", slot, 5), *slots)
 
 
 def finishing(slot: int, *slots: int) -> Story:
-    """A rebuild has ended, and the channels are being told."""
+    """End a rebuild, while the iteration over the channels is in progress."""
     story = seen(
         array(*slots).happen("rebuild.started", slot, 5), *slots, process=ProcessState.RUNNING
     )

@@ -10,19 +10,19 @@ from workers.protocol import Event
 
 
 def same_step(story: Story, name: str, *args: int, thread: int = 1) -> Story:
-    """Another event of the newest step."""
+    """Add an event to the newest step."""
     story.history.append(EngineEvent(len(story.schedule), Event(name, thread, args)))
     return story
 
 
 def seen_in_step(story: Story, *slots: int) -> Story:
-    """The record, at the end of the newest step."""
+    """Observe the record at the end of the newest step."""
     story.history.append(Seen(len(story.schedule), 2, 0, 0, 0, 0, list(slots)))
     return story
 
 
 def rebuilding(*threads: tuple[int, int, int], slot: int = 1) -> Story:
-    """A rebuild of a slot; each thread's channel with (members, offset, twin)."""
+    """Rebuild a slot; each thread's channel has (members, offset, twin)."""
     story = array(CONFIGURED, TARGET).happen("rebuild.started", slot, 5)
     for thread, (members, offset, twin) in enumerate(threads, 1):
         channel(story, thread, members, offset, twin)

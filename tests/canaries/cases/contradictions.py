@@ -1,4 +1,4 @@
-"""What is said of a read that returned the wrong data: the fault, the disk, the events, word by word."""
+"""The text about a read that returned wrong data: the fault, the disk, the events, word by word."""
 
 from __future__ import annotations
 

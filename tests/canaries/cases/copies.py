@@ -1,4 +1,4 @@
-"""An acknowledged change is on every member that may be asked for its blocks."""
+"""An acknowledged change is on every member that may serve its blocks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def online(*disks: int, story: Story | None = None) -> Story:
 
 
 def rebuilt_to(copied: int) -> Story:
-    """Disk 0 is copied onto disk 1, so far."""
+    """Copy disk 0 onto disk 1, up to this block."""
     return online(0).happen("rebuild.started", 1, 1).happen("rebuild.window_done", copied, 8)
 
 
@@ -30,7 +30,7 @@ def pulled(story: Story, disk: int, *then: str) -> Story:
 
 
 def away(name: str, story: Story, *expected: str) -> Case:
-    """Superblocks of disks that are away prove nothing; that check asks here."""
+    """Write superblocks of disks that are away: they prove nothing, and that check asks here."""
 
     def ask(module: ModuleType) -> list[str]:
         holders = module.Holders(story.plan)

@@ -1,4 +1,4 @@
-"""What several verdicts add up to."""
+"""The verdict of several findings."""
 
 from __future__ import annotations
 

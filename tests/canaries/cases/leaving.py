@@ -1,4 +1,4 @@
-"""No I/O fails while a member works: but one that waits to be removed can't be counted on."""
+"""No I/O fails while a member works, but a member that waits for its removal is unreliable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CASES = [
         .execution(),
     ),
     case(
-        "its removal is answered, but not told of yet",
+        "its removal is answered, but not emitted yet",
         hurt(online(0, 1), (0, "write_errors"))
         .add(remove(1))
         .answer(91)

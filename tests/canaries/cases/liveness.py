@@ -1,4 +1,4 @@
-"""A run that could not reach its end: on what it is stuck, and on what it isn't."""
+"""A run that could not reach its end: the requests on which it is stuck, and others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def flushes(count: int) -> Story:
 
 
 def requests(count: int) -> Story:
-    """All answered but the last."""
+    """Send requests and answer all except the last."""
     story = Story().add(Mark("heal")).happen("nvmf.namespace_attached", 1)
     for op in range(1, count + 1):
         story.add(Operate(op, "bdev_examine", (0,)))

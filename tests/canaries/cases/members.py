@@ -1,4 +1,4 @@
-"""Who is a member in sync, and how far a rebuild has come."""
+"""The members in sync, and the progress of a rebuild."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def online(*disks: int) -> Story:
 
 
 def held(*values: int) -> list[list[int]]:
-    """Per disk what its first block holds; the others were never written."""
+    """Return, by disk, the content of its first block; the other blocks were never written."""
     return [[value] + [0] * 7 for value in values]
 
 
@@ -126,7 +126,7 @@ CASES = [
         .execution(disks=held(1, 1)),
     ),
     case(
-        "more was told in the step in which the rebuild ended",
+        "more events in the step in which the rebuild ended",
         online(0)
         .write(1)
         .happen("rebuild.finished", 1, 1, 0)

@@ -30,12 +30,12 @@ def case(name: str, execution: Execution, *expected: str) -> Case:
 
 
 def answered(story: Story, status: NvmeStatus) -> Execution:
-    """Op 1, answered so."""
+    """Answer op 1 with this status."""
     return story.answer(1, status=int(status)).execution()
 
 
 def one_of_each() -> Story:
-    """All that the target answers."""
+    """Give one answer of each kind."""
     story = Story()
     steps = (
         Open(1, 0, 1),
@@ -56,7 +56,7 @@ def one_of_each() -> Story:
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
-    """The same, where nothing could be observed between the steps."""
+    """Make the same without observations between the steps."""
     return judged("check_protocol", name, execution, *expected)
 
 

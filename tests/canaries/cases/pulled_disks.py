@@ -1,4 +1,4 @@
-"""Which disks were pulled, so that their content says nothing of the members."""
+"""The disks that were pulled, whose content proves nothing about the members."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def case(name: str, story: Story, *expected: str) -> Case:
 
 
 def did(*faults: tuple[str, int]) -> Story:
-    """An array of disks 0 and 1, and what the nemesis did to them."""
+    """Make an array of disks 0 and 1, and inject faults into them."""
     story = Story().happen("raid.created", 0, 1)
     for fault, disk in faults:
         story.add(Inject(90, fault, disk, ()))

@@ -21,12 +21,12 @@ FIRST, LAST = FIRST_POLL_GROUP_THREAD, FIRST_DYNAMIC_THREAD - 1
 def quiesced(
     first: int = 2, end: int = 4, *, lock: int = 9, thread: int = 0, story: Story | None = None
 ) -> Story:
-    """An array of disks 0 and 1, and blocks of it quiesced."""
+    """Make an array of disks 0 and 1, and quiesce some of its blocks."""
     story = story or Story().happen("raid.created", 0, 1)
     return story.happen("bdev.quiesced", ARRAY, lock, first, end, thread=thread)
 
 
-def told(
+def io_then_event(
     story: Story,
     offset: int,
     count: int = 1,
@@ -36,7 +36,7 @@ def told(
     io_type: IoType = IoType.WRITE,
     note: str = "",
 ) -> Execution:
-    """An I/O ends on a disk, and then something is told."""
+    """End an I/O on a disk, and then emit an event."""
     return (
         story.serve(disk, offset, count, thread=thread, io_type=io_type)
         .happen("raid.reset")
@@ -45,152 +45,152 @@ def told(
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
-    """The same, where nothing could be observed between the steps."""
+    """Make the same without observations between the steps."""
     return judged("check_quiesce", name, execution, *expected)
 
 
 CASES = [
     case(
         "before",
-        told(quiesced(), 1),
+        io_then_event(quiesced(), 1),
     ),
     case(
         "at its begin",
-        told(quiesced(), 2),
+        io_then_event(quiesced(), 2),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "at its end",
-        told(quiesced(), 3),
+        io_then_event(quiesced(), 3),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 1 was in flight on disk 0 (block 3 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "behind",
-        told(quiesced(), 4),
+        io_then_event(quiesced(), 4),
     ),
     case(
         "into it",
-        told(quiesced(), 0, 3),
+        io_then_event(quiesced(), 0, 3),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 1 was in flight on disk 0 (blocks 0-2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "up to it",
-        told(quiesced(), 0, 2),
+        io_then_event(quiesced(), 0, 2),
     ),
     case(
         "a read",
-        told(quiesced(), 2, io_type=IoType.READ),
+        io_then_event(quiesced(), 2, io_type=IoType.READ),
         "INVALID quiesce/overlap/read, ops none",
         "3: a read of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "a flush",
-        told(quiesced(), 2, io_type=IoType.FLUSH),
+        io_then_event(quiesced(), 2, io_type=IoType.FLUSH),
     ),
     case(
         "of the other member",
-        told(quiesced(), 2, disk=1),
+        io_then_event(quiesced(), 2, disk=1),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 1 was in flight on disk 1 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of no member",
-        told(quiesced(), 2, disk=2),
+        io_then_event(quiesced(), 2, disk=2),
     ),
     case(
         "of the target",
-        told(quiesced().happen("rebuild.started", 1, 2), 2, disk=2),
+        io_then_event(quiesced().happen("rebuild.started", 1, 2), 2, disk=2),
         "INVALID quiesce/overlap/write, ops none",
         "4: a write of thread 1 was in flight on disk 2 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of the app thread",
-        told(quiesced(thread=5), 2, thread=FIRST - 1),
+        io_then_event(quiesced(thread=5), 2, thread=FIRST - 1),
     ),
     case(
         "of the first poll group",
-        told(quiesced(), 2, thread=FIRST),
+        io_then_event(quiesced(), 2, thread=FIRST),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of the last poll group",
-        told(quiesced(), 2, thread=LAST),
+        io_then_event(quiesced(), 2, thread=LAST),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 15 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "of a rebuild",
-        told(quiesced(), 2, thread=LAST + 1),
+        io_then_event(quiesced(), 2, thread=LAST + 1),
     ),
     case(
         "of who holds it",
-        told(quiesced(thread=FIRST), 2),
+        io_then_event(quiesced(thread=FIRST), 2),
     ),
     case(
         "behind a superblock",
-        told(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 10),
+        io_then_event(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 10),
         "INVALID quiesce/overlap/write, ops none",
         "3: a write of thread 1 was in flight on disk 0 (block 10 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "behind a superblock, and elsewhere",
-        told(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 3),
+        io_then_event(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 3),
     ),
     case(
         "behind a superblock, and before it",
-        told(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 9),
+        io_then_event(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 9),
     ),
     case(
         "behind a superblock, and behind it",
-        told(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 12),
+        io_then_event(quiesced(story=Story(PLAN_WITH_SUPERBLOCK).happen("raid.created", 0, 1)), 12),
     ),
     case(
         "over",
-        told(quiesced().happen("bdev.unquiesced", ARRAY, 9), 2),
+        io_then_event(quiesced().happen("bdev.unquiesced", ARRAY, 9), 2),
     ),
     case(
         "another one over",
-        told(quiesced().happen("bdev.unquiesced", ARRAY, 8), 2),
+        io_then_event(quiesced().happen("bdev.unquiesced", ARRAY, 8), 2),
         "INVALID quiesce/overlap/write, ops none",
         "4: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "over of another bdev",
-        told(quiesced().happen("bdev.unquiesced", ARRAY - 1, 9), 2),
+        io_then_event(quiesced().happen("bdev.unquiesced", ARRAY - 1, 9), 2),
         "INVALID quiesce/overlap/write, ops none",
         "4: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "two, and in the second",
-        told(quiesced(4, 6, lock=8, story=quiesced()), 5),
+        io_then_event(quiesced(4, 6, lock=8, story=quiesced()), 5),
         "INVALID quiesce/overlap/write, ops none",
         "4: a write of thread 1 was in flight on disk 0 (block 5 there) while blocks 4-5 of the array were quiesced",
     ),
     case(
         "killed",
-        told(quiesced().kill().happen("raid.assembled", 0, 1), 2),
+        io_then_event(quiesced().kill().happen("raid.assembled", 0, 1), 2),
     ),
     case(
         "power was lost",
-        told(quiesced().lose_power().happen("raid.assembled", 0, 1), 2),
+        io_then_event(quiesced().lose_power().happen("raid.assembled", 0, 1), 2),
     ),
     case(
         "a member of the target that was killed",
-        told(quiesced(story=quiesced().kill()), 2),
+        io_then_event(quiesced(story=quiesced().kill()), 2),
     ),
     case(
         "something else came to an end",
-        told(quiesced().happen("rebuild.window_done", ARRAY, 9), 2),
+        io_then_event(quiesced().happen("rebuild.window_done", ARRAY, 9), 2),
         "INVALID quiesce/overlap/write, ops none",
         "4: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
     case(
         "a write isn't a kill",
-        told(quiesced().write(1), 2),
+        io_then_event(quiesced().write(1), 2),
         "INVALID quiesce/overlap/write, ops none",
         "5: a write of thread 1 was in flight on disk 0 (block 2 there) while blocks 2-3 of the array were quiesced",
     ),
@@ -226,7 +226,7 @@ CASES = [
     ),
     case(
         "another bdev",
-        told(
+        io_then_event(
             Story()
             .happen("raid.created", 0, 1)
             .happen("bdev.quiesced", ARRAY - 1, 9, 2, 4, thread=0),
@@ -235,7 +235,7 @@ CASES = [
     ),
     free(
         "running free",
-        told(quiesced(), 2),
+        io_then_event(quiesced(), 2),
     ),
 ]
 

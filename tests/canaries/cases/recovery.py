@@ -1,4 +1,4 @@
-"""What an array is assembled from has all that was acknowledged."""
+"""An array is assembled only from members with all acknowledged data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def case(name: str, execution: Execution, *expected: str) -> Case:
 
 
 def held(*values: int) -> list[list[int]]:
-    """Per disk what its first block holds; the others were never written."""
+    """Return, by disk, the content of its first block; the other blocks were never written."""
     return [[value] + [0] * 7 for value in values]
 
 
 def again(*disks: int) -> Story:
-    """Written, killed, and assembled from these."""
+    """Write, kill, and assemble from these disks."""
     return Story().happen("raid.created", 0, 1).write(1).kill().happen("raid.assembled", *disks)
 
 

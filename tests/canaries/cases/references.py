@@ -1,4 +1,4 @@
-"""After the last host has gone: what an idle target has, and what is too much."""
+"""After the last host has left: the objects of an idle target, and leftover ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def case(name: str, execution: Execution, *expected: str) -> Case:
 
 
 def ended(*census: tuple[str, str, int], **fields) -> Execution:
-    """A run of an array of disks 0 and 1, with this left at its end beside both claims."""
+    """End a run of an array of disks 0 and 1, with this object left beside both claims."""
     claims = [("claim", "raid0 of disk0", 1), ("claim", "raid0 of disk1", 1)]
     story = Story().happen("raid.created", 0, 1)
     return story.execution(**{"census": [*claims, *census]} | fields)
@@ -88,9 +88,9 @@ CASES = [
     ),
     case(
         "a claim of others",
-        ended(("claim", "nobody of disk2", 1)),
+        ended(("claim", "lvol of disk2", 1)),
         "INVALID references/leak/claim, ops none",
-        "1: left over after the last host has left: 1 claim nobody of disk2",
+        "1: left over after the last host has left: 1 claim lvol of disk2",
     ),
     case(
         "crashed",

@@ -1,4 +1,4 @@
-"""How a history is read: what is a read, an answer, an end; and all that blocks may hold."""
+"""The reading of a history: reads, answers, ends, and the possible content of blocks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.stories import ERROR, MISCOMPARE, PLAN_WITH_SUPERBLOCK, Story
 
 
 def entry_by_entry(module: ModuleType) -> list[str]:
-    """As it is read while a run is replayed."""
+    """Read a history entry by entry, as during a replay."""
     story = Story().write(1).read(2, 0)
     reader = module.Reader(story.plan, tracks_power=False)
     for index, entry in enumerate(story.history):
@@ -21,7 +21,7 @@ def entry_by_entry(module: ModuleType) -> list[str]:
 
 
 def tracked(module: ModuleType) -> list[str]:
-    """Is a power loss known of before the first entry is read?"""
+    """Return whether a power loss is known before the first entry is read."""
     stories = [Story().write(1), Story().kill(), Story().write(1).lose_power().write(2)]
     readers = [module.reader_for(story.execution()) for story in stories]
     for reader in readers:

@@ -1,4 +1,4 @@
-"""What blocks may hold: each read here is judged by the register check."""
+"""The possible content of blocks: the register check judges each read here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def case(name: str, story: Story, *expected: str) -> Case:
 
 
 def state(name: str, story: Story, *expected: str) -> Case:
-    """What the first blocks may hold at the end: newest acknowledged, candidates, what may be read."""
+    """Return the state of the first blocks at the end: newest acknowledged, candidates, readable values."""
 
     def ask(module: ModuleType) -> list[str]:
         registers = module.judge_reads(story.history, story.plan)[0]

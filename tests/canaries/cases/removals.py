@@ -1,4 +1,4 @@
-"""Members that are taken out of the array, with a reason and without: cases of ``availability``."""
+"""Members that are removed from the array, with a reason and without: cases of ``availability``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def hurt(story: Story, *faults: tuple[int, str]) -> Story:
 
 
 def removed(story: Story, disk: int = 1) -> Execution:
-    """A member of an observed array is taken out."""
+    """Remove a member of an observed array."""
     return observed(story.happen("raid.removing_member", 5, disk).execution())
 
 

@@ -1,4 +1,4 @@
-"""The array's counters and states fit together and change as they may."""
+"""The array's counters and states fit together, and change only in allowed ways."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EMPTY, OCCUPIED, CONFIGURED, TARGET = 0, 1, 3, 7
 
 
 def through(*states: RaidState, story: Story | None = None) -> Story:
-    """One state after the other, each by itself in order."""
+    """Go through these states, each ordered in itself."""
     story = story or Story()
     for state in states:
         story.observe(Seen, state, 0, 0, NONE, 0, [])
@@ -51,7 +51,7 @@ def online(
     slot: int = 0,
     state: RaidState = ONLINE,
 ) -> Execution:
-    """One record."""
+    """Make one record."""
     return (
         Story()
         .observe(Seen, state, discovered, operational, process, slot, list(slots))

@@ -1,4 +1,4 @@
-"""Superblocks only go forward, can be read, and call no member CONFIGURED that lacks data."""
+"""Superblocks only go forward, can be read, and list no member as CONFIGURED that lacks data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def both(sequence: int = 1, configured: int = 3) -> Story:
 
 
 def changed(story: Story, copies: int) -> Execution:
-    """A change is acknowledged, and these disks have it."""
+    """Acknowledge a change that these disks have."""
     return story.send_write(1, 2, 3).answer(1, copies=copies).execution()
 
 
@@ -44,7 +44,7 @@ def replaced(story: Story, disk: int, fault: str = "disk_return_blank") -> Story
 
 
 def same_step(story: Story, disk: int, sequence: int) -> Story:
-    """Written in the newest step."""
+    """Write superblocks in the newest step."""
     story.history.append(Written(len(story.schedule), disk, True, sequence, 1, 3, False))
     return story
 

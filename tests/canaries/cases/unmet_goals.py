@@ -1,4 +1,4 @@
-"""What healing and audit still want at the end of a history."""
+"""The unmet goals of heal and audit at the end of a history."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def case(name: str, story: Story, *expected: str) -> Case:
 
 
 def healing(*members: int) -> Story:
-    """An array, poll groups and a namespace, and everything is to be well."""
+    """Heal an array, poll groups and a namespace."""
     story = Story()
     for _ in range(PLAN.poll_groups_at_start):
         story.happen("nvmf.poll_group_created")

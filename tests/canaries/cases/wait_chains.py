@@ -1,4 +1,4 @@
-"""Wait-for chains: ends, cycles, other names, what was told before."""
+"""Wait-for chains: ends, cycles, other names, and parts that an earlier chain has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def case(name: str, rows: list[tuple[str, str, str]], starts: list[str], *expect
 
 
 def waits(*pairs: str) -> list[tuple[str, str, str]]:
-    """Each pair of letters: the first waits for the second."""
+    """Make waits from pairs of letters: the first waits for the second."""
     return [(one, "waits for", other) for one, other in pairs]
 
 
@@ -153,7 +153,7 @@ CASES = [
         "  nothing in the target is known to bring it",
     ),
     case(
-        "told before",
+        "shown before",
         waits("ab", "bc", "db"),
         ["a", "d"],
         "the first",
@@ -163,7 +163,7 @@ CASES = [
         "d waits for b, as above",
     ),
     case(
-        "told before, further on",
+        "shown before, further on",
         waits("ab", "bc", "de", "eb"),
         ["a", "d"],
         "the first",
@@ -175,7 +175,7 @@ CASES = [
         "  waits for b, as above",
     ),
     case(
-        "told before, itself",
+        "shown before, itself",
         waits("ab", "bc"),
         ["a", "b", "a"],
         "the first",
@@ -366,7 +366,7 @@ CASES = [
         "  waits for t24",
     ),
     case(
-        "told before, up to a remark",
+        "shown before, up to a remark",
         [*waits("ab", "cb", "de"), *late("b", "e")],
         ["a", "c", "d"],
         "the first",

@@ -1,4 +1,4 @@
-"""The wish to stop: said at once, and a run in progress is given up a while later."""
+"""The request to stop: it is confirmed at once, and a run in progress is stopped some seconds later."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def test_run_in_progress_is_given_up_only_after_a_while():
     assert not gives_up()
     now = 200.0
     interrupt.requested = True
-    assert not gives_up()  # from now on it counts
+    assert not gives_up()  # from now on the request counts
     now = 201.9
     assert not gives_up()
     now = 202.0

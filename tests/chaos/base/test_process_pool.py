@@ -1,4 +1,4 @@
-"""Tasks over processes: what has ended counts, what was lost with a process comes back as lost."""
+"""Tasks over processes: ended tasks count, and those lost with a process are returned as lost."""
 
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -33,7 +33,7 @@ class Pool:
 
 
 def end_others(futures):
-    """While the pool waits for the tasks that ran."""
+    """End the other processes, while the pool waits for the tasks that ran."""
     sleep(0.05)
     futures[1].set_result("one")
     for future in futures[2:]:
@@ -64,7 +64,7 @@ def test_result_that_was_there_before_the_pool_broke_is_not_lost():
 
 
 def end_or_wait(_process: JobProcess, seconds: float) -> int:
-    """A task that kills its process, or takes its time."""
+    """Kill the task's process, or wait for a while."""
     if not seconds:
         kill(getpid(), SIGKILL)
     sleep(seconds)

@@ -1,4 +1,4 @@
-"""Campaigns over a pool: what ran is counted and indexed, and the first failure is that of the lowest seed."""
+"""Campaigns over a pool: each run is counted and indexed, and the first failure is that of the lowest seed."""
 
 import json
 from concurrent.futures import Future
@@ -14,12 +14,12 @@ from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
 from workers.defects.loader import read_defect
 
-FIRST_FAILING = 4  # of the seeds from 1 on, with the defect; others fail in later chunks
+FIRST_FAILING = 4  # among the seeds from 1 on, with the defect; others fail in later chunks
 CHUNK = CHUNK_SEEDS["sim"]
 
 
 class Pool:
-    """Runs each task when it is handed over, in this process."""
+    """Runs each task at its submission, in this process."""
 
     width = 2
 

@@ -1,4 +1,4 @@
-"""Suites as values: what they stand for, how they are shared out, what is wrong with one."""
+"""Suites as values: their facets, their parts, and their errors."""
 
 import json
 import signal

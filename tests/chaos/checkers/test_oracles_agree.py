@@ -1,4 +1,4 @@
-"""The register check and a general search judge the same histories alike, block by block."""
+"""The register check and a general search give the same judgement of histories, block by block."""
 
 from collections import Counter
 
@@ -26,7 +26,7 @@ PLANS = (plan(0), plan(100))
 
 
 def found(history: History, plan: Plan) -> list[tuple[int, int]]:
-    """(op, LBA) of what the check finds, as the oracle says it."""
+    """Return the check's findings as the oracle's pairs (op, LBA)."""
     return [
         (finding.ops[-1], lba)
         for finding in judge_reads(history, plan)[1]

@@ -1,4 +1,4 @@
-"""The register check: what a read may return, and what it must not."""
+"""The register check: the values that a read may return, and those that it must not."""
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +27,7 @@ from workers.bdev.io import BLOCK_SIZE
         (Story().write(1, slba=3).read(2, 1), ["foreign"]),
         # Only the block that is wrong is named, and the others are right.
         (Story().write(1, blocks=3).write(4, slba=1).read(5, 1, 1, 1), ["stale"]),
-        # A read that is out while a write is: old or new, also twice in the wrong order.
+        # A read that is in flight during a write returns old or new data, also twice in the wrong order.
         (Story().write(1).send_write(2).read(3, 2).read(4, 1).answer(2).read(5, 2), []),
         (Story().write(1).send_read(3).write(2).answer(3, 1), []),
         (Story().write(1).send_read(3).write(2).answer(3, 2), []),
@@ -38,9 +38,9 @@ from workers.bdev.io import BLOCK_SIZE
         (Story().write(1).send_write(2).write(3, connection=3).read(4, 2).read(5, 3), []),
         (Story().send_write(2).end(1).write(3, connection=3).read(4, 2), ["stale"]),
         (Story().send_write(2).write(3, connection=3).end(1).read(4, 2), []),
-        # A failed read says nothing.
+        # A failed read proves nothing.
         (Story().write(1).send_read(2).answer(2, status=ERROR), []),
-        # The target was killed: what was out may be there, not, or torn; never what it superseded.
+        # The target was killed: a write in flight may be there, missing, or torn, but never what it superseded.
         (Story().write(1).send_write(2).kill().read(3, 2).read(4, 1).read(5, TORN), []),
         (Story().write(1).write(2).kill().read(3, 1), ["stale"]),
         (Story().send_write(2).kill().write(3).read(4, TORN), ["torn"]),
@@ -53,23 +53,23 @@ from workers.bdev.io import BLOCK_SIZE
         (Story().write(1).write(2).compare(3, 1), ["stale"]),
         (Story().write(1).compare(2, 7, status=MISCOMPARE).read(3, 1), []),
         (Story().write(1).compare(2, 7, status=MISCOMPARE).read(3, 2), ["stale"]),
-        # Power loss takes back what was acknowledged and not flushed, or not.
+        # Power loss may drop writes that were acknowledged and not flushed.
         (Story().write(1).write(2).lose_power().read(3, 2).read(4, 1).read(5, 0), []),
         (Story().write(1).flush(2).write(3).lose_power().read(4, 1).read(5, 3), []),
         (Story().write(1).flush(2).write(3).lose_power().read(4, 0), ["lost"]),
         (Story().write(1).write(2).flush(3).lose_power().read(4, 1), ["stale"]),
         (Story().write(1).write_fua(2).lose_power().read(3, 1), ["stale"]),
         (Story().write(1).lose_power().write(2).read(3, 1), ["stale"]),
-        # A flush covers only what was acknowledged before it was sent, and only if it succeeds.
+        # A flush covers only writes acknowledged before it was sent, and only if it succeeds.
         (Story().send_flush(2).write(1).answer(2).lose_power().read(3, 0), []),
         (Story().write(1).send_flush(2).answer(2, status=ERROR).lose_power().read(3, 0), []),
-        # Without power loss a cache keeps what is in it.
+        # Without power loss a cache keeps its content.
         (Story().write(1).kill().read(3, 0), ["lost"]),
         # Silent corruption may show anything, until the block is overwritten.
         (Story().write(1).rot(0).read(2, FOREIGN), []),
         (Story().write(1).rot(0).write(2).read(3, FOREIGN), ["foreign"]),
         (Story().write(1).rot(3).read(2, FOREIGN), ["foreign"]),
-        # Fewer blocks than were asked for.
+        # A read with fewer blocks than requested.
         (Story().send_read(1, 0, 2).answer(1, 0), ["short"]),
     ],
 )
@@ -109,15 +109,15 @@ def test_story_tells_each_event_of_the_contradiction_once():
     story = Story().write(1).write(2).read(3, 2).read(4, 1)
     execution = story.execution()
     (finding,) = check_register(execution)
-    told = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
-    assert [line.split(":")[0] for line in told] == [f"step {number}" for number in range(1, 9)]
-    assert told[-1] == f"step 8: {finding.summary}"
+    lines = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
+    assert [line.split(":")[0] for line in lines] == [f"step {number}" for number in range(1, 9)]
+    assert lines[-1] == f"step 8: {finding.summary}"
 
 
 def test_story_tells_what_no_answer_does():
     story = Story().write(1, slba=4).send_write(2, slba=3).read(3, 1)
     execution = story.execution()
     (finding,) = check_register(execution)
-    told = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
-    assert told[0].startswith("step 1: ")
+    lines = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
+    assert lines[0].startswith("step 1: ")
     assert finding.events[0].says == "write op 1 is for block 4"

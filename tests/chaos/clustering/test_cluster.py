@@ -1,4 +1,4 @@
-"""A real Dask scheduler with two real workers on this machine: seeds over them, and what goes wrong with such things."""
+"""A real Dask scheduler with two real workers on this machine: seeds over them, and their failures."""
 
 import json
 import os
@@ -35,8 +35,8 @@ from tests.support import (
     popen,
     raidstorm,
     run_json,
+    run_refused,
     start,
-    told_off,
     wait_for,
 )
 
@@ -135,8 +135,8 @@ def test_failing_runs_come_home_and_replay_there(dask, tmp_path):
         else:
             assert f"{NAME}:{failure['seed']} --defect {SEED_DEFECT}" in failure["replay"]
     failure = next(failure for failure in report["failures"] if failure["run_dir"])
-    told = json.loads((out / "latest-failure" / "result.json").read_text())
-    assert "here" in told["replay"]
+    stored = json.loads((out / "latest-failure" / "result.json").read_text())
+    assert "here" in stored["replay"]
     done = subprocess.run(
         failure["replay"], shell=True, capture_output=True, text=True, cwd=os.getcwd(), timeout=60
     )
@@ -191,7 +191,7 @@ def test_killed_worker_costs_no_seed_and_counts_none_twice(dask, tmp_path):
 
 
 def test_scheduler_that_goes_away_ends_the_run_with_seventy(dask, tmp_path):
-    """The last test with this scheduler."""
+    """End with code 70 when the scheduler goes away; this is the last test with this scheduler."""
     out = tmp_path / "runs"
     process = start(
         NAME, "--seeds", "100000", "--cluster", dask.address, "--format", "json", out=out
@@ -209,7 +209,7 @@ def test_scheduler_that_goes_away_ends_the_run_with_seventy(dask, tmp_path):
 def test_scheduler_that_is_not_there_is_a_sentence(monkeypatch, tmp_path):
     assert dask_cluster.CONNECT_SECONDS_MAX == 10
     monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS_MAX", 1)
-    done = told_off("run", "baseline", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path))
+    done = run_refused("run", "baseline", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "there is no Dask scheduler at tcp://127.0.0.1:1" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -228,7 +228,7 @@ def test_scheduler_that_is_not_there_is_a_sentence(monkeypatch, tmp_path):
     ],
 )
 def test_what_makes_no_sense_is_refused(options, sentence, tmp_path):
-    done = told_off("run", "baseline", *options, "--out", str(tmp_path))
+    done = run_refused("run", "baseline", *options, "--out", str(tmp_path))
     assert done.returncode == 2
     assert sentence in done.stderr
 
@@ -236,7 +236,7 @@ def test_what_makes_no_sense_is_refused(options, sentence, tmp_path):
 def test_without_dask_the_option_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "chaos.clustering.dask_cluster", raising=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    done = told_off("run", "baseline", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path))
+    done = run_refused("run", "baseline", "--cluster", "tcp://127.0.0.1:1", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "pip install 'raidstorm[cluster]'" in done.stderr
 
@@ -259,7 +259,7 @@ def test_any_executor_is_a_pool(tmp_path):
     )
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         report = run_campaign(request, Interrupt(), lambda _: None, ExecutorPool(executor, 2))
-        assert executor.submit(abs, -1).result() == 1  # it is still its owner's
+        assert executor.submit(abs, -1).result() == 1  # the owner's executor is still open
     assert report.runs == report.valid == 20
     assert [line["seed"] for line in index(tmp_path)] == list(range(3, 23))
 
@@ -274,7 +274,7 @@ def test_campaign_that_was_stopped_runs_no_more_seeds_on_a_worker(tmp_path):
 
 
 class Forgetful:
-    """A pool that gives tasks up, as Dask does with one whose workers have died: so many, then no more."""
+    """A pool that loses a number of tasks, as Dask does when workers have died."""
 
     def __init__(self, losses):
         self.width, self.losses, self.asked = 1, losses, []

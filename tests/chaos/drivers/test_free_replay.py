@@ -1,4 +1,4 @@
-"""From step records to a schedule: runs of ``sim`` written down as a free run would be, and taken again."""
+"""From step records to a schedule: runs of ``sim`` are recorded like free runs, and replayed."""
 
 import msgspec
 import pytest
@@ -26,7 +26,7 @@ DEFECT = (DefectSource(SEED_DEFECT),)
 
 
 class Recorded(Controller):
-    """Writes down what it does as a free run does, on a clock of its own."""
+    """Records its steps as a free run does, with a clock of its own."""
 
     def __init__(self, plan, driver, defects) -> None:
         super().__init__(plan, driver, defects)
@@ -109,7 +109,7 @@ def test_replay_on_an_engine_without_the_crash_parts_there():
     rebuilt = rebuild(recording, execution.plan, ())
     assert rebuilt.divergence is not None
     assert rebuilt.divergence.step <= len(execution.schedule)
-    assert judge(rebuilt.execution) == []  # nor is what was under way called stuck
+    assert judge(rebuilt.execution) == []  # nor is work in flight called stuck
 
 
 def test_missing_record_is_told_as_the_step_that_is_not_possible():
@@ -133,8 +133,8 @@ def test_event_that_was_another_one_is_told_with_both():
         for number, record in enumerate(life.reactors[0])
         if record.outcome.events and record.outcome.events[0].name == "rebuild.started"
     )
-    told = msgspec.structs.replace(record.outcome.events[0], args=(9, 9))
-    outcome = msgspec.structs.replace(record.outcome, events=[told])
+    changed = msgspec.structs.replace(record.outcome.events[0], args=(9, 9))
+    outcome = msgspec.structs.replace(record.outcome, events=[changed])
     life.reactors[0][place] = msgspec.structs.replace(record, outcome=outcome)
     divergence = rebuild(recording, execution.plan, ()).divergence
     assert "rebuild.started" in divergence.what
@@ -145,7 +145,7 @@ def test_event_that_was_another_one_is_told_with_both():
 
 
 def torn_by_a_kill(is_done: bool):
-    """A run whose last write to a disk before a kill was cut short, before or after it took effect."""
+    """Return a run whose last write to a disk was cut short by a kill, before or after it took effect."""
     for seed in range(40):
         execution, recording = run("restart-from-superblock", seed)
         life = recording.lives[0]
@@ -225,7 +225,7 @@ def test_host_that_has_not_heard_of_the_end_of_its_connection_acts_before_it():
 def test_failure_that_the_replay_shows_is_kept_as_the_replay():
     execution, recording = failing()
     findings = judge(execution)
-    # As a free run has it: nobody looked, so its findings are fewer.
+    # As in a free run: there was no observer, so its findings are fewer.
     judged = rejudge(execution, recording, findings[:1], DEFECT, ())
     assert judged.is_rebuilt
     assert judged.findings == findings
@@ -246,9 +246,9 @@ def test_failure_that_the_replay_does_not_show_stays_as_it_was():
 
 
 def test_failure_of_the_order_in_which_reports_came_is_none():
-    """restart-from-superblock, realtime, seed 21: a write's error was judged against members that had gone by then.
+    """Pass a run whose reports came in another order than its events: restart-from-superblock, realtime, seed 21.
 
-    One reactor's report of the error came before another one's of the last member's removal, which was earlier.
+    A write's error was judged against members that had left by then.
     """
     execution, recording = run("connect-during-rebuild", 0)
     found = Finding(
@@ -293,11 +293,11 @@ def test_report_tells_the_share_and_where_a_broken_record_diverges():
     steps[30] = msgspec.structs.replace(steps[30], step=Deliver(0, 999, 999))
     divergence = rebuild(recording, execution.plan, ()).divergence
     report.fidelity.add(4, divergence, 0.25)
-    told = "\n".join(detail_lines(report))
-    assert "in sim: 1 of 2 runs have the same events (0.25 s a run)" in told
+    changed = "\n".join(detail_lines(report))
+    assert "in sim: 1 of 2 runs have the same events (0.25 s a run)" in changed
     assert (
         f"seed 4 diverges at step {divergence.step}: Deliver(reactor=0, sender=999, receiver=999)"
-        in told
+        in changed
     )
     both = report.fidelity.joined(report.fidelity)
     assert (both.runs, both.same, both.seconds) == (4, 2, 1.0)

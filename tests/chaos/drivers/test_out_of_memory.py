@@ -1,4 +1,4 @@
-"""Too little memory inside the engine is not the target's failure: the run could not be decided, on every driver."""
+"""Too little memory inside the engine is not the target's failure: the run has no verdict but UNKNOWN, on every driver."""
 
 import json
 

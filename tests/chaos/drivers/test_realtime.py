@@ -1,4 +1,4 @@
-"""The driver of free runs: what it does to reactors by signals, and what it says when one of them goes silent."""
+"""The driver of free runs: its signals to reactors, and its errors when a reactor goes silent."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def processes():
 
 @pytest.fixture
 def run(processes):
-    """A run whose target has started, and in which nobody has done anything yet."""
+    """Start a run's target, and take no step."""
     seeds = range(100)
     plans = (resolve(EXPERIMENTS["baseline"], seed) for seed in seeds)
     plan = next(plan for plan in plans if plan.layout.reactors == REACTORS)
@@ -46,7 +46,7 @@ def run(processes):
 
 
 def stopped(processes: Processes) -> list[int]:
-    """The reactors whose processes stand still."""
+    """Return the reactors whose processes stand still."""
     states = [
         Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         for pid in processes.pids
@@ -61,7 +61,7 @@ def stall(run: RealtimeRun, step: Stall, nursery: trio.Nursery) -> None:
 
 @pytest.fixture
 def seen(run, processes, monkeypatch):
-    """Who stands still each time when a reactor has been stopped and the lock is still held."""
+    """Record which reactors stand still when one has been stopped and the lock is still held."""
     found: list[list[int]] = []
     stop = run._stalls._stop
 
@@ -89,12 +89,15 @@ def test_reactor_stands_still_when_the_lock_is_given_back_and_goes_on_in_the_end
 def test_stall_of_a_target_that_is_killed_first_does_not_stop_a_reactor_of_the_next_one(
     run, processes, seen
 ):
-    """Two stalls would be under way then, and the reactor of the first one be stopped for good."""
+    """Drop the stall of a target that is killed first.
+
+    Otherwise two stalls would be in progress then, and the reactor of the first would stay stopped.
+    """
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             stall(run, Stall(1, 1, 40), nursery)
-            run._end_target(Kill(2, ()))  # before the stall's task has had its first turn
+            run._end_target(Kill(2, ()))  # before the stall's task has run
             stall(run, Stall(3, 0, 20), nursery)
 
     trio.run(main)
@@ -118,7 +121,7 @@ def test_kill_of_a_target_ends_the_stall_in_it(run, processes, seen):
 
 def test_every_stall_is_counted_that_holds_an_answer_up_also_a_second_one_of_a_reactor(run):
     async def main() -> None:
-        run._took(Operate(1, "bdev_raid_remove_base_bdev", (0,)))  # asked of reactor 0
+        run._took(Operate(1, "bdev_raid_remove_base_bdev", (0,)))  # sent to reactor 0
         for op, reactor in ((2, 0), (3, 1), (4, 0), (5, 1)):
             async with trio.open_nursery() as nursery:
                 stall(run, Stall(op, reactor, 1), nursery)
@@ -127,8 +130,8 @@ def test_every_stall_is_counted_that_holds_an_answer_up_also_a_second_one_of_a_r
             stall(run, Stall(6, 0, 1), nursery)
 
     trio.run(main)
-    told = [entry.event.args for entry in run.recorder.history if isinstance(entry, EngineEvent)]
-    assert told == [(0,), (0,)]
+    emitted = [entry.event.args for entry in run.recorder.history if isinstance(entry, EngineEvent)]
+    assert emitted == [(0,), (0,)]
 
 
 def test_reactor_that_finds_an_unended_step_and_no_crash_is_an_error_not_silence(

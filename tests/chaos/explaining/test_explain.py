@@ -1,4 +1,4 @@
-"""Explaining: the story of a failure says what its defect needs, each step is needed, and the curve ends at one."""
+"""Explaining: the story has the steps that the defect needs, each step is needed, and the curve ends at one."""
 
 import json
 import re
@@ -33,10 +33,10 @@ from workers.defects.loader import known_defects
 from workers.protocol import DefectSource
 
 SEEDS_MAX = 60
-ASKED_MAX = 150  # how often the shrinker asks whether it is over
+ASKED_MAX = 150  # how often the shrinker checks its budget
 REGRESSION = ROOT / "tests" / "regressions" / "new_channel_null_module_ctx.json"
 SWARM = EXPERIMENTS["swarm"]
-# Where to begin, and what the story says in this order: the defect's trigger, step by step.
+# The first seed, and the story's parts in order: the defect's trigger, step by step.
 STORIES = {
     "offset-gap-channel-lags-window": (
         24,
@@ -73,7 +73,7 @@ STORIES = {
 
 
 def small(defect: str, experiment, first: int) -> Capsule:
-    """A capsule of a failing run, shrunk within a bound."""
+    """Return the capsule of a failing run, shrunk within a bound."""
     source = DefectSource(defect)
     for seed in range(first, first + SEEDS_MAX):
         plan = resolve(experiment, seed)
@@ -96,7 +96,7 @@ def small(defect: str, experiment, first: int) -> Capsule:
 
 
 def story_of(capsule: Capsule):
-    """Its story alone."""
+    """Return the story alone."""
     look = look_closely(capsule.plan, capsule.schedule, capsule.defect_sources(), cut=capsule.cut)
     finding = judge(look.execution)[0]
     played = Player(capsule.plan, SimDriver(), capsule.defect_sources()).play(
@@ -109,7 +109,7 @@ def assert_in_order(text: str, parts):
     at = 0
     for part in parts:
         found = text.lower().find(part.lower(), at)
-        assert found >= 0, f"{part!r} is not told, or not in its place, in:\n{text}"
+        assert found >= 0, f"{part!r} is not in the story, or not in its place, in:\n{text}"
         at = found
 
 
@@ -124,7 +124,7 @@ def test_story_tells_the_trigger_of_a_defect(defect):
     story = story_of(small(defect, SWARM, first))
     assert_in_order("\n".join(sentence.text for sentence in story.sentences), parts)
     assert 5 <= len(story.sentences) <= 15
-    # What only prepares the ground is over when something is done to it.
+    # The set-up is over when something changes the array.
     assert story.sentences[0].last < story.sentences[1].first
     assert story.contradiction
 
@@ -197,7 +197,7 @@ def test_nothing_that_explains_knows_a_defect():
 
 
 def test_each_needed_line_is_true(explained):
-    """Said anew by playing the script without the item, from the capsule alone."""
+    """Check each line about a needed step by playing the script without the item, from the capsule alone."""
     capsule = read_capsule(REGRESSION)
     steps = [need for need in explained.needs if need.kind == "step"]
     assert len(steps) == explained.outside
@@ -214,7 +214,7 @@ def test_each_needed_line_is_true(explained):
 
 def test_step_that_nobody_needs_is_called_so():
     capsule = read_capsule(REGRESSION)
-    # On the queue that the failing read comes through, just before it.
+    # The disconnect is on the queue of the failing read, just before it.
     read = capsule.script[-1]
     extra = Flush(9_000, read.host, read.connection, read.thread)
     script = [*capsule.script[:-1], extra, capsule.script[-1]]
@@ -264,7 +264,7 @@ def test_interrupt_leaves_the_story(explained):
 
 
 def test_hang_is_explained_to_its_end():
-    """A member is removed, and the superblock that tells of it fails on the other one."""
+    """Explain a removal that hangs, since the superblock without the member fails on the other one."""
     experiment = Experiment(
         name="hang", reactors=1, members=2, spares=0, hosts=1, superblock_share=100, blocks=8
     )
@@ -308,7 +308,7 @@ def test_hang_is_explained_to_its_end():
 
 
 def test_hang_that_has_hit_its_bound_hits_it_again():
-    """All steps of the last phase are there: a replay must not take the recording for one that was cut off."""
+    """Replay a hang that has hit its bound: all steps of the last phase are there, so the recording is not cut off."""
     defect = DefectSource("superblock-failure-leaves-quiesced")
     plan = resolve(SWARM, 82)
     execution = Controller(plan, SimDriver(), (defect,)).explore(82)
@@ -319,13 +319,13 @@ def test_hang_that_has_hit_its_bound_hits_it_again():
 
 
 def test_neighbours_are_said_at_once_and_the_lightest_are_dropped():
-    told = [
+    clauses = [
         Clause(1, "rpc", "the operator removes {}", 9, item="disk1"),
         Clause(2, "rpc", "the operator removes {}", 9, item="disk0"),
         Clause(3, "array", "nothing much", 3),
         Clause(4, "op 5", "it is acknowledged", 5, subject="op 5"),
     ]
-    assert [sentence.text for sentence in sentences(told, 2)] == [
+    assert [sentence.text for sentence in sentences(clauses, 2)] == [
         "The operator removes disk1 and disk0.",
         "Op 5 is acknowledged.",
     ]

@@ -1,4 +1,4 @@
-"""What a shrunk run leaves in a directory: the page tells what happened as 'explain' does."""
+"""The files of a shrunk run: its page tells the story as 'explain' does."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def data_of(folder):
 
 
 def test_page_has_the_sentences_of_explain_and_the_capsule_and_log_lie_beside_it(tmp_path, capsule):
-    told = write_minimal(tmp_path, capsule, (), "raidstorm replay it")
+    report = write_minimal(tmp_path, capsule, (), "raidstorm replay it")
     story = explain(capsule, (), 1).story
     data = data_of(tmp_path)
     shown = [(first, last) for first, last, *_ in data["story"]]
@@ -38,15 +38,15 @@ def test_page_has_the_sentences_of_explain_and_the_capsule_and_log_lie_beside_it
     assert texts[:-1] == [one.text for one in story.sentences[:-1]]
     # The last one ends with the crash's message, which the headline has.
     assert story.sentences[-1].text.startswith(texts[-1])
-    assert told.findings[0].summary.partition(": ")[2] not in texts[-1]
+    assert report.findings[0].summary.partition(": ")[2] not in texts[-1]
     assert data["about"]["promise"] == story.promise
     assert data["about"]["consequence"] == story.harm
     assert data["about"]["replay"] == "raidstorm replay it"
     assert read_capsule(tmp_path / MINIMAL) == capsule
     log = (tmp_path / MINIMAL_LOG).read_text()
     assert "=> FINDING crash" in log
-    assert told.code == 5
-    assert told.story[-1].startswith(f"step {told.findings[0].step}: on reactor")
+    assert report.code == 5
+    assert report.story[-1].startswith(f"step {report.findings[0].step}: on reactor")
 
 
 def test_page_s_first_view_leaves_out_what_only_sets_the_target_up(tmp_path, capsule):
@@ -58,8 +58,8 @@ def test_page_s_first_view_leaves_out_what_only_sets_the_target_up(tmp_path, cap
 
 
 def test_run_that_no_longer_fails_has_a_page_without_a_story(tmp_path, capsule):
-    told = write_minimal(tmp_path, msgspec.structs.replace(capsule, defects=[]), (), "")
-    assert (told.code, told.story) == (0, [])
+    report = write_minimal(tmp_path, msgspec.structs.replace(capsule, defects=[]), (), "")
+    assert (report.code, report.story) == (0, [])
     assert data_of(tmp_path)["story"] == []
 
 

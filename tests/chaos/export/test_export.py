@@ -1,4 +1,4 @@
-"""A stored run in other forms: what Perfetto is given, a pytest file that stands alone, one capsule."""
+"""A stored run in other forms: a trace for Perfetto, a pytest file that stands alone, one capsule."""
 
 import json
 import re
@@ -17,10 +17,10 @@ from chaos.export.pytest_file import pytest_file
 from chaos.steps.schedule import CHANGING, Read
 from chaos.store.capsule import read_capsule, write_capsule
 from tests.inside import inside
-from tests.red_run import read_run, run_directory, teller_of
+from tests.red_run import read_run, run_directory, storyteller_of
 from tests.support import ROOT, SEED_DEFECT
 
-# Chrome's trace event format: what an event of each phase must have beside ph, pid and ts.
+# Chrome's trace event format: the fields that an event of each phase must have beside ph, pid and ts.
 REQUIRED = {
     "X": {"name": str, "cat": str, "tid": int, "dur": int, "args": dict},
     "M": {"name": str, "args": dict},
@@ -47,7 +47,7 @@ def run(folder):
 
 @pytest.fixture(scope="module")
 def trace(run):
-    data = perfetto_trace(run.execution, teller_of(run), run.result.findings, {"seed": 4})
+    data = perfetto_trace(run.execution, storyteller_of(run), run.result.findings, {"seed": 4})
     return json.loads(data)
 
 
@@ -99,7 +99,7 @@ def test_a_step_is_a_slice_in_each_lane_it_is_in(trace, run):
         type(step).__name__ == "Mark" for step in run.execution.schedule
     )
     assert len(numbers) == marked
-    # A request is called as in timeline.html.
+    # A request has the same name as in timeline.html.
     names = {event["name"] for event in slices}
     assert any(re.fullmatch(r"R \d+–\d+ #\d+", name) for name in names)
     assert any(name.startswith("add_base_bdev disk") for name in names)
@@ -168,7 +168,7 @@ def exported(text: str, folder: Path) -> subprocess.CompletedProcess:
         env={
             "PYTHONPATH": str(ROOT),
             "PATH": "/usr/bin:/bin",
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # it needs none
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # it needs no plugin
         },
     )
 
@@ -193,7 +193,7 @@ def test_exported_test_fails_with_the_story_where_the_target_has_the_defect(run,
 
 
 def test_exported_test_whose_steps_don_t_apply_is_no_pass(run, tmp_path):
-    """A step is missing: what came after it can't be done any more."""
+    """Skip an exported test whose steps don't apply: one is missing, so that later ones are no longer possible."""
     steps = run.capsule.schedule
     fewer = [*steps[:99], *steps[100:]]
     expected = msgspec.structs.replace(run.capsule.expected, steps=len(fewer))

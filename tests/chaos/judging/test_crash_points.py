@@ -1,4 +1,4 @@
-"""Crash at every prefix of recorded runs: what was acknowledged is there, stale members are refused."""
+"""Crash at every prefix of recorded runs: acknowledged data is there, stale members are refused."""
 
 import pytest
 
@@ -76,7 +76,10 @@ def test_acknowledging_before_the_superblock_is_caught():
 
 
 def test_what_the_last_step_of_a_target_wrote_that_crashes_by_itself_is_judged():
-    """The write of a superblock that tells a lie, and the assertion, come in one step: no prefix before it is bad."""
+    """Judge the last writes of a target that crashes by itself.
+
+    The write of a false superblock and the assertion come in one step, so no prefix before it is bad.
+    """
     defects = (DefectSource("promotes", PROMOTES_AND_DIES),)
     for seed in range(40):
         points = points_of("disk-failure", seed, defects)

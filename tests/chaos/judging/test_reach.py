@@ -1,4 +1,4 @@
-"""Counts are of what they say: a fault counts when it has taken effect."""
+"""Counts match their names: a fault counts when it has taken effect."""
 
 from collections import Counter
 
@@ -32,7 +32,7 @@ ADMIN, QUEUE = 100, 101
 CNTLID = 7
 
 
-def told(name, *args):
+def emitted(name, *args):
     return EngineEvent(1, Event(name, 0, args))
 
 
@@ -64,9 +64,9 @@ def count(name, *history):
 def test_host_that_vanished_counts_when_its_own_controller_misses_it():
     vanished = [*CONNECTED, took(Impair(9, "host_vanish", 0))]
     assert count("hosts_vanished", *vanished) == 0
-    assert count("hosts_vanished", *vanished, told("nvmf.keep_alive_expired", 8, 0)) == 0
-    assert count("hosts_vanished", *vanished, told("nvmf.keep_alive_expired", CNTLID, 0)) == 1
-    restarted = [*vanished, took(Kill(10, ())), told("nvmf.keep_alive_expired", CNTLID, 0)]
+    assert count("hosts_vanished", *vanished, emitted("nvmf.keep_alive_expired", 8, 0)) == 0
+    assert count("hosts_vanished", *vanished, emitted("nvmf.keep_alive_expired", CNTLID, 0)) == 1
+    restarted = [*vanished, took(Kill(10, ())), emitted("nvmf.keep_alive_expired", CNTLID, 0)]
     assert count("hosts_vanished", *restarted) == 0
 
 
@@ -75,7 +75,7 @@ def test_cut_network_counts_once_when_an_answer_is_lost_in_it_or_a_keep_alive():
     assert count("network_cuts", *cut) == 0
     assert count("network_cuts", *cut, answered(4)) == 0
     assert count("network_cuts", *cut, Undelivered(1, 4)) == 1
-    both = [*cut, Undelivered(1, 4), told("nvmf.keep_alive_expired", CNTLID, 0)]
+    both = [*cut, Undelivered(1, 4), emitted("nvmf.keep_alive_expired", CNTLID, 0)]
     assert count("network_cuts", *both) == 1
     vanished = [*CONNECTED, took(Read(4, 0, QUEUE, 1, 0, 1)), took(Impair(9, "host_vanish", 0))]
     assert count("network_cuts", *vanished, Undelivered(1, 4)) == 0
@@ -86,15 +86,15 @@ def test_slow_host_counts_when_it_lets_an_answer_wait():
     assert count("hosts_slow", *slow) == 0
     assert count("hosts_slow", *slow, took(Impair(10, "host_ready", 0)), answered(4)) == 0
     assert count("hosts_slow", *slow, answered(4)) == 1
-    assert count("hosts_slow", *slow, told("nvmf.keep_alive_expired", CNTLID, 0)) == 1
+    assert count("hosts_slow", *slow, emitted("nvmf.keep_alive_expired", CNTLID, 0)) == 1
 
 
 def test_only_management_commands_count_as_queued_connects():
-    io = [told("nvmf.pausing", 1), told("nvmf.io_queued", 1)]
+    io = [emitted("nvmf.pausing", 1), emitted("nvmf.io_queued", 1)]
     assert count("connects_queued", *io) == 0
     assert count("ios_queued", *io) == 1
     assert "connect.queued" not in count_states(io)
-    management = [told("nvmf.pausing", 1), told("nvmf.command_queued")]
+    management = [emitted("nvmf.pausing", 1), emitted("nvmf.command_queued")]
     assert count("connects_queued", *management) == 1
     assert count_states(management)["connect.queued"] == 1
 
@@ -105,21 +105,21 @@ def test_only_management_commands_count_as_queued_connects():
 def test_disk_has_returned_when_the_target_has_it():
     returned = [took(Inject(1, "disk_return_stale", 2, ()))]
     assert count("disks_returned_stale", *returned) == 0
-    assert count("disks_returned_stale", *returned, told("bdev.registered", 1)) == 0
-    assert count("disks_returned_stale", *returned, told("bdev.registered", 2)) == 1
-    pulled = [*returned, took(Inject(2, "disk_pull", 2, ())), told("bdev.registered", 2)]
+    assert count("disks_returned_stale", *returned, emitted("bdev.registered", 1)) == 0
+    assert count("disks_returned_stale", *returned, emitted("bdev.registered", 2)) == 1
+    pulled = [*returned, took(Inject(2, "disk_pull", 2, ())), emitted("bdev.registered", 2)]
     assert count("disks_returned_stale", *pulled) == 0
 
 
 def test_late_disk_is_one_that_comes_when_the_array_is_online():
-    arrival = [took(Inject(1, "disk_arrive", 2, ())), told("bdev.registered", 2)]
+    arrival = [took(Inject(1, "disk_arrive", 2, ())), emitted("bdev.registered", 2)]
     assert count("disks_arrived", *arrival) == 1
     assert count("disks_late", *arrival) == 0
-    assert count("disks_late", told("raid.assembled", 0, 1), *arrival) == 1
+    assert count("disks_late", emitted("raid.assembled", 0, 1), *arrival) == 1
 
 
 def test_stall_counts_when_a_step_of_the_reactor_is_passed_over():
-    """Found in every recorded run that has one: what was told agrees with the schedule."""
+    """Compare the observations with the schedule, in every recorded run with a stall."""
     driver, stalls, bitten = SimDriver(), 0, 0
     for seed in range(40):
         execution = Controller(resolve(EXPERIMENTS["swarm"], seed), driver, ()).explore(seed)
@@ -137,17 +137,17 @@ def test_stall_counts_when_a_step_of_the_reactor_is_passed_over():
 
 def test_add_is_refused_offline_between_the_last_member_s_removal_and_the_array_s_end():
     add = [took(Operate(5, "bdev_raid_add_base_bdev", (2,))), answered(5, -19)]
-    gone = told("raid.last_member_removed")
+    gone = emitted("raid.last_member_removed")
     assert count("adds_refused_offline", *add) == 0
     assert count("requests_refused", *add) == 1
     assert count("adds_refused_offline", gone, *add) == 1
-    assert count("adds_refused_offline", gone, told("raid.deleted"), *add) == 0
+    assert count("adds_refused_offline", gone, emitted("raid.deleted"), *add) == 0
 
 
 def test_array_is_assembled_whole_with_two_members_or_more_and_all_that_were_waited_for():
-    one = [told("raid.configuring", 7, 1), told("raid.assembled", 0)]
-    two = [told("raid.configuring", 7, 2), told("raid.assembled", 0, 1)]
-    three = [told("raid.configuring", 7, 3), told("raid.assembled", 0, 1)]
+    one = [emitted("raid.configuring", 7, 1), emitted("raid.assembled", 0)]
+    two = [emitted("raid.configuring", 7, 2), emitted("raid.assembled", 0, 1)]
+    three = [emitted("raid.configuring", 7, 3), emitted("raid.assembled", 0, 1)]
     assert [count("arrays_assembled_whole", *h) for h in (one, two, three)] == [0, 1, 0]
 
 
@@ -162,17 +162,17 @@ def test_arrays_are_often_assembled_whole_and_sometimes_not():
 
 
 def test_kinds_of_an_error_bdev_count_apart():
-    history = [told("bdev.error_injected", 0, int(kind), int(IoType.READ)) for kind in ErrorType]
+    history = [emitted("bdev.error_injected", 0, int(kind), int(IoType.READ)) for kind in ErrorType]
     for name in ("error_bdev_failures", "error_bdev_holds", "error_bdev_refusals"):
         assert count(name, *history) == 1
     assert count("error_bdev_effective", *history) == 3
 
 
 def test_what_a_write_zeroes_becomes_counts_as_one_that_straddles():
-    write = told("raid.straddled", int(IoType.WRITE), 4, 8, 6)
+    write = emitted("raid.straddled", int(IoType.WRITE), 4, 8, 6)
     assert count("writes_straddling", write) == 1
     assert count("write_zeroes_straddling", took(WriteZeroes(1, 0, QUEUE, 1, 3, 6)), write) == 1
-    assert count("unmaps_straddling", told("raid.straddled", int(IoType.UNMAP), 4, 8, 6)) == 1
+    assert count("unmaps_straddling", emitted("raid.straddled", int(IoType.UNMAP), 4, 8, 6)) == 1
 
 
 def test_write_is_torn_by_a_power_loss_that_takes_some_of_its_blocks_only():

@@ -16,7 +16,7 @@ from workers.probes import PROBES
 from workers.protocol import Event
 
 
-def told(number, name, *args, thread=0):
+def emitted(number, name, *args, thread=0):
     return EngineEvent(number, Event(name, thread, args))
 
 
@@ -42,12 +42,12 @@ def test_states_are_made_of_probes():
 
 def test_faults_are_counted_in_the_states_they_come_in():
     history = [
-        told(1, "rebuild.started", 0, 0),
+        emitted(1, "rebuild.started", 0, 0),
         Invoked(2, Inject(1, "disk_pull", 1, ())),
-        told(3, "rebuild.window_locked", 0, 4),
+        emitted(3, "rebuild.window_locked", 0, 4),
         Invoked(4, Stall(2, 0, 10)),
         Invoked(5, Inject(3, "disk_heal", 1, ())),
-        told(6, "rebuild.window_done", 4, 8),
+        emitted(6, "rebuild.window_done", 4, 8),
         Invoked(7, Kill(4, ())),
         Invoked(8, Inject(5, "disk_pull", 1, ())),
     ]
@@ -64,9 +64,9 @@ def test_faults_are_counted_in_the_states_they_come_in():
 
 
 def test_channel_counts_as_created_in_a_rebuild_only_while_one_runs():
-    channel = told(2, "nvmf.namespace_channel_created", 1, 0, 0, thread=1)
+    channel = emitted(2, "nvmf.namespace_channel_created", 1, 0, 0, thread=1)
     assert count_states([channel]) == {}
-    counts = count_states([told(1, "rebuild.started", 0, 0), channel])
+    counts = count_states([emitted(1, "rebuild.started", 0, 0), channel])
     assert counts["channel.created_in_rebuild"] == 1
 
 

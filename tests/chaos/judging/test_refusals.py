@@ -1,4 +1,4 @@
-"""Refused RPCs: the table of what is counted as what, and a foreign disk's way through a run."""
+"""Refused RPCs: the table of their counts, and a foreign disk's way through a run."""
 
 import pytest
 
@@ -32,7 +32,7 @@ ONLINE = ("raid.created", 0, 1)
 REBUILDING = ("rebuild.started", 1, 2)
 GONE = ("raid.last_member_removed",)
 TOO_SMALL = ("raid.member_too_small", 3, 28)
-# What the target told before, in the same step or an earlier one; the RPC; its status; what it counts as.
+# The event before, in the same step or an earlier one; the RPC; its status; its count.
 TABLE = [
     ([ONLINE], (ADD, 3), -17, "adds_refused_foreign"),
     ([ONLINE, TOO_SMALL], (ADD, 3), -22, "adds_refused_small"),
@@ -48,12 +48,12 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("told", "rpc", "status", "name"), TABLE, ids=lambda value: str(value))
-def test_refusal_is_counted_by_its_reason(told, rpc, status, name):
+@pytest.mark.parametrize(("before", "rpc", "status", "name"), TABLE, ids=lambda value: str(value))
+def test_refusal_is_counted_by_its_reason(before, rpc, status, name):
     method, *args = rpc
-    history = [EngineEvent(1, Event(event, 0, tuple(values))) for event, *values in told[:1]]
+    history = [EngineEvent(1, Event(event, 0, tuple(values))) for event, *values in before[:1]]
     history.append(Invoked(2, Operate(1, method, tuple(args))))
-    history += [EngineEvent(3, Event(event, 0, tuple(values))) for event, *values in told[1:]]
+    history += [EngineEvent(3, Event(event, 0, tuple(values))) for event, *values in before[1:]]
     history.append(Completed(3, 1, status, 0, []))
     assert count_reach(history)[name] == 1
     assert list(count_refusals(history)) in ([name], [])
@@ -69,9 +69,9 @@ def test_success_and_what_was_told_of_another_bdev_before_count_for_nothing():
 
 
 def test_rebuild_ends_when_the_target_is_killed():
-    told = [EngineEvent(1, Event("rebuild.started", 0, (1, 2))), Invoked(2, Kill(1, ()))]
+    before = [EngineEvent(1, Event("rebuild.started", 0, (1, 2))), Invoked(2, Kill(1, ()))]
     add = Invoked(3, Operate(2, ADD, (3,)))
-    assert count_refusals([*told, add, Completed(4, 2, -1, 0, [])]) == {"adds_refused_busy": 1}
+    assert count_refusals([*before, add, Completed(4, 2, -1, 0, [])]) == {"adds_refused_busy": 1}
 
 
 def test_every_refusal_has_a_name_and_a_meaning():

@@ -1,4 +1,4 @@
-"""What ``swarm`` reaches on the reference engine, which passes every run: its seeds are explored once for all tests here."""
+"""The reach of ``swarm`` on the reference engine, which passes every run; its seeds are explored once for all tests here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ REFUSALS = [
 
 
 class Explored(NamedTuple):
-    """What is asked about the run of a seed."""
+    """The tested properties of a seed's run."""
 
     reach: dict[str, int]
     states: dict[str, int]
@@ -44,7 +44,7 @@ class Explored(NamedTuple):
 
 @pytest.fixture(scope="module")
 def explored() -> list[Explored]:
-    """The runs, by seed."""
+    """Return the runs by seed."""
     driver, runs = SimDriver(), []
     for seed in range(SEEDS):
         execution = Controller(resolve(SWARM, seed), driver, ()).explore(seed)
@@ -66,7 +66,7 @@ def test_reference_engine_passes(explored):
 
 
 def test_swarm_brings_everything_in_proportion(explored):
-    """Each fault and each operation, in a hundredth of the seeds on average."""
+    """Find each fault and each operation in a hundredth of the seeds on average."""
     total = total_of(explored)
     thin = {name: total[name] for name in REACH_NAMES if total[name] < AT_LEAST}
     assert sorted(thin) == sorted(ABSENT), thin

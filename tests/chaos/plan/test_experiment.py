@@ -101,7 +101,7 @@ def test_resolution_draws_within_the_bounds_and_only_from_the_seed():
 
 @pytest.mark.parametrize("superblock_share", [0, 100])
 def test_largest_experiment_that_may_be_asked_for_fits_the_engine_s_tables(superblock_share):
-    """Eight disks with every bdev on them, and a passthru on the array, were too many: an IndexError, exit 70."""
+    """Resolve the largest experiment: eight disks with every bdev and a passthru once ended in an IndexError, exit 70."""
     members = SUPERBLOCK_SLOTS_MAX if superblock_share else SLOTS_MAX
     largest = validate(
         Experiment(
@@ -127,7 +127,7 @@ def test_largest_experiment_that_may_be_asked_for_fits_the_engine_s_tables(super
 
 
 def test_file_brings_its_own_checks(tmp_path, monkeypatch):
-    """From wherever it is named: capsules carry checks by module and function."""
+    """Load a file's own checks from any directory: capsules carry checks by module and function."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     path = tmp_path / "brings_checks.py"
     path.write_text(

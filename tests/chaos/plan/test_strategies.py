@@ -20,7 +20,7 @@ from tests.searching import SWARM, explore, searched_with
 SCHEDULERS = ("random", "pct", "hold")
 OTHERS = ("swarm", "pairs", "anchored", "frontier")
 PLACED = (Read, *CHANGING)
-# A rebuild from the start on, with nothing that could hold up what is planned.
+# A rebuild from the start on, without anything that could delay planned things.
 REBUILDS = Experiment(
     name="rebuilds",
     blocks=(48, 64),
@@ -32,7 +32,7 @@ REBUILDS = Experiment(
 )
 
 
-# Who takes part.
+# The strategies of a seed.
 
 
 def test_experiments_but_swarm_search_at_random():
@@ -100,7 +100,7 @@ def test_strategies_are_listed():
         assert strategy.text in done.stdout
 
 
-# What is planned.
+# The planned things.
 
 
 def test_swarm_leaves_half_of_the_kinds_out_entirely():
@@ -195,11 +195,11 @@ def test_anchored_aims_births_at_changes_and_makes_room_for_them():
     assert 0.5 < births["moved"] / births["all"] < 0.7
 
 
-# Where I/O goes.
+# The place of I/O.
 
 
 def _near_and_far(experiment, seeds):
-    """How many I/Os in rebuilds began within a window of the offset, and how many did not."""
+    """Count the I/Os in rebuilds that began within a window of the offset, and the others."""
     near = far = 0
     for seed in seeds:
         plan = resolve(experiment, seed)
@@ -235,16 +235,16 @@ def test_hosts_on_the_frontier_do_not_wait_to_be_told_of_an_attachment():
         count = 0
         churn = searched_with(EXPERIMENTS["namespace-churn"], *names)
         for seed in range(20):
-            served = told = False
+            served = emitted = False
             for entry in explore(resolve(churn, seed), seed).history:
                 if isinstance(entry, EngineEvent):
                     served = served or entry.event.name == "nvmf.namespace_channel_created"
-                    told = told or entry.event.name == "nvmf.namespace_attached"
+                    emitted = emitted or entry.event.name == "nvmf.namespace_attached"
                     if entry.event.name == "nvmf.namespace_detached":
-                        served = told = False
+                        served = emitted = False
                 elif isinstance(entry, Invoked) and isinstance(entry.step, IO):
                     assert served
-                    count += not told
+                    count += not emitted
         return count
 
     assert early("random") == 0

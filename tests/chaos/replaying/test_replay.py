@@ -1,4 +1,4 @@
-"""Replay: by directory, by capsule alone, by NAME:SEED; and what must not pass."""
+"""Replay by directory, by capsule alone, and by NAME:SEED; and capsules that must not pass."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def replay(*args: str) -> dict:
 
 @pytest.fixture(scope="module", params=["sim", "lockstep"])
 def failing(request, tmp_path_factory):
-    """A campaign with failures, and its experiment's file gone."""
+    """Run a campaign with failures, and remove its experiment's file."""
     folder = tmp_path_factory.mktemp(request.param)
     file = folder / "mine.py"
     file.write_text(EXPERIMENT)
@@ -211,7 +211,7 @@ def test_check_of_a_user_is_run_and_embedded(tmp_path):
     (tmp_path / "my_checks.py").write_text(
         "from chaos.checkers import Finding, Verdict\n"
         "def no_reads(execution):\n"
-        "    return [Finding(check='no-reads', kind='read', shape='any', summary='somebody read',\n"
+        "    return [Finding(check='no-reads', kind='read', shape='any', summary='a host read',\n"
         "                    step=1, verdict=Verdict.INVALID)]\n"
     )
     toml = tmp_path / "mine.toml"
@@ -225,7 +225,7 @@ def test_check_of_a_user_is_run_and_embedded(tmp_path):
 
 
 def test_replay_of_a_schedule_hears_what_the_run_has_heard():
-    """Also where hosts vanish or are cut off, of which a replay has only the steps."""
+    """Replay answers as the run received them, also where hosts vanish or are cut off."""
     unheard = 0
     for seed in range(12):
         plan = resolve(EXPERIMENTS["swarm"], seed)
@@ -237,7 +237,7 @@ def test_replay_of_a_schedule_hears_what_the_run_has_heard():
 
 
 def test_run_that_ends_at_the_bound_is_stuck_in_its_replay_too():
-    """Its replay ended a step before the bound, and said that nothing was found."""
+    """End a replay at the run's bound: it once ended a step before, and reported no failure."""
     for seed in range(3):
         plan = resolve(EXPERIMENTS["disk-failure"], seed)
         plan = msgspec.structs.replace(plan, settle_steps=60)

@@ -1,4 +1,4 @@
-"""How often a failure comes: what counts, what varies, and what the interval says."""
+"""The frequency of a failure: what counts, what varies, and the interval."""
 
 import json
 import math

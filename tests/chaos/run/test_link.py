@@ -1,4 +1,4 @@
-"""A connection as its host sees it: the table of its moves, and hosts that go by it."""
+"""A connection as its host sees it: the table of its moves, and hosts that follow it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The tester's model: what only a broken target tells, and what may be taken for granted of the disks."""
+"""The tester's model: events that only a broken target emits, and the known state of the disks."""
 
 import msgspec
 import pytest
@@ -81,7 +81,7 @@ def test_fault_that_takes_effect_after_its_heal_is_healed_again():
 
 
 def test_image_of_an_earlier_array_is_not_brought_back():
-    """swarm, seed 10261: a disk came back with the superblock of an array deleted before, and could never be added."""
+    """Not return the image of an earlier array: swarm, seed 10261."""
     model = model_of_a_pair()
     model.took(Inject(model.ledger.new_op(), "disk_image", 1, ()))
     model.happened(Event("raid.deleted", 0, ()))
@@ -108,7 +108,7 @@ def test_array_that_comes_online_while_it_is_being_wiped_may_not_be_harmed():
 
 @pytest.mark.parametrize("seed", [709, 2_588])
 def test_disk_that_an_array_has_outgrown_on_a_larger_one_is_replaced(seed):
-    """The array went on with a larger disk alone, and grew; the other was asked for again and again."""
+    """Replace a disk that the array has outgrown: the array grew on a larger disk alone, and the other was added in vain."""
     execution = Controller(resolve(EXPERIMENTS["swarm"], seed), SimDriver(), ()).explore(seed)
     assert judge(execution) == []
 
@@ -126,7 +126,10 @@ def test_model_knows_how_large_each_disk_is():
 
 
 def test_target_killed_at_the_end_of_a_rebuild_may_have_written_the_member_down():
-    """restart-from-superblock, seed 46: all superblocks said so, and the event that tells of it was still to come."""
+    """Expect the member in a superblock at the end of a rebuild: restart-from-superblock, seed 46.
+
+    All superblocks listed it, and the event was still to come.
+    """
     for offset, still_out in ((32, True), (64, False)):
         model = Model(resolve(EXPERIMENTS["swarm"], 1))
         model.disks[1].superblock.left_behind = True
@@ -178,7 +181,7 @@ def test_member_just_failed_is_not_trusted_in_the_place_of_a_good_one_that_canno
 
 
 def model_of_three():
-    """Disks 0 to 2; of disk 0 there is an image from when all were members."""
+    """Make a model of disks 0 to 2; disk 0 has an image from when all were members."""
     plan = resolve(msgspec.structs.replace(EXPERIMENTS["swarm"], superblock_share=100), 1)
     model = Model(plan)
     model.happened(Event("raid.created", 0, (0, 1, 2)))
@@ -235,7 +238,7 @@ def test_what_a_disk_held_is_gone_with_it():
 
 
 def test_member_that_has_failed_may_not_have_heard_who_left():
-    """Disk 2 fails as it is to be told that disk 0 is gone."""
+    """Fail disk 2 while the removal of disk 0 is being recorded."""
     model = model_of_three()
     model.happened(Event("raid.member_failed", 0, (2, 2)))
     leave(model, 0)
@@ -261,7 +264,7 @@ def test_one_disk_at_a_time_is_back_with_older_content():
     model.took(Inject(model.ledger.new_op(), "disk_image", 0, ()))
     assert may_return_stale(model, 2)
     model.took(Inject(model.ledger.new_op(), "disk_return_stale", 2, ()))
-    model.disks[2].superblock.claims_members = frozenset()  # whatever it says
+    model.disks[2].superblock.claims_members = frozenset()  # whatever its superblock lists
     assert not may_return_stale(model, 0)
     model.happened(Event("raid.assembled", 0, (1, 2)))
     assert may_return_stale(model, 0)
@@ -272,12 +275,12 @@ def test_image_of_an_only_member_does_not_come_back():
     leave(model, 1)
     leave(model, 2)
     rebuild(model, 2)
-    assert may_return_stale(model, 1) is False  # there is no image of it
+    assert may_return_stale(model, 1) is False  # it has no image
     model.took(Inject(model.ledger.new_op(), "disk_image", 0, ()))
     leave(model, 0)
-    assert may_return_stale(model, 0) is False  # disk 1 calls it a member
+    assert may_return_stale(model, 0) is False  # disk 1 lists it as a member
     model.took(Inject(model.ledger.new_op(), "disk_return_blank", 1, ()))
-    assert may_return_stale(model, 0)  # the image names disk 2 as well
+    assert may_return_stale(model, 0)  # the image lists disk 2 as well
 
     model = model_of_three()
     leave(model, 1)

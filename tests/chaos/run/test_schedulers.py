@@ -16,7 +16,7 @@ from workers.protocol import Deliver, FinishIo, FireTimer, Outcome
 
 
 def watched(monkeypatch, name, scheduler):
-    """The strategy's scheduler is this class of the test's."""
+    """Let the strategy's scheduler be this class of the test's."""
     monkeypatch.setitem(SCHEDULERS, name, scheduler)
 
 
@@ -90,7 +90,7 @@ def test_hold_begins_soon_after_a_change(monkeypatch):
         for model.steps in range(1, 200):
             if model.steps == 100:
                 model.mark("rebuild.started" if run % 2 else "raid.grown")
-            scheduler.next_step(agenda, NobodyOutside(), 0)
+            scheduler.next_step(agenda, NoOutsideSteps(), 0)
             if scheduler.held is not None:
                 begun.append(model.steps - 100)
                 break
@@ -137,15 +137,15 @@ def test_highest_lane_goes_first(monkeypatch):
     assert seen["chosen anew"] > 10
 
 
-class NobodyOutside:
-    """A generator that has nothing to offer."""
+class NoOutsideSteps:
+    """A generator that offers no step."""
 
     def next_step(self, now_permille):
         return None
 
 
 def test_pct_keeps_its_bound_on_a_bug_of_depth_two(monkeypatch):
-    """Lane B must go exactly between two of the steps of lane A: probability >= 1 / (n * k)."""
+    """Find a bug of depth two: lane B must come exactly between two steps of lane A, with probability >= 1 / (n * k)."""
     monkeypatch.setattr(pct, "DEPTH", (2, 2))
     steps_of_a, place, runs = 15, 9, 4_000
     lane_a, lane_b = Deliver(0, 1, 2), Deliver(1, 3, 4)
@@ -160,7 +160,7 @@ def test_pct_keeps_its_bound_on_a_bug_of_depth_two(monkeypatch):
         agenda.absorb(Outcome([lane_a] * steps_of_a + [lane_b], [], [], [], [], []))
         order = []
         while agenda.choices:
-            step = scheduler.next_step(agenda, NobodyOutside(), 0)
+            step = scheduler.next_step(agenda, NoOutsideSteps(), 0)
             agenda.took(step)
             order.append(step)
         hits += order.index(lane_b) == place

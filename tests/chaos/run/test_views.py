@@ -1,4 +1,4 @@
-"""What the model knows of a disk and of the array: the tables that move them."""
+"""The model's knowledge of a disk and of the array: the tables that change them."""
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ def test_every_injection_leaves_a_disk_in_a_state_it_can_be_healed_from(name):
 
 @pytest.mark.parametrize("weakening", WEAKENING)
 def test_disk_stays_one_not_to_be_counted_on_until_it_is_healed(weakening):
-    """A fault that leaves the data good outlasts one that doesn't: nothing is read from the disk meanwhile."""
+    """Keep a disk unreliable until it is healed: a fault that leaves the data good outlasts one that doesn't."""
     for order in ((weakening, "disk_slow"), ("disk_slow", weakening)):
         disk = DiskView(good=True)
         for fault in order:
@@ -59,7 +59,7 @@ def test_array_waits_only_where_there_is_none():
     array.move(Cause.CAME_ONLINE)
     array.move(Cause.CREATION_ANSWERED)  # of the request that brought it online
     assert array.is_online
-    array.move(Cause.DELETION_REFUSED)  # says nothing of an array that is online
+    array.move(Cause.DELETION_REFUSED)  # for an array that is online, it changes nothing
     assert array.is_online
     array.move(Cause.DELETED)
     assert array.state is ArrayState.ABSENT

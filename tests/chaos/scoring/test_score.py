@@ -1,4 +1,4 @@
-"""The score: what it counts as a find, when a search stops, what it adds up to, and what it says on the terminal."""
+"""The score: its finds, the end of a search, its sums, and its output."""
 
 import itertools
 from pathlib import Path
@@ -43,12 +43,12 @@ ARM = Arm(None, EXPERIMENTS["connect-during-rebuild"])
 
 
 def complain(execution):
-    """A check that is never content."""
+    """Find a failure in every run."""
     return [_finding(Verdict.INVALID)]
 
 
 def be_undecided(execution):
-    """A check that never knows."""
+    """Find every run undecided."""
     return [_finding(Verdict.UNKNOWN)]
 
 
@@ -172,7 +172,7 @@ def test_clean_search_goes_on_behind_a_red_run():
 
 
 class Impatient(Interrupt):
-    """Wants to stop in the middle of a search: when asked for the third time."""
+    """A request to stop in the middle of a search, at the third question."""
 
     asked = 0
 

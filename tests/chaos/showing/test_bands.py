@@ -1,4 +1,4 @@
-"""What lasts in a run: from which step to which."""
+"""Bands: from which step to which each lasts."""
 
 import pytest
 

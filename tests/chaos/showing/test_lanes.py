@@ -1,4 +1,4 @@
-"""Columns of trace.log: who acts, who is answered, which disk finishes what and which is hit."""
+"""Columns of trace.log: the actor of a step, the lane that is answered, the disk that finishes an I/O or is hit."""
 
 import pytest
 
@@ -17,7 +17,7 @@ LABELS = make_labels(PLAN, 0)
 KEYS = [lane.key for lane in lanes_of(PLAN, LABELS)]
 
 
-def told(story, findings=()):
+def narrated(story, findings=()):
     execution = story.execution()
     return narrate(execution, Storyteller(execution, LABELS), list(findings))
 
@@ -36,7 +36,7 @@ def test_every_reactor_disk_and_host_has_a_lane():
     [(IoType.READ, "r"), (IoType.WRITE, "w"), (IoType.FLUSH, "f"), (IoType.UNMAP, "u")],
 )
 def test_disk_is_marked_where_its_io_completes(io_type, mark):
-    (step,) = told(Story().serve(1, io_type=io_type))
+    (step,) = narrated(Story().serve(1, io_type=io_type))
     assert step.marks == {"R0": "*", "D1": mark}
 
 
@@ -46,17 +46,19 @@ def test_every_kind_of_io_has_a_mark():
 
 
 def test_disk_whose_io_fails_is_hit():
-    (step,) = told(Story().serve(0, note="failed"))
+    (step,) = narrated(Story().serve(0, note="failed"))
     assert step.marks["D0"] == "!"
 
 
 def test_fault_that_bites_marks_its_disk_in_the_step_of_another():
-    (step,) = told(Story().happen("disk.fault", 1, FaultKind.HANG, IoType.READ, 0, 1))
+    (step,) = narrated(Story().happen("disk.fault", 1, FaultKind.HANG, IoType.READ, 0, 1))
     assert step.marks == {"R0": "*", "D1": "!"}
 
 
 def test_injection_and_heal_mark_nemesis_and_disk():
-    steps = told(Story().add(Inject(1, "disk_failure", 1, ())).add(Inject(2, "disk_heal", 1, ())))
+    steps = narrated(
+        Story().add(Inject(1, "disk_failure", 1, ())).add(Inject(2, "disk_heal", 1, ()))
+    )
     assert [step.marks for step in steps] == [{"NEM": "*", "D1": "!"}, {"NEM": "*", "D1": "+"}]
 
 
@@ -69,18 +71,18 @@ def test_latency_of_a_delay_bdev_marks_the_disk_under_it():
 
 
 def test_host_is_marked_where_it_asks_and_where_it_is_answered():
-    asked, answered = told(Story().write(7))
+    asked, answered = narrated(Story().write(7))
     assert asked.marks == {"H0": "*"}
     assert answered.marks == {"R0": "*", "H0": "<"}
 
 
 def test_answer_to_nobody_marks_nobody():
-    steps = told(Story().add(Inject(3, "disk_pull", 0, ())).answer(3))
+    steps = narrated(Story().add(Inject(3, "disk_pull", 0, ())).answer(3))
     assert steps[1].marks == {"R0": "*"}
 
 
 def test_crash_is_stronger_than_acting():
-    (step,) = told(Story().crash())
+    (step,) = narrated(Story().crash())
     assert step.marks == {"R0": "*", "R1": "X"}
 
 

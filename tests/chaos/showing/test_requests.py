@@ -1,4 +1,4 @@
-"""Bars of requests: from the step that asks to the one that answers, and how they end."""
+"""Bars of requests: from the request's step to its answer's, and their ends."""
 
 import pytest
 

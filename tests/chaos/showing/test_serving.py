@@ -1,4 +1,4 @@
-"""Which request an I/O of a disk serves: by thread, kind and blocks, and both where nothing tells two apart."""
+"""The request that an I/O of a disk serves: by thread, kind and blocks, or both where nothing distinguishes two."""
 
 import pytest
 
@@ -15,7 +15,7 @@ CONNECTION, THREAD = 1_010, 2
 
 
 def sent(story, *steps):
-    """Each of these requests is sent, and its message handled."""
+    """Send each of these requests, and handle its message."""
     for step in steps:
         story.add(step)
     for step in steps:

@@ -1,4 +1,4 @@
-"""A story on a page: its steps, the lanes of its badges, and no sentence of the headline a second time."""
+"""A story on a page: its steps, the lanes of its badges, and no repetition of the headline."""
 
 from chaos.showing.labels import make_labels
 from chaos.showing.narrative import narrate
@@ -12,10 +12,10 @@ LABELS = make_labels(PLAN, 0)
 
 def lines(story, *texts, headline="", at=0):
     execution = story.execution()
-    told = narrate(execution, Storyteller(execution, LABELS), [])
+    narrated = narrate(execution, Storyteller(execution, LABELS), [])
     return [
         tuple(getattr(line, name) for name in line.__struct_fields__)
-        for line in story_lines(list(texts), told, headline, at)
+        for line in story_lines(list(texts), narrated, headline, at)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What timeline.html is given, and the file it becomes."""
+"""The data of timeline.html, and the file."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def timeline(story, *findings, about=ABOUT):
 
 
 def embedded(text):
-    """The data as a browser would read it."""
+    """Return the data as a browser would read it."""
     inside = re.search(r'<script id="data" type="application/json">(.*?)</script>', text, re.S)
     return json.loads(inside.group(1))
 
@@ -104,7 +104,7 @@ def test_first_view_has_the_cause_and_the_finding():
         ABOUT, story=["step 9: the cause", "step 40: the effect", "  waits"]
     )
     assert timeline(story, finding(44), about=about).view == (9, 44)
-    # A first bad event before the story belongs to it, and what only sets the target up doesn't.
+    # A first bad event before the story belongs to it, and set-up steps don't.
     assert timeline(story, finding(44), finding(5), about=about).view == (5, 44)
     set_up = msgspec.structs.replace(ABOUT, story=["steps 1-8: set up", *about.story])
     assert timeline(story, finding(44), about=set_up).view == (9, 44)
@@ -146,8 +146,8 @@ def test_very_long_run_keeps_its_begin_its_landmarks_and_what_is_near_the_findin
     for _ in range(20_000):
         story.serve(0)
     execution = story.execution()
-    told = narrate(execution, Storyteller(execution, LABELS), [])
-    kept = [one.number for one in kept_steps(told, focus=15_000, wanted=[8_000, 9_000])]
+    narrated = narrate(execution, Storyteller(execution, LABELS), [])
+    kept = [one.number for one in kept_steps(narrated, focus=15_000, wanted=[8_000, 9_000])]
     assert len(kept) <= STEPS_MAX
     assert {*range(1, 4_000), 8_000, 9_000, 15_000 - STEPS_BEFORE_FINDING, 15_000, 15_400} <= set(
         kept
@@ -170,8 +170,8 @@ def test_failing_run_has_its_page_and_the_trace_says_the_same(tmp_path):
         columns = trace[line][8:].split()
         assert columns[: len(data["lanes"])] == list(texts[marks])
         assert trace[line].endswith(texts[words])
-        told = [line.strip() for line in trace[line + 1 : line + 1 + len(shown)]]
-        assert told == [texts[text].strip() for text in shown]
+        narrated = [line.strip() for line in trace[line + 1 : line + 1 + len(shown)]]
+        assert narrated == [texts[text].strip() for text in shown]
     assert data["findings"][0]["step"] == run.result.findings[0].step
     assert data["rebuilds"]["blocks"] == run.capsule.plan.blocks
     assert "timeline.html" in (folder / "README.txt").read_text()

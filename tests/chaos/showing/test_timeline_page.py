@@ -6,7 +6,7 @@ import pytest
 
 from chaos.showing.timeline import About, page, timeline_of
 from tests.chromium import PROGRAM, REASON, load
-from tests.red_run import read_run, run_directory, teller_of
+from tests.red_run import read_run, run_directory, storyteller_of
 from tests.stories import Story
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=REASON)
@@ -93,7 +93,9 @@ def test_steps_of_the_story_are_numbered_and_no_sentence_stands_twice(folder, ru
 def test_run_without_a_rebuild_has_no_lane_for_one(run, tmp_path):
     execution = Story(run.execution.plan).write(7).execution()
     about = About("no rebuild", "sim", 1, "valid", [], [], "replay")
-    (tmp_path / "page.html").write_text(page(timeline_of(execution, teller_of(run), [], about)))
+    (tmp_path / "page.html").write_text(
+        page(timeline_of(execution, storyteller_of(run), [], about))
+    )
     loaded = load(
         tmp_path / "page.html",
         tmp_path,
@@ -107,7 +109,9 @@ def test_run_without_a_rebuild_has_no_lane_for_one(run, tmp_path):
 def test_hover_on_a_bar_says_how_the_request_ended(run, tmp_path):
     execution = Story(run.execution.plan).send_write(7, 2, 3).serve(0).answer(7).execution()
     about = About("bars", "sim", 1, "valid", [], [], "replay")
-    (tmp_path / "page.html").write_text(page(timeline_of(execution, teller_of(run), [], about)))
+    (tmp_path / "page.html").write_text(
+        page(timeline_of(execution, storyteller_of(run), [], about))
+    )
     loaded = load(
         tmp_path / "page.html",
         tmp_path,
@@ -138,7 +142,7 @@ def test_keys_move_through_the_run_and_f_comes_back(folder, run, tmp_path):
     assert home["step"] == "1"
     assert back["step"] == str(step)
     assert left == str(step - 2)
-    # The landmark before: the fault that was injected two steps before the crash, or what came before it.
+    # The landmark before is the fault that was injected two steps before the crash, or an earlier one.
     assert int(landmark) < step - 2 or left == landmark
     assert jumped == str(step)
     assert whole == f"1-{len(run.execution.schedule)}"
@@ -217,7 +221,7 @@ def test_runs_of_all_lengths_are_shown(run, tmp_path, steps):
         story.happen("bdev.nomem", 0) if number % 3 else story.serve(number % 2)
     execution = story.execution()
     about = About("long", "sim", 1, "unknown", [], ["a </script> & <b>name</b>"], "replay")
-    text = page(timeline_of(execution, teller_of(run), [], about))
+    text = page(timeline_of(execution, storyteller_of(run), [], about))
     assert len(text) < 2_000_000
     (tmp_path / "page.html").write_text(text)
     loaded = load(tmp_path / "page.html", tmp_path, 'press("0", "Home"); found.push(look());')

@@ -1,4 +1,4 @@
-"""Every kind of step and event has its words, with the names of its arguments, and a thing has one name in all of them."""
+"""Every kind of step and event has its words, with the names of its arguments, and a thing has the same name in all texts."""
 
 import pytest
 

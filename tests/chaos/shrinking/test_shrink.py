@@ -1,4 +1,4 @@
-"""Shrinking: the same failure with less around it, minimal, and fair to the reference engine."""
+"""Shrinking: the same failure in fewer steps, minimal, and fair to the reference engine."""
 
 import json
 from functools import cache
@@ -39,7 +39,7 @@ SEEDS_MAX = 120
 
 @cache
 def failing_run(defect, name):
-    """The first run of the experiment that fails with the defect."""
+    """Return the first run of the experiment that fails with the defect."""
     for seed in range(SEEDS_MAX):
         plan = resolve(EXPERIMENTS[name], seed)
         execution = Controller(plan, SimDriver(), (DefectSource(defect),)).explore(seed)
@@ -95,7 +95,7 @@ def test_same_failure_shrinks_to_the_same_script():
 
 
 def test_what_a_run_did_is_allowed_by_the_rules_and_played_alike():
-    """The rules must not forbid what the generator chooses; a script of every step is the run itself."""
+    """Play a run's own steps: the rules allow all of the generator's choices, and a script of every step is the run itself."""
     driver, steps = SimDriver(), 0
     for seed in range(40):
         plan = resolve(EXPERIMENTS["swarm"], seed)
@@ -127,7 +127,7 @@ def test_run_written_as_what_comes_late_is_that_run_when_it_is_played(timers_ear
 
 
 def test_rules_forbid_what_would_make_a_failure_that_is_not_the_target_s():
-    """Without the step that added a member, pulling the other one is pulling the last good disk."""
+    """Forbid unfair steps: without the step that added a member, pulling the other one is pulling the last good disk."""
     forbidden = 0
     for seed in range(30):
         plan = resolve(EXPERIMENTS["failure-during-rebuild"], seed)

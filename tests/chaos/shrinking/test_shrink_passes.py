@@ -1,4 +1,4 @@
-"""What single passes of the shrinker propose, and that what they propose can be played."""
+"""The proposals of single passes of the shrinker, and their replays."""
 
 from types import SimpleNamespace
 
@@ -59,7 +59,7 @@ SET_UP = (
 
 
 class Accepting:
-    """A shrinker for which every candidate fails that this is true of."""
+    """A shrinker in which every candidate with this property fails."""
 
     def __init__(self, is_failing):
         self.is_failing = is_failing
@@ -77,7 +77,7 @@ def never(_case):
 
 
 def parting_of(item):
-    """Which host hangs up there."""
+    """Return the host that hangs up there."""
     return item.host if isinstance(item, Disconnect) else None
 
 
@@ -138,7 +138,7 @@ def test_host_hangs_up_instead_of_a_timeout_where_that_saves_choices():
         (0, FIRST_CONNECTION),
     ]
     assert not any(isinstance(item, FireTimer) for item in found.script)
-    # Who has gone can't hang up again, and a step more has to save more than one choice.
+    # A host that has left can't hang up again, and a further step has to save more than one choice.
     ends_twice = Accepting(lambda one: [parting_of(item) for item in one.script].count(1) > 1)
     assert hang_up(ends_twice, case) == case
     case = case_of(*SET_UP, Rest(4))
@@ -259,14 +259,14 @@ def test_what_is_done_to_several_blocks_is_done_to_one_and_in_front():
     in_front = [getattr(item, "slba", None) for item in scripts[2]]
     assert in_front == [None, None, 5, None, 0, 4]
     assert scripts[2][0].args == (7, 10)
-    # What is so already is not proposed again, and a case without I/O has no blocks.
+    # A case that is moved already is not proposed again, and a case without I/O has no blocks.
     assert moved(last, 0) in proposed(moved(last, 3))[0]
     assert proposed(bad) == []
     assert proposed(moved(last, 0)) == []
 
 
 def outside_of(schedule):
-    """What is done from outside until all is healed, each at rest."""
+    """Return the outside steps until all is healed, each with the target at rest."""
     heal = schedule.index(Mark("heal"))
     steps = [step for step in schedule[:heal] if not isinstance(step, (Mark, *ENGINE_STEPS))]
     return tuple(item for step in steps for item in (step, Rest()))
@@ -275,7 +275,7 @@ def outside_of(schedule):
 @pytest.mark.slow
 @pytest.mark.parametrize("propose", [with_fewer_disks, with_nothing_on_disks])
 def test_run_with_fewer_disks_or_bare_ones_is_a_fair_one(propose):
-    """It is played by the reference engine, which passes it, and its array is there."""
+    """Play the smaller case on the reference engine, which passes it with its array online."""
     tried = 0
     for seed in range(40):
         plan = resolve(SWARM, seed)

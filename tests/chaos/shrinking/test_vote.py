@@ -1,4 +1,4 @@
-"""Shrinking by vote: a free run that can't be taken again step by step, and doesn't fail every time."""
+"""Shrinking by vote: a free run that can't be replayed step by step, and doesn't fail every time."""
 
 import json
 
@@ -46,7 +46,7 @@ def free_capsule() -> Capsule:
 
 
 def voters(monkeypatch, fails):
-    """Free runs that fail as ``fails`` says of (plan, how often it was asked)."""
+    """Make free runs that fail as ``fails`` says of (plan, how often it was run)."""
     execution = Controller(resolve(EXPERIMENT, 1), SimDriver(), ()).explore(1)
     asked = {}
 
@@ -65,7 +65,7 @@ def failures_in(plan) -> int:
 
 
 def test_plan_becomes_as_small_as_two_of_five_runs_allow(monkeypatch):
-    # It needs a failing disk, and comes in every second run.
+    # The failure needs a failing disk, and occurs in every second run.
     asked = voters(monkeypatch, lambda plan, time: failures_in(plan) >= 1 and time % 2 == 0)
     voted = shrink_by_vote(free_capsule(), (), lambda: False)
     plan = voted.capsule.plan
@@ -77,7 +77,7 @@ def test_plan_becomes_as_small_as_two_of_five_runs_allow(monkeypatch):
     assert voted.rebuilt is None
     assert max(asked.values()) <= 5
     assert voted.executions == sum(asked.values())
-    # Nobody could have taken more away.
+    # No smaller plan would have been accepted.
     assert not any(failures_in(smaller) >= 1 for smaller in list(smaller_plans(plan))[:1])
 
 

@@ -1,4 +1,4 @@
-"""A soak that is killed at any of its writes, and gone on with: no seed is lost, and none counts twice."""
+"""A soak that is killed at any of its writes, and continued: no seed is lost, and none counts twice."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ SIGNATURES = {3: "register/lost/read", 5: "crash/AssertionError/raid", 6: "mirro
 
 
 class KilledError(BaseException):
-    """SIGKILL: nothing is tidied up, and nothing is written any more."""
+    """SIGKILL: no cleanup and no further write."""
 
 
 class Disk:
@@ -41,7 +41,7 @@ class Disk:
         self.writes, self.kill_at, self.torn, self.is_dead = 0, kill_at, torn, False
 
     def write(self):
-        """Return whether this write is torn; raises at, and after, the end."""
+        """Return whether this write is torn; raise at, and after, the end."""
         if self.is_dead:
             raise KilledError
         self.writes += 1
@@ -96,7 +96,7 @@ def signature_of(lane, seed):
 
 
 def result_of(lane, spec, seed):
-    """What a seed comes to; it depends on the seed alone, and so does what it reaches."""
+    """Return the result of a seed, which depends on the seed alone, as does its reach."""
     reach = {"rebuilds_finished": 1 + seed % 3, f"state_{seed % 5}": 1}
     signature = signature_of(lane, seed)
     if not signature:
@@ -105,7 +105,7 @@ def result_of(lane, spec, seed):
     finding = Finding(
         check=check, kind=kind, shape=shape, summary="wrong", step=1, verdict=Verdict.INVALID
     )
-    for attempt in range(10):  # as the store does: two of a seed never share a directory
+    for attempt in range(10):  # as the store does: two runs of a seed never share a directory
         run_dir = Path(spec.out) / spec.experiment.name / f"{lane}-{seed}.{attempt}"
         if not run_dir.exists():
             break
@@ -175,7 +175,7 @@ def new_state(folder):
 
 
 def run_on(folder, state, runs):
-    """Go on with a soak until so many runs count; returns what it knows then."""
+    """Continue a soak until this number of runs counts; return its state then."""
     interrupt = Interrupt()
 
     def on_tick(now):
@@ -195,7 +195,7 @@ def disk(monkeypatch):
 
 @pytest.fixture
 def heard(monkeypatch):
-    """The signatures that the user's command was run for."""
+    """Return the signatures that the user's command was run for."""
     heard = []
     monkeypatch.setattr(alarm.Alarm, "sound", lambda _, group: heard.append(group.signature))
     return heard
@@ -231,7 +231,7 @@ def assert_each_counts_once(folder, state, heard):
 
 
 def killed(disk, folder, state, kill_at, *, torn, runs=RUNS):
-    """Go on until the kill; returns whether it came."""
+    """Continue until the kill; return whether it came."""
     disk.arm(kill_at, torn=torn)
     try:
         run_on(folder, state, runs)
@@ -262,7 +262,7 @@ def test_killed_at_each_write(tmp_path, disk, heard, torn):
 
 
 def test_numbers_are_derived_from_the_lists(tmp_path, disk, heard):
-    """As an earlier raidstorm could leave it: a run was counted whose chunk was still open."""
+    """Resume a state of an earlier raidstorm: a run was counted whose chunk was still open."""
     disk.arm(None, torn=False)
     state = run_on(tmp_path, new_state(tmp_path), RUNS)
     runs, failed = state.lanes[1].runs, state.lanes[1].failed

@@ -1,4 +1,4 @@
-"""The parts of a soak by themselves: what is next, what is kept, what is told, and what a page shows."""
+"""The parts of a soak: its next task, the kept runs, the reports, and the page."""
 
 import os
 
@@ -62,7 +62,7 @@ def state_of(
 
 
 def failing(folder, seed, steps, signature="register/lost/read"):
-    """A failing run with a directory."""
+    """Return a failing run with a directory."""
     run_dir = folder / "runs" / "baseline" / f"{seed}"
     run_dir.mkdir(parents=True)
     (run_dir / "capsule.json").write_text("{}" * 5_000)
@@ -167,7 +167,7 @@ def test_smallest_runs_of_a_signature_are_kept_and_all_are_counted(tmp_path):
     assert [one.seed for one in group.kept] == [2, 3]
     failure_store.sweep()
     assert sorted(path.name for path in (tmp_path / "runs" / "baseline").iterdir()) == ["2", "3"]
-    (tmp_path / "runs" / "baseline" / "9").mkdir()  # of a seed that a kill cut off
+    (tmp_path / "runs" / "baseline" / "9").mkdir()  # for a seed that a kill cut off
     failure_store.tidy()
     assert sorted(path.name for path in (tmp_path / "runs" / "baseline").iterdir()) == ["2", "3"]
 
@@ -180,8 +180,10 @@ def test_new_signature_is_shrunk_and_again_only_when_a_run_is_half_as_long(tmp_p
     assert isinstance(task, ShrinkTask)
     assert task.run_dir.endswith("/1")
     assert failure_store.next_shrink() is None  # one at a time
-    told = Shrunk("", task.signature, ["small"], (9, 4), 1.0, "raidstorm replay x --allow-code")
-    failure_store.shrunk(task.signature, told)
+    shrunk_now = Shrunk(
+        "", task.signature, ["small"], (9, 4), 1.0, "raidstorm replay x --allow-code"
+    )
+    failure_store.shrunk(task.signature, shrunk_now)
     failure_store.add(0, failing(tmp_path, 2, 151))
     assert failure_store.next_shrink() is None
     failure_store.add(0, failing(tmp_path, 3, 150))
@@ -328,7 +330,7 @@ def test_headline_reads_at_once(tmp_path):
     clean.canaries = [Canary(lane().spec, 0, 5, 5, missed=1)]
     assert headline(clean) == "No failure in 1 run. 1 canary missed."
     assert '"verdict red"' in page_of(clean)
-    # Runs with a defect say nothing of those without.
+    # Runs with a defect prove nothing about those without.
     state.lanes[1].runs = 1_000
     assert confidence(state) == f"No failure without a defect, in 406 runs. {once}"
     FailureStore(tmp_path, state).add(1, failing(tmp_path, 1, 300))

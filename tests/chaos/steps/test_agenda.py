@@ -1,4 +1,4 @@
-"""The agenda is what the reactors say is possible."""
+"""The agenda has exactly the steps that the reactors offer."""
 
 from chaos.drivers.sim import SimDriver
 from chaos.plan.plan import resolve

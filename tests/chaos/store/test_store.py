@@ -21,7 +21,10 @@ def head(seed: int) -> Capsule:
 
 
 def test_runs_begin_and_are_discarded_side_by_side(tmp_path):
-    """Found by 15 000 seeds over two jobs: one removed the directory in which the other made its own."""
+    """Begin and discard runs side by side.
+
+    In 15 000 seeds over two jobs, one job removed the directory in which the other made its own.
+    """
     store = Store(tmp_path)
 
     def begin_and_discard(seed: int) -> None:

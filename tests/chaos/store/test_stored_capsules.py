@@ -1,9 +1,4 @@
-"""Capsules from before ``chaos/`` was cut into packages, which must keep working: that is the promise of a capsule.
-
-``connect_during_rebuild.json`` crashes with a built-in defect. ``slow_start.json`` carries a check that imports what
-users' checks import, by the names of that time, and a gate on a count that has another name today. The engine's own
-steps are recorded in them: when its order of steps changes on purpose, replace the steps, and keep the check and the gate.
-"""
+"""Capsules from before ``chaos/`` had packages must keep working: that is the promise of a capsule."""
 
 import json
 from pathlib import Path
