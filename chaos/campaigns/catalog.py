@@ -127,7 +127,7 @@ def _load(argument: str, kinds: Kinds, names: list[str]) -> Found:
         module, _, name = argument.partition(":")
         variables = _from_module(module)
         return Found(_pick(module, variables, name, kinds), module, variables, None)
-    hint = did_you_mean(argument, names) or "; 'raidstorm list' shows what there is"
+    hint = did_you_mean(argument, names) or "; 'raidstorm list' shows all of them"
     if kinds == SUITE:
         raise SuiteError(f"there is no suite {argument!r}{hint}")
     raise ExperimentError(f"there is no experiment or suite {argument!r}{hint}")

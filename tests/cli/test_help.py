@@ -90,7 +90,7 @@ def test_mistyped_name_is_answered_with_the_one_it_may_mean(arguments, meant):
     [
         ('[[faults]]\nkind = "disk_pul"\n', "did you mean disk_pull?"),
         ('[[operations]]\nkind = "member_remova"\n', "did you mean member_removal?"),
-        ('[[faults]]\nkind = "zzz"\n', "'raidstorm list faults' shows what there is"),
+        ('[[faults]]\nkind = "zzz"\n', "'raidstorm list faults' shows all of them"),
         (
             '[[faults]]\nkind = "disk_pull"\nanchor = "second_rebuild"\n',
             "'second_rebuild' - at `$.faults[0].anchor`; did you mean rebuild?",
