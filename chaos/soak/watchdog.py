@@ -42,7 +42,7 @@ class Watchdog:
                 os.kill(pid, signal.SIGKILL)
 
     def lost(self, tasks: list[Task]) -> None:
-        """Take in that a job process has gone, and with it, as the pool is made, the tasks of all others."""
+        """Handle the death of a job process, with which the pool loses the tasks of all others, too."""
         self.state.lost += 1
         culprits = self.pool.culprits()
         for pid, mark in read_marks(self.marks).items():
