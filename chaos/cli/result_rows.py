@@ -92,17 +92,21 @@ def failed_counts(outcome: FacetOutcome) -> str:
 
 def highlights(reach: Mapping[str, int]) -> str:
     """Return what runs that passed have been through: rebuilds, kills, states with a fault in them."""
-    kinds = {
-        "rebuild": reach.get("rebuilds_started", 0),
-        "kills and power losses": reach.get("target_kills", 0) + reach.get("power_losses", 0),
-        "disks failed or pulled": reach.get("disks_failed", 0) + reach.get("disks_pulled", 0),
-        "connect": reach.get("connects", 0),
-    }
-    happened = [
-        f"{number:,} {what}" if " " in what else count(number, what)
-        for what, number in kinds.items()
-        if number
-    ]
+
+    def together(*names: str) -> int:
+        return sum(reach.get(name, 0) for name in names)
+
+    kinds = (
+        (together("rebuilds_started"), "rebuild", "rebuilds"),
+        (together("target_kills", "power_losses"), "kill or power loss", "kills and power losses"),
+        (
+            together("disks_failed", "disks_pulled"),
+            "disk failed or pulled",
+            "disks failed or pulled",
+        ),
+        (together("connects"), "connect", "connects"),
+    )
+    happened = [count(number, one, several) for number, one, several in kinds if number]
     crossed = sum(1 for name in CROSSINGS if reach.get(name))
     pairs = [f"{crossed} of {len(CROSSINGS)} state × fault pairs"] if crossed else []
     answered = reach.get("reads", 0) + reach.get("writes", 0)

@@ -52,6 +52,9 @@ def test_line_names_what_the_runs_have_been_through():
         == "1,397 rebuilds, 88 kills and power losses, 1 of 308 state × fault pairs"
     )
     assert highlights({"connects": 1, "reads": 3}) == "1 connect, 3 reads and writes"
+    assert highlights({"target_kills": 1, "disks_pulled": 1}).startswith(
+        "1 kill or power loss, 1 disk failed or pulled"
+    )
     assert highlights({}) == "0 reads and writes"
 
 
