@@ -22,6 +22,7 @@ from chaos.campaigns.runner import Runner, RunResult, RunSpec, index_line
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.judging.reach.count import add_reach
+from chaos.plan.driver_names import DRIVERS
 from chaos.plan.experiment import Experiment
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from chaos.run.driver import DriverError
@@ -29,9 +30,6 @@ from chaos.store.store import Store
 
 FINGERPRINTS_SHOWN_MAX = 50
 FAILURES_SHOWN_MAX = 100
-# With fewer runs, an experiment's goals may not have been reached yet.
-GATE_RUNS_MIN = {"sim": 20, "lockstep": 20, "realtime": 5}
-CHUNK_SEEDS = {"sim": 16, "lockstep": 1, "realtime": 1}
 
 
 Results = Callable[["CampaignRequest", Interrupt, float], Generator[RunResult, None, None]]
@@ -192,7 +190,9 @@ def run_campaign(
 def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) -> int:
     if report.interrupted:
         return 130
-    report.gate_not_judged = bool(experiment.reach) and report.runs < GATE_RUNS_MIN[report.driver]
+    report.gate_not_judged = (
+        bool(experiment.reach) and report.runs < DRIVERS[report.driver].gate_runs_min
+    )
     if not report.gate_not_judged and set(verdicts) == {Verdict.VALID}:
         report.missing = [
             f"{name}: {report.reach.get(name, 0)} of {wanted}"
@@ -271,7 +271,7 @@ class _Chunks:
     def take(self) -> Task | None:
         """Make the next task, or return None: there is no other."""
         spec = self._request.spec
-        size = CHUNK_SEEDS[spec.driver]
+        size = DRIVERS[spec.driver].chunk_seeds
         chunk = tuple(itertools.islice(self._seeds, size)) if self._failed is None else ()
         if not chunk:
             return None

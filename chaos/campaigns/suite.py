@@ -11,13 +11,14 @@ from collections.abc import Sequence
 import msgspec
 
 from chaos.checkers.finding import NAMES
+from chaos.plan.driver_names import DRIVERS
 from chaos.plan.experiment import NAME, Experiment, check_reach
 from chaos.plan.reach_vocabulary import current_names
 from chaos.plan.wrong_values import with_hint
 from chaos.store.capsule import DriverName
 
 # The rough cost of a seed, in seconds. It is used only to share facets out evenly.
-SEED_SECONDS = {"sim": 0.02, "lockstep": 0.25, "realtime": 1.5}
+SEED_SECONDS = {name: driver.seed_seconds for name, driver in DRIVERS.items()}
 NEVER_EXPECTED = (70, 130)  # raidstorm itself broke, or it was stopped
 
 

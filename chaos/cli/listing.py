@@ -234,7 +234,7 @@ def _probes(_: Catalog) -> Mapping[str, str]:
 def _drivers(_: Catalog) -> Mapping[str, str]:
     from chaos.plan.driver_names import DRIVERS
 
-    return DRIVERS
+    return {name: driver.text for name, driver in DRIVERS.items()}
 
 
 def _strategies(_: Catalog) -> Mapping[str, str]:

@@ -14,7 +14,8 @@ from chaos.checkers.finding import NAMES
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.screen import Screen, print_json
 from chaos.cli.targets import capsule_of, engine_and_checks
-from chaos.replaying.repro import VARIED, Repetition, repeat
+from chaos.plan.driver_names import DRIVERS
+from chaos.replaying.repro import Repetition, repeat
 from chaos.store.capsule import Capsule, CapsuleError, DriverName, write_capsule
 
 
@@ -146,7 +147,7 @@ def _print_json(repeated: Repeated) -> None:
             "seed": capsule.seed,
             "driver": repeated.driver,
             "defects": [defect.id for defect in capsule.defects],
-            "varied": VARIED[repeated.driver],
+            "varied": DRIVERS[repeated.driver].varied,
             "signature": whole.signature,
             "wanted": repeated.wanted,
             "runs": whole.runs,
@@ -172,7 +173,9 @@ def _show(screen: Screen, repeated: Repeated) -> None:
         f"{whole.failed}/{whole.runs} failed ({percent(whole.share)}): {what}{with_defects}",
         style,
     )
-    screen.say(f"  {VARIED[repeated.driver]}; in brackets the 95 % interval of the share", "dim")
+    screen.say(
+        f"  {DRIVERS[repeated.driver].varied}; in brackets the 95 % interval of the share", "dim"
+    )
     for seen in whole.seen:
         if seen.counts and seen.signature == whole.signature:
             continue

@@ -20,10 +20,8 @@ from chaos.cli.campaigns import Rows, campaigns_on, looked_up, total_line
 from chaos.cli.cluster import open_cluster
 from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Loudness
 from chaos.cli.screen import Screen, print_json
-from chaos.store.capsule import DriverName
+from chaos.plan.driver_names import DRIVERS, DriverName
 from chaos.store.store import Store
-
-DEFAULT_SEEDS = {"sim": 100, "lockstep": 20, "realtime": 5}
 
 
 class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +49,7 @@ class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
             return self.seeds
         if self.seconds is not None:
             return None
-        return 1 if self.seed is not None else DEFAULT_SEEDS[self.driver]
+        return 1 if self.seed is not None else DRIVERS[self.driver].seeds
 
 
 class Group(NamedTuple):

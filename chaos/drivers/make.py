@@ -9,7 +9,6 @@ from chaos.drivers.lockstep import LockstepDriver
 from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
-from chaos.plan.driver_names import DRIVERS as DRIVERS
 from chaos.plan.driver_names import DriverName
 from chaos.plan.experiment import Experiment, pair
 from workers.raid.metadata import DATA_OFFSET

@@ -16,15 +16,15 @@ from pathlib import Path
 import msgspec
 
 from chaos.base.interrupt import Interrupt
-from chaos.campaigns.campaign import GATE_RUNS_MIN, CampaignRequest, Report, run_campaign
+from chaos.campaigns.campaign import CampaignRequest, Report, run_campaign
 from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.runner import RunSpec
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES
-from chaos.drivers.make import DRIVERS
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
 from chaos.judging.user_checks import CodeError, embed_check, load_check, load_embedded_check
+from chaos.plan.driver_names import DRIVERS
 from chaos.plan.experiment import Experiment, ExperimentError
 from chaos.plan.plan import resolve
 from chaos.pytesting.test_failure import (
@@ -224,7 +224,7 @@ class Tester:
     def _seeds(self, seeds: int | None, seed: int, driver: str) -> tuple[int, int]:
         if self.settings.seed is not None:
             return self.settings.seed, self.settings.seeds or 1
-        return seed, self.settings.seeds or seeds or GATE_RUNS_MIN[driver]
+        return seed, self.settings.seeds or seeds or DRIVERS[driver].gate_runs_min
 
     def _experiment(self, what: Experiment | Named, checks: tuple[str | Check, ...]) -> Experiment:
         if isinstance(what, Experiment):

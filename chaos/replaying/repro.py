@@ -30,11 +30,6 @@ from chaos.store.version import tool_version
 
 INTERRUPTED = 130
 SCHEDULING_SEED_MAX = 2**53 - 1
-VARIED = {
-    "sim": "the same plan under other schedules: each scheduler seed is drawn from the run's seed",
-    "realtime": "the same plan and seed, run free again: only the race of the processes differs",
-}
-VARIED["lockstep"] = VARIED["sim"]
 
 
 class SeenFailure(msgspec.Struct):

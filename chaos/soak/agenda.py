@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.base.process_pool import Task
+from chaos.plan.driver_names import DRIVERS, DriverName
 from chaos.soak.failure_store import FailureStore
 from chaos.soak.state import Chunk, SoakState
 from chaos.soak.tasks import (
@@ -17,11 +18,9 @@ from chaos.soak.tasks import (
     run_seeds,
     shrink_run,
 )
-from chaos.store.capsule import DriverName
 
 CHUNK_SECONDS = 1.0
 CHUNK_SEEDS_MAX = 64
-CHUNK_SEEDS_FIRST = {"sim": 8, "lockstep": 1, "realtime": 1}
 KEPT_TIMES_MAX = 5  # the soak prunes the runs that a process keeps
 
 
@@ -127,7 +126,7 @@ class Agenda:
             ),
         )
         lane = lanes[number]
-        count = CHUNK_SEEDS_FIRST[driver]
+        count = DRIVERS[driver].soak_chunk_seeds
         if driver == "sim" and lane.runs:
             count = int(CHUNK_SECONDS / max(_seconds_a_seed(self.state, number), 0.001))
             count = max(1, min(CHUNK_SEEDS_MAX, count))

@@ -33,6 +33,8 @@ OF_A_SUITE = {
     "stop_on_first": "-x",
 }
 
+SEEDS_BY_DRIVER = ", ".join(f"{name} {driver.seeds}" for name, driver in DRIVERS.items())
+
 
 @click.command(
     "run",
@@ -51,9 +53,7 @@ OF_A_SUITE = {
     metavar="NAME|module:NAME|FILE.py|FILE.toml ...",
     shell_complete=complete_runnable,
 )
-@click.option(
-    "--seeds", type=Count(1), help="How many seeds to run. [sim 100, lockstep 20, realtime 5]"
-)
+@click.option("--seeds", type=Count(1), help=f"How many seeds to run. [{SEEDS_BY_DRIVER}]")
 @click.option("--seed", type=Seed(), help="The first seed [0]; alone, the only one.")
 @click.option("--driver", type=OneOf(list(DRIVERS)), default="sim", show_default=True)
 @click.option(

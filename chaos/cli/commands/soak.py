@@ -64,7 +64,7 @@ class Size(click.ParamType[int]):
 @click.option(
     "--drivers",
     type=Drivers(),
-    metavar="sim,lockstep,realtime",
+    metavar=",".join(DRIVERS),
     help="Run each experiment with these.  [those of the suite's facets]",
 )
 @click.option("--keep", type=Count(1), help="Failing runs kept of a signature.  [20]")

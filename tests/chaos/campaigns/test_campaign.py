@@ -8,14 +8,15 @@ import pytest
 
 from chaos.base.interrupt import Interrupt
 from chaos.base.job_process import JobProcess
-from chaos.campaigns.campaign import CHUNK_SEEDS, CampaignRequest, run_campaign
+from chaos.campaigns.campaign import CampaignRequest, run_campaign
 from chaos.campaigns.runner import RunSpec
+from chaos.plan.driver_names import DRIVERS
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
 from workers.defects.loader import read_defect
 
 FIRST_FAILING = 4  # among the seeds from 1 on, with the defect; others fail in later chunks
-CHUNK = CHUNK_SEEDS["sim"]
+CHUNK = DRIVERS["sim"].chunk_seeds
 
 
 class Pool:
