@@ -92,7 +92,7 @@ def test_replay_on_the_reference_engine_is_valid(failing):
     again = replay(failures[0]["run_dir"], "--defect", "none")
     assert again["exit_code"] == 0
     # It must not look like more than it is.
-    assert "not healed and audited" in again["remark"]
+    assert "neither healed nor audited" in again["remark"]
 
 
 def test_capsule_with_code_runs_it_only_when_allowed(tmp_path):
