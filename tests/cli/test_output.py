@@ -138,3 +138,13 @@ def test_interrupted_campaign_is_no_pass():
     assert line.startswith("STOP")
     assert line.endswith("interrupted")
     assert Report("x", "sim", 0).interrupted is False
+
+
+def test_defect_that_no_run_has_caught_is_named_so():
+    facet = Facet(experiment="x", seeds=1, defects=(SEED_DEFECT,))
+    line = row(outcome(runs=1, facet=facet), "x", Widths(1, 3, 1))
+    assert line.startswith("PASS")
+    assert line.endswith(f", with {SEED_DEFECT}; not caught")
+    caught = outcome(state="failed", runs=1, crashed=1, facet=facet, failures=[failure(0, "s")])
+    assert row(caught, "x", Widths(1, 3, 1)).endswith(f"s, with {SEED_DEFECT}")
+    assert row(outcome(runs=1), "x", Widths(1, 3, 1)).endswith("reads and writes")
