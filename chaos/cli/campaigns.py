@@ -17,7 +17,7 @@ from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.result_details import detail_lines
 from chaos.cli.result_failures import failure_lines
 from chaos.cli.result_rows import STYLES, row, widths_of
-from chaos.cli.screen import Screen
+from chaos.cli.screen import Screen, count
 
 
 def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) -> list[Part]:
@@ -114,11 +114,17 @@ class Rows:
                 show_canary(self._screen, report, command_name(), interrupt)
 
 
-def total_line(outcomes: Sequence[FacetOutcome], of: int, code: int, seconds: float) -> str:
-    """Return the line below the rows."""
+def total_line(
+    outcomes: Sequence[FacetOutcome], of: int, code: int, seconds: float, gates_missed: int = 0
+) -> str:
+    """Return the line below the rows; ``gates_missed`` are those of whole suites."""
     passed = sum(1 for one in outcomes if one.state == "passed")
     not_ended = of - sum(1 for one in outcomes if one.state in ("passed", "failed"))
     rest = f", {not_ended} not run to the end" if not_ended else ""
     word = "PASS" if code == 0 else "STOP" if code == 130 else "FAIL"
     verdict = f"   {NAMES[code]}" if word == "FAIL" else ""
-    return f"{word}  {passed} of {of} as expected{rest}  {seconds:.1f} s{verdict}"
+    facets = ""
+    if gates_missed:
+        facets = " facet" if of == 1 else " facets"
+        rest += f", {count(gates_missed, 'gate')} of the suite not reached"
+    return f"{word}  {passed} of {of}{facets} as expected{rest}  {seconds:.1f} s{verdict}"

@@ -138,20 +138,24 @@ def format_option(*names: str) -> Callable[[Decorated], Decorated]:
 
 def loudness_options(function: Decorated) -> Decorated:
     """Add -v and -q, which arrive as one argument ``loudness``."""
-    for short, long, value, text in (
-        ("-q", "--quiet", Loudness.QUIET, "Print the verdict only, in one line."),
-        ("-v", "--verbose", Loudness.VERBOSE, "Print all details."),
+    for short, long, text in (
+        ("-q", "--quiet", "Print the verdict only, in one line."),
+        ("-v", "--verbose", "Print all details."),
     ):
         function = click.option(
-            short,
-            long,
-            "loudness",
-            flag_value=value,
-            type=click.UNPROCESSED,
-            default=Loudness.NORMAL,
-            help=text,
+            short, long, is_flag=True, expose_value=False, callback=_set_loudness, help=text
         )(function)
     return function
+
+
+def _set_loudness(ctx: click.Context, option: click.Parameter, is_typed: bool) -> None:
+    """Make one argument of two flags, which exclude each other."""
+    loudness = ctx.params.setdefault("loudness", Loudness.NORMAL)
+    if not is_typed:
+        return
+    if loudness is not Loudness.NORMAL:
+        raise click.UsageError("-q and -v exclude each other; give one of them")
+    ctx.params["loudness"] = Loudness.QUIET if option.name == "quiet" else Loudness.VERBOSE
 
 
 def command_name() -> str:

@@ -60,7 +60,8 @@ def notes_of(outcome: FacetOutcome) -> str:
             return f"{NAMES[outcome.facet.expect_code]} as expected{with_defects}"
         case "passed":
             few = "; too few runs to judge its gates" if outcome.gate_not_judged else ""
-            return f"{highlights(outcome.reach)}{few}{with_defects}"
+            not_caught = "; not caught" if defects else ""
+            return f"{highlights(outcome.reach)}{few}{with_defects}{not_caught}"
         case "interrupted":
             return f"interrupted{f'; {failed_counts(outcome)}' if outcome.failures else ''}"
         case _:

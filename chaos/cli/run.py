@@ -165,7 +165,8 @@ def _show_end(screen: Screen, ran: Ran, of: int, interrupt: Interrupt) -> None:
         screen.say(f"not reached by the whole suite: {', '.join(ran.missing)}", "red")
     if of > 1:
         style = "bold green" if ran.code == 0 else "bold red"
-        screen.verdict(total_line(ran.rows.outcomes, of, ran.code, ran.rows.seconds), style)
+        outcomes, seconds = ran.rows.outcomes, ran.rows.seconds
+        screen.verdict(total_line(outcomes, of, ran.code, seconds, len(ran.missing)), style)
     ran.rows.show_failures()
     if not interrupt.requested:
         ran.rows.show_canaries(interrupt)

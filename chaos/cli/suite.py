@@ -202,11 +202,15 @@ def show_end(screen: Screen, summary: Summary, rows: Rows, folder: Path) -> None
         screen.say("gates of the whole suite are not judged in a part of it", "dim")
     code = summary.code
     part = f", part {summary.subset}" if summary.subset else ""
-    total = total_line(list(summary.facets), len(summary.facets), code, summary.seconds)
+    facets = list(summary.facets)
+    total = total_line(facets, len(facets), code, summary.seconds, len(summary.missing))
     style = "bold green" if code == 0 else "bold red"
     screen.verdict(f"{total}   suite {summary.suite}{part}", style)
     screen.say(f"summary: {folder / SUMMARY}")
-    if code:
+    if summary.missing and summary.passed == len(facets):
+        # Run again, each facet would be taken over, and the gate missed again.
+        screen.say("all facets are as expected; raise the facets' seeds, or lower the gate")
+    elif code:
         again = f"{summary.again} --rerun {shlex.quote(str(folder))}"
         screen.say(f"rerun the facets that were not as expected: {again}")
     rows.show_failures()

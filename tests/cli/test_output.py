@@ -141,3 +141,21 @@ def test_interrupted_campaign_is_no_pass():
     assert line.startswith("STOP")
     assert line.endswith("interrupted")
     assert Report("x", "sim", 0).interrupted is False
+
+
+def test_defect_that_no_run_has_caught_is_named_so():
+    facet = Facet(experiment="x", seeds=1, defects=(SEED_DEFECT,))
+    line = row(outcome(runs=1, facet=facet), "x", Widths(1, 3, 1))
+    assert line.startswith("PASS")
+    assert line.endswith(f", with {SEED_DEFECT}; not caught")
+    caught = outcome(state="failed", runs=1, crashed=1, facet=facet, failures=[failure(0, "s")])
+    assert row(caught, "x", Widths(1, 3, 1)).endswith(f"s, with {SEED_DEFECT}")
+    assert row(outcome(runs=1), "x", Widths(1, 3, 1)).endswith("reads and writes")
+
+
+@pytest.mark.parametrize("flags", [("-q", "-v"), ("-v", "-q"), ("-qv",)])
+def test_quiet_and_verbose_together_are_refused(tmp_path, flags):
+    done = inside("run", "baseline", "--seeds", "1", "--out", str(tmp_path / "runs"), *flags)
+    assert done.returncode == 2
+    assert "-q and -v exclude each other" in done.stderr
+    assert not (tmp_path / "runs").exists()

@@ -149,6 +149,20 @@ def test_gate_that_was_not_reached_exits_with_7_and_is_named(tmp_path, whose):
     assert isinstance(failure, Failure)
     assert failure.type == "NOT EXERCISED"
     assert "target_kills: 0 of 1" in failure.message
+    # A facet that missed its gate can be run again; no facet has missed the suite's.
+    assert ("--rerun" in done.stdout) == (whose == "facet")
+    assert ("raise the facets' seeds, or lower the gate" in done.stdout) == (whose == "suite")
+    total = "1 of 1 facet as expected, 1 gate of the suite not reached"
+    assert (f"FAIL  {total}  " in done.stdout) == (whose == "suite")
+
+
+def test_run_counts_the_gates_that_a_suite_has_missed(tmp_path):
+    other = Facet(name="other", experiment="baseline", seeds=1)
+    catalog = Catalog(EXPERIMENTS, {"tiny": suite(CLEAN, other, reach={"target_kills": 1})})
+    done = inside("run", "tiny", "--out", str(tmp_path), catalog=catalog)
+    assert done.returncode == 7
+    total = r"\nFAIL  2 of 2 facets as expected, 1 gate of the suite not reached  [\d.]+ s   NOT EX"
+    assert re.search(total, done.stdout)
 
 
 def test_what_a_facet_that_must_fail_has_reached_is_not_the_suites(tmp_path):
