@@ -281,10 +281,10 @@ def test_failing_free_run_with_a_kill_in_it_can_be_replayed(tmp_path):
     assert report["exit_code"] == 1
     assert report["reach"]["target_kills"] == 1
     directory = report["failures"][0]["run_dir"]
-    assert "kills the target" in (out / "latest-failure" / "trace.log").read_text()
+    assert "the target is killed" in (out / "latest-failure" / "trace.log").read_text()
     done = raidstorm("replay", directory, "--allow-code", "--trace", str(tmp_path / "again.log"))
     assert done.returncode == 1, done.stderr
-    assert "kills the target" in (tmp_path / "again.log").read_text()
+    assert "the target is killed" in (tmp_path / "again.log").read_text()
     # It was replayed in sim, with the same finding, and can be run again by its plan.
     assert "the fingerprint is the recorded one" in done.stdout
     for name in ("reactor-0.jsonl", "outside.jsonl", "history.jsonl"):

@@ -164,7 +164,7 @@ def test_reactor_that_does_not_answer_in_the_end_is_an_error_not_a_hang_of_the_t
     monkeypatch.setattr(processes, "start_target", start_one_stopped)
     driver = realtime.RealtimeDriver(processes)
     plan = msgspec.structs.replace(resolve(EXPERIMENTS["baseline"], 1), milliseconds=100)
-    with pytest.raises(DriverError, match="reactor 1 doesn't answer, and no step is under way"):
+    with pytest.raises(DriverError, match="reactor 1 doesn't answer, and no step is in progress"):
         driver.run(plan, 1, (), None)
     monkeypatch.undo()
     # Its process was replaced: the next run has nothing of it.
