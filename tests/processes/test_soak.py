@@ -259,7 +259,7 @@ def test_interrupted_soak_says_how_to_go_on_and_serves_metrics_until_then(tmp_pa
     assert process.returncode == 130, output + errors
     assert "soak --resume runs/soak/plain-" in output
     assert read_state(begun).state == "interrupted"
-    assert "No failure in" in (begun / "soak.html").read_text()
+    assert f"No failure in {read_state(begun).runs}" in (begun / "soak.html").read_text()
     wait_for(lambda: not processes(process.pid), "its processes to end")
 
 
