@@ -16,6 +16,7 @@ from chaos.judging.judge import judge
 from chaos.run.controller import DivergenceError
 from chaos.scripts.player import Player
 from chaos.showing.plan_text import target_of
+from chaos.showing.wording.phrases import counted
 from chaos.shrinking.shrinker import Case, Shrinker, ShrinkError
 from chaos.store.capsule import Capsule
 
@@ -90,7 +91,9 @@ def explain(
         subject,
         continuations,
         is_over,
-        lambda count: on_progress(f"{count} prefixes, {continuations} continuations each"),
+        lambda prefixes: on_progress(
+            f"{counted(prefixes, 'prefix')}, {counted(continuations, 'continuation')} each"
+        ),
     )
     rise = found.rise
     return Explanation(
