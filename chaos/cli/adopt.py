@@ -19,7 +19,14 @@ from chaos.replaying.regression import STORY_SUFFIX, RegressionResult, check_cap
 from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import minimize
-from chaos.store.capsule import Capsule, CapsuleError, read_capsule, replay_line, write_capsule
+from chaos.store.capsule import (
+    Capsule,
+    CapsuleError,
+    read_capsule,
+    replay_line,
+    unfinished_line,
+    write_capsule,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 USUAL = Path("tests/regressions")
@@ -141,6 +148,8 @@ def _story(capsule: Capsule, replayed: Replayed, path: Path) -> str:
     lines = [f"{capsule.experiment.name}, seed {capsule.seed}, {on}: {expected.signature}"]
     if replayed.findings:
         lines += ["", replayed.findings[0].summary, *(f"  {line}" for line in replayed.story)]
+    unfinished = unfinished_line(capsule)
+    lines += ["", f"shrinking: {unfinished}"] if unfinished else []
     lines += ["", f"replay: {replay_line('raidstorm', path, capsule)}"]
     return "\n".join(lines) + "\n"
 
@@ -149,6 +158,9 @@ def _show(screen: Screen, adopted: Adopted) -> None:
     capsule = adopted.capsule
     steps = count(len(capsule.schedule or []), "step")
     screen.say(f"{adopted.path} ({steps}) and {adopted.story_path}", "bold")
+    unfinished = unfinished_line(capsule)
+    if unfinished:
+        screen.say(f"  shrinking: {unfinished}", "yellow")
     if adopted.held.problem:
         screen.say(f"  it doesn't pass now: {adopted.held.problem}", "yellow")
     elif capsule.defects:

@@ -58,6 +58,8 @@ def _head(explanation: Explanation) -> Iterator[str]:
         f"{counted(explanation.outside, 'step')} of hosts, operator and nemesis, "
         f"{counted(explanation.choices, 'scheduling choice')}, {counted(explanation.steps, 'step')} in all"
     )
+    if explanation.unfinished:
+        yield from _wrapped("", f"Shrinking: {explanation.unfinished}")
     yield explanation.target
 
 

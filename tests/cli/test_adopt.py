@@ -103,7 +103,7 @@ def test_minimal_run_of_another_run_is_not_adopted(red, tmp_path):
     shutil.copy(ADOPTED / "pulled_as_its_rebuild_ended.json", folder / "minimal.json")
     done = inside("adopt", str(folder), "x", "--to", str(tmp_path))
     assert done.returncode == 2
-    assert "of another run" in done.stderr
+    assert "belongs to another run" in done.stderr
 
 
 def test_defect_from_a_file_is_adopted_with_leave_only(tmp_path):
