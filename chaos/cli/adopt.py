@@ -19,7 +19,14 @@ from chaos.replaying.regression import STORY_SUFFIX, RegressionResult, check_cap
 from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import minimize
-from chaos.store.capsule import Capsule, CapsuleError, read_capsule, write_capsule
+from chaos.store.capsule import (
+    Capsule,
+    CapsuleError,
+    read_capsule,
+    replay_line,
+    unfinished_line,
+    write_capsule,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 USUAL = Path("tests/regressions")
@@ -72,7 +79,7 @@ def execute(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_capsule(paths[0], capsule)
-        paths[1].write_text(_story(capsule, replayed, name), encoding="utf-8")
+        paths[1].write_text(_story(capsule, replayed, paths[0]), encoding="utf-8")
     except OSError as error:
         raise CapsuleError(f"{folder} can't be written: {error.strerror}") from None
     return Adopted(capsule, *paths, held)
@@ -111,9 +118,8 @@ def _minimal_of(
     if interrupt.requested:
         raise click.Abort
     if folder.is_dir():
-        words = [command_name(), "replay", shlex.quote(str(folder / MINIMAL))]
-        allow = ["--allow-code"] if small.carries_code else []
-        write_minimal(folder, small, checks, " ".join([*words, *allow]))
+        line = replay_line(command_name(), folder / MINIMAL, small)
+        write_minimal(folder, small, checks, line)
     return small, checks
 
 
@@ -130,8 +136,11 @@ def _of_the_same_run(path: Path, whole: Capsule, target: str) -> Capsule:
     )
 
 
-def _story(capsule: Capsule, replayed: Replayed, name: str) -> str:
-    """Return the text of NAME.txt: the failure and its steps; a reader may add the cause."""
+def _story(capsule: Capsule, replayed: Replayed, path: Path) -> str:
+    """Return the text of NAME.txt: the failure and its steps; a reader may add the cause.
+
+    Its last line can be pasted where the failure was adopted, which is where regressions are run.
+    """
     expected = capsule.expected
     assert expected is not None, "what is adopted has a recorded failure"
     defects = ", ".join(defect.id for defect in capsule.defects)
@@ -139,8 +148,9 @@ def _story(capsule: Capsule, replayed: Replayed, name: str) -> str:
     lines = [f"{capsule.experiment.name}, seed {capsule.seed}, {on}: {expected.signature}"]
     if replayed.findings:
         lines += ["", replayed.findings[0].summary, *(f"  {line}" for line in replayed.story)]
-    allow = " --allow-code" if capsule.carries_code else ""
-    lines += ["", f"replay: raidstorm replay {name}.json{allow}"]
+    unfinished = unfinished_line(capsule)
+    lines += ["", f"shrinking: {unfinished}"] if unfinished else []
+    lines += ["", f"replay: {replay_line('raidstorm', path, capsule)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -148,6 +158,9 @@ def _show(screen: Screen, adopted: Adopted) -> None:
     capsule = adopted.capsule
     steps = count(len(capsule.schedule or []), "step")
     screen.say(f"{adopted.path} ({steps}) and {adopted.story_path}", "bold")
+    unfinished = unfinished_line(capsule)
+    if unfinished:
+        screen.say(f"  shrinking: {unfinished}", "yellow")
     if adopted.held.problem:
         screen.say(f"  it doesn't pass now: {adopted.held.problem}", "yellow")
     elif capsule.defects:

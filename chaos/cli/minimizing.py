@@ -75,6 +75,7 @@ def make_small(
             lambda: interrupt() or time.monotonic() - begun > budget,
             bar.show_case,
             interrupt,
+            f"{budget:g} s",
         )
     seconds = time.monotonic() - begun
     replay = replay_line(folder / MINIMAL, minimal.capsule)

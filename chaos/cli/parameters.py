@@ -91,6 +91,27 @@ class Count(click.ParamType[int]):
         return number
 
 
+class Target(click.ParamType[str]):
+    """A path, or NAME:SEED. A path through symbolic links becomes the one they lead to now.
+
+    runs/latest-failure leads to another run after the next failure, so no line or file may have it.
+    """
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Follow the links; a path without any stays as it was typed."""
+        del param, ctx
+        path = Path(value)
+        try:
+            if not any(part.is_symlink() for part in (path, *path.parents)):
+                return str(value)
+            real = path.resolve()
+        except (OSError, ValueError, RuntimeError):
+            return str(value)  # the command says why it can't be read
+        return str(real) if path.is_absolute() else os.path.relpath(real)
+
+
 class Duration(click.ParamType[float]):
     """A time such as 20s, 5m, 8h."""
 

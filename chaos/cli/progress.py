@@ -47,8 +47,11 @@ class Bar:
 
     def show_case(self, case: Case, executions: int) -> None:
         """Show the smallest case so far."""
+        from chaos.showing.wording.phrases import counted
+
         self.describe(
-            f"{case.outside} steps of hosts, operator and nemesis, {case.choices} choices, {executions} executions"
+            f"{counted(case.outside, 'step')} of hosts, operator and nemesis, "
+            f"{counted(case.choices, 'scheduling choice')}, {counted(executions, 'execution')}"
         )
 
 

@@ -14,6 +14,7 @@ from chaos.cli.screen import Screen, count, print_json
 from chaos.cli.voting import by_vote, show_voted
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.vote import Voted, is_for_vote
+from chaos.store.capsule import unfinished_line
 
 
 class ShrinkArguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ def _print_json(folder: Path, shrunk: Shrunk) -> None:
             "executions": minimal.executions,
             "seconds": round(shrunk.seconds, 2),
             "minimal": str(folder / MINIMAL),
+            "unfinished": unfinished_line(minimal.capsule),
         }
     )
 
@@ -81,6 +83,9 @@ def _show(screen: Screen, shrunk: Shrunk) -> None:
         f"({minimal.set_up} of them set the target up), {count(minimal.choices, 'scheduling choice')} off the "
         f"default order; {count(minimal.executions, 'execution')} in {shrunk.seconds:.1f} s"
     )
+    unfinished = unfinished_line(minimal.capsule)
+    if unfinished:
+        screen.say(f"  {unfinished}", "yellow")
     for line in shrunk.report.story:
         screen.say(f"    {line}")
     screen.say(f"  replay: {shrunk.replay}", "bold")

@@ -14,6 +14,7 @@ from chaos.explaining.clauses import (
     DECISIVE,
     FINDING,
     IMPORTANT,
+    MEANWHILE,
     MINOR,
     USUAL,
     Clause,
@@ -142,10 +143,14 @@ def tell(
 
 
 def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
-    """Write each step: its part of the story, or, where the story leaves it out, the step itself."""
+    """Write each step: its part of the story, or, where the story leaves it out, the step itself.
+
+    Each is quoted alone, so none refers to the one before.
+    """
     said: dict[int, list[Clause]] = {}
     for clause in clauses:
-        said.setdefault(clause.step, []).append(clause)
+        alone = msgspec.structs.replace(clause, text=clause.text.removeprefix(MEANWHILE))
+        said.setdefault(clause.step, []).append(alone)
     texts = []
     for moment in look.moments:
         step = moment.step
@@ -287,7 +292,7 @@ class _Narrator:
 
     def _said(self, moment: Moment, key: str, text: str, weight: int, item: str = "") -> Clause:
         if moment.number in self.early and moment.busy:
-            text = f"meanwhile {text}"
+            text = f"{MEANWHILE}{text}"
         return Clause(moment.number, key, text, weight, item=item)
 
     def _answers(self, moment: Moment) -> list[Clause]:

@@ -10,6 +10,7 @@ from chaos.showing.wording.phrases import capitalized, listed
 
 FINDING, DECISIVE, IMPORTANT, USUAL, MINOR = 10, 9, 7, 5, 3
 IT = "it "
+MEANWHILE = "meanwhile "  # before a step that comes while the target is at work
 
 
 class Clause(msgspec.Struct, frozen=True):

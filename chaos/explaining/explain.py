@@ -16,8 +16,9 @@ from chaos.judging.judge import judge
 from chaos.run.controller import DivergenceError
 from chaos.scripts.player import Player
 from chaos.showing.plan_text import target_of
+from chaos.showing.wording.phrases import counted
 from chaos.shrinking.shrinker import Case, Shrinker, ShrinkError
-from chaos.store.capsule import Capsule
+from chaos.store.capsule import Capsule, unfinished_line
 
 
 class Likely(msgspec.Struct, frozen=True):
@@ -45,6 +46,7 @@ class Explanation(msgspec.Struct, frozen=True):
     curve: Curve
     likely: Likely | None  # None: likely from the beginning, or not known
     is_whole: bool
+    unfinished: str = ""  # a line about shrinking that stopped early
 
 
 def belongs(minimal: Capsule, capsule: Capsule) -> bool:
@@ -90,7 +92,9 @@ def explain(
         subject,
         continuations,
         is_over,
-        lambda count: on_progress(f"{count} prefixes, {continuations} continuations each"),
+        lambda prefixes: on_progress(
+            f"{counted(prefixes, 'prefix')}, {counted(continuations, 'continuation')} each"
+        ),
     )
     rise = found.rise
     return Explanation(
@@ -109,6 +113,7 @@ def explain(
         curve=found,
         likely=None if rise is None else Likely(rise, story.steps[rise.last - 1]),
         is_whole=not is_over(),
+        unfinished=unfinished_line(capsule),
     )
 
 

@@ -40,7 +40,8 @@ def shrink_run_dir(folder: Path, program: str, is_over: Callable[[], bool]) -> S
     capsule = read_capsule(folder / "capsule.json")
     # It has just run here, so its code is this process's own, and needs no permission.
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
-    minimal = minimize(capsule, checks, _bound(is_over), interrupted=is_over)
+    budget = f"{EXECUTIONS_MAX} executions"
+    minimal = minimize(capsule, checks, _bound(is_over), interrupted=is_over, budget=budget)
     replay = replay_line(program, folder / MINIMAL, capsule)
     report = write_minimal(folder, minimal.capsule, checks, replay)
     timelines = f"{folder / TIMELINE}, and {folder / MINIMAL_PAGE} for these steps alone"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers import Finding
 from chaos.explaining.array_narrator import ArrayNarrator
-from chaos.explaining.clauses import DECISIVE, MINOR, USUAL, Clause
+from chaos.explaining.clauses import DECISIVE, MEANWHILE, MINOR, USUAL, Clause
 from chaos.explaining.close_look import Moment
 from chaos.plan.plan import Plan
 from chaos.showing.serving import COMPARES, can_be_part_of
@@ -78,7 +78,7 @@ class RequestNarrator:
         self.out[step.op] = request  # type: ignore[union-attr]
         text = f"{self.words.step(step)} through {thread_name(step.thread)}"  # type: ignore[union-attr]
         if moment.number in self.early and moment.busy:
-            text = f"meanwhile {text}"
+            text = f"{MEANWHILE}{text}"
         return request.clause(moment.number, text)
 
     def _weight(self, step: OutsideStep) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from textwrap import wrap
 
 from chaos.checkers.finding import NAMES
@@ -14,7 +15,9 @@ from chaos.showing.wording.phrases import counted
 
 WIDTH = 110
 BAR_WIDTH = 20
-WHAT_WIDTH_MAX = 62
+WHAT_WIDTH = 54  # leaves as much as WRAPPED_MIN for the result
+GAP = 2  # between two columns
+WRAPPED_MIN = 40
 RISE_MIN = 0.3  # a smaller rise is within the error of twenty continuations of each prefix
 BAND = 10  # percent: neighbouring points within one band are shown as one
 
@@ -55,6 +58,8 @@ def _head(explanation: Explanation) -> Iterator[str]:
         f"{counted(explanation.outside, 'step')} of hosts, operator and nemesis, "
         f"{counted(explanation.choices, 'scheduling choice')}, {counted(explanation.steps, 'step')} in all"
     )
+    if explanation.unfinished:
+        yield from _wrapped("", f"Shrinking: {explanation.unfinished}")
     yield explanation.target
 
 
@@ -76,13 +81,13 @@ def _contradiction(sentences: list[Sentence]) -> Iterator[str]:
 
 def _needs(needs: list[Need], untried: int) -> Iterator[str]:
     ground = [need for need in needs if IMPOSSIBLE in need.without]
-    rows = [(need, _shortened(need.what)) for need in needs if need not in ground]
-    width = max((len(what) for _, what in rows), default=0)
-    for need, what in rows:
+    rows = [need for need in needs if need not in ground]
+    width = min(WHAT_WIDTH, max((len(need.what) for need in rows), default=0))
+    for need in rows:
         where = str(need.step) if need.step > 0 else "-"
         mark = "" if need.is_needed else " (not needed)"
-        head = f"  step {where:>5}  {what:<{width}}  "
-        yield from _wrapped(head, f"{need.without}{mark}")
+        head = f"  step {where:>5}  "
+        yield from _beside(head, need.what, width, f"{need.without}{mark}")
     if ground:
         steps = ", ".join(f"{need.step} ({need.what})" for need in ground)
         yield from _wrapped(
@@ -92,8 +97,13 @@ def _needs(needs: list[Need], untried: int) -> Iterator[str]:
         yield f"  {untried} more have not been tried: the run is too long"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= WHAT_WIDTH_MAX else f"{text[: WHAT_WIDTH_MAX - 3]}..."
+def _beside(head: str, what: str, width: int, text: str) -> Iterator[str]:
+    """Write two columns, each wrapped within its own width."""
+    left = wrap(what, width)
+    right = wrap(text, WIDTH - len(head) - width - GAP, break_long_words=False)
+    for one, other in zip_longest(left, right, fillvalue=""):
+        yield f"{head}{one:<{width + GAP}}{other}".rstrip()
+        head = " " * len(head)
 
 
 def _curve(explanation: Explanation) -> Iterator[str]:
@@ -101,14 +111,15 @@ def _curve(explanation: Explanation) -> Iterator[str]:
     if not points:
         return
     runs = max(point.runs for point in points)
-    yield f"Probability of failing from here on ({len(points)} prefixes, {runs} random continuations of each)"
+    measured = f"{counted(len(points), 'prefix')}, {counted(runs, 'random continuation')} of each"
+    yield f"Probability of failing from here on ({measured})"
     for group in _banded(points):
         first, last = group[0].after, group[-1].after
         where = str(first) if first == last else f"{first}-{last}"
         share = sum(point.share for point in group) / len(group)
         bar = "#" * round(share * BAR_WIDTH)
         words = explanation.story.steps[first - 1] if first else "The beginning."
-        yield f"  after {where:>9}  |{bar:<{BAR_WIDTH}}| {share:>4.0%}  {_shortened(words)}"
+        yield from _wrapped(f"  after {where:>9}  |{bar:<{BAR_WIDTH}}| {share:>4.0%}  ", words)
     yield ""
     yield from _wrapped("", _likely(explanation))
 
@@ -150,7 +161,7 @@ def _likely(explanation: Explanation) -> str:
 
 
 def _wrapped(head: str, text: str) -> Iterator[str]:
-    lines = wrap(text, max(40, WIDTH - len(head)), break_long_words=False) or [""]
+    lines = wrap(text, max(WRAPPED_MIN, WIDTH - len(head)), break_long_words=False) or [""]
     yield f"{head}{lines[0]}"
-    indent = " " * min(len(head), WIDTH - 40)
+    indent = " " * min(len(head), WIDTH - WRAPPED_MIN)
     yield from (f"{indent}{line}" for line in lines[1:])

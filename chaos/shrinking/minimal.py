@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec import UNSET
 
 from chaos.base.interrupt import InterruptedRunError, Patience, never
 from chaos.checkers import Check, Finding
@@ -16,7 +17,14 @@ from chaos.run.controller import Controller, DivergenceError
 from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.shrinking.passes import first_case, shrink
-from chaos.shrinking.shrinker import Attempt, Case, OutOfBudgetError, Shrinker, ShrinkError
+from chaos.shrinking.shrinker import (
+    EXECUTIONS_MAX,
+    Attempt,
+    Case,
+    OutOfBudgetError,
+    Shrinker,
+    ShrinkError,
+)
 from chaos.steps.schedule import Mark, Step
 from chaos.store.capsule import Capsule, expected_of
 
@@ -41,8 +49,11 @@ def minimize(
     is_over: Callable[[], bool],
     on_progress: Callable[[Case, int], None] | None = None,
     interrupted: Callable[[], bool] = never,
+    budget: str = "",
 ) -> Minimal:
     """Return the smallest capsule found within the budget; raise ShrinkError if there is nothing to shrink.
+
+    ``budget`` is the one that ``is_over`` checks, in words, for a capsule whose shrinking it has ended.
 
     A few seconds after the user has asked to stop, the candidate in progress is dropped. Raise InterruptedRunError if the
     failure had not been seen once by then.
@@ -76,6 +87,7 @@ def minimize(
         cut=not case.to_the_end,
         driver="sim",
         rebuilt=False,
+        unfinished=UNSET if shrinker.is_finished else _reason(shrinker, budget, interrupted),
     )
     small, again, findings = _up_to_the_finding(small, outcome, shrinker)
     return Minimal(
@@ -87,6 +99,15 @@ def minimize(
         case.choices,
         shrinker.executions,
     )
+
+
+def _reason(shrinker: Shrinker, budget: str, interrupted: Callable[[], bool]) -> str:
+    """Say why shrinking stopped early."""
+    if interrupted():
+        return "interrupted"
+    if shrinker.executions >= EXECUTIONS_MAX:
+        budget = f"{EXECUTIONS_MAX} executions"
+    return f"the budget of {budget} is used up" if budget else "its budget is used up"
 
 
 def _up_to_the_finding(

@@ -50,6 +50,7 @@ def shrink(shrinker: Shrinker, outcome: Attempt) -> Attempt:
                 break
         case = _minimal(shrinker, case)
         last = shrinker.play(case, shrinker.defects)
+        shrinker.is_finished = True
         if last is not None:
             return last
     except OutOfBudgetError:

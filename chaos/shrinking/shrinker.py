@@ -160,6 +160,7 @@ class Shrinker:
         self._driver = SimDriver(gives_up)
         self._refused: set[bytes] = set()  # used only for membership
         self.best: Attempt | None = None
+        self.is_finished = False  # no pass makes the best case smaller
 
     def attempt(self, case: Case, patience: int = STEPS_MAX) -> Attempt | None:
         """Play a candidate; return its attempt, which becomes the best, if it has the same failure, else None."""

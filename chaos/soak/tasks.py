@@ -173,6 +173,7 @@ def shrink_run(process: JobProcess, task: ShrinkTask) -> Shrunk:
             checks,
             lambda: process.is_stopped() or time.monotonic() - begun > SHRINK_SECONDS,
             interrupted=process.is_stopped,
+            budget=f"{SHRINK_SECONDS:g} s",
         )
     except (ShrinkError, OSError) as error:
         return Shrunk(str(error), "", [], (0, 0), time.monotonic() - begun)

@@ -68,6 +68,8 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     # A shrunk run has the items that fix its order (chaos/scripts/player.py), and ends with the failure if it is cut.
     script: list[Item] | None = None
     cut: bool = False
+    # Why shrinking stopped early, in words; a capsule to which it doesn't apply is written without the field.
+    unfinished: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def replay_driver(self) -> DriverName:
@@ -94,6 +96,13 @@ def expected_of(execution: Execution, findings: list[Finding]) -> Expected:
     signature = findings[0].signature if findings else ""
     verdict = int(verdict_of(findings))
     return Expected(verdict, signature, execution.fingerprint, execution.steps)
+
+
+def unfinished_line(capsule: Capsule) -> str:
+    """Say that shrinking stopped early; return "" where it didn't."""
+    if capsule.unfinished is msgspec.UNSET:
+        return ""
+    return f"not finished: {capsule.unfinished}; run shrink again for a smaller run"
 
 
 def replay_line(program: str, where: str | Path, capsule: Capsule) -> str:

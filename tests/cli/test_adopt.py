@@ -1,6 +1,7 @@
 """From a failing run to a regression, and the checks of a regression."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def test_adopted_failure_is_small_told_and_passes_the_test_of_regressions(red, a
     story = path.with_suffix(".txt").read_text()
     for words in ("seed 4", SEED_DEFECT, "module_channel != NULL", "rebuild of slot 0"):
         assert words in story
+    line = story.splitlines()[-1].removeprefix("replay: raidstorm ")
+    assert inside(*shlex.split(line), cwd=adopted.parent).returncode == 5
     # The shrunk files stay in the run directory too.
     for name in ("minimal.json", "minimal.log", "minimal.html"):
         assert (red / name).exists()

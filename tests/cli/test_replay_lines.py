@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chaos.cli.parameters import Target
 from chaos.store.store import Store, run_name
 from tests.chaos.store.test_store import head
+from tests.inside import inside
 from tests.support import SEED_DEFECT, raidstorm, run
 
 
@@ -67,3 +69,31 @@ def test_name_of_a_run_directory_says_what_the_store_called_it(tmp_path):
         assert run_name(path) == (head(3).experiment.name, "sim", 3)
     for name in ("runs", "runs/baseline", "runs/latest", "20260102-030405-sim-7", "x/2026-sim-7"):
         assert run_name(Path(name)) is None
+
+
+@pytest.mark.parametrize("command", ["check", "shrink", "explain"])
+def test_lines_name_the_run_itself_and_not_the_link_to_the_latest(failed, command):
+    place, run_dir = failed
+    options = ("--continuations", "1") if command == "explain" else ()
+    done = inside(command, "runs/latest-failure", *options, cwd=place)
+    assert done.returncode == 5, done.stderr
+    folder = place / run_dir
+    written = [folder / name for name in ("minimal.html", "explain.txt")]
+    texts = [done.stdout, *(path.read_text() for path in written if path.exists())]
+    assert not [text for text in texts if "latest-failure" in text]
+    assert f"replay {run_dir}" in texts[-1]
+
+
+def test_target_keeps_the_form_in_which_it_was_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "latest").symlink_to("a")
+    for typed, taken in (
+        ("runs/latest", "runs/a"),
+        ("./runs/latest/minimal.json", "runs/a/minimal.json"),
+        (str(tmp_path / "runs" / "latest"), str(tmp_path / "runs" / "a")),
+        ("./runs/a/", "./runs/a/"),
+        ("swarm:17", "swarm:17"),
+        ("x" * 5_000, "x" * 5_000),
+    ):
+        assert Target().convert(typed, None, None) == taken

@@ -8,7 +8,7 @@ import click
 
 from chaos.cli.commands.replay import ALLOW_CODE_HELP
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, examples
+from chaos.cli.parameters import TARGET, Catalog, Target, examples
 
 
 @click.command(
@@ -18,7 +18,7 @@ from chaos.cli.parameters import TARGET, Catalog, examples
         "adopt capsule.json issue_17 --to regressions",
     ),
 )
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.argument("name", metavar="NAME")
 @click.option(
     "--to",

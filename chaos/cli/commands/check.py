@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_checks, complete_files
-from chaos.cli.parameters import examples, format_option, loudness_options
+from chaos.cli.parameters import Target, examples, format_option, loudness_options
 
 
 @click.command(
@@ -19,7 +19,12 @@ from chaos.cli.parameters import examples, format_option, loudness_options
     ),
 )
 @click.argument(
-    "targets", nargs=-1, required=True, metavar="RUN_DIR...", shell_complete=complete_files
+    "targets",
+    nargs=-1,
+    required=True,
+    metavar="RUN_DIR...",
+    type=Target(),
+    shell_complete=complete_files,
 )
 @click.option(
     "--check",

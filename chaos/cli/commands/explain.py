@@ -9,7 +9,7 @@ import click
 from chaos.cli.commands.replay import ALLOW_CODE_HELP
 from chaos.cli.commands.shrink import SECONDS_DEFAULT
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Count, Duration, examples, format_option
+from chaos.cli.parameters import TARGET, Catalog, Count, Duration, Target, examples, format_option
 
 CONTINUATIONS = 20
 CONTINUATIONS_MAX = 10_000
@@ -22,7 +22,7 @@ CONTINUATIONS_MAX = 10_000
         "explain runs/latest-failure --continuations 200 --out report",
     ),
 )
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.option(
     "--budget",
     type=Duration(),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import OneOf, examples
+from chaos.cli.parameters import OneOf, Target, examples
 
 FORMS = ("perfetto", "pytest", "capsule")
 
@@ -20,7 +20,7 @@ FORMS = ("perfetto", "pytest", "capsule")
         "export runs/latest-failure --to perfetto   for ui.perfetto.dev",
     ),
 )
-@click.argument("run_dir", metavar="RUN_DIR", shell_complete=complete_files)
+@click.argument("run_dir", metavar="RUN_DIR", type=Target(), shell_complete=complete_files)
 @click.option("--to", "form", type=OneOf(FORMS), required=True)
 @click.option("--out", metavar="FILE", help="'-' for standard output. [named after the run, here]")
 @click.option("--force", is_flag=True, help="Overwrite the file.")

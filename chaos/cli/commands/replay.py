@@ -11,6 +11,7 @@ from chaos.cli.parameters import (
     TARGET,
     Catalog,
     OneOf,
+    Target,
     examples,
     format_option,
     loudness_options,
@@ -30,7 +31,7 @@ ALLOW_CODE_HELP = "Run code that the capsule carries."
         "replay swarm:17",
     ),
 )
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.option(
     "--driver",
     type=OneOf(list(DRIVERS)),

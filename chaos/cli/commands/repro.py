@@ -8,7 +8,7 @@ import click
 
 from chaos.cli.commands.replay import ALLOW_CODE_HELP, INSTEAD_HELP
 from chaos.cli.completion import complete_defects, complete_files
-from chaos.cli.parameters import TARGET, Catalog, Count, OneOf, examples, format_option
+from chaos.cli.parameters import TARGET, Catalog, Count, OneOf, Target, examples, format_option
 from chaos.plan.driver_names import DRIVERS
 
 RUNS_DEFAULT = 30
@@ -23,7 +23,7 @@ RUNS_MAX = 1_000_000
         "repro swarm:17 --out failures",
     ),
 )
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.option("--runs", type=Count(1, RUNS_MAX), default=RUNS_DEFAULT, show_default=True)
 @click.option("--driver", type=OneOf(list(DRIVERS)), help="[the recorded one]")
 @click.option(

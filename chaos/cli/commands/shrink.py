@@ -8,7 +8,7 @@ import click
 
 from chaos.cli.commands.replay import ALLOW_CODE_HELP
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Duration, examples, format_option
+from chaos.cli.parameters import TARGET, Catalog, Duration, Target, examples, format_option
 
 SECONDS_DEFAULT = 60.0
 
@@ -20,7 +20,7 @@ SECONDS_DEFAULT = 60.0
         "shrink capsule.json --budget 5m --out small",
     ),
 )
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.option(
     "--budget",
     type=Duration(),

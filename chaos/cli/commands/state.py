@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Count, examples
+from chaos.cli.parameters import TARGET, Catalog, Count, Target, examples
 
 
 @click.command(
@@ -16,7 +16,7 @@ from chaos.cli.parameters import TARGET, Catalog, Count, examples
         "state runs/latest-failure", "state runs/latest-failure --at 249", "state swarm:17 --at 400"
     ),
 )
-@click.argument("target", metavar=TARGET, shell_complete=complete_files)
+@click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.option("--at", "step", type=Count(0), help="After this step. [the last one]")
 @click.option("--allow-code", is_flag=True, help="Run defects that the capsule carries.")
 @click.pass_obj

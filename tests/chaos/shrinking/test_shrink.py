@@ -160,7 +160,7 @@ def red(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
     options = ("--seeds", "20", "-x", "--defect", SEED_DEFECT, "--out", str(out))
     assert inside("run", "connect-during-rebuild", *options).returncode == 5
-    return out / "latest-failure"
+    return (out / "latest-failure").resolve()  # as lines and files name it
 
 
 def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
