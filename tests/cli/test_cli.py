@@ -65,8 +65,8 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("mine.toml", 'name = "x"\ncolour = 3\n', ["unknown field `colour`"]),
-        ("mine.toml", "name = ", ["mine.toml is not a valid experiment"]),
+        ("mine.toml", 'name = "x"\ncolour = 3\n', ["unknown field 'colour'"]),
+        ("mine.toml", "name = ", ["mine.toml: this is not TOML: Invalid value (at end"]),
         ("mine.toml", 'name = "x"\nreactors = [1, 99]\n', ["reactors", "[1, 8]"]),
         (
             "mine.toml",
@@ -74,6 +74,12 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
             ["check nowhere:f can't be imported"],
         ),
         ("mine.toml", 'name = "../x"\n', ["name"]),
+        (
+            "mine.toml",
+            'name = "x"\n[[faults]]\nkind = "bit_rot"\ncount = 1.5\n',
+            ["mine.toml:4: faults[0].count = 1.5 is a float; write a whole number or [low, high]"],
+        ),
+        ("mine.toml", 'name = "x"\nhosts = -1\n', ["mine.toml:2: hosts = -1 must lie within"]),
         ("mine.py", "def broken(:\n", ["syntax error in line 1"]),
         ("mine.py", "1 / 0\n", ["ZeroDivisionError"]),
         ("mine.py", "x = 1\n", ["has 0 experiments"]),
