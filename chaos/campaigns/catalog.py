@@ -24,6 +24,11 @@ Value = Experiment | Suite
 EXPERIMENT, SUITE = (Experiment,), (Suite,)
 EITHER = (Experiment, Suite)
 WORDS = {EXPERIMENT: "experiment", SUITE: "suite", EITHER: "experiment or suite"}
+NONE_OF = {
+    EXPERIMENT: "no experiment",
+    SUITE: "no suite",
+    EITHER: "no experiment and no suite",
+}
 OF_A_SUITE = {"facets", "facet", "experiments"}  # "facet" is a likely mistake for facets
 Kinds = tuple[type[Experiment]] | tuple[type[Suite]] | tuple[type[Experiment], type[Suite]]
 
@@ -237,6 +242,8 @@ def _pick(where: str, variables: dict[str, object], name: str, kinds: Kinds) -> 
             raise fail(f"{where} has no {what} named {name}{did_you_mean(name, known)}")
         return value
     found = [value for value in variables.values() if isinstance(value, kinds)]
+    if not found:
+        raise fail(f"{where} defines {NONE_OF[kinds]}")
     if len(found) != 1:
         several = what.replace("experiment", "experiments").replace("suite", "suites")
         raise fail(f"{where} has {len(found)} {several}; name one with {where}:NAME")

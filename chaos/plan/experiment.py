@@ -12,7 +12,7 @@ import msgspec
 
 from chaos.plan.faults import FaultName
 from chaos.plan.operations import OperationKind
-from chaos.plan.reach_vocabulary import CROSSINGS, REACH_NAMES, STATES, current_names, is_known
+from chaos.plan.reach_vocabulary import REACH_NAMES, current_names, hint_for_gate, is_known
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from chaos.plan.wrong_values import with_hint
 from workers.shared import REACTORS_MAX, SLOTS_MAX
@@ -216,12 +216,9 @@ def check_reach(whose: str, reach: dict[str, int]) -> None:
     """Raise ExperimentError for a gate that counts nothing."""
     for name, wanted in reach.items():
         if not (name in REACH_NAMES or is_known(name)):
-            names = [*REACH_NAMES, *STATES, *CROSSINGS]
-            hint = did_you_mean(name, names) or (
-                "; 'raidstorm list reach' and 'raidstorm list states' have the names, and a state may stand "
-                "with a fault, as in 'rebuild.running x target_kill'"
+            raise ExperimentError(
+                f"{whose}: reach {name} = {wanted} is not counted{hint_for_gate(name)}"
             )
-            raise ExperimentError(f"{whose}: reach {name} = {wanted} is not counted{hint}")
         if wanted < 1:
             raise ExperimentError(f"{whose}: reach {name} = {wanted} must be at least 1")
 
