@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from chaos.base.line_finder import WHOSE, line_of, line_of_error
 from chaos.campaigns.suite import Facet, Suite, SuiteError, check_suite
 from chaos.plan.experiment import Experiment, ExperimentError, Fault, Operation, validate
-from chaos.plan.wrong_values import with_hint, with_keyword_hint
+from chaos.plan.wrong_values import line_path_of, with_hint, with_keyword_hint
 from workers.errors import ANYTHING_RAISED
 from workers.spelling import did_you_mean
 
@@ -23,6 +24,12 @@ Value = Experiment | Suite
 EXPERIMENT, SUITE = (Experiment,), (Suite,)
 EITHER = (Experiment, Suite)
 WORDS = {EXPERIMENT: "experiment", SUITE: "suite", EITHER: "experiment or suite"}
+NONE_OF = {
+    EXPERIMENT: "no experiment",
+    SUITE: "no suite",
+    EITHER: "no experiment and no suite",
+}
+OF_A_SUITE = {"facets", "facet", "experiments"}  # "facet" is a likely mistake for facets
 Kinds = tuple[type[Experiment]] | tuple[type[Suite]] | tuple[type[Experiment], type[Suite]]
 
 
@@ -41,9 +48,9 @@ def find_experiment(
     """Return the experiment with this name; raise ExperimentError where there is none."""
     if argument in built_in:
         return validate(built_in[argument])
-    found = _load(argument, EXPERIMENT, [*built_in, *(suites or ())]).value
-    assert isinstance(found, Experiment), "it was asked for"
-    return validate(found)
+    value = checked(_load(argument, EXPERIMENT, [*built_in, *(suites or ())]), built_in)
+    assert isinstance(value, Experiment), "it was asked for"
+    return value
 
 
 def find_suite(
@@ -54,7 +61,9 @@ def find_suite(
         return check_suite(suites[argument])
     if argument in built_in:
         raise SuiteError(f"{argument} is an experiment; 'raidstorm run {argument}' runs it")
-    return settled(_load(argument, SUITE, [*suites, *built_in]), built_in)
+    value = checked(_load(argument, SUITE, [*suites, *built_in]), built_in)
+    assert isinstance(value, Suite), "it was asked for"
+    return value
 
 
 def find_either(
@@ -65,10 +74,30 @@ def find_either(
         return check_suite(suites[argument])
     if argument in built_in:
         return validate(built_in[argument])
-    found = _load(argument, EITHER, [*built_in, *suites])
-    if isinstance(found.value, Experiment):
-        return validate(found.value)
-    return settled(found, built_in)
+    return checked(_load(argument, EITHER, [*built_in, *suites]), built_in)
+
+
+def checked(found: Found, built_in: Mapping[str, Experiment]) -> Value:
+    """Check a value from a file, and return it with its references resolved; an error in a TOML file has its line."""
+    try:
+        if isinstance(found.value, Experiment):
+            return validate(found.value)
+        return settled(found, built_in)
+    except (ExperimentError, SuiteError) as error:
+        raise type(error)(_with_line(found.where, str(error))) from None
+
+
+def _with_line(where: str, error: str) -> str:
+    """Return an error with the file and line, instead of the value's name, where it is from a TOML file."""
+    if not where.endswith(".toml"):
+        return error
+    text = Path(where).read_text(encoding="utf-8")
+    return place(where, line_of_error(text, error)) + WHOSE.sub("", error)
+
+
+def place(where: str, line: int) -> str:
+    """Return the beginning of a sentence about a line of a file; line 0 is the whole file."""
+    return f"{where}:{line}: " if line else f"{where}: "
 
 
 def settled(found: Found, built_in: Mapping[str, Experiment]) -> Suite:
@@ -134,21 +163,25 @@ def _load(argument: str, kinds: Kinds, names: list[str]) -> Found:
 
 
 def from_toml(path: Path, kinds: Kinds = EITHER) -> Found:
-    """Read the experiment, or, with facets, the suite in a TOML file. Raise ExperimentError or SuiteError."""
-    what = WORDS[kinds]
+    """Read the experiment or suite in a TOML file. Raise ExperimentError or SuiteError."""
     fail = SuiteError if kinds == SUITE else ExperimentError
     kind: type[Value] = kinds[0]
+    raw: dict[str, object] = {}
     try:
-        data = path.read_bytes()
-        raw = msgspec.toml.decode(data)
-        kind = Suite if isinstance(raw, dict) and "facets" in raw else Experiment
-        what = WORDS[(kind,)]
-        value = msgspec.toml.decode(data, type=kind)
+        text = path.read_text(encoding="utf-8")
+        raw = msgspec.toml.decode(text)
+        kind = Suite if OF_A_SUITE & raw.keys() else Experiment
+        value = msgspec.toml.decode(text, type=kind)
     except OSError as error:
         raise fail(f"{path} can't be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        sentence = with_hint(str(error), kind)
-        raise fail(f"{path} is not a valid {what}: {sentence}") from None
+    except msgspec.ValidationError as error:
+        line = line_of(text, line_path_of(str(error), raw))
+        raise fail(place(str(path), line) + with_hint(str(error), kind, raw)) from None
+    except UnicodeDecodeError as error:
+        raise fail(f"{path} is not TOML: {error}") from None
+    except msgspec.DecodeError as error:
+        line = line_of_error(text, str(error))
+        raise fail(f"{place(str(path), line)}this is not TOML: {error}") from None
     if kind not in kinds:
         article = "a suite" if kind is Suite else "an experiment"
         raise fail(f"{path} is {article}, and {_with_article(kinds)} is asked for")
@@ -209,6 +242,8 @@ def _pick(where: str, variables: dict[str, object], name: str, kinds: Kinds) -> 
             raise fail(f"{where} has no {what} named {name}{did_you_mean(name, known)}")
         return value
     found = [value for value in variables.values() if isinstance(value, kinds)]
+    if not found:
+        raise fail(f"{where} defines {NONE_OF[kinds]}")
     if len(found) != 1:
         several = what.replace("experiment", "experiments").replace("suite", "suites")
         raise fail(f"{where} has {len(found)} {several}; name one with {where}:NAME")

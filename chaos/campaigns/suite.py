@@ -73,7 +73,7 @@ def check_suite(suite: Suite) -> Suite:
         raise SuiteError(f"suite {suite.name!r} is not valid: {hint}") from None
     if not NAME.fullmatch(suite.name):
         raise SuiteError(
-            f"a suite's name {suite.name!r} may have letters, digits, '-', '_' and '.', and begins "
+            f"name = {suite.name!r}: a suite's name may have letters, digits, '-', '_' and '.', and begins "
             "with a letter or digit"
         )
     if not suite.facets:

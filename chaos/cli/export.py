@@ -103,9 +103,8 @@ def _capsule_of(folder: Path) -> tuple[Path, Capsule]:
         path = folder / name
         if path.exists():
             return path, read_capsule(path)
-    raise StoredError(
-        f"{folder} has no capsule.json, so it is no run directory (such as {folder}/latest-failure)"
-    )
+    example = f" (such as {folder}/latest-failure)" if folder.is_dir() else ""
+    raise StoredError(f"{folder} has no capsule.json, so it is no run directory{example}")
 
 
 def _perfetto(folder: Path) -> bytes:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from chaos.campaigns.catalog import Found, from_python_file, from_toml, settled
+from chaos.base.line_finder import WHOSE, line_of, line_of_method, line_of_variable
+from chaos.campaigns.catalog import Found, checked, from_python_file, from_toml
 from chaos.campaigns.suite import Suite, SuiteError, facets_of
-from chaos.files.line_finder import line_of_error, line_of_method, line_of_variable
 from chaos.judging.user_checks import CodeError, load_check
-from chaos.plan.experiment import Experiment, ExperimentError, validate
+from chaos.plan.experiment import Experiment, ExperimentError
 from chaos.store.capsule import FORMAT as CAPSULE
 from chaos.store.capsule import CapsuleError, parse_capsule
 from workers.defects.loader import DefectError, read_defect
@@ -26,6 +26,7 @@ from workers.engine import EngineClasses
 CAPSULE_FILE = "capsule.json"
 SUMMARY_FILE = "summary.json"
 WRONG = (CapsuleError, CodeError, DefectError, ExperimentError, SuiteError)
+_OF_A_SUITE = re.compile(r"^\s*(?:\[\[\s*facets?\b|experiments\s*=)", re.MULTILINE)
 Built = tuple[Mapping[str, Experiment], Mapping[str, Suite]]
 
 
@@ -96,13 +97,16 @@ def _summary(path: Path, data: bytes, head: object) -> Looked:
 
 def _toml(path: Path, data: bytes, built_in: Built) -> Looked:
     text = data.decode(errors="replace")
-    what = "suite" if re.search(r"^\s*\[\[\s*facets", text, re.MULTILINE) else "experiment"
+    what = "suite" if _OF_A_SUITE.search(text) else "experiment"
     try:
         found = from_toml(path)
         what = "suite" if isinstance(found.value, Suite) else "experiment"
         return Looked(str(path), _judged(found, built_in))
+    except CodeError as error:
+        return Looked(str(path), what, str(error), line_of(text, ["checks"]))
     except WRONG as error:
-        line = line_of_error(text, str(error))
+        placed = re.match(rf"{re.escape(str(path))}:(\d+):", str(error))
+        line = int(placed[1]) if placed else 0
         return Looked(str(path), what, _without(path, str(error)), line)
 
 
@@ -158,14 +162,13 @@ def _defect(path: Path, text: str) -> Looked:
 
 def _judged(found: Found, built_in: Built) -> str:
     """Return what it is, in words; raises one of WRONG, as running it would."""
-    value = found.value
-    if isinstance(value, Experiment):
-        for check in validate(value).checks:
+    suite = checked(found, built_in[0])
+    if isinstance(suite, Experiment):
+        for check in suite.checks:
             load_check(check)
-        return f"experiment {value.name}"
+        return f"experiment {suite.name}"
     from chaos.campaigns.suite_run import prepare
 
-    suite = settled(found, built_in[0])
     facets = facets_of(suite)
     for number, facet in enumerate(facets):
         try:
@@ -178,5 +181,5 @@ def _judged(found: Found, built_in: Built) -> str:
 
 
 def _without(path: Path, error: str) -> str:
-    """Return the sentence without the file's name, which stands before it."""
-    return re.sub(rf"^{re.escape(str(path))}:? ", "", error)
+    """Return the sentence without the file's name and the value's, which stand before it."""
+    return WHOSE.sub("", re.sub(rf"^{re.escape(str(path))}(?::\d+)?:? ", "", error))

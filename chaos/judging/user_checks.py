@@ -9,7 +9,7 @@ from types import ModuleType
 
 import msgspec
 
-from chaos.checkers import Check
+from chaos.checkers import CHECKS, Check
 from workers.errors import ANYTHING_RAISED
 from workers.spelling import did_you_mean
 
@@ -38,11 +38,19 @@ def sha256(text: str) -> str:
 def load_check(path: str) -> Check:
     """Return a check named ``module:function``, imported."""
     module_name, _, function_name = path.partition(":")
+    if not function_name:
+        raise CodeError(f"check {path} must be named module:function{_hint(path)}")
     try:
         module = importlib.import_module(module_name)
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         raise CodeError(f"check {path} can't be imported: {error}") from None
     return _function(module, path, function_name)
+
+
+def _hint(path: str) -> str:
+    """Return the built-in check that a name without a function may mean; those need no mention."""
+    close = did_you_mean(path, CHECKS)
+    return f"{close} Built-in checks always run and are not named here" if close else ""
 
 
 def embed_check(path: str) -> EmbeddedCode:

@@ -12,7 +12,7 @@ import msgspec
 
 from chaos.plan.faults import FaultName
 from chaos.plan.operations import OperationKind
-from chaos.plan.reach_vocabulary import CROSSINGS, REACH_NAMES, STATES, current_names, is_known
+from chaos.plan.reach_vocabulary import REACH_NAMES, current_names, hint_for_gate, is_known
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from chaos.plan.wrong_values import with_hint
 from workers.shared import REACTORS_MAX, SLOTS_MAX
@@ -164,29 +164,31 @@ _BOUNDS = {
 }
 
 
+def _raw(experiment: Experiment) -> object:
+    return {field: getattr(experiment, field) for field in experiment.__struct_fields__}
+
+
 def validate(experiment: Experiment) -> Experiment:
     """Return the experiment itself; raise ExperimentError with the field that is out of bounds."""
     try:
         # In Python a field can have a value of any type; this checks the types.
         msgspec.convert(msgspec.to_builtins(experiment), Experiment)
     except (msgspec.ValidationError, TypeError) as error:
-        hint = with_hint(str(error), Experiment)
+        hint = with_hint(str(error), Experiment, _raw(experiment))
         raise ExperimentError(f"experiment {experiment.name!r} is not valid: {hint}") from None
     if not NAME.fullmatch(experiment.name):
         raise ExperimentError(
-            f"an experiment's name {experiment.name!r} may have letters, digits, '-', '_' and '.', "
+            f"name = {experiment.name!r}: an experiment's name may have letters, digits, '-', '_' and '.', "
             "and begins with a letter or digit"
         )
     for field, (low, high) in _BOUNDS.items():
         _check_bounds(experiment, field, getattr(experiment, field), low, high)
-    wanted: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
-    for planned in wanted:
-        _check_bounds(experiment, f"{planned.kind} count", planned.count, 0, 1_000)
-        _check_bounds(experiment, f"{planned.kind} between", planned.between, 0, RUN_PERMILLE)
+    for number, fault in enumerate(experiment.faults):
+        _check_planned(experiment, f"faults[{number}]", fault)
+    for number, operation in enumerate(experiment.operations):
+        _check_planned(experiment, f"operations[{number}]", operation)
     _check_strategies(experiment)
     check_reach(f"experiment {experiment.name}", experiment.reach)
-    for fault in experiment.faults:
-        _check_bounds(experiment, f"{fault.kind} lasting", fault.lasting, 0, RUN_PERMILLE)
     if pair(experiment.members)[1] + pair(experiment.spares)[1] > SLOTS_MAX:
         raise ExperimentError(
             f"experiment {experiment.name}: members and spares together are at most {SLOTS_MAX} disks"
@@ -203,16 +205,20 @@ def validate(experiment: Experiment) -> Experiment:
     return experiment
 
 
+def _check_planned(experiment: Experiment, where: str, planned: Fault | Operation) -> None:
+    _check_bounds(experiment, f"{where}.count", planned.count, 0, 1_000)
+    _check_bounds(experiment, f"{where}.between", planned.between, 0, RUN_PERMILLE)
+    if isinstance(planned, Fault):
+        _check_bounds(experiment, f"{where}.lasting", planned.lasting, 0, RUN_PERMILLE)
+
+
 def check_reach(whose: str, reach: dict[str, int]) -> None:
     """Raise ExperimentError for a gate that counts nothing."""
     for name, wanted in reach.items():
         if not (name in REACH_NAMES or is_known(name)):
-            names = [*REACH_NAMES, *STATES, *CROSSINGS]
-            hint = did_you_mean(name, names) or (
-                "; 'raidstorm list reach' and 'raidstorm list states' have the names, and a state may stand "
-                "with a fault, as in 'rebuild.running x target_kill'"
+            raise ExperimentError(
+                f"{whose}: reach {name} = {wanted} is not counted{hint_for_gate(name)}"
             )
-            raise ExperimentError(f"{whose}: reach {name} = {wanted} is not counted{hint}")
         if wanted < 1:
             raise ExperimentError(f"{whose}: reach {name} = {wanted} must be at least 1")
 
@@ -223,18 +229,19 @@ def _check_strategies(experiment: Experiment) -> None:
         what = f"{unknown[0]!r} is not" if unknown else "an empty list does not name"
         hint = did_you_mean(unknown[0], STRATEGY_NAMES) if unknown else ""
         raise ExperimentError(
-            f"experiment {experiment.name}: {what} a search strategy; "
+            f"experiment {experiment.name}: strategies: {what} a search strategy; "
             f"these are: {', '.join(STRATEGY_NAMES)}{hint}"
         )
 
 
 def _check_bounds(experiment: Experiment, field: str, value: Range, low: int, high: int) -> None:
     first, last = pair(value)
+    written = value if isinstance(value, int) else [*value]
     if first > last:
         raise ExperimentError(
-            f"experiment {experiment.name}: {field} = {value!r} has its low bound above its high one"
+            f"experiment {experiment.name}: {field} = {written} has its low bound above its high one"
         )
     if not low <= first <= last <= high:
         raise ExperimentError(
-            f"experiment {experiment.name}: {field} = {value!r} must lie within [{low}, {high}]"
+            f"experiment {experiment.name}: {field} = {written} must lie within [{low}, {high}]"
         )

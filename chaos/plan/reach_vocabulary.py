@@ -9,6 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from chaos.plan.faults import FAULTS
+from chaos.plan.operations import OPERATIONS
+from workers.spelling import did_you_mean
 
 # Every name that a report may show, in the order of reports.
 REACH_NAMES = {
@@ -207,6 +209,20 @@ CROSSINGS = [f"{state}{TIMES}{fault}" for state in STATES for fault in FAULTS]
 def is_known(name: str) -> bool:
     """Return whether this is a state, or a state and a fault."""
     return name in STATES or name in CROSSINGS
+
+
+def hint_for_gate(name: str) -> str:
+    """Return which gate an unknown one may mean, or where the names are listed."""
+    first, is_pair, second = name.partition(TIMES)
+    if is_pair and f"{second}{TIMES}{first}" in CROSSINGS:
+        return f"; did you mean {second}{TIMES}{first}?"
+    for word in (first, second):
+        if is_pair and word in OPERATIONS and word not in FAULTS:
+            return f"; {word} is an operation; a pair is a state x a fault"
+    return did_you_mean(name, [*REACH_NAMES, *STATES, *CROSSINGS]) or (
+        "; 'raidstorm list reach' and 'raidstorm list states' have the names, and a state may stand "
+        "with a fault, as in 'rebuild.running x target_kill'"
+    )
 
 
 def current_names(gates: dict[str, int]) -> dict[str, int]:

@@ -157,8 +157,9 @@ def _check_folder(folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise StoredError(f"{folder} can't be read: {error}") from None
     if "capsule.json" in missing:
+        example = f" (such as {folder}/latest-failure)" if folder.is_dir() else ""
         raise StoredError(
-            f"{folder} has no capsule.json, so it is no run directory (such as {folder}/latest-failure); "
+            f"{folder} has no capsule.json, so it is no run directory{example}; "
             "of runs that pass only the line in index.jsonl is kept"
         )
     if missing:

@@ -65,8 +65,8 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("mine.toml", 'name = "x"\ncolour = 3\n', ["unknown field `colour`"]),
-        ("mine.toml", "name = ", ["mine.toml is not a valid experiment"]),
+        ("mine.toml", 'name = "x"\ncolour = 3\n', ["unknown field 'colour'"]),
+        ("mine.toml", "name = ", ["mine.toml: this is not TOML: Invalid value (at end"]),
         ("mine.toml", 'name = "x"\nreactors = [1, 99]\n', ["reactors", "[1, 8]"]),
         (
             "mine.toml",
@@ -74,9 +74,15 @@ def test_bad_arguments_of_run(tmp_path, arguments, words):
             ["check nowhere:f can't be imported"],
         ),
         ("mine.toml", 'name = "../x"\n', ["name"]),
+        (
+            "mine.toml",
+            'name = "x"\n[[faults]]\nkind = "bit_rot"\ncount = 1.5\n',
+            ["mine.toml:4: faults[0].count = 1.5 is a float; write a whole number or [low, high]"],
+        ),
+        ("mine.toml", 'name = "x"\nhosts = -1\n', ["mine.toml:2: hosts = -1 must lie within"]),
         ("mine.py", "def broken(:\n", ["syntax error in line 1"]),
         ("mine.py", "1 / 0\n", ["ZeroDivisionError"]),
-        ("mine.py", "x = 1\n", ["has 0 experiments"]),
+        ("mine.py", "x = 1\n", ["mine.py defines no experiment and no suite"]),
         ("mine.py", "raise SystemExit(0)\n", ["can't be run"]),
         ("mine.py", EXPERIMENT_OF_WRONG_TYPE, ["is not valid", "reactors"]),
         ("mine.toml", 'name = "x"\nreactors = [3, 2]\n', ["low bound above its high one"]),
@@ -87,6 +93,46 @@ def test_bad_experiment_files(tmp_path, name, text, words):
     path = tmp_path / name
     path.write_text(text)
     assert_refused(run_refused("run", str(path), "--out", str(tmp_path / "runs")), *words)
+
+
+@pytest.mark.parametrize(
+    ("gate", "hint"),
+    [
+        (
+            "rebuild.running x member_removal",
+            "member_removal is an operation; a pair is a state x a fault",
+        ),
+        ("disk_failure x rebuild.running", "did you mean rebuild.running x disk_failure?"),
+        ("rebuild.runing x disk_failure", "did you mean rebuild.running x disk_failure?"),
+        ("rebuilds_finishd", "did you mean rebuilds_finished?"),
+        ("zzz", "'raidstorm list reach' and 'raidstorm list states' have"),
+    ],
+)
+def test_hint_for_a_gate_that_is_not_counted(tmp_path, gate, hint):
+    (tmp_path / "mine.toml").write_text(f'name = "x"\n[reach]\n"{gate}" = 1\n')
+    done = inside("run", "mine.toml", cwd=tmp_path)
+    assert_refused(done, f"mine.toml:3: reach {gate} = 1 is not counted; {hint}")
+
+
+def test_check_without_a_function_may_be_a_built_in_one(tmp_path):
+    for name, hint in (("registre", "; did you mean register? Built-in checks always"), ("zz", "")):
+        (tmp_path / "mine.toml").write_text(f'name = "x"\nchecks = ["{name}"]\n')
+        done = inside("run", "mine.toml", cwd=tmp_path)
+        assert_refused(done, f"check {name} must be named module:function{hint}")
+        assert ("did you mean" in done.stderr) == bool(hint)
+
+
+@pytest.mark.parametrize(
+    "command", [("export", "runs", "--to", "capsule"), ("check", "runs")], ids=lambda one: one[0]
+)
+def test_only_a_directory_is_said_to_hold_runs(tmp_path, command):
+    (tmp_path / "runs").mkdir()
+    example = "(such as runs/latest-failure)"
+    assert_refused(inside(*command, cwd=tmp_path), "runs has no capsule.json, so it is", example)
+    (tmp_path / "runs").rmdir()
+    done = inside(*command, cwd=tmp_path)
+    assert_refused(done, "runs")
+    assert "such as" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from chaos.files.line_finder import line_of
+from chaos.base.line_finder import line_of
 from tests.inside import inside
 from tests.red_run import run_directory
 from tests.support import ROOT, SEED_DEFECT
@@ -20,6 +20,10 @@ count = [1, 3]
 [[faults]]
 kind = "disk_pull"
 anchor = "rebuild"
+
+[[operations]]
+kind = "member_removal"
+between = [0, 300]
 
 [reach]
 rebuilds_finished = 1
@@ -58,24 +62,86 @@ B = Suite(name="b", experiments=(A, BASELINE), facets=(Facet(seeds=1),))
 """
 WRONG = [
     # file, replaced text, its replacement, line of the error, words of the sentence
-    ("mine.toml", "hosts =", "hots =", 2, "unknown field `hots`"),
+    ("mine.toml", "hosts =", "hots =", 2, "unknown field 'hots'"),
     ("mine.toml", "hosts = [2, 4]", "hosts = [4, 2]", 2, "low bound above its high one"),
-    ("mine.toml", "[2, 4]", "[2, 4", 4, "is not a valid experiment"),
-    ("mine.toml", '"disk_pull"', '"disk_pul"', 9, "Invalid enum value 'disk_pul'"),
-    ("mine.toml", "count = [1, 3]", "count = true", 6, "Expected `int | array`"),
-    ("mine.toml", 'anchor = "rebuild"', "after = 3", 10, "unknown field `after`"),
+    ("mine.toml", "[2, 4]", "[2, 4", 4, "is not TOML"),
+    (
+        "mine.toml",
+        '"disk_pull"',
+        '"disk_pul"',
+        9,
+        "faults[1].kind = 'disk_pul' is unknown; did you mean disk_pull?",
+    ),
+    (
+        "mine.toml",
+        "count = [1, 3]",
+        "count = true",
+        6,
+        "faults[0].count = true is a boolean; write a whole number or [low, high]",
+    ),
+    ("mine.toml", 'anchor = "rebuild"', "after = 3", 10, "unknown field 'after'"),
     (
         "mine.toml",
         "rebuilds_finished",
         "rebuilds_finnished",
-        13,
+        17,
         "rebuilds_finnished = 1 is not counted",
     ),
-    ("mine.toml", 'disk_failure" = 1', 'disk_failure" = 0', 14, "= 0 must be at least 1"),
+    ("mine.toml", 'disk_failure" = 1', 'disk_failure" = 0', 18, "= 0 must be at least 1"),
+    ("mine.toml", "[1, 3]", "-1", 6, "experiment: faults[0].count = -1 must lie within [0, 1000]"),
+    ("mine.toml", "[1, 3]", "[3, 1]", 6, "faults[0].count = [3, 1] has its low bound above"),
+    (
+        "mine.toml",
+        "[1, 3]",
+        "[1, 2, 3]",
+        6,
+        "count = [1, 2, 3] is a list of length 3; write [low, ",
+    ),
+    ("mine.toml", "[1, 3]", "1000000000", 6, "faults[0].count = 1000000000 must lie within"),
+    (
+        "mine.toml",
+        "[1, 3]",
+        "2.5",
+        6,
+        "experiment: faults[0].count = 2.5 is a float; write a whole number or [low, high]",
+    ),
+    ("mine.toml", 'anchor = "rebuild"', "lasting = 1001", 10, "faults[1].lasting = 1001 must lie"),
+    ("mine.toml", "[0, 300]", "[0, 3000]", 14, "operations[0].between = [0, 3000] must lie within"),
+    ("mine.toml", "[0, 300]", "[300, 0]", 14, "operations[0].between = [300, 0] has its low"),
+    ("mine.toml", "[0, 300]", "300", 14, "between = 300 is a whole number; write [low, high]"),
+    ("mine.toml", "[[faults]]", "[[fault]]", 4, "unknown field 'fault'; did you mean faults?"),
+    (
+        "mine.toml",
+        "[[operations]]",
+        "[operations]",
+        12,
+        "is a table; write [[operations]] above each",
+    ),
+    ("mine.toml", 'kind = "disk_failure"', "", 4, "faults[0]: the field 'kind' is missing"),
+    ("mine.toml", '"mine"', '"my own"', 1, "name = 'my own': an experiment's name may have"),
+    ("mine.toml", "[2, 4]", '3\nstrategies = ["pcd"]', 3, "strategies: 'pcd' is not a search"),
+    ("mine.toml", "[2, 4]", '3\nchecks = ["nowhere:f"]', 3, "check nowhere:f can't be imported"),
+    (
+        "mine.toml",
+        "rebuilds_finished = 1",
+        'rebuilds_finished = "x"',
+        17,
+        'reach rebuilds_finished = "x" is a string; write a whole number',
+    ),
+    ("ours.toml", "[[facets]]", "[[facet]]", 4, "unknown field 'facet'; did you mean facets?"),
+    ("ours.toml", SUITE[SUITE.index("[[") :], "", 0, "suite: the field 'facets' is missing"),
+    ("ours.toml", '"ours"', '"o/o"', 1, "name = 'o/o': a suite's name may have"),
+    (
+        "ours.toml",
+        "seeds = 3",
+        'seeds = "3"',
+        5,
+        'facets[0].seeds = "3" is a string; write a whole',
+    ),
     ("ours.toml", "seeds = 3", "seeds = 0", 5, "seeds = 0 must be at least 1"),
     ("ours.toml", "seconds = 2", "seconds = -2", 10, "is not a valid time"),
     ("ours.toml", "seeds = 3", "", 4, "would never end"),
-    ("ours.toml", '"lockstep"', '"slowstep"', 9, "Invalid enum value 'slowstep'"),
+    ("ours.toml", '"lockstep"', '"slowstep"', 9, "facets[1].driver = 'slowstep' is unknown"),
     ("ours.toml", '"first_only.py"', '"absent.py"', 0, "absent.py can't be read"),
     ("ours.toml", '"swarm"', '"swarn"', 0, "did you mean swarm?"),
     (
@@ -126,12 +192,13 @@ def test_what_is_wrong_has_its_place(files, name, old, new, line, words):
     done = inside("validate", "--format", "json", name, cwd=files)
     assert done.returncode == 2
     wrong = [one for one in json.loads(done.stdout)["files"] if one["error"]]
-    assert words in wrong[0]["error"]
+    assert words in f"{wrong[0]['what']}: {wrong[0]['error']}"
     assert wrong[0]["line"] == line
     # One wrong file among right ones is enough; all are looked at.
     done = inside("validate", name, str(ROOT / "tests" / "regressions"), cwd=files)
     assert done.returncode == 2
     place = f"{name}:{line}: " if line else f"{name}: "
+    assert "$" not in done.stdout
     assert f"WRONG  {place}" in done.stdout
     assert "has neither capsule.json nor summary.json" in done.stdout
 
@@ -182,4 +249,4 @@ def test_line_is_that_of_the_deepest_key_that_is_there():
     assert line_of(EXPERIMENT, ["faults", 1, "kind"]) == 9
     assert line_of(EXPERIMENT, ["faults", 1, "lasting"]) == 8
     assert line_of(EXPERIMENT, ["faults", 2]) == 0
-    assert line_of(EXPERIMENT, ["reach", "rebuilds_finished"]) == 13
+    assert line_of(EXPERIMENT, ["reach", "rebuilds_finished"]) == 17

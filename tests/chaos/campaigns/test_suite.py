@@ -61,7 +61,7 @@ def test_suite_is_experiments_times_facets():
     ("fields", "words"),
     [
         ({"facets": ()}, "has no facets"),
-        ({"name": "a/b", "facets": (SIM,)}, "a suite's name 'a/b'"),
+        ({"name": "a/b", "facets": (SIM,)}, "name = 'a/b': a suite's name"),
         ({"facets": (SIM,)}, r"facets\[0\] has no experiment"),
         ({"facets": (Facet(experiment="swarm"),)}, "would never end"),
         ({"facets": (Facet(experiment="swarm", seeds=0),)}, "seeds = 0"),
@@ -69,7 +69,10 @@ def test_suite_is_experiments_times_facets():
         ({"facets": (Facet(experiment="swarm", seeds=1, first_seed=-1),)}, "first_seed = -1"),
         ({"facets": (Facet(experiment="swarm", seeds=1, expect_code=130),)}, "expect_code = 130"),
         ({"facets": (Facet(experiment="swarm", seeds=1, name="a b"),)}, "its name 'a b'"),
-        ({"facets": (Facet(experiment="swarm", seeds="1"),)}, "is not valid: Expected"),
+        (
+            {"facets": (Facet(experiment="swarm", seeds="1"),)},
+            r"is not valid: facets\[0\].seeds is a string; write a whole number",
+        ),
         ({"facets": (Facet(name="a", experiment="swarm", seeds=1),) * 2}, "two facets named a"),
         (
             {"facets": (Facet(experiment="grow", seeds=1),), "experiments": BOTH},

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 
 KeyPath = Sequence[str | int]  # names, and numbers of tables of the same name, from 0
 
-_AT = re.compile(r" - at `\$([^`]*)`")
-_UNKNOWN = re.compile(r"unknown field `([^`]+)`")
 _LINE = re.compile(r"\bline (\d+)")
 # As experiments and suites word what is out of bounds.
+WHOSE = re.compile(r"^(?:experiment|suite) \S+: ")
 _OURS = re.compile(
-    r"(?:experiment|suite) \S+: (?:facets\[(?P<facet>\d+)\]:? ?)?"
-    r"(?:(?P<reach>reach )?(?P<field>[^:=]+?) (?:=|is|has) )?"
+    r"(?:(?P<table>[a-z]+)\[(?P<number>\d+)\](?:: |\.)?)?"
+    r"(?:reach (?P<gate>.+?) = |(?P<field>[a-z_]+))?"
 )
-_SEGMENT = re.compile(r"\.?([\w-]+)|\[(\d+)\]|\[\.\.\.\]")
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w.-]+)\s*=""")
 
@@ -29,20 +27,16 @@ def line_of_error(text: str, error: str) -> int:
 
 
 def _path_of(error: str) -> KeyPath:
-    at, unknown, ours = _AT.search(error), _UNKNOWN.search(error), _OURS.search(error)
+    ours = _OURS.match(WHOSE.sub("", error))
+    assert ours is not None, "all of its parts are optional"
     path: list[str | int] = []
-    if at is not None:
-        for name, number in _SEGMENT.findall(at[1]):
-            if name or number:  # [...] is some value of a table, and says not which
-                path.append(name or int(number))
-    elif ours is not None and unknown is None:
-        if ours["facet"]:
-            path += ["facets", int(ours["facet"])]
-        if ours["reach"]:
-            path.append("reach")
-        if ours["field"]:
-            path.append(ours["field"].strip("'"))
-    return [*path, unknown[1]] if unknown is not None else path
+    if ours["table"]:
+        path += [ours["table"], int(ours["number"])]
+    if ours["gate"]:
+        path += ["reach", ours["gate"]]
+    if ours["field"]:
+        path.append(ours["field"])
+    return path
 
 
 def line_of(text: str, path: KeyPath) -> int:
@@ -55,12 +49,11 @@ def line_of(text: str, path: KeyPath) -> int:
         header, key = _HEADER.match(line), _KEY.match(line)
         if header is not None:
             name = _plain(header[1])
+            table = [name]
             if line.strip().startswith("[["):
                 counts[name] = counts.get(name, -1) + 1
                 table = [name, counts[name]]
-            else:
-                table = [name]
-            depth = _common(table, path)
+            depth = 1 if list(path) == [name] else _common(table, path)
         elif key is not None:
             depth = _common([*table, _plain(key[1])], path)
         else:
