@@ -68,8 +68,8 @@ def share_of(finds: int, searches: int, schedules: int) -> Share:
 def proportion(hits: int, runs: int) -> Share:
     """Return the share of hits among a fixed number of runs, with Wilson's interval.
 
-    Unlike the usual one (a share and some standard deviations) it stays within 0 and 1, and it is meaningful for 0 in 30
-    and 30 in 30 as well.
+    Unlike the usual one (a share and some standard deviations) it stays within 0 and 1. It is also meaningful for 0 in 30
+    and 30 in 30.
     """
     assert 0 <= hits <= runs, "hits are counted among the runs"
     if not runs:

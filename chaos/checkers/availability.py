@@ -6,7 +6,7 @@ While each of its members has an injected fault, I/O that the fault hits may fai
 last one. A member that fails every I/O has such a fault until it goes. A member that waits to be removed doesn't count.
 
 An array without members rightly fails all I/O, so the reason for each removal is checked as well. A member may be removed
-when an RPC names it, when its disk was pulled, or when it has missed a write, such as that of its superblock.
+when an RPC names it, when its disk was pulled, or when it has missed a write. Superblock writes count.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The frequency of a failure: the plan of one run, run again and again, with counts.
 
 Free-running processes differ by themselves. A stepping driver doesn't. There each run gets another seed for the
-scheduler, drawn from the run's own, and the rest is equal, so that the same command gives the same counts.
+scheduler, drawn from the run's own. The rest is equal, so the same command gives the same counts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A run as a script of late steps: all other steps are in default order.
 
-Each engine step of a run was the oldest possible one, except for steps that had been passed over. So a run consists of
-the steps that were passed over, from when they were due until they came, and of the moments of the outside steps.
+Each engine step of a run was the oldest possible one, except for steps that had been passed over. So a
+script needs two things: the steps that were passed over, with their delays, and the moments of the outside steps.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from workers.protocol import Deliver, EngineStep, FireTimer, Outcome
 class Agenda:
     """Choices for the scheduler: each message pair once, each disk I/O, and the timer next in deadline order.
 
-    Choices stand in a list whose order follows from the past alone, so an index drawn from a seed means the
+    Choices stand in a list whose order follows from the past alone. So an index drawn from a seed means the
     same choice in every run of that seed. The dict beside it keeps them by age.
     """
 

@@ -1,7 +1,7 @@
 """hold: one reactor, one message pair or one disk I/O is held back for a drawn number of steps.
 
 Global state changes at one moment, the channels follow by a serial iteration, and the held step is somewhere in
-between, while everything else that is possible happens. Holds begin soon after such a change, or at any time.
+between. Meanwhile everything else that is possible happens. Holds begin soon after such a change, or at any time.
 """
 
 from __future__ import annotations
