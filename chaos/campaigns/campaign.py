@@ -18,7 +18,7 @@ from chaos.base.process_pool import Ended, LocalPool, Pool, Task, run_all
 from chaos.base.resources import Resources, Watch
 from chaos.campaigns.fidelity import Fidelity
 from chaos.campaigns.jobs import Job, run_job
-from chaos.campaigns.runner import Runner, RunResult, RunSpec, index_line
+from chaos.campaigns.runner import Runner, RunResult, RunSpec, index_line, unwritten
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.judging.reach.count import add_reach
@@ -26,13 +26,13 @@ from chaos.plan.driver_names import DRIVERS
 from chaos.plan.experiment import Experiment
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from chaos.run.driver import DriverError
-from chaos.store.store import Store
+from chaos.store.store import Store, StoreError
 
 FINGERPRINTS_SHOWN_MAX = 50
 FAILURES_SHOWN_MAX = 100
 
 
-Results = Callable[["CampaignRequest", Interrupt, float], Generator[RunResult, None, None]]
+Results = Callable[["CampaignRequest", "_Stop"], Generator[RunResult, None, None]]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -93,7 +93,7 @@ class Report(msgspec.Struct):
                 self.hung += 1
             case Verdict.INVALID | Verdict.NONDETERMINISM:
                 self.invalid += 1
-            case Verdict.UNKNOWN | Verdict.NOT_EXERCISED | Verdict.BROKEN:
+            case Verdict.UNKNOWN | Verdict.NOT_EXERCISED | Verdict.BROKEN | Verdict.UNWRITTEN:
                 self.unknown += 1
         if self.driver == "realtime":
             self.fidelity = self.fidelity or Fidelity()
@@ -135,6 +135,22 @@ class CampaignRequest(msgspec.Struct, frozen=True, kw_only=True):
     stop_on_first: bool
 
 
+class _Stop:
+    """Reasons to begin no more seeds: the user's, the end of the time, or a file that can't be written."""
+
+    def __init__(self, interrupt: Interrupt, seconds: float | None) -> None:
+        self.interrupt = interrupt
+        self.is_unwritable = False
+        self.begun = time.monotonic()
+        self._seconds = seconds
+
+    @property
+    def is_due(self) -> bool:
+        """Return whether no more seeds begin."""
+        is_over = self._seconds is not None and time.monotonic() - self.begun >= self._seconds
+        return self.interrupt.requested or self.is_unwritable or is_over
+
+
 def run_campaign(
     request: CampaignRequest,
     interrupt: Interrupt,
@@ -147,7 +163,7 @@ def run_campaign(
     """
     spec = request.spec
     report = Report(spec.experiment.name, spec.driver, request.first_seed)
-    begun = time.monotonic()
+    stop = _Stop(interrupt, request.seconds)
     verdicts: list[Verdict] = []
     watch = Watch()
     store = Store(Path(spec.out))
@@ -155,17 +171,27 @@ def run_campaign(
     over = pool or local
     results = _in_this_process if over is None else _over(over)
     try:
-        with contextlib.closing(results(request, interrupt, begun)) as running:
+        with contextlib.closing(results(request, stop)) as running:
             for result in running:
-                store.index(index_line(spec, result))
-                report.add(result)
-                if request.spec.driver != "sim":
-                    watch.look()
                 verdicts.append(result.verdict)
-                on_result(result)
+                error = result.unwritten
+                if not error:
+                    report.add(result)
+                    error = _index_error(store, spec, result)
+                    if spec.driver != "sim":
+                        watch.look()
+                    on_result(result)
+                if error and not stop.is_unwritable:
+                    # Runs that are under way are still reported.
+                    stop.is_unwritable = True
+                    verdicts.append(Verdict.UNWRITTEN)
+                    report.error = f"stopped at seed {result.seed}: {error}"
     except KeyboardInterrupt:
         # This is the second request to stop; the runs so far are reported all the same.
         interrupt.requested = True
+    except StoreError as error:
+        report.error = f"stopped: {error}"
+        verdicts.append(Verdict.UNWRITTEN)
     except (DriverError, BrokenProcessPool) as error:
         report.error = str(error)
         verdicts.append(Verdict.BROKEN)
@@ -176,7 +202,7 @@ def run_campaign(
         store.drop_if_empty(spec.experiment.name)
     report.interrupted = interrupt.requested
     report.resources = watch.report()
-    report.seconds = round(time.monotonic() - begun, 3)
+    report.seconds = round(time.monotonic() - stop.begun, 3)
     if report.runs > FINGERPRINTS_SHOWN_MAX:
         report.fingerprints = {}
     else:
@@ -185,6 +211,15 @@ def run_campaign(
         )
     report.exit_code = _exit_code(report, spec.experiment, verdicts)
     return report
+
+
+def _index_error(store: Store, spec: RunSpec, result: RunResult) -> str:
+    """Write a run's line of the index; return the reason why it can't be written, or ""."""
+    try:
+        store.index(index_line(spec, result))
+    except StoreError as error:
+        return str(error)
+    return ""
 
 
 def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) -> int:
@@ -204,31 +239,29 @@ def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) 
     return int(worst(verdicts))
 
 
-def _seeds(request: CampaignRequest, interrupt: Interrupt, begun: float) -> Iterator[int]:
-    """Yield seeds, until their number or the time is over, or the user wants to stop."""
+def _seeds(request: CampaignRequest, stop: _Stop) -> Iterator[int]:
+    """Yield seeds, until their number is over or there is a reason to stop."""
     counted = (
         itertools.count(request.first_seed)
         if request.seeds is None
         else range(request.first_seed, request.first_seed + request.seeds)
     )
     for seed in counted:
-        if interrupt.requested:
-            return
-        if request.seconds is not None and time.monotonic() - begun >= request.seconds:
+        if stop.is_due:
             return
         yield seed
 
 
-def _in_this_process(
-    request: CampaignRequest, interrupt: Interrupt, begun: float
-) -> Generator[RunResult, None, None]:
-    runner = Runner(request.spec, Store(Path(request.spec.out)), interrupt)
+def _in_this_process(request: CampaignRequest, stop: _Stop) -> Generator[RunResult, None, None]:
+    runner = Runner(request.spec, Store(Path(request.spec.out)), stop.interrupt)
     try:
-        for seed in _seeds(request, interrupt, begun):
+        for seed in _seeds(request, stop):
             try:
                 result = runner.run_seed(seed)
             except InterruptedRunError:
                 return
+            except StoreError as error:
+                result = unwritten(seed, error)
             yield result
             if result.findings and request.stop_on_first:
                 return
@@ -237,15 +270,13 @@ def _in_this_process(
 
 
 def _over(pool: Pool) -> Results:
-    def results(
-        request: CampaignRequest, interrupt: Interrupt, begun: float
-    ) -> Generator[RunResult, None, None]:
-        chunks = _Chunks(request, _seeds(request, interrupt, begun))
-        with contextlib.closing(run_all(pool, chunks.take, interrupt)) as running:
+    def results(request: CampaignRequest, stop: _Stop) -> Generator[RunResult, None, None]:
+        chunks = _Chunks(request, _seeds(request, stop))
+        with contextlib.closing(run_all(pool, chunks.take, stop.interrupt)) as running:
             for ended in running:
                 chunks.count(ended)
                 yield from ended.result
-                if chunks.is_decided:
+                if chunks.is_decided or stop.is_unwritable:
                     pool.stop()
 
     return results

@@ -9,8 +9,8 @@ import msgspec
 
 from chaos.base.interrupt import InterruptedRunError
 from chaos.base.job_process import JobProcess
-from chaos.campaigns.runner import Runner, RunResult, RunSpec
-from chaos.store.store import Store
+from chaos.campaigns.runner import Runner, RunResult, RunSpec, unwritten
+from chaos.store.store import Store, StoreError
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -35,6 +35,10 @@ def run_seeds(runner: Runner, job: Job) -> list[RunResult]:
         try:
             results.append(runner.run_seed(seed))
         except InterruptedRunError:
+            break
+        except StoreError as error:
+            # The results before it must not be lost.
+            results.append(unwritten(seed, error))
             break
         if job.stop_on_first and results[-1].findings:
             break

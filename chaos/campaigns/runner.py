@@ -28,7 +28,7 @@ from chaos.run.execution import Execution
 from chaos.showing.described import describe_run
 from chaos.steps.recording import Recording
 from chaos.store.capsule import Capsule, DriverName, capsule_defect, expected_of, replay_line
-from chaos.store.store import IndexLine, Store
+from chaos.store.store import IndexLine, Store, StoreError
 from chaos.store.stored import StoredResult, write_history
 from chaos.store.version import tool_version
 from workers.protocol import DefectSource
@@ -71,6 +71,7 @@ class RunResult(msgspec.Struct, frozen=True):
     replay: str
     divergence: Divergence | None = None  # for a free run: where its replay in sim diverges
     replay_seconds: float = 0.0  # of the replay
+    unwritten: str = ""  # the reason why its files can't be written; the run is not counted then
 
     @property
     def signature(self) -> str:
@@ -245,6 +246,12 @@ def not_ended(spec: RunSpec, seed: int, finding: Finding) -> RunResult:
     """Make the result of a run that can't be judged."""
     replay = replay_by_seed(spec, seed)
     return RunResult(seed, finding.verdict, [finding], [], "", 0, 0.0, {}, "", replay)
+
+
+def unwritten(seed: int, error: StoreError) -> RunResult:
+    """Make the result of a run whose files can't be written; its campaign ends with it."""
+    verdict = Verdict.UNWRITTEN
+    return RunResult(seed, verdict, [], [], "", 0, 0.0, {}, "", "", unwritten=str(error))
 
 
 def index_line(spec: RunSpec, result: RunResult) -> IndexLine:

@@ -19,7 +19,7 @@ from chaos.store.capsule import DriverName
 
 # The rough cost of a seed, in seconds. It is used only to share facets out evenly.
 SEED_SECONDS = {name: driver.seed_seconds for name, driver in DRIVERS.items()}
-NEVER_EXPECTED = (70, 130)  # raidstorm itself broke, or it was stopped
+NEVER_EXPECTED = (2, 70, 130)  # the disk is full, raidstorm itself broke, or it was stopped
 
 
 class SuiteError(Exception):

@@ -14,6 +14,7 @@ class Verdict(IntEnum):
 
     VALID = 0
     INVALID = 1
+    UNWRITTEN = 2
     UNKNOWN = 3
     LIVENESS = 4
     CRASHED = 5
@@ -26,6 +27,7 @@ class Verdict(IntEnum):
 NAMES = {
     0: "valid",
     1: "INVALID",
+    2: "NOT WRITTEN",
     3: "UNKNOWN",
     4: "STUCK",
     5: "CRASHED",
@@ -44,6 +46,7 @@ SEVERITY = (
     Verdict.BROKEN,
     Verdict.NOT_EXERCISED,
     Verdict.UNKNOWN,
+    Verdict.UNWRITTEN,
     Verdict.VALID,
 )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import click
 import msgspec
 
 from chaos.base.interrupt import Interrupt
@@ -25,7 +27,7 @@ from chaos.campaigns.summary import (
 )
 from chaos.cli.campaigns import Rows, campaigns_on, looked_up, total_line
 from chaos.cli.cluster import open_cluster
-from chaos.cli.parameters import Catalog, Loudness, command_name
+from chaos.cli.parameters import USAGE, Catalog, Loudness, command_name
 from chaos.cli.screen import Screen, print_json
 from chaos.store.store import Store, StoreError, now_stamp
 
@@ -64,7 +66,7 @@ def run(catalog: Catalog, arguments: SuiteArguments) -> int:
     screen = Screen(arguments.loudness, output=arguments.output)
     names = [part.facet.name for part in prepared.parts]
     rows = Rows(screen, prepared.parts, names)
-    summary = execute(arguments, prepared, rows, screen, interrupt)
+    summary, unwritten = execute(arguments, prepared, rows, screen, interrupt)
     rows.close()
     if arguments.output == "json":
         print_json(summary)
@@ -72,7 +74,9 @@ def run(catalog: Catalog, arguments: SuiteArguments) -> int:
         show_end(screen, summary, rows, prepared.folder)
         if not interrupt.requested:
             rows.show_canaries(interrupt)
-    return summary.code
+    for error in unwritten:
+        click.echo(f"raidstorm: {error}", err=True)
+    return summary.code or (USAGE if unwritten else 0)
 
 
 def prepare_suite(catalog: Catalog, arguments: SuiteArguments) -> Prepared:
@@ -101,8 +105,11 @@ def prepare_suite(catalog: Catalog, arguments: SuiteArguments) -> Prepared:
 
 def execute(
     arguments: SuiteArguments, prepared: Prepared, rows: Rows, screen: Screen, interrupt: Interrupt
-) -> Summary:
-    """Run facet after facet; a row for each is on the screen as it ends, and the summary on disk."""
+) -> tuple[Summary, list[str]]:
+    """Run facet after facet; a row for each is on the screen as it ends, and the summary on disk.
+
+    Return the summary, and a sentence for each file that could not be written.
+    """
     parts = prepared.parts
     junit = None if arguments.junit is None else Path(arguments.junit)
     running = _Running(prepared.folder, prepared.head, parts, junit)
@@ -119,7 +126,7 @@ def execute(
         interrupt.requested, broken = True, False
     finally:
         summary = running.close(interrupted=interrupt.requested, broken=broken)
-    return summary
+    return summary, list(running.unwritten)
 
 
 class _Running:
@@ -130,7 +137,8 @@ class _Running:
         self.head = head
         self.junit = junit
         self.outcomes = {part.facet.name: not_run(part) for part in parts}
-        self.write(finished=False, interrupted=False)
+        self.unwritten: dict[str, None] = {}  # sentences, each once
+        write_summary(folder, self._summed(finished=False, interrupted=False))
 
     def end(self, outcome: FacetOutcome) -> None:
         """Write that a facet has ended."""
@@ -143,16 +151,28 @@ class _Running:
         if self.junit is not None:
             from chaos.campaigns.junit import write_junit  # with a library that nothing else needs
 
-            write_junit(self.junit, summary)
+            with self._writing():
+                write_junit(self.junit, summary)
         return summary
 
     def write(self, *, finished: bool, interrupted: bool) -> Summary:
         """Write the summary as it is now."""
-        summary = summed(
-            self.head, list(self.outcomes.values()), finished=finished, interrupted=interrupted
-        )
-        write_summary(self.folder, summary)
+        summary = self._summed(finished=finished, interrupted=interrupted)
+        with self._writing():
+            write_summary(self.folder, summary)
         return summary
+
+    def _summed(self, *, finished: bool, interrupted: bool) -> Summary:
+        outcomes = list(self.outcomes.values())
+        return summed(self.head, outcomes, finished=finished, interrupted=interrupted)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Keep the sentence about a full disk until the results have been printed."""
+        try:
+            yield
+        except StoreError as error:
+            self.unwritten[str(error)] = None
 
 
 def _folder_of_its_own(suite: Suite) -> Path:

@@ -110,9 +110,16 @@ def run_remote_job(remote_job: RemoteJob, where: str) -> RemoteResult:
                 results = run_seeds(runner, remote_job.job)
             finally:
                 runner.close()
-            return _pack(results, store)
+            return _pack([_located(result, where) for result in results], store)
     except (CodeError, StoreError) as error:
         raise ClusterError(f"on {where}: {error}") from None
+
+
+def _located(result: RunResult, where: str) -> RunResult:
+    """Name the worker whose disk is full."""
+    if not result.unwritten:
+        return result
+    return msgspec.structs.replace(result, unwritten=f"on {where}: {result.unwritten}")
 
 
 def _pack(results: list[RunResult], store: Store) -> RemoteResult:

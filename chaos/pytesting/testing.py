@@ -113,6 +113,8 @@ class Tester:
                 report = run_campaign(request, interrupt, lambda _: None)
             if report.interrupted:
                 raise KeyboardInterrupt
+            if report.exit_code == Verdict.UNWRITTEN:
+                raise StoreError(report.error)
             if report.exit_code != expect:
                 raise run_failed(self.settings, report, count, sources, expect)
             return report
@@ -283,6 +285,7 @@ def _defects(names: tuple[Named, ...]) -> tuple[DefectSource, ...]:
 
 
 def _code_is_known(code: int) -> None:
-    if code not in list(Verdict):
-        known = ", ".join(f"{verdict:d} {NAMES[verdict]}" for verdict in Verdict)
+    known_codes = [verdict for verdict in Verdict if verdict is not Verdict.UNWRITTEN]
+    if code not in known_codes:
+        known = ", ".join(f"{verdict:d} {NAMES[verdict]}" for verdict in known_codes)
         raise ExperimentError(f"expect={code!r} is no exit code of a run; the codes are: {known}")

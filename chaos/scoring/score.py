@@ -235,6 +235,7 @@ def is_find(verdict: Verdict) -> bool:
             | Verdict.NONDETERMINISM
             | Verdict.NOT_EXERCISED
             | Verdict.BROKEN
+            | Verdict.UNWRITTEN
         ):
             return False
 

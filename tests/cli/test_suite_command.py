@@ -12,7 +12,9 @@ import xmlschema
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from chaos.campaigns.suite import Facet, Suite
+from chaos.campaigns.summary import write_summary
 from chaos.cli.parameters import Catalog
+from chaos.store.store import Store, StoreError
 from experiments.catalog import EXPERIMENTS
 from tests.inside import inside
 from tests.support import (
@@ -325,3 +327,32 @@ def test_junit_that_cannot_be_written_shows_before_the_first_run(tmp_path):
     assert done.returncode == 2
     assert "can't be written" in done.stderr
     assert not (tmp_path / "out" / "summary.json").exists()
+
+
+@pytest.mark.parametrize("is_red", [True, False])
+def test_full_disk_leaves_the_report_of_the_facets_that_ran(tmp_path, monkeypatch, is_red):
+    """Let the summary be written only before the first facet, and no run of the second facet."""
+    begin = Store.begin
+    written = []
+
+    def write(folder, summary):
+        written.append(summary)
+        if len(written) > 1:
+            raise StoreError("summary.json can't be written: No space left on device")
+        write_summary(folder, summary)
+
+    def refuse(store, capsule):
+        if capsule.experiment.name == "grow":
+            raise StoreError("runs/grow can't be written: No space left on device")
+        return begin(store, capsule)
+
+    monkeypatch.setattr("chaos.cli.suite.write_summary", write)
+    monkeypatch.setattr(Store, "begin", refuse)
+    facets = (RED if is_red else CLEAN, Facet(experiment="grow", seeds=2))
+    catalog = Catalog(EXPERIMENTS, {"tiny": suite(*facets)})
+    done = inside("suite", "tiny", "--out", str(tmp_path / "out"), catalog=catalog)
+    assert done.returncode == (5 if is_red else 2)
+    sentence = "can't be written: No space left on device"
+    assert re.search(rf"FAIL  grow-sim .*stopped at seed 0: runs/grow {sentence}", done.stdout)
+    assert ("replay: " in done.stdout) == is_red
+    assert done.stderr == f"raidstorm: summary.json {sentence}\n"

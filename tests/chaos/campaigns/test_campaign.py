@@ -11,6 +11,7 @@ from chaos.base.job_process import JobProcess
 from chaos.campaigns.campaign import CampaignRequest, run_campaign
 from chaos.campaigns.runner import RunSpec
 from chaos.plan.driver_names import DRIVERS
+from chaos.store.store import Store, StoreError
 from experiments.catalog import EXPERIMENTS
 from tests.support import SEED_DEFECT
 from workers.defects.loader import read_defect
@@ -135,3 +136,52 @@ def test_seeds_of_a_killed_process_are_in_the_index_once(tmp_path):
     assert report.runs == report.valid == 3 * CHUNK
     assert len(pool.submitted) == 4
     assert sorted(indexed(tmp_path)) == list(range(1, 3 * CHUNK + 1))
+
+
+class FullDisk:
+    """From this seed on, no run can begin; what has been written stays."""
+
+    def __init__(self, monkeypatch, seed):
+        begin = Store.begin
+
+        def refuse(store, capsule):
+            if capsule.seed >= seed:
+                raise StoreError("runs/x can't be written: No space left on device")
+            return begin(store, capsule)
+
+        monkeypatch.setattr(Store, "begin", refuse)
+
+
+@pytest.mark.parametrize("over", [None, Pool])
+def test_full_disk_ends_a_campaign_whose_failures_are_reported(tmp_path, monkeypatch, over):
+    FullDisk(monkeypatch, FIRST_FAILING + 2)
+    wanted = request(tmp_path, defects=(SEED_DEFECT,))
+    pool = over and over()
+    report = run_campaign(wanted, Interrupt(), lambda _: None, pool)
+    assert report.exit_code == 5
+    assert report.error == (
+        f"stopped at seed {FIRST_FAILING + 2}: runs/x can't be written: No space left on device"
+    )
+    assert FIRST_FAILING in [failure.seed for failure in report.failures]
+    assert report.runs == FIRST_FAILING + 1 == len(indexed(tmp_path))
+    # No task begins any more but those that each process had at hand.
+    assert pool is None or len(pool.submitted) <= 2 * pool.width
+
+
+def test_full_disk_without_a_failure_is_no_pass(tmp_path, monkeypatch):
+    FullDisk(monkeypatch, 3)
+    report = run_campaign(request(tmp_path), Interrupt(), lambda _: None)
+    assert (report.exit_code, report.runs, report.valid) == (2, 2, 2)
+    assert report.error.startswith("stopped at seed 3: ")
+
+
+def test_index_that_cannot_be_written_ends_a_campaign_and_loses_no_run(tmp_path):
+    (tmp_path / "index.jsonl").mkdir()
+    wanted = request(tmp_path, defects=(SEED_DEFECT,), seeds=100)
+    report = run_campaign(wanted, Interrupt(), lambda _: None)
+    assert (report.exit_code, report.runs) == (2, 1)
+    assert "stopped at seed 1: " in report.error
+    assert "index.jsonl can't be written: Is a directory" in report.error
+    report = run_campaign(wanted, Interrupt(), lambda _: None, Pool())
+    assert FIRST_FAILING in [failure.seed for failure in report.failures]
+    assert report.exit_code == 5
