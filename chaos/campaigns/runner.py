@@ -136,7 +136,7 @@ class Runner:
         is_twice = head.seed % DOUBLE_RUN_EVERY == 0 and self.spec.driver != "realtime"
         difference = self._run_twice(head, execution) if is_twice else None
         seconds = time.perf_counter() - begun
-        findings = judge(execution, self.checks)
+        findings = judge(execution, self.checks, seed=head.seed)
         if difference is not None:
             findings.append(difference)
         if recording is None:

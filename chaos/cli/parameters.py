@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 USAGE = 2
 UNKNOWN = 3
+LOUDNESS = "raidstorm.loudness"
 BROKEN = 70
 INTERRUPTED = 130
 JOBS_MAX = 256
@@ -177,6 +178,7 @@ def _set_loudness(ctx: click.Context, option: click.Parameter, is_typed: bool) -
     if loudness is not Loudness.NORMAL:
         raise click.UsageError("-q and -v exclude each other; give one of them")
     ctx.params["loudness"] = Loudness.QUIET if option.name == "quiet" else Loudness.VERBOSE
+    ctx.meta[LOUDNESS] = ctx.params["loudness"]  # for the program, when a command raises something
 
 
 def command_name() -> str:

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from chaos.cli.lazy import LazyCommands
+from chaos.cli.parameters import LOUDNESS, Loudness
 from workers.spelling import did_you_mean
 
 # The one list of commands; each is a module of chaos/cli/commands/. A line has room for 60 characters.
@@ -64,6 +65,16 @@ class Program(click.Group):
             hint = did_you_mean(name, self.commands) or "; 'raidstorm --help' lists the commands"
             ctx.fail(f"there is no command {name!r}{hint}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; with -v, print the traceback of a user's own code that raised something."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            details = getattr(error, "details", "")
+            if details and ctx.meta.get(LOUDNESS) is Loudness.VERBOSE:
+                click.echo(details, err=True, nl=False)
+            raise
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete commands and options; no command is imported for its name."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 from chaos.checkers import CHECKS, Check, Finding, Verdict
 from chaos.checkers.finding import SEVERITY
-from chaos.judging.user_checks import CodeError
+from chaos.judging.user_checks import CodeError, check_name
 from chaos.run.execution import Execution
 from workers.errors import ANYTHING_RAISED
 
@@ -13,8 +16,12 @@ def judge(
     execution: Execution,
     more_checks: tuple[Check, ...] = (),
     names: tuple[str, ...] = tuple(CHECKS),
+    seed: int | None = None,
 ) -> list[Finding]:
-    """Return all findings of a run, the most severe verdict first; ``names`` are the built-in checks to ask."""
+    """Return all findings of a run, the most severe verdict first.
+
+    ``names`` are the built-in checks to ask; ``seed`` is for the sentence about a user's check that raises something.
+    """
     findings = [
         finding
         for name, (check, _) in CHECKS.items()
@@ -22,22 +29,34 @@ def judge(
         for finding in check(execution)
     ]
     for check in more_checks:
-        findings += _ask(check, execution)
+        findings += _ask(check, execution, seed)
     return sorted(findings, key=lambda finding: SEVERITY.index(finding.verdict))
 
 
-def _ask(check: Check, execution: Execution) -> list[Finding]:
+def _ask(check: Check, execution: Execution, seed: int | None) -> list[Finding]:
     """Ask a user's own check, which may do anything."""
-    name = getattr(check, "__name__", str(check))
+    name = check_name(check)
     try:
         findings = list(check(execution))
     except MemoryError:
         raise  # not the check's fault
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
-        raise CodeError(f"check {name} failed: {type(error).__name__}: {error}") from None
+        places = [_line_of(error), "" if seed is None else f"in seed {seed}"]
+        where = ", ".join(filter(None, places))
+        raise CodeError(
+            f"check {name} raised {type(error).__name__}: {error}{where and f' ({where})'}",
+            details="".join(traceback.format_exception(error)),
+        ) from None
     if not all(isinstance(finding, Finding) for finding in findings):
         raise CodeError(f"check {name} must return a list of findings")
     return findings
+
+
+def _line_of(error: BaseException) -> str:
+    """Return the last line of the check's own file that was being run, or "" where there is none."""
+    called = traceback.extract_tb(error.__traceback__)[1:]  # the first is this module's call
+    own = [frame for frame in called if frame.filename == called[0].filename]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
 
 
 def verdict_of(findings: list[Finding]) -> Verdict:

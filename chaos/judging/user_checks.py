@@ -13,9 +13,15 @@ from chaos.checkers import CHECKS, Check
 from workers.errors import ANYTHING_RAISED
 from workers.spelling import did_you_mean
 
+EMBEDDED = "raidstorm_embedded_check"  # the name of a module from a capsule
+
 
 class CodeError(Exception):
-    """Code that the user named can't be used; the message is one sentence."""
+    """Code that the user named can't be used; the message is one sentence, ``details`` a traceback."""
+
+    def __init__(self, message: str, details: str = "") -> None:
+        super().__init__(message)
+        self.details = details
 
 
 class EmbeddedCode(msgspec.Struct, frozen=True):
@@ -33,6 +39,13 @@ class EmbeddedCode(msgspec.Struct, frozen=True):
 def sha256(text: str) -> str:
     """Return a text's digest in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_name(check: Check) -> str:
+    """Return a check's name for a sentence: ``module:function`` where its module can be imported."""
+    name: str = getattr(check, "__name__", str(check))
+    module = getattr(check, "__module__", None)
+    return name if module in (None, EMBEDDED) else f"{module}:{name}"
 
 
 def load_check(path: str) -> Check:
@@ -63,7 +76,7 @@ def embed_check(path: str) -> EmbeddedCode:
 
 def load_embedded_check(code: EmbeddedCode) -> Check:
     """Return a check from the source a capsule carries; the caller has the user's leave to run it."""
-    module = ModuleType("raidstorm_embedded_check")
+    module = ModuleType(EMBEDDED)
     try:
         exec(compile(code.source, code.name, "exec"), module.__dict__)  # noqa: S102  # allowed by the user
     except ANYTHING_RAISED as error:  # a process's edge: code from outside

@@ -203,8 +203,23 @@ def test_check_of_a_user_that_fails_is_a_sentence(tmp_path):
         PYTHONPATH=str(tmp_path),
     )
     assert done.returncode == 2
-    assert "check boom failed: RuntimeError: no" in done.stderr
-    assert "Traceback" not in done.stderr
+    sentence = "check bad_checks:boom raised RuntimeError: no (bad_checks.py:2, in seed 1)\n"
+    assert done.stderr == f"raidstorm: {sentence}"
+
+
+def test_check_of_a_user_that_fails_is_located_and_its_traceback_is_a_detail(tmp_path, monkeypatch):
+    text = "import json\ndef parse(text):\n    return json.loads(text)\n"
+    (tmp_path / "deep_checks.py").write_text(f"{text}def deep(execution):\n    yield parse('x')\n")
+    (tmp_path / "mine.toml").write_text('name = "mine"\nchecks = ["deep_checks:deep"]\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    arguments = ("run", str(tmp_path / "mine.toml"), "--seed", "4", "--out", str(tmp_path / "runs"))
+    done = inside(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("check deep_checks:deep raised JSONDecodeError: ")
+    assert done.stderr.endswith(" (deep_checks.py:3, in seed 4)")
+    verbose = inside(*arguments, "-v")
+    assert verbose.stderr.startswith("Traceback (most recent call last):\n")
+    assert verbose.stderr.endswith(done.stderr)
 
 
 def test_check_of_a_user_is_run_and_embedded(tmp_path):
