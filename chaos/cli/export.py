@@ -17,7 +17,7 @@ from chaos.export.pytest_file import pytest_file
 from chaos.showing.labels import make_labels
 from chaos.showing.story import Storyteller
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule
-from chaos.store.stored import StoredError, read_run
+from chaos.store.stored import StoredError, dangling, read_run
 
 CAPSULES = ("minimal.json", "capsule.json")  # the first one that is there
 HINTS = {
@@ -103,6 +103,8 @@ def _capsule_of(folder: Path) -> tuple[Path, Capsule]:
         path = folder / name
         if path.exists():
             return path, read_capsule(path)
+    if why := dangling(folder):
+        raise StoredError(why)
     example = f" (such as {folder}/latest-failure)" if folder.is_dir() else ""
     raise StoredError(f"{folder} has no capsule.json, so it is no run directory{example}")
 

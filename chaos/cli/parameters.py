@@ -85,7 +85,10 @@ class Count(click.ParamType[int]):
         within = "" if self.high is None else f" to {self.high}"
         wanted = f"a whole number from {self.low}{within or ' on'}"
         if not (digits.isascii() and digits.isdecimal()):
-            self.fail(f"{value!r} is not {wanted}, such as {max(self.low, 1)}", param, ctx)
+            meant = whole_number(text)
+            is_within = self.low <= meant <= (SEED_MAX if self.high is None else self.high)
+            example = meant if is_within else max(self.low, 1)
+            self.fail(f"{value!r} is not {wanted}, such as {example}", param, ctx)
         number = int(text)
         if number < self.low or (self.high is not None and number > self.high):
             self.fail(f"{value} is not {wanted}", param, ctx)
@@ -107,10 +110,19 @@ class Target(click.ParamType[str]):
         try:
             if not any(part.is_symlink() for part in (path, *path.parents)):
                 return str(value)
-            real = path.resolve()
+            real = path.resolve(strict=path.is_symlink())  # a link that leads nowhere stays
         except (OSError, ValueError, RuntimeError):
             return str(value)  # the command says why it can't be read
         return str(real) if path.is_absolute() else os.path.relpath(real)
+
+
+def whole_number(text: str) -> int:
+    """Return the whole number that a text such as 1e3 or 1_000 means; -1 where it means none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return -1
+    return int(number) if number.is_integer() else -1
 
 
 class Duration(click.ParamType[float]):

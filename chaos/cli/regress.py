@@ -9,7 +9,7 @@ import msgspec
 from chaos.base.interrupt import Interrupt
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES, worst
-from chaos.cli.adopt import usual_folder
+from chaos.cli.adopt import ELSEWHERE, USUAL, usual_folder
 from chaos.cli.parameters import INTERRUPTED, Loudness
 from chaos.cli.screen import Screen, count, print_json
 from chaos.judging.user_checks import load_embedded_check
@@ -64,6 +64,10 @@ def run(arguments: RegressArguments) -> int:
 def regressions_of(arguments: RegressArguments) -> list[Regression]:
     """Read all before the first one runs: a damaged one must not show after a long list."""
     folders = [Path(target) for target in arguments.targets] or [usual_folder()]
+    if not arguments.targets and not folders[0].is_dir():
+        raise CapsuleError(
+            f"there is neither {USUAL} nor ./{ELSEWHERE} here; 'raidstorm adopt' makes one"
+        )
     return [
         _ready(path, allow_code=arguments.allow_code)
         for folder in folders

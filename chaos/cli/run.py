@@ -117,6 +117,12 @@ def _refuse_bad(arguments: RunArguments) -> None:
         raise click.UsageError("--out needs the name of a directory")
     if (arguments.seed or 0) + (arguments.seeds or 1) - 1 > SEED_MAX:
         raise click.UsageError(f"the last seed would be beyond {SEED_MAX}")
+    for name in arguments.names:
+        before, colon, seed = name.rpartition(":")
+        if colon and seed.isdecimal():
+            raise click.UsageError(
+                f"run takes no NAME:SEED; use 'run {before} --seed {seed}' or 'replay {name}'"
+            )
     if arguments.cluster and arguments.jobs_typed:
         raise click.UsageError("--jobs is for this machine; with --cluster, every worker is one")
 

@@ -16,6 +16,7 @@ from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
 from chaos.store.store import RunName, run_name
+from chaos.store.stored import dangling
 from chaos.store.version import tool_version
 from workers.defects.loader import compose, read_defect
 
@@ -33,6 +34,8 @@ def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
         )
     if is_directory:
         return read_capsule(path / "capsule.json"), True
+    if why := dangling(path):
+        raise CapsuleError(why)
     gone = None if exists else run_name(path)
     if gone is not None:
         raise CapsuleError(_without_directory(catalog, target, gone))

@@ -27,6 +27,8 @@ TIMELINE = "timeline.html"
 FILE_BYTES_MAX = 512 * 1024 * 1024
 Kind = TypeVar("Kind")
 ELSEWHERE: dict[str, list[Any]] = {"history": [], "schedule": []}  # in files of their own
+# Links that a store writes, and why there may be none.
+LINKS = {"latest": "no run is kept here", "latest-failure": "no run has failed here"}
 
 
 class StoredError(Exception):
@@ -116,6 +118,18 @@ def write_history(folder: Path, history: History) -> None:
     (folder / HISTORY).write_bytes(b"".join(encode(entry) + b"\n" for entry in history))
 
 
+def dangling(path: Path) -> str:
+    """Return in words why a link to a run leads nowhere; empty where the path exists, or is none of these links."""
+    try:
+        if path.is_symlink() and not path.exists():
+            return f"{path} points to {path.readlink()}, which is gone"
+        if path.name in LINKS and not path.exists():
+            return f"there is no {path}: {LINKS[path.name]}"
+    except (OSError, ValueError):
+        return ""  # reading it says more
+    return ""
+
+
 def read_run(folder: Path) -> StoredRun:
     """Read a whole run directory; raise StoredError or CapsuleError when it can't be read."""
     _check_folder(folder)
@@ -143,6 +157,8 @@ def read_run(folder: Path) -> StoredRun:
 
 
 def _check_folder(folder: Path) -> None:
+    if why := dangling(folder):
+        raise StoredError(why)
     try:
         if not folder.is_dir():
             raise StoredError(

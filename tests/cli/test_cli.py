@@ -44,6 +44,13 @@ def assert_refused(done, *words: str) -> None:
         (["baseline", "--seed", "1.5"], ["'1.5' is not a seed"]),
         (["baseline", "--seed", str(2**64)], ["is not a seed"]),
         (["baseline", "--seeds", "0"], ["--seeds", "0"]),
+        (["baseline", "--seeds", "1e3"], ["from 1 on, such as 1000"]),
+        (["baseline", "--seeds", "1.5"], ["from 1 on, such as 1\n"]),
+        (["baseline", "--jobs", "1e3"], ["such as 1\n"]),
+        (
+            ["baseline:3"],
+            ["run takes no NAME:SEED; use 'run baseline --seed 3' or 'replay baseline:3'"],
+        ),
         (["baseline", "--jobs", "0"], ["--jobs", "0"]),
         (["baseline", "--for", "soon"], ["'soon' is not a duration"]),
         (["baseline", "--for", "-3s"], ["'-3s' is not a duration"]),
@@ -93,46 +100,6 @@ def test_bad_experiment_files(tmp_path, name, text, words):
     path = tmp_path / name
     path.write_text(text)
     assert_refused(run_refused("run", str(path), "--out", str(tmp_path / "runs")), *words)
-
-
-@pytest.mark.parametrize(
-    ("gate", "hint"),
-    [
-        (
-            "rebuild.running x member_removal",
-            "member_removal is an operation; a pair is a state x a fault",
-        ),
-        ("disk_failure x rebuild.running", "did you mean rebuild.running x disk_failure?"),
-        ("rebuild.runing x disk_failure", "did you mean rebuild.running x disk_failure?"),
-        ("rebuilds_finishd", "did you mean rebuilds_finished?"),
-        ("zzz", "'raidstorm list reach' and 'raidstorm list states' have"),
-    ],
-)
-def test_hint_for_a_gate_that_is_not_counted(tmp_path, gate, hint):
-    (tmp_path / "mine.toml").write_text(f'name = "x"\n[reach]\n"{gate}" = 1\n')
-    done = inside("run", "mine.toml", cwd=tmp_path)
-    assert_refused(done, f"mine.toml:3: reach {gate} = 1 is not counted; {hint}")
-
-
-def test_check_without_a_function_may_be_a_built_in_one(tmp_path):
-    for name, hint in (("registre", "; did you mean register? Built-in checks always"), ("zz", "")):
-        (tmp_path / "mine.toml").write_text(f'name = "x"\nchecks = ["{name}"]\n')
-        done = inside("run", "mine.toml", cwd=tmp_path)
-        assert_refused(done, f"check {name} must be named module:function{hint}")
-        assert ("did you mean" in done.stderr) == bool(hint)
-
-
-@pytest.mark.parametrize(
-    "command", [("export", "runs", "--to", "capsule"), ("check", "runs")], ids=lambda one: one[0]
-)
-def test_only_a_directory_is_said_to_hold_runs(tmp_path, command):
-    (tmp_path / "runs").mkdir()
-    example = "(such as runs/latest-failure)"
-    assert_refused(inside(*command, cwd=tmp_path), "runs has no capsule.json, so it is", example)
-    (tmp_path / "runs").rmdir()
-    done = inside(*command, cwd=tmp_path)
-    assert_refused(done, "runs")
-    assert "such as" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_mistyped_name_is_answered_with_the_one_it_may_mean(arguments, meant):
         ('[[faults]]\nkind = "zzz"\n', "'raidstorm list faults' shows all of them"),
         (
             '[[faults]]\nkind = "disk_pull"\nanchor = "second_rebuild"\n',
-            "'second_rebuild' - at `$.faults[0].anchor`; did you mean rebuild?",
+            "faults[0].anchor = 'second_rebuild' is unknown; did you mean rebuild?",
         ),
         ('[[faults]]\nkind = "disk_pull"\nanchor = "zzz"\n', "anchor is one of run, rebuild"),
         ("reactor = 2\n", "did you mean reactors?"),

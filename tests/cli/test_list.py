@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chaos.cli.commands.list import TOPICS
+from chaos.cli.commands.list import SINGULAR, TOPICS
 from chaos.cli.listing import lines_of_topic
 from experiments.catalog import EXPERIMENTS
 from experiments.found_by import FOUND_BY
@@ -71,3 +71,19 @@ def test_experiment_and_suite_tell_what_is_in_them():
     text = inside("list", "suites", "smoke").stdout
     assert "must end with 5" in text
     assert len(text.splitlines()) == len(SUITES["smoke"].facets) + 2
+
+
+def test_name_in_place_of_a_topic_is_answered_with_its_topics():
+    for name, words in {
+        "swarm": "swarm is an experiment and a strategy: raidstorm list experiments swarm",
+        "target_kill": "target_kill is a fault: raidstorm list faults target_kill",
+        "fautls": "'fautls' is neither a topic nor a name; did you mean faults?",
+    }.items():
+        done = inside("list", name)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert "probes|drivers" not in done.stderr.partition("Error:")[2]
+
+
+def test_every_topic_has_its_singular():
+    assert list(SINGULAR) == list(TOPICS)

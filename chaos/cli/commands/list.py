@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from chaos.cli.completion import complete_listed
 from chaos.cli.parameters import Catalog, Loudness, OneOf, examples
+from workers.spelling import did_you_mean
 
 TOPICS = {
     "experiments": "what to run",
@@ -20,6 +23,42 @@ TOPICS = {
     "drivers": "ways to run the engine",
     "strategies": "ways in which seeds search",
 }
+SINGULAR = {
+    "experiments": "an experiment",
+    "suites": "a suite",
+    "defects": "a defect",
+    "faults": "a fault",
+    "operations": "an operation",
+    "checks": "a check",
+    "states": "a state",
+    "reach": "a count",
+    "probes": "an event",
+    "drivers": "a driver",
+    "strategies": "a strategy",
+}
+
+
+class Topic(OneOf):
+    """A topic; the sentence about a name that stands in topics says in which."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look it up, or fail with a sentence."""
+        name = str(value)
+        if name in TOPICS:
+            return name
+        found = [] if ctx is None else _topics_with(ctx.obj, name)
+        if found:
+            kinds = " and ".join(SINGULAR[topic] for topic in found)
+            raise click.UsageError(f"{name} is {kinds}: raidstorm list {found[0]} {name}")
+        raise click.UsageError(
+            f"{name!r} is neither a topic nor a name{did_you_mean(name, TOPICS)}"
+        )
+
+
+def _topics_with(catalog: Catalog, name: str) -> list[str]:
+    from chaos.cli.listing import lines_of_topic
+
+    return [topic for topic in TOPICS if name in lines_of_topic(catalog, topic)]
 
 
 @click.command(
@@ -31,7 +70,7 @@ TOPICS = {
         "list defects new-channel-null-module-ctx",
     ),
 )
-@click.argument("topic", type=OneOf(list(TOPICS)), required=False)
+@click.argument("topic", type=Topic(list(TOPICS)), required=False)
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_listed)
 @click.option("-v", "--verbose", is_flag=True, help="Print all details of the topic.")
 @click.pass_obj
