@@ -362,26 +362,6 @@ def resolve_baseline(seed):
     return resolve(EXPERIMENTS["baseline"], seed)
 
 
-def test_superblock_is_shown_readably_and_a_bad_one_refused(tmp_path):
-    from tests.workers.test_superblock import golden
-
-    image = tmp_path / "disk.img"
-    image.write_bytes(golden() + bytes(4_096))
-    done = inside("superblock", "show", str(image))
-    assert done.returncode == 0, done.stderr
-    assert "Raid1" in done.stdout
-    assert "sequence number 7" in done.stdout
-    assert "failed" in done.stdout
-    shown = json.loads(inside("superblock", "show", str(image), "--format", "json").stdout)
-    assert [entry["state"] for entry in shown["base_bdevs"]] == ["configured", "failed"]
-    image.write_bytes(bytes(4_096))
-    for path in (str(image), str(tmp_path / "nothing"), str(tmp_path)):
-        done = inside("superblock", "show", path)
-        assert done.returncode == 2
-        assert done.stderr.strip().count("\n") <= 3
-        assert "Traceback" not in done.stderr
-
-
 def test_swarm_is_green_over_two_jobs_and_every_count_is_reported(tmp_path):
     """Run sixty seeds; tests/chaos/judging/test_swarm.py says how much more seeds reach."""
     report = run_json("swarm", "--seeds", "60", "--jobs", "2", out=tmp_path)

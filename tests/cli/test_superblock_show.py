@@ -81,3 +81,21 @@ def test_every_field_is_shown_as_text_and_as_json(tmp_path):
     assert "(right), flags 0x40, state 7" in text
     assert "odd: level 0 is not RAID1" in text
     assert "262144      9  41414141-" in text
+
+
+def test_superblock_is_shown_readably_and_a_bad_one_refused(tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(golden() + bytes(4_096))
+    done = inside("superblock", "show", str(image))
+    assert done.returncode == 0, done.stderr
+    assert "Raid1" in done.stdout
+    assert "sequence number 7" in done.stdout
+    assert "failed" in done.stdout
+    shown = json.loads(inside("superblock", "show", str(image), "--format", "json").stdout)
+    assert [entry["state"] for entry in shown["base_bdevs"]] == ["configured", "failed"]
+    image.write_bytes(bytes(4_096))
+    for path in (str(image), str(tmp_path / "nothing"), str(tmp_path)):
+        done = inside("superblock", "show", path)
+        assert done.returncode == 2
+        assert done.stderr.strip().count("\n") <= 3
+        assert "Traceback" not in done.stderr
