@@ -11,7 +11,7 @@ import pytest
 
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from tests.inside import inside, run_inside
-from tests.support import PROGRAM, ROOT, SEED_DEFECT, run_json, run_refused
+from tests.support import ROOT, SEED_DEFECT, run_json, run_refused
 
 EXPERIMENT_OF_WRONG_TYPE = (
     "from chaos.experiment import Experiment\nX = Experiment(name='x', reactors='q')\n"
@@ -368,22 +368,3 @@ def test_swarm_is_green_over_two_jobs_and_every_count_is_reported(tmp_path):
     assert report["exit_code"] == 0, report["failures"]
     assert report["runs"] == 60
     assert list(report["reach"])[: len(REACH_NAMES)] == list(REACH_NAMES)
-
-
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("options", [(), ("--format", "json")])
-def test_output_that_cannot_be_written_is_a_sentence(tmp_path, options, unbuffered):
-    command = [*PROGRAM, "run", "baseline", "--seeds", "1", "--out", str(tmp_path), *options]
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            check=False,
-            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
-        )
-    assert done.returncode == 70
-    sentence = "standard output can't be written: No space left on device"
-    assert done.stderr == f"raidstorm: {sentence}\n"
