@@ -18,5 +18,6 @@ CASES = [
     case("none", [], "VALID"),
     case("valid and unknown", [0, 3], "UNKNOWN"),
     case("stuck and crashed", [4, 5], "CRASHED"),
-    case("all", [70, 7, 6, 5, 4, 3, 1, 0], "INVALID"),
+    case("valid and not written", [0, 2], "UNWRITTEN"),
+    case("all", [70, 7, 6, 5, 4, 3, 2, 1, 0], "INVALID"),
 ]
