@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 APP_THREAD = 0
+POLLERS = 999  # the sender of a step in which a thread's pollers run; only targets in C have it
 OPERATOR = 1_000  # senders from here on are outside the target
 NEMESIS = 1_001
 FIRST_CONNECTION = 1_010

@@ -22,7 +22,8 @@ from chaos.judging.reach.count import count_reach
 from chaos.judging.rejudge import Rejudged, rejudge
 from chaos.judging.user_checks import embed_check, load_check
 from chaos.plan.experiment import Experiment
-from chaos.plan.plan import resolve
+from chaos.plan.target_id import TargetId
+from chaos.plan.targets import resolve_for
 from chaos.run.controller import Controller
 from chaos.run.execution import Execution
 from chaos.showing.described import describe_run
@@ -54,6 +55,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     experiment_argument: str
     program: str  # the user's raidstorm command, for lines to paste
     out: str
+    target: TargetId | None = None  # for the driver native
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -93,7 +95,9 @@ class Runner:
     def driver(self) -> Driver:
         """Return the driver; the first call starts it."""
         if self._driver is None:
-            self._driver = make_driver(self.spec.driver, self.spec.experiment, self.is_stopped)
+            self._driver = make_driver(
+                self.spec.driver, self.spec.experiment, self.is_stopped, self.spec.target
+            )
         return self._driver
 
     def close(self) -> None:
@@ -111,7 +115,7 @@ class Runner:
             experiment=spec.experiment,
             seed=seed,
             driver=spec.driver,
-            plan=resolve(spec.experiment, seed),
+            plan=resolve_for(spec.experiment, seed, spec.target),
             defects=[capsule_defect(defect) for defect in spec.defects],
             checks=[embed_check(path) for path in spec.experiment.checks],
         )
@@ -276,7 +280,10 @@ def index_line(spec: RunSpec, result: RunResult) -> IndexLine:
 def replay_by_seed(spec: RunSpec, seed: int) -> str:
     """Make the line that runs a seed again without its directory."""
     words = [spec.program, "replay", shlex.quote(f"{spec.experiment_argument}:{seed}")]
-    if spec.driver != "sim":
+    if spec.target is not None:
+        option, path = spec.target.option
+        words += [option, shlex.quote(path)]
+    elif spec.driver != "sim":
         words += ["--driver", spec.driver]
     for defect in spec.defect_arguments:
         words += ["--defect", shlex.quote(defect)]

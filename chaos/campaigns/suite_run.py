@@ -17,7 +17,8 @@ from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES, worst
 from chaos.judging.reach.count import add_reach
 from chaos.judging.user_checks import load_check
-from chaos.plan.experiment import Experiment
+from chaos.plan.experiment import Experiment, ExperimentError
+from chaos.plan.target_id import TargetId
 from workers.defects.loader import compose, digest, read_defect
 
 INTERRUPTED = 130
@@ -74,8 +75,19 @@ def prepare(
     jobs: int,
     out: str,
     program: str,
+    target: TargetId | None = None,
 ) -> Part:
     """Resolve all names of a facet, so that a typing error shows at once and not after an hour."""
+    if target is not None:
+        facet = msgspec.structs.replace(facet, driver="native")
+    elif facet.driver == "native":
+        raise ExperimentError(
+            "the driver native needs a target: --spdk DIR, or --target LIB.so or FILE.c"
+        )
+    if target is not None and facet.defects:
+        raise ExperimentError(
+            "--defect is for the built-in engine, and this run has a target of its own"
+        )
     sources = tuple(read_defect(name) for name in facet.defects)
     compose(sources)
     assert isinstance(facet.experiment, str), "values have become references"
@@ -86,6 +98,7 @@ def prepare(
     spec = RunSpec(
         experiment=experiment,
         driver=facet.driver,
+        target=target,
         defects=sources,
         defect_arguments=facet.defects,
         experiment_argument=facet.experiment,

@@ -13,7 +13,7 @@ from chaos.campaigns.suite_run import FacetOutcome, Part, not_run, prepare
 from chaos.checkers import Verdict
 from chaos.checkers.finding import NAMES
 from chaos.cli.canary import show_canary
-from chaos.cli.parameters import Catalog, command_name
+from chaos.cli.parameters import Catalog, command_name, named_target
 from chaos.cli.result_details import detail_lines
 from chaos.cli.result_failures import failure_lines
 from chaos.cli.result_rows import STYLES, row, widths_of
@@ -24,7 +24,13 @@ def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) ->
     """Look all facets up before the first one runs."""
     return [
         prepare(
-            catalog.experiments, catalog.suites, facet, jobs=jobs, out=out, program=command_name()
+            catalog.experiments,
+            catalog.suites,
+            facet,
+            jobs=jobs,
+            out=out,
+            program=command_name(),
+            target=named_target(),
         )
         for facet in facets
     ]

@@ -22,10 +22,12 @@ from workers.spelling import did_you_mean
 if TYPE_CHECKING:
     from chaos.campaigns.suite import Suite
     from chaos.plan.experiment import Experiment
+    from chaos.plan.target_id import TargetId
 
 USAGE = 2
 UNKNOWN = 3
 LOUDNESS = "raidstorm.loudness"
+NAMED_TARGET = "raidstorm.target"
 BROKEN = 70
 INTERRUPTED = 130
 JOBS_MAX = 256
@@ -114,6 +116,43 @@ class Target(click.ParamType[str]):
         except (OSError, ValueError, RuntimeError):
             return str(value)  # the command says why it can't be read
         return str(real) if path.is_absolute() else os.path.relpath(real)
+
+
+def target_options(function: Decorated) -> Decorated:
+    """Add --spdk and --target, which name code that this command may load; see :func:`named_target`."""
+    for name, metavar, text in (
+        ("target", "LIB.so|FILE.c", "Test this target in C; see docs/own-target.md."),
+        (
+            "spdk",
+            "DIR",
+            "Test this SPDK tree, which you have configured and built; see docs/real-spdk.md.",
+        ),
+    ):
+        function = click.option(
+            f"--{name}", metavar=metavar, help=text, expose_value=False, callback=_allow
+        )(function)
+    return function
+
+
+def _allow(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    if NAMED_TARGET in context.meta:
+        raise click.UsageError("--spdk and --target each name a target, and a run has one")
+    # Only a command that gets the option needs the modules that load code.
+    from chaos.drivers.native.opened import allow
+    from chaos.drivers.native.process import TargetError
+
+    try:
+        context.meta[NAMED_TARGET] = allow("spdk" if parameter.name == "spdk" else "target", value)
+    except TargetError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def named_target() -> TargetId | None:
+    """Return the target in C that the present command line names, if it does."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(NAMED_TARGET)
 
 
 def whole_number(text: str) -> int:

@@ -8,10 +8,10 @@ import click
 import msgspec
 
 from chaos.campaigns.catalog import find_experiment
-from chaos.cli.parameters import Catalog
+from chaos.cli.parameters import Catalog, named_target
 from chaos.cli.screen import Screen, print_json
 from chaos.cli.targets import capsule_of
-from chaos.plan.plan import resolve
+from chaos.plan.targets import resolve_for
 from chaos.showing.labels import make_labels
 from chaos.showing.plan_text import lines_of
 from chaos.store.capsule import Capsule
@@ -56,11 +56,11 @@ def execute(catalog: Catalog, arguments: PlanArguments) -> Capsule:
             raise click.UsageError(f"{target} has a seed of its own; give it without --seed")
         return capsule_of(catalog, target)[0]
     experiment = find_experiment(target, catalog.experiments, catalog.suites)
-    seed = seed or 0
+    seed, target_id = seed or 0, named_target()
     return Capsule(
         raidstorm_version=tool_version(),
         experiment=experiment,
         seed=seed,
-        driver="sim",
-        plan=resolve(experiment, seed),
+        driver="sim" if target_id is None else "native",
+        plan=resolve_for(experiment, seed, target_id),
     )

@@ -9,10 +9,10 @@ import msgspec
 
 from chaos.campaigns.catalog import find_experiment
 from chaos.checkers import Check
-from chaos.cli.parameters import Catalog, Seed, command_name
-from chaos.drivers.sim import SimDriver
+from chaos.cli.parameters import Catalog, Seed, command_name, named_target
+from chaos.drivers.make import stepped_driver
 from chaos.judging.user_checks import load_check, load_embedded_check
-from chaos.plan.plan import resolve
+from chaos.plan.targets import resolve_for
 from chaos.run.controller import Controller
 from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
 from chaos.store.store import RunName, run_name
@@ -46,13 +46,14 @@ def capsule_of(catalog: Catalog, target: str) -> tuple[Capsule, bool]:
         raise CapsuleError(f"{target} is neither a run directory, nor a capsule, nor NAME:SEED")
     experiment = find_experiment(name, catalog.experiments)
     seed = Seed().convert(seed_text, None, None)
+    target_id = named_target()
     return (
         Capsule(
             raidstorm_version=tool_version(),
             experiment=experiment,
             seed=seed,
-            driver="sim",
-            plan=resolve(experiment, seed),
+            driver="sim" if target_id is None else "native",
+            plan=resolve_for(experiment, seed, target_id),
         ),
         False,
     )
@@ -115,6 +116,8 @@ def recorded(catalog: Catalog, target: str, *, allow_code: bool) -> Capsule:
         )
     if capsule.schedule is not None:
         return capsule
-    controller = Controller(capsule.plan, SimDriver(), capsule.defect_sources())
+    controller = Controller(
+        capsule.plan, stepped_driver(capsule.plan.target), capsule.defect_sources()
+    )
     execution = controller.explore(capsule.seed)
     return msgspec.structs.replace(capsule, schedule=execution.schedule)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.plan.plan import Plan
 from chaos.run.controller import Controller
 from chaos.run.execution import Execution
@@ -68,7 +68,7 @@ class _Looker:
     """Supplies the steps, and observes the target before and after each."""
 
     def __init__(self, plan: Plan, defects: tuple[DefectSource, ...]) -> None:
-        self.driver = SimDriver()
+        self.driver = stepped_driver(plan.target)
         self.controller = Controller(plan, self.driver, defects)
         self._data_offset = plan.data_offset
         self._possible: dict[EngineStep, int] = {}

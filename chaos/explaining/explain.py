@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from chaos.checkers import Check, Finding
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.explaining.account import Story, StoryScript, tell
 from chaos.explaining.close_look import CloseLook, look_closely
 from chaos.explaining.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
@@ -141,7 +141,7 @@ def script_of(capsule: Capsule) -> tuple[Case, list[int]]:
     """Return the script as a case, and the place of each of its items in the schedule."""
     assert capsule.script is not None, "a shrunk capsule has its script"
     case = Case(capsule.plan, tuple(capsule.script), not capsule.cut)
-    player = Player(capsule.plan, SimDriver(), capsule.defect_sources())
+    player = Player(capsule.plan, stepped_driver(capsule.plan.target), capsule.defect_sources())
     played = player.play(list(case.script), to_the_end=case.to_the_end)
     schedule = capsule.schedule or []
     if played.execution.schedule[: len(schedule)] != schedule:

@@ -15,7 +15,7 @@ import msgspec
 
 from chaos.base.prng import Stream
 from chaos.checkers import CHECKS, Check, Finding
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.judging.judge import judge
 from chaos.judging.same_failure import same_failure
 from chaos.run.controller import Controller
@@ -157,7 +157,7 @@ class Continuation:
         self.subject = subject
         self.stream = stream
         plan = subject.case.plan
-        self.controller = Controller(plan, SimDriver(), subject.defects)
+        self.controller = Controller(plan, stepped_driver(plan.target), subject.defects)
         self.recorder = self.controller.recorder
         self.rules = Rules(plan, self.recorder.model)
         self.recorder.generator = self.rules

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.explaining.close_look import Moment
 from chaos.judging.judge import judge
 from chaos.scripts.player import LEFT_OUT, Player
@@ -121,7 +121,7 @@ def _without(shrinker: Shrinker, case: Case, change: Change) -> str:
     if shrinker.play(less, shrinker.defects) is not None:
         is_unfair = bool(shrinker.defects) and shrinker.play(less, ()) is not None
         return IS_UNFAIR if is_unfair else FAILS_ALIKE
-    player = Player(case.plan, SimDriver(), shrinker.defects)
+    player = Player(case.plan, stepped_driver(case.plan.target), shrinker.defects)
     played = player.play(list(less.script), to_the_end=case.to_the_end)
     findings = judge(played.execution, shrinker.checks)
     outcome = f"it fails in another way: {findings[0].signature}" if findings else IS_VALID

@@ -11,17 +11,18 @@ from collections.abc import Iterator
 import msgspec
 
 from chaos.checkers.register import Reader
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.controller import Controller
 from chaos.run.model import Model
+from chaos.steps.agenda import Agenda
 from chaos.steps.payload import decode
 from chaos.steps.schedule import FinishIo, PowerLoss, Step
 from workers.bdev.disk import Disk
 from workers.bdev.io import BLOCK_SIZE, IoType
 from workers.bdev.stack import member_bdev_id
-from workers.protocol import APP_THREAD, OPERATOR, DefectSource, Event, Message
+from workers.protocol import APP_THREAD, OPERATOR, DefectSource, Deliver, Event, Message
 
 ASSEMBLY_STEPS_MAX = 20_000
 CHANGING_TYPES = (IoType.WRITE, IoType.UNMAP)
@@ -39,7 +40,7 @@ def crash_points(
     plan: Plan, schedule: list[Step], defects: tuple[DefectSource, ...]
 ) -> Iterator[CrashPoint]:
     """Replay the run, and judge each prefix that ends with a completed write or with the target's own crash."""
-    controller = Controller(plan, SimDriver(), defects)
+    controller = Controller(plan, stepped_driver(plan.target), defects)
     recorder, model = controller.recorder, controller.recorder.model
     # The schedule answers this, since the history is still empty here.
     reader = Reader(plan, tracks_power=any(isinstance(step, PowerLoss) for step in schedule))
@@ -64,9 +65,10 @@ class SecondTarget:
 
     def __init__(self, plan: Plan, defects: tuple[DefectSource, ...]) -> None:
         self.plan = plan
-        self.driver = SimDriver()
+        self.driver = stepped_driver(plan.target)
         self.driver.start(plan.layout, defects)
         self._events: list[Event] = []
+        self._agenda = Agenda()
 
     def judge(self, disks: list[Disk], model: Model, reader: Reader, turn: int) -> list[str] | None:
         """Return what is wrong after the start; None: no array is meant to be there just now.
@@ -81,6 +83,7 @@ class SecondTarget:
             disk.copy_whole(original)
             disk.heal()  # a disk that could not be written then can be read now, which is the harder case
         self.driver.restart()
+        self._agenda.clear()
         present = [disk.number for disk in disks if disk.header.present]
         first = turn % len(present)
         present = present[first:] + present[:first]
@@ -103,6 +106,8 @@ class SecondTarget:
 
     def _start_degraded(self, trusted: int) -> str:
         """Do what an operator does about an array that waits, or about an earlier one's ghost; returns how it crashed."""
+        if not self.plan.starts_degraded:
+            return ""
         bdev = member_bdev_id(self.plan.layout, trusted)
         for method, argument in (
             (Rpc.BDEV_RAID_START_DEGRADED, bdev),
@@ -123,14 +128,16 @@ class SecondTarget:
 
     def _call(self, method: Rpc, *args: int) -> str:
         """Send an RPC and run until the array is online or no step is possible; return the crash, or ""."""
+        agenda = self._agenda
         self.driver.send(Message(0, OPERATOR, APP_THREAD, f"rpc.{method}", 1, args))
+        agenda.post(Deliver(0, OPERATOR, APP_THREAD))
         for _ in range(ASSEMBLY_STEPS_MAX):
-            possible = next(
-                (step for worker in self.driver.workers for step in worker.reactor.pending()), None
-            )
-            if possible is None or self._members():
+            if not agenda.choices or self._members():
                 return ""
-            outcome = self.driver.perform(possible)
+            step = agenda.oldest()
+            agenda.took(step)
+            outcome = self.driver.perform(step)
+            agenda.absorb(outcome)
             self._events += outcome.events
             if outcome.crash is not None:
                 return outcome.crash.message

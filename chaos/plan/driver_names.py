@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
-DriverName = Literal["sim", "lockstep", "realtime"]
+DriverName = Literal["sim", "lockstep", "realtime", "native"]
 
 
 class DriverRow(NamedTuple):
@@ -54,6 +54,15 @@ DRIVERS: dict[str, DriverRow] = {
         soak_chunk_seeds=1,
         seed_seconds=1.5,
         varied="the same plan and seed, run free again: only the race of the processes differs",
+    ),
+    "native": DriverRow(
+        "SPDK itself, or another target in C, in a process of its own; the controller chooses every step",
+        seeds=100,
+        gate_runs_min=20,
+        chunk_seeds=16,
+        soak_chunk_seeds=8,
+        seed_seconds=0.05,
+        varied=OTHER_SCHEDULES,
     ),
 }
 assert set(DRIVERS) == set(get_args(DriverName))

@@ -10,6 +10,7 @@ from chaos.plan.faults import SILENT_FAULTS
 from chaos.plan.planned import Planned
 from chaos.plan.shapes import shapes_of
 from chaos.plan.strategies import DEFAULT_SCHEDULER, draw_strategies
+from chaos.plan.target_id import TargetId
 from workers.bdev.stack import Stack
 from workers.protocol import Layout
 from workers.raid.metadata import DATA_OFFSET
@@ -56,11 +57,19 @@ class Plan(msgspec.Struct, frozen=True):
     ]  # a scheduler, and what else it searches with; see plan/strategies.py
     meet_share: int = 0  # percent of I/O that goes where other I/O is in flight
     settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
+    target: TargetId | None = None  # in C; None: the built-in engine
 
     @property
     def data_offset(self) -> int:
         """Blocks in front of the array's data on each member."""
-        return DATA_OFFSET if self.superblock else 0
+        if not self.superblock:
+            return 0
+        return DATA_OFFSET if self.target is None else self.target.data_offset
+
+    @property
+    def starts_degraded(self) -> bool:
+        """Return whether an operator can start an array without all members that its superblocks call CONFIGURED."""
+        return self.target is None or self.target.can("start_degraded")
 
     @property
     def silent_corruption(self) -> bool:

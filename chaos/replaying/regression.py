@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.checkers import Check, Finding, Verdict
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.judging.judge import judge
 from chaos.replaying.replay import replay_capsule
 from chaos.scripts.player import LEFT_OUT, Player
@@ -65,7 +65,7 @@ def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Regressio
         return _stale("it has no recorded failure; adopt a failing run")
     if capsule.defects:
         return _with_defect(capsule, checks, capsule.expected.signature)
-    replayed = replay_capsule(capsule, "sim", (), checks)
+    replayed = replay_capsule(capsule, capsule.replay_driver, (), checks)
     if not replayed.divergence:
         return _on_reference(replayed.findings)
     if capsule.script is None:
@@ -76,7 +76,9 @@ def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Regressio
 def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> RegressionResult:
     """Play the regression's script, since the engine has changed; every step of the script must still be possible."""
     script = capsule.script or []
-    played = Player(capsule.plan, SimDriver(), ()).play(script, to_the_end=not capsule.cut)
+    played = Player(capsule.plan, stepped_driver(capsule.plan.target), ()).play(
+        script, to_the_end=not capsule.cut
+    )
     held = _on_reference(judge(played.execution, checks))
     left_out = [
         item
@@ -102,7 +104,7 @@ def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) ->
             Verdict.NOT_EXERCISED,
             f"with {names} on it must fail with {signature}, and its result is {found[0] if found else 'no failure'}",
         )
-    reference = replay_capsule(capsule, "sim", (), checks)
+    reference = replay_capsule(capsule, capsule.replay_driver, (), checks)
     if reference.divergence:
         return _stale(
             f"the reference engine can't take its steps ({reference.divergence}); adopt the shrunk run"

@@ -41,7 +41,7 @@ def replay_capsule(
     interrupted: Callable[[], bool] = never,
 ) -> Replayed:
     """Replay a capsule: by its schedule, or by its seed where the schedule wasn't recorded."""
-    driver = make_driver(driver_name, capsule.experiment, interrupted)
+    driver = make_driver(driver_name, capsule.experiment, interrupted, capsule.plan.target)
     try:
         if isinstance(driver, RealtimeDriver):
             execution, _ = driver.run(capsule.plan, capsule.seed, defects, None)

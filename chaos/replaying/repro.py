@@ -137,7 +137,7 @@ def _runs(
     capsule: Capsule, checks: tuple[Check, ...], runs: int, interrupted: Callable[[], bool]
 ) -> Iterator[Run]:
     """Yield the runs one after another."""
-    driver = make_driver(capsule.driver, capsule.experiment, interrupted)
+    driver = make_driver(capsule.driver, capsule.experiment, interrupted, capsule.plan.target)
     stream = Stream(capsule.seed, "scheduling seeds")
     try:
         for _ in range(runs):
@@ -149,7 +149,9 @@ def _runs(
             except WorkerLostError:
                 # A worker was killed, so the run is repeated with new processes.
                 driver.close()
-                driver = make_driver(capsule.driver, capsule.experiment, interrupted)
+                driver = make_driver(
+                    capsule.driver, capsule.experiment, interrupted, capsule.plan.target
+                )
                 run = run_once(driver, capsule, checks, scheduling_seed)
             yield run
     finally:

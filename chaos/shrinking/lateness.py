@@ -11,7 +11,7 @@ from collections.abc import Hashable
 
 import msgspec
 
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.run.controller import Controller
 from chaos.scripts.player import LEFT_OUT, twin
 from chaos.shrinking.shrinker import Attempt, Case, Shrinker
@@ -69,7 +69,7 @@ def _as_script(shrinker: Shrinker, outcome: Attempt, *, timers_early: bool) -> t
     end = len(outcome.schedule)
     if case.to_the_end:
         end = max((number for number in outcome.numbers if number != LEFT_OUT), default=0)
-    controller = Controller(case.plan, SimDriver(), shrinker.defects)
+    controller = Controller(case.plan, stepped_driver(case.plan.target), shrinker.defects)
     return as_delays(
         controller,
         outcome.schedule[:end],

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from chaos.base.interrupt import InterruptedRunError, Patience, never
 from chaos.checkers import Check, Finding
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import stepped_driver
 from chaos.judging.judge import judge
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import Plan
@@ -85,7 +85,7 @@ def minimize(
         schedule=outcome.schedule,
         script=list(case.script),
         cut=not case.to_the_end,
-        driver="sim",
+        driver="sim" if capsule.plan.target is None else "native",
         rebuilt=False,
         unfinished=UNSET if shrinker.is_finished else _reason(shrinker, budget, interrupted),
     )
@@ -119,7 +119,7 @@ def _up_to_the_finding(
     more = [0, *(2**power for power in range(16) if first + 2**power < len(steps)), len(steps)]
     for count in more:
         schedule = steps[: first + count]
-        again = Controller(small.plan, SimDriver(), shrinker.defects).replay(
+        again = Controller(small.plan, stepped_driver(small.plan.target), shrinker.defects).replay(
             schedule, cut=small.cut
         )
         findings = judge(again, shrinker.checks)
@@ -137,7 +137,9 @@ def _failure(
             "this was a free run, and its steps could not be rebuilt in sim, so none can be left out; "
             "'raidstorm shrink' makes its plan smaller, by vote"
         )
-    controller = Controller(capsule.plan, SimDriver(gives_up), capsule.defect_sources())
+    controller = Controller(
+        capsule.plan, stepped_driver(capsule.plan.target, gives_up), capsule.defect_sources()
+    )
     try:
         if capsule.schedule is None:
             execution = controller.explore(capsule.seed)

@@ -13,7 +13,7 @@ import msgspec
 
 from chaos.base.interrupt import InterruptedRunError, never
 from chaos.checkers import Check, Finding
-from chaos.drivers.sim import SimDriver
+from chaos.drivers.make import Stepped, stepped_driver
 from chaos.judging.judge import judge
 from chaos.judging.same_failure import overlaps, same_failure
 from chaos.plan.plan import Plan
@@ -157,7 +157,8 @@ class Shrinker:
         self.executions = 0
         self._is_over = is_over
         self._on_progress = on_progress
-        self._driver = SimDriver(gives_up)
+        self._gives_up = gives_up
+        self._driver: Stepped | None = None
         self._refused: set[bytes] = set()  # used only for membership
         self.best: Attempt | None = None
         self.is_finished = False  # no pass makes the best case smaller
@@ -239,6 +240,8 @@ class Shrinker:
 
     def _played(self, case: Case, defects: tuple[DefectSource, ...], patience: int) -> Played:
         self.executions += 1
+        if self._driver is None:
+            self._driver = stepped_driver(case.plan.target, self._gives_up)
         player = Player(case.plan, self._driver, defects)
         try:
             return player.play(list(case.script), to_the_end=case.to_the_end, patience=patience)

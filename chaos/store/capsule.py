@@ -108,6 +108,9 @@ def unfinished_line(capsule: Capsule) -> str:
 def replay_line(program: str, where: str | Path, capsule: Capsule) -> str:
     """Write the line that replays the capsule at this path."""
     words = [program, "replay", shlex.quote(str(where))]
+    if capsule.plan.target is not None:
+        option, path = capsule.plan.target.option
+        words += [option, shlex.quote(path)]
     return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
 
 

@@ -185,6 +185,17 @@ class Disk:
         return SUCCESS
 
     def _write(self, first: int, end: int, data: bytes, *, fua: bool) -> None:
+        self._before_write(first, end, fua=fua)
+        self.data[first * BLOCK_SIZE : end * BLOCK_SIZE] = data
+
+    def begin_change(self, io_type: IoType, first: int, end: int, *, fua: bool = False) -> None:
+        """Prepare cache and faults for an I/O whose data a target in C copies itself, in the same step."""
+        if io_type in (IoType.WRITE, IoType.UNMAP):
+            self._before_write(first, end, fua=fua)
+        elif io_type is IoType.FLUSH:
+            self._clean(0, self.capacity_blocks)
+
+    def _before_write(self, first: int, end: int, *, fua: bool) -> None:
         if self.header.fault_count:
             self._remap(first, end)
         begin, stop = first * BLOCK_SIZE, end * BLOCK_SIZE
@@ -204,7 +215,6 @@ class Disk:
             if count:
                 dirty[first:end] = b"\1" * (end - first)
                 self.header.dirty_count += count
-        self.data[begin:stop] = data
 
     def _clean(self, first: int, end: int) -> None:
         if self.header.dirty_count:

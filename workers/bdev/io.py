@@ -10,7 +10,10 @@ BLOCK_SIZE = 512  # bytes
 
 
 class IoType(IntEnum):
-    """The kinds of I/O. Reset and abort are calls of a channel or of the bdev layer, not I/O of this list."""
+    """The kinds of I/O.
+
+    In the engine, reset and abort are calls of a channel or of the bdev layer. The disks of a target in C get a reset as I/O.
+    """
 
     READ = 1
     WRITE = 2
@@ -19,6 +22,7 @@ class IoType(IntEnum):
     WRITE_ZEROES = 5
     COMPARE = 6
     COMPARE_AND_WRITE = 7
+    RESET = 8
 
 
 # I/O that changes blocks; a range lock that is no quiesce holds only these.

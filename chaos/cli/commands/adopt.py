@@ -8,7 +8,7 @@ import click
 
 from chaos.cli.commands.replay import ALLOW_CODE_HELP
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Target, examples
+from chaos.cli.parameters import TARGET, Catalog, Target, examples, target_options
 
 
 @click.command(
@@ -28,6 +28,7 @@ from chaos.cli.parameters import TARGET, Catalog, Target, examples
 )
 @click.option("--force", is_flag=True, help="Overwrite a regression of this name.")
 @click.option("--allow-code", is_flag=True, help=ALLOW_CODE_HELP)
+@target_options
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
     """Keep a failure as a regression: NAME.json, its shrunk capsule, and NAME.txt, its story.

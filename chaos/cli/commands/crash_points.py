@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, examples
+from chaos.cli.parameters import TARGET, Catalog, examples, target_options
 
 
 @click.command(
@@ -16,6 +16,7 @@ from chaos.cli.parameters import TARGET, Catalog, examples
 )
 @click.argument("target", metavar=TARGET, shell_complete=complete_files)
 @click.option("--allow-code", is_flag=True, help="Run defects that the capsule carries.")
+@target_options
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
     """Crash a recorded run after each write that a disk completed, start the target again from the disks as

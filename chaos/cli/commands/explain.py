@@ -9,7 +9,16 @@ import click
 from chaos.cli.commands.replay import ALLOW_CODE_HELP
 from chaos.cli.commands.shrink import SECONDS_DEFAULT
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Count, Duration, Target, examples, format_option
+from chaos.cli.parameters import (
+    TARGET,
+    Catalog,
+    Count,
+    Duration,
+    Target,
+    examples,
+    format_option,
+    target_options,
+)
 
 CONTINUATIONS = 20
 CONTINUATIONS_MAX = 10_000
@@ -38,6 +47,7 @@ CONTINUATIONS_MAX = 10_000
 )
 @click.option("--allow-code", is_flag=True, help=ALLOW_CODE_HELP)
 @click.option("--out", metavar="DIR", help="The directory for the files. [beside the capsule]")
+@target_options
 @format_option("json")
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:

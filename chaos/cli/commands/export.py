@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import OneOf, Target, examples
+from chaos.cli.parameters import OneOf, Target, examples, target_options
 
 FORMS = ("perfetto", "pytest", "capsule")
 
@@ -25,6 +25,7 @@ FORMS = ("perfetto", "pytest", "capsule")
 @click.option("--out", metavar="FILE", help="'-' for standard output. [named after the run, here]")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @click.option("--allow-code", is_flag=True, help="Run code that the capsule carries (pytest only).")
+@target_options
 def command(**given: Any) -> int:
     """Write a stored run as something else: a trace for Perfetto (Chrome trace event format), a pytest file that
     stands alone, or the one capsule to attach to an issue.

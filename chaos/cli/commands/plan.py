@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_experiments
-from chaos.cli.parameters import Catalog, Seed, examples, format_option
+from chaos.cli.parameters import Catalog, Seed, examples, format_option, target_options
 
 
 @click.command(
@@ -18,6 +18,7 @@ from chaos.cli.parameters import Catalog, Seed, examples, format_option
     "target", metavar="EXPERIMENT|RUN_DIR|CAPSULE.json", shell_complete=complete_experiments
 )
 @click.option("--seed", type=Seed(), help="The seed; a run or a capsule has its own.  [0]")
+@target_options
 @format_option("json")
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:

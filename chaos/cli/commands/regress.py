@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import examples, format_option, loudness_options
+from chaos.cli.parameters import examples, format_option, loudness_options, target_options
 
 
 @click.command(
@@ -15,6 +15,7 @@ from chaos.cli.parameters import examples, format_option, loudness_options
 )
 @click.argument("targets", nargs=-1, metavar="[DIR|CAPSULE.json]...", shell_complete=complete_files)
 @click.option("--allow-code", is_flag=True, help="Run code that the capsules carry.")
+@target_options
 @loudness_options
 @format_option("json")
 def command(**given: Any) -> int:

@@ -15,6 +15,7 @@ from chaos.cli.parameters import (
     examples,
     format_option,
     loudness_options,
+    target_options,
 )
 from chaos.plan.driver_names import DRIVERS
 
@@ -47,6 +48,7 @@ ALLOW_CODE_HELP = "Run code that the capsule carries."
 )
 @click.option("--allow-code", is_flag=True, help=ALLOW_CODE_HELP)
 @click.option("--trace", metavar="FILE", help="Write the replayed run to a file, a line per step.")
+@target_options
 @loudness_options
 @format_option("json")
 @click.pass_obj

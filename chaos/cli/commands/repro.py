@@ -8,7 +8,16 @@ import click
 
 from chaos.cli.commands.replay import ALLOW_CODE_HELP, INSTEAD_HELP
 from chaos.cli.completion import complete_defects, complete_files
-from chaos.cli.parameters import TARGET, Catalog, Count, OneOf, Target, examples, format_option
+from chaos.cli.parameters import (
+    TARGET,
+    Catalog,
+    Count,
+    OneOf,
+    Target,
+    examples,
+    format_option,
+    target_options,
+)
 from chaos.plan.driver_names import DRIVERS
 
 RUNS_DEFAULT = 30
@@ -36,6 +45,7 @@ RUNS_MAX = 1_000_000
 )
 @click.option("--allow-code", is_flag=True, help=ALLOW_CODE_HELP)
 @click.option("--out", metavar="DIR", help="Keep a capsule of the first run of each failure here.")
+@target_options
 @format_option("json")
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:

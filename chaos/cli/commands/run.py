@@ -18,6 +18,7 @@ from chaos.cli.parameters import (
     examples,
     format_option,
     loudness_options,
+    target_options,
 )
 from chaos.plan.driver_names import DRIVERS
 
@@ -77,6 +78,7 @@ SEEDS_BY_DRIVER = ", ".join(f"{name} {driver.seeds}" for name, driver in DRIVERS
     metavar="DIR",
     help="The directory that keeps failing runs.",
 )
+@target_options
 @loudness_options
 @format_option("json")
 @click.pass_context

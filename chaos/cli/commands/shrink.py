@@ -8,7 +8,15 @@ import click
 
 from chaos.cli.commands.replay import ALLOW_CODE_HELP
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Duration, Target, examples, format_option
+from chaos.cli.parameters import (
+    TARGET,
+    Catalog,
+    Duration,
+    Target,
+    examples,
+    format_option,
+    target_options,
+)
 
 SECONDS_DEFAULT = 60.0
 
@@ -33,6 +41,7 @@ SECONDS_DEFAULT = 60.0
     metavar="DIR",
     help="The directory for minimal.json, .log and .html; it is created. [beside the capsule]",
 )
+@target_options
 @format_option("json")
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:

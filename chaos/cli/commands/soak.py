@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_suites
-from chaos.cli.parameters import JOBS_MAX, Catalog, Count, Duration, examples
+from chaos.cli.parameters import JOBS_MAX, Catalog, Count, Duration, examples, target_options
 from chaos.plan.driver_names import DRIVERS
 from workers.spelling import did_you_mean
 
@@ -88,6 +88,7 @@ class Size(click.ParamType[int]):
     metavar="DIR",
     help="Continue the soak in this directory, with its own suite and options.",
 )
+@target_options
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
     """Run fresh seeds of a suite for hours, unattended.

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chaos.cli.completion import complete_files
-from chaos.cli.parameters import TARGET, Catalog, Count, Target, examples
+from chaos.cli.parameters import TARGET, Catalog, Count, Target, examples, target_options
 
 
 @click.command(
@@ -19,6 +19,7 @@ from chaos.cli.parameters import TARGET, Catalog, Count, Target, examples
 @click.argument("target", metavar=TARGET, type=Target(), shell_complete=complete_files)
 @click.option("--at", "step", type=Count(0), help="After this step. [the last one]")
 @click.option("--allow-code", is_flag=True, help="Run defects that the capsule carries.")
+@target_options
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:
     """Print the engine's state at a step of a run, as SPDK's bdev_raid_get_bdevs and

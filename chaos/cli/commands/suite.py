@@ -16,6 +16,7 @@ from chaos.cli.parameters import (
     examples,
     format_option,
     loudness_options,
+    target_options,
 )
 
 
@@ -73,6 +74,7 @@ class Subset(click.ParamType[tuple[int, int]]):
 @click.option(
     "--junit", metavar="FILE", help="Write JUnit XML: a test case per facet, never per seed."
 )
+@target_options
 @loudness_options
 @format_option("json")
 @click.pass_obj

@@ -96,9 +96,15 @@ class Heals:
             return None
         return inject(self.model, self._return_of(due.number, due.heal), due.number)
 
+    def _is_missed(self, number: int) -> bool:
+        """Return whether superblocks may still call it a member: without this very disk, the array would wait forever."""
+        return self.model.disks[number].member or not self.model.array.is_online
+
     def _return_of(self, number: int, heal: str) -> str:
         """Return how a disk returns that was to return like this."""
         disks, superblock = self.model.disks, self.plan.superblock
+        if superblock and not self.plan.starts_degraded and self._is_missed(number):
+            return "disk_return"
         if heal == "disk_return_stale" and not disks.may_be_stale(number, superblock=superblock):
             return "disk_return"
         if heal == "disk_return_small" and self.plan.layout.disk_blocks <= 2 * SMALLER_BY:

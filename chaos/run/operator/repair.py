@@ -96,7 +96,7 @@ class Repair:
 
     def _start_degraded(self, trusted: list[int]) -> Operate | None:
         """Start it without other disks once one with all acknowledged data is there."""
-        if not trusted or not self.plan.superblock:
+        if not trusted or not self.plan.superblock or not self.plan.starts_degraded:
             return None
         bdev = self.queue.bdev(self.stream.choice(trusted))
         return self.queue.run(

@@ -1,0 +1,166 @@
+"""The array as ``bdev_raid_get_bdevs`` shows it: from one text to the next, the events between them and the shared record.
+
+The engine emits such events itself; of a target in C only this answer is known. So some events are missing (quiesces, failed
+writes), and a rebuild's result is what the last text before its end allows to conclude.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from workers.errors import EIO
+from workers.protocol import APP_THREAD, Event
+from workers.shared import ProcessState, RaidRecord, RaidState, Slot
+
+ARRAY = "raid0"
+NO_SLOT = -1
+STATES = {
+    "configuring": RaidState.CONFIGURING,
+    "online": RaidState.ONLINE,
+    "offline": RaidState.OFFLINE,
+}
+
+
+class ArrayState:
+    """Follows the texts, and keeps the record up to date for the observer."""
+
+    def __init__(self, record: RaidRecord) -> None:
+        self.record = record
+        self.is_being_created = (
+            False  # a request that creates the array was sent since there was none
+        )
+        self.restarted()
+
+    def restarted(self) -> None:
+        """Begin with a target that has no array."""
+        self.record.words.cast("B")[:] = bytes(8 * len(self.record.words))
+        self.is_being_created = False
+        self._state = RaidState.ABSENT
+        self._members: dict[int, int] = {}  # slot -> disk of each configured member
+        self._rebuilt = NO_SLOT
+        self._offset = 0
+        self._blocks = 0
+
+    @property
+    def member_mask(self) -> int:
+        """Return a bit for each disk that is a configured member."""
+        return sum(1 << disk for disk in self._members.values())
+
+    def take(self, text: bytes) -> list[Event]:
+        """Take the next text; return what has happened since the last one."""
+        array: dict[str, Any] | None = next(
+            (array for array in json.loads(text) if array["name"] == ARRAY), None
+        )
+        if array is None:
+            return self._vanished()
+        slots = array["base_bdevs_list"]
+        members = {
+            place: disk_number(slot["name"])
+            for place, slot in enumerate(slots)
+            if slot["is_configured"] and slot["name"]
+        }
+        state = STATES[array["state"]]
+        sizes = [slots[place]["data_size"] for place in members]
+        self._blocks = min(sizes) if sizes else self._blocks
+        process = array.get("process")
+        events = self._states(state, array, members)
+        if self._state == RaidState.ONLINE:
+            events += self._rebuild_ended(process, members)
+            events += self._removed(members)
+            events += self._rebuild(process, members)
+        self._state, self._members = state, members
+        self._record(array, members)
+        return events
+
+    def _vanished(self) -> list[Event]:
+        if self._state == RaidState.ABSENT:
+            return []
+        events = [*self._rebuild_ended(None, {}), _event("raid.deleted")]
+        created = self.is_being_created and self._state == RaidState.CONFIGURING
+        self.restarted()
+        self.is_being_created = created
+        return events
+
+    def _states(
+        self, state: RaidState, array: dict[str, Any], members: dict[int, int]
+    ) -> list[Event]:
+        before = self._state
+        if state == before:
+            return []
+        if state == RaidState.CONFIGURING and not self.is_being_created:
+            return [_event("raid.configuring", 0, array["num_base_bdevs_operational"])]
+        if state == RaidState.ONLINE:
+            name = "raid.created" if self.is_being_created else "raid.assembled"
+            self.is_being_created = False
+            self._state, self._members = state, dict(members)
+            process = array.get("process")
+            target = disk_number(process["target"]) if process else NO_SLOT
+            return [_event(name, *(disk for disk in members.values() if disk != target))]
+        if state == RaidState.OFFLINE:
+            return [_event("raid.last_member_removed")]
+        return []
+
+    def _removed(self, members: dict[int, int]) -> list[Event]:
+        return [
+            _event("raid.member_removed", slot, disk)
+            for slot, disk in self._members.items()
+            if members.get(slot) != disk
+        ]
+
+    def _rebuild(self, process: dict[str, Any] | None, members: dict[int, int]) -> list[Event]:
+        if process is None:
+            return []
+        events = []
+        disk = disk_number(process["target"])
+        if self._rebuilt == NO_SLOT:
+            slot = next((place for place, member in members.items() if member == disk), 0)
+            self._rebuilt, self._target, self._offset = slot, disk, 0
+            events.append(_event("rebuild.started", slot, disk))
+        offset = process["progress"]["blocks"]
+        if offset != self._offset:
+            self._offset = offset
+            events.append(_event("rebuild.window_done", offset, self._blocks))
+        return events
+
+    def _rebuild_ended(
+        self, process: dict[str, Any] | None, members: dict[int, int]
+    ) -> list[Event]:
+        if self._rebuilt == NO_SLOT or (
+            process is not None and disk_number(process["target"]) == self._target
+        ):
+            return []
+        slot, self._rebuilt = self._rebuilt, NO_SLOT
+        is_whole = 0 < self._blocks <= self._offset and members.get(slot) == self._target
+        return [_event("rebuild.finished", slot, self._target, 0 if is_whole else EIO)]
+
+    def _record(self, array: dict[str, Any], members: dict[int, int]) -> None:
+        """Show the array as the engine's shared record does, as far as it is known."""
+        record = self.record
+        record.state = int(self._state)
+        record.num_slots = array["num_base_bdevs"]
+        record.discovered = array["num_base_bdevs_discovered"]
+        record.operational = array["num_base_bdevs_operational"]
+        # From outside, a rebuild is there or not; in which of its states it is can't be seen.
+        is_rebuilding = self._rebuilt != NO_SLOT
+        record.process_state = int(ProcessState.INIT if is_rebuilding else ProcessState.NONE)
+        record.process_slot = self._rebuilt if is_rebuilding else 0
+        record.window_offset = self._offset
+        for place, slot in enumerate(record.slots[: record.num_slots]):
+            _show_slot(slot, members.get(place), is_target=is_rebuilding and place == self._rebuilt)
+
+
+def _show_slot(slot: Slot, disk: int | None, *, is_target: bool) -> None:
+    slot.bdev = 0 if disk is None else disk + 1
+    slot.is_configured = int(disk is not None)
+    slot.is_process_target = int(is_target)
+
+
+def disk_number(name: str) -> int:
+    """Return the number of a disk from the name of its bdev, or of one that stands on it."""
+    digits = "".join(letter for letter in name if letter.isdigit())
+    return int(digits) if digits else NO_SLOT
+
+
+def _event(name: str, *args: int) -> Event:
+    return Event(name, APP_THREAD, args)

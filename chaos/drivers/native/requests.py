@@ -1,0 +1,104 @@
+"""The operator's RPCs as SPDK's JSON-RPC requests, and the answers as errnos."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from typing import Any
+
+from chaos.drivers.native.array_state import ARRAY
+from chaos.drivers.native.nvme import SUBSYSTEM
+from chaos.plan.rpcs import Rpc
+from workers.bdev.io import IoType
+from workers.bdev.stack import ErrorType, Stack, disk_of, raid_bdev_id, stacked_bdev_id
+from workers.protocol import Argument, Layout
+from workers.raid.uuids import array_uuid, text
+from workers.reactor import FIRST_POLL_GROUP_THREAD
+
+NO_BDEV = "nothing"
+PREFIXES = {Stack.ERROR: "EE_disk", Stack.DELAY: "delay_disk", Stack.PASSTHRU: "passthru_disk"}
+ERROR_TYPES = {ErrorType.FAILURE: "failure", ErrorType.PENDING: "pending", ErrorType.NOMEM: "nomem"}
+# An errno is the status where the message is the text of one, as SPDK's handlers answer.
+ERRNOS = {os.strerror(number): -number for number in errno.errorcode}
+JSON_RPC_ERRORS = range(-32768, -31999)
+Request = tuple[str, dict[str, Any]]  # method and parameters
+
+
+def bdev_name(layout: Layout, bdev: int) -> str:
+    """Return the name of a bdev in the target."""
+    if bdev < layout.disks:
+        return f"disk{bdev}" if bdev >= 0 else NO_BDEV
+    if bdev == raid_bdev_id(layout):
+        return ARRAY
+    disk = disk_of(layout, bdev)
+    for kind, prefix in PREFIXES.items():
+        if bdev == stacked_bdev_id(layout, kind, disk):
+            return f"{prefix}{disk}"
+    return NO_BDEV
+
+
+def request_of(layout: Layout, method: str, args: tuple[Argument, ...], clears: bool) -> Request:
+    """Return the request for an RPC of the operator; ``clears``: deleting an array can clear its superblocks."""
+    name = bdev_name(layout, args[0]) if args else ""
+    match method:
+        case Rpc.BDEV_RAID_CREATE:
+            return method, {
+                "name": ARRAY,
+                "raid_level": "raid1",
+                "base_bdevs": [bdev_name(layout, bdev) for bdev in args[2:]],
+                "superblock": bool(args[0]),
+                "uuid": text(array_uuid(args[1])),
+            }
+        case Rpc.BDEV_RAID_DELETE:
+            return method, {"name": ARRAY} | ({"clear_sb": bool(args[0])} if clears else {})
+        case Rpc.BDEV_RAID_ADD_BASE_BDEV:
+            return method, {"raid_bdev": ARRAY, "base_bdev": name}
+        case Rpc.BDEV_RAID_REMOVE_BASE_BDEV | Rpc.BDEV_EXAMINE:
+            return method, {"name": name}
+        case Rpc.BDEV_RESET:
+            return "raidstorm_bdev_reset", {"name": name}
+        case Rpc.BDEV_RAID_GET_BDEVS:
+            return method, {"category": "all"}
+        case Rpc.BDEV_ERROR_INJECT_ERROR:
+            return method, _injection(name, *args[1:])
+        case Rpc.BDEV_DELAY_UPDATE_LATENCY:
+            return method, {
+                "delay_bdev_name": name,
+                "latency_type": "avg_write",
+                "latency_us": args[1],
+            }
+        case Rpc.NVMF_SUBSYSTEM_ADD_NS:
+            return method, {"nqn": SUBSYSTEM, "namespace": {"nsid": args[0], "bdev_name": ARRAY}}
+        case Rpc.NVMF_SUBSYSTEM_REMOVE_NS:
+            return method, {"nqn": SUBSYSTEM, "nsid": args[0]}
+        case Rpc.NVMF_CREATE_POLL_GROUP:
+            return "raidstorm_poll_group_create", {"thread": FIRST_POLL_GROUP_THREAD + args[0]}
+        case Rpc.NVMF_DESTROY_POLL_GROUP:
+            return "raidstorm_poll_group_destroy", {"thread": FIRST_POLL_GROUP_THREAD + args[0]}
+        case _:
+            return method, {}
+
+
+def _injection(name: str, kind: int, io_types: int, count: int) -> dict[str, Any]:
+    kinds = [io_type.name.lower() for io_type in IoType if io_types & 1 << io_type]
+    io_type = kinds[0] if len(kinds) == 1 else "all"
+    return {
+        "name": name,
+        "io_type": io_type,
+        "error_type": ERROR_TYPES[ErrorType(kind)],
+        "num": count,
+    }
+
+
+def encoded(request: Request) -> bytes:
+    """Return a request for the target: its method, a zero byte, and its parameters."""
+    method, params = request
+    return method.encode() + b"\0" + (json.dumps(params).encode() if params else b"")
+
+
+def status_of(status: int, message: bytes) -> int:
+    """Return the errno of an answer: SPDK's handlers answer with one, or with a JSON-RPC error and its text."""
+    if status in JSON_RPC_ERRORS:
+        return ERRNOS.get(message.decode(errors="replace"), -errno.EINVAL)
+    return status

@@ -1,0 +1,90 @@
+"""Functions and source lines of an object, by offset, from binutils; without these, offsets only."""
+
+from __future__ import annotations
+
+import subprocess
+from bisect import bisect_right
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+TOOL_SECONDS_MAX = 120
+FUNCTIONS = ("t", "T", "w", "W", "i")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A place in a target's code."""
+
+    function: str
+    file: str
+    line: int
+
+    @property
+    def file_name(self) -> str:
+        """The file's name without its directories."""
+        return Path(self.file).name
+
+    def is_in(self, folders: tuple[str, ...]) -> bool:
+        """Return whether its file is in one of these folders."""
+        return any(folder in self.file for folder in folders)
+
+    def __str__(self) -> str:
+        return f"{self.function} at {self.file_name}:{self.line}" if self.line else self.function
+
+
+class Symbols:
+    """The symbols of one object, read when they are first asked for."""
+
+    def __init__(self, library: Path) -> None:
+        self.library = library
+        self._known: dict[int, str] = {}
+
+    @cached_property
+    def _table(self) -> tuple[list[int], list[str]]:
+        rows = []
+        for line in self._ask(["nm", "--defined-only", str(self.library)]).splitlines():
+            address, kind, name = line.split(maxsplit=2)
+            if kind in FUNCTIONS:
+                rows.append((int(address, 16), name))
+        rows.sort()
+        return [address for address, _ in rows], [name for _, name in rows]
+
+    def function_at(self, offset: int) -> str:
+        """Return the name of the function that this offset lies in."""
+        name = self._known.get(offset)
+        if name is None:
+            addresses, names = self._table
+            place = bisect_right(addresses, offset) - 1
+            name = names[place] if place >= 0 else f"function at {offset:#x}"
+            self._known[offset] = name
+        return name
+
+    def places(self, offsets: tuple[int, ...]) -> list[Place]:
+        """Return function, file and line for return addresses, inlined functions included, the innermost first."""
+        if not offsets:
+            return []
+        # A return address belongs to the call before it.
+        asked = [hex(offset - 1) for offset in offsets]
+        lines = self._ask(["addr2line", "-f", "-i", "-e", str(self.library), *asked]).splitlines()
+        if not lines:
+            return [Place(self.function_at(offset - 1), "", 0) for offset in offsets]
+        return [
+            _place(function, where)
+            for function, where in zip(lines[::2], lines[1::2], strict=False)
+        ]
+
+    @staticmethod
+    def _ask(command: list[str]) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603  # a fixed program, with offsets
+                command, capture_output=True, text=True, timeout=TOOL_SECONDS_MAX, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout
+
+
+def _place(function: str, where: str) -> Place:
+    file, _, line = where.partition(" (")[0].rpartition(":")
+    return Place(function, file, int(line) if line.isdigit() else 0)

@@ -1,0 +1,75 @@
+"""A plan for a target in C: what of an experiment it can do, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from chaos.plan.experiment import Experiment, pair
+from chaos.plan.plan import Plan, resolve
+from chaos.plan.planned import Planned
+from chaos.plan.target_id import TargetId
+
+# All other faults act on disks, hosts and processes from outside, so every target has them.
+NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
+# What hosts may ask for, by the capability that it needs.
+SHARES = {
+    "flush": "flush_share",
+    "fua": "fua_share",
+    "unmap": "unmap_share",
+    "write_zeroes": "write_zeroes_share",
+    "compare": "compare_share",
+    "abort": "abort_share",
+}
+
+
+def resolve_for(experiment: Experiment, seed: int, target: TargetId | None) -> Plan:
+    """Draw the seed's plan of the experiment, for a target in C if there is one."""
+    plan = resolve(experiment, seed)
+    return plan if target is None else adapted(plan, target)
+
+
+def adapted(plan: Plan, target: TargetId) -> Plan:
+    """Return the plan with what the target can do; the rest is left out (see :func:`left_out`)."""
+    layout = plan.layout
+    offset = target.data_offset if plan.superblock else 0
+    disk_blocks = plan.blocks + offset
+    grow = layout.capacity_blocks - layout.disk_blocks if _acts("disk_grow", target) else 0
+    stacks = layout.stacks if _acts("error_bdev", target) else ()
+    return msgspec.structs.replace(
+        plan,
+        layout=msgspec.structs.replace(
+            layout,
+            disk_blocks=disk_blocks,
+            capacity_blocks=disk_blocks + grow if grow > 0 else 0,
+            stacks=stacks,
+            array_passthru=layout.array_passthru and bool(stacks),
+        ),
+        target=target,
+        planned=tuple(_acting(plan.planned, target)),
+        **{share: 0 for name, share in SHARES.items() if not target.can(name)},
+    )
+
+
+def _acting(planned: Iterable[Planned], target: TargetId) -> Iterable[Planned]:
+    return (one for one in planned if _acts(one.kind, target))
+
+
+def _acts(kind: str, target: TargetId) -> bool:
+    if kind in NEED_THE_TARGET:
+        return kind in target.capabilities.get("faults", ())
+    return kind not in target.capabilities.get("without", ())
+
+
+def left_out(experiment: Experiment, target: TargetId) -> list[str]:
+    """Return what of the experiment this target can't do, in words."""
+    kinds: list[str] = [fault.kind for fault in experiment.faults]
+    kinds.extend(operation.kind for operation in experiment.operations)
+    names = [kind for kind in dict.fromkeys(kinds) if not _acts(kind, target)]
+    names += [
+        name
+        for name, share in SHARES.items()
+        if pair(getattr(experiment, share))[1] and not target.can(name)
+    ]
+    return names

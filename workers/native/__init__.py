@@ -1,0 +1,1 @@
+"""Targets in C: their interface, the process they live in, the SPDK adapter, and an example."""
