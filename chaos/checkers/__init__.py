@@ -59,4 +59,19 @@ CHECKS: dict[str, tuple[Check, str]] = {
     ),
 }
 
-__all__ = ["CHECKS", "Check", "Finding", "Verdict"]
+# Checks that judge what only the built-in engine shows of itself, and why a target in C can't be judged so.
+OF_THE_ENGINE = {
+    "channels": "the content of channels is not visible from outside",
+    "quiesce": "quiesced blocks are not visible from outside",
+    "affinity": "the thread that touches something is not visible from outside",
+}
+
+
+def checks_of(execution: Execution) -> tuple[str, ...]:
+    """Return the names of the checks that can judge this run."""
+    if execution.plan.target is None:
+        return tuple(CHECKS)
+    return tuple(name for name in CHECKS if name not in OF_THE_ENGINE)
+
+
+__all__ = ["CHECKS", "OF_THE_ENGINE", "Check", "Finding", "Verdict", "checks_of"]

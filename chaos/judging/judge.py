@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from chaos.checkers import CHECKS, Check, Finding, Verdict
+from chaos.checkers import CHECKS, Check, Finding, Verdict, checks_of
 from chaos.checkers.finding import SEVERITY
 from chaos.judging.user_checks import CodeError, check_name
 from chaos.run.execution import Execution
@@ -15,17 +15,18 @@ from workers.errors import ANYTHING_RAISED
 def judge(
     execution: Execution,
     more_checks: tuple[Check, ...] = (),
-    names: tuple[str, ...] = tuple(CHECKS),
+    names: tuple[str, ...] | None = None,
     seed: int | None = None,
 ) -> list[Finding]:
     """Return all findings of a run, the most severe verdict first.
 
-    ``names`` are the built-in checks to ask; ``seed`` is for the sentence about a user's check that raises something.
+    ``names`` are the built-in checks to ask (None: all that can judge this run); ``seed`` is for the sentence about a user's check that raises something.
     """
+    asked = checks_of(execution) if names is None else names
     findings = [
         finding
         for name, (check, _) in CHECKS.items()
-        if name in names
+        if name in asked
         for finding in check(execution)
     ]
     for check in more_checks:

@@ -121,7 +121,7 @@ class Recorder:
             model.stalled = None
         self.schedule.append(step)
         self.notes.append(outcome.note)
-        if outcome.events or outcome.replies or outcome.crash is not None:
+        if outcome.events or outcome.replies or outcome.crash is not None or outcome.ends:
             self.fingerprint.add(step, self.observe(outcome, step))
         else:
             self.fingerprint.add(step, NOTHING)
@@ -132,10 +132,7 @@ class Recorder:
         """Record the outcome of a step; return it in the form for the fingerprint."""
         shown: list[Any] = [*outcome.events]
         for event in outcome.events:
-            self.history.append(EngineEvent(self.steps, event))
-            self.model.happened(event)
-            if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
-                self.generator.connection_ended(event.args[0])
+            self._happened(event)
         if step is not None and self.observer is not None:
             self.observer.look(self.steps, step, outcome.events, self.history)
         for reply in outcome.replies:
@@ -160,12 +157,21 @@ class Recorder:
             )
             if answered is not None and self.generator is not None:
                 self.generator.answered(answered, reply.status, reply.value)
+        for event in outcome.ends:
+            self._happened(event)
+            shown.append(event)
         if outcome.crash is not None:
             # Reactors that run free may crash one after the other; the first crash is the finding.
             self.crash = self.crash or outcome.crash
             self.history.append(Crashed(self.steps, outcome.crash))
             shown.append((outcome.crash.reactor, outcome.crash.where, outcome.crash.message))
         return shown
+
+    def _happened(self, event: Event) -> None:
+        self.history.append(EngineEvent(self.steps, event))
+        self.model.happened(event)
+        if event.name == "nvmf.qpair_destroyed" and self.generator is not None:
+            self.generator.connection_ended(event.args[0])
 
     def restarted(self) -> None:
         """Look at the disks as the end of the old target has left them to the new one."""

@@ -32,7 +32,6 @@ CONNECTION_LOST_EXIT = 98
 ADDR_NO_RANDOMIZE = 0x0040000
 PR_SET_PDEATHSIG = 1
 OUTPUT_BYTES_MAX = 1 << 20  # of what the target prints
-ADDRESS_SPACE_MAX = 64 << 30
 MEMORY_MAX = 4 << 30
 
 
@@ -133,15 +132,17 @@ def _live(library: ctypes.CDLL, calls: int, media: int, crash: int, output: int)
     """Serve the calls of one life of the target, and end."""
     os.dup2(output, 1)
     os.dup2(output, 2)
-    area = mmap.mmap(crash, CRASH_BYTES)
-    library.raidstorm_catch_crashes(ctypes.addressof(ctypes.c_char.from_buffer(area)), CRASH_BYTES)
+    area = ctypes.c_char.from_buffer(mmap.mmap(crash, CRASH_BYTES))  # mapped until the end
+    library.raidstorm_catch_crashes(ctypes.addressof(area), CRASH_BYTES)
     os.setsid()  # so that whatever it starts can be ended with it
     _die_with_parent()
     resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_BYTES_MAX, OUTPUT_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if "asan" not in os.environ.get("LD_PRELOAD", ""):
-        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_MAX, ADDRESS_SPACE_MAX))
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MAX, MEMORY_MAX))
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[0])  # a heap at a fixed address is reserved, mostly unused
+        most = pages * mmap.PAGESIZE + MEMORY_MAX
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     try:
         _serve(socket.socket(fileno=calls), library, media)
     except OSError:
@@ -192,10 +193,11 @@ def _serve(calls: socket.socket, library: ctypes.CDLL, media: int) -> None:
 def _others(library: ctypes.CDLL, media: int) -> dict[int, Other]:
     """Return the calls that are not frequent."""
 
+    whole = ctypes.c_char.from_buffer(mmap.mmap(media, 0))  # mapped as long as a call can come
+
     def start(data: bytes) -> int:
         options = json.loads(data)
-        whole = mmap.mmap(media, 0)
-        first = ctypes.addressof(ctypes.c_char.from_buffer(whole))
+        first = ctypes.addressof(whole)
         for disk, (offset, blocks) in enumerate(options["media"]):
             library.raidstorm_disk(disk, first + offset, blocks)
         return int(library.raidstorm_start(data))

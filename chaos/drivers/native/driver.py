@@ -110,7 +110,7 @@ class NativeDriver:
 
     def perform(self, step: EngineStep) -> Outcome:
         self._lookout.look()
-        outcome = Outcome([], [], [], [], [], [])
+        outcome = Outcome([], [], [], [], [], [], ends=[])
         is_message = step.__class__ is Deliver
         self._thread = step.receiver if is_message else step.thread  # type: ignore[union-attr]
         try:
@@ -347,7 +347,7 @@ class NativeDriver:
     def _queue_changed(self, kind: int, words: list[int], outcome: Outcome) -> None:
         queue = words[0]
         if kind == Record.QUEUE_GONE:
-            outcome.events.append(Event("nvmf.qpair_destroyed", self._thread, (queue,)))
+            outcome.ends.append(Event("nvmf.qpair_destroyed", self._thread, (queue,)))
             self._hosts.gone(queue)
             return
         thread = words[1] if kind == Record.QUEUE_OPENED else APP_THREAD

@@ -165,7 +165,13 @@ class Life:
         self._pid = self._server.fork(theirs.fileno(), self.media, self._crash, self._output)
         theirs.close()
         self._calls = ours
-        result, output = self.call(host.START, data=options)
+        try:
+            result, output = self.call(host.START, data=options)
+        except TargetEnded as end:
+            shown = end.death.output.strip().splitlines()[-1:]
+            raise TargetError(
+                f"the target ends while it starts: {'; '.join([end.death.message, *shown])}"
+            ) from None
         if result:
             raise TargetError(f"the target can't start: {os.strerror(-result)}")
         return output
