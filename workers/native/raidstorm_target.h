@@ -77,6 +77,8 @@ enum raidstorm_record {
 	 * that changed it.
 	 */
 	RAIDSTORM_STATE = 17,
+	/* text: the subsystem, as nvmf_get_subsystems answers with its nqn; compared and emitted like STATE. */
+	RAIDSTORM_SUBSYSTEM = 19,
 	RAIDSTORM_LOG = 18, /* level (0 error, 1 warning, 2 notice), text: one line, without addresses and times */
 };
 
