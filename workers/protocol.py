@@ -115,7 +115,9 @@ class Outcome(msgspec.Struct, array_like=True, gc=False):
     events: list[Event]
     note: str = ""  # the message handled, or that an I/O failed: for people, never for a decision
     crash: Crash | None = None
-    ends: list[Event] = []  # ends of connections that follow the replies; only targets in C have them
+    ends: list[
+        Event
+    ] = []  # ends of connections that follow the replies; only targets in C have them
 
 
 class Layout(msgspec.Struct, frozen=True, array_like=True):

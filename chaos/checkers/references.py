@@ -8,6 +8,8 @@ from chaos.run.execution import Execution
 
 SHOWN_MAX = 6
 STACKED = ("error", "delay", "passthru")
+ARRAY = "raid0 "
+OF_DISKS = ("disk", "media of disk")
 
 
 def check_references(execution: Execution) -> list[Finding]:
@@ -15,7 +17,8 @@ def check_references(execution: Execution) -> list[Finding]:
     if execution.crash is not None or not execution.settled:
         return []
     members = len(members_in_sync(execution.history))
-    odd = [row for row in execution.census if not _belongs(row)]
+    belongs = _belongs if execution.plan.target is None else _belongs_outside
+    odd = [row for row in execution.census if not belongs(row)]
     claims = sum(
         count for kind, owner, count in execution.census if kind == "claim" and _is_raid(owner)
     )
@@ -45,6 +48,25 @@ def _belongs(row: tuple[str, str, int]) -> bool:
             return count == 1 and (owner.startswith("nvmf target on ") or _is_of_app(owner))
         case "descriptor" | "claim":
             return _is_raid(owner) or owner.startswith(STACKED)
+        case _:
+            return False
+
+
+def _belongs_outside(row: tuple[str, str, int]) -> bool:
+    """Return whether a target in C has this when it is idle: what it keeps for itself, on the app thread, is its own matter."""
+    kind, owner, count = row
+    match kind:
+        case "thread":
+            return owner == "app_thread" or "poll_group" in owner
+        case "channel":
+            of_array = owner.startswith(ARRAY)
+            return not of_array and (
+                owner.endswith(" on app_thread") or not owner.startswith(OF_DISKS)
+            )
+        case "descriptor":
+            return count == 1  # of the array itself, and of each member
+        case "claim":
+            return _is_raid(owner)
         case _:
             return False
 

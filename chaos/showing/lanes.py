@@ -42,12 +42,13 @@ IO_MARKS = {
     IoType.WRITE_ZEROES: "z",
     IoType.COMPARE: "c",
     IoType.COMPARE_AND_WRITE: "c",
+    IoType.RESET: "R",
 }
 # Where two marks meet in one lane and step, the later one in this list is shown.
-RANK = NOTHING + ACTS + IS_ANSWERED + "rwfuzc" + HEALS + IS_HIT + CRASHES
+RANK = NOTHING + ACTS + IS_ANSWERED + "rwfuzcR" + HEALS + IS_HIT + CRASHES
 LEGEND = (
     "# R = reactor, D = disk, H = host, OP = operator, NEM = nemesis. * acts, < is answered, ! is hit by a fault, "
-    "+ is healed, X crashes; a disk has finished: r read, w write, f flush, u unmap, z write zeroes, c compare"
+    "+ is healed, X crashes; a disk has finished: r read, w write, f flush, u unmap, z write zeroes, c compare, R reset"
 )
 # Events of a fault that has taken effect; the first argument is the disk.
 EFFECTS = (

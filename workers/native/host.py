@@ -140,7 +140,9 @@ def _live(library: ctypes.CDLL, calls: int, media: int, crash: int, output: int)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if "asan" not in os.environ.get("LD_PRELOAD", ""):
         with open("/proc/self/statm", encoding="ascii") as file:
-            pages = int(file.read().split()[0])  # a heap at a fixed address is reserved, mostly unused
+            pages = int(
+                file.read().split()[0]
+            )  # a heap at a fixed address is reserved, mostly unused
         most = pages * mmap.PAGESIZE + MEMORY_MAX
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     try:

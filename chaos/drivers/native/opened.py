@@ -10,13 +10,14 @@ import json
 import os
 from pathlib import Path
 
-from chaos.drivers.native.build import Built, build_source, build_spdk, built_object
+from chaos.drivers.native.build import NATIVE, Built, build_source, build_spdk, built_object
 from chaos.drivers.native.process import TargetError, TargetServer
 from chaos.drivers.native.symbols import Symbols
 from chaos.drivers.native.target import Target
 from chaos.plan.target_id import TargetId, TargetKind
 
 # By process too: a forked process must not use its parent's server.
+EXAMPLE = "example"  # the name of the target that comes with raidstorm
 ALLOWED = (
     "RAIDSTORM_ALLOWED_TARGETS"  # set by the command that got the option, for its own processes
 )
@@ -66,6 +67,8 @@ def _open(kind: TargetKind, path: str) -> Target:
 def _build(kind: TargetKind, path: Path) -> Built:
     if kind == "spdk":
         return build_spdk(path)
+    if path == Path(EXAMPLE) and not path.exists():
+        path = NATIVE / "example" / "example.c"
     return build_source(path) if path.suffix == ".c" else built_object(path)
 
 

@@ -6,7 +6,9 @@ from chaos.drivers.native.disk_queue import PendingIo
 from workers.protocol import APP_THREAD, POLLERS, Deliver, FinishIo, FireTimer, Layout, Outcome
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD, StepNotPossibleError
 
-OF_TARGET = 0  # the number of a timer that is the target's own
+FIRST_DELAY = (
+    1 << 16
+)  # timers that delay an I/O are numbered from here; those of the target by their thread
 
 
 class Possible:
@@ -18,7 +20,7 @@ class Possible:
         self._deliveries: dict[int, Deliver] = {}
         self._ios: dict[FinishIo, PendingIo] = {}
         self._timers: dict[FireTimer, PendingIo | None] = {}
-        self._last_number = OF_TARGET
+        self._last_number = FIRST_DELAY
         self.clock_us = 0
 
     def reactor_of(self, thread: int) -> int:
@@ -77,7 +79,7 @@ class Possible:
 
     def armed(self, thread: int, deadline_us: int, outcome: Outcome) -> None:
         """Add a timer of the target's thread, due at this time."""
-        timer = FireTimer(self.reactor_of(thread), deadline_us, thread, OF_TARGET)
+        timer = FireTimer(self.reactor_of(thread), deadline_us, thread, thread)
         if timer not in self._timers:
             self._timers[timer] = None
             outcome.armed.append(timer)

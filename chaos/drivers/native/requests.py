@@ -58,6 +58,8 @@ def request_of(layout: Layout, method: str, args: tuple[Argument, ...], clears: 
             return method, {"name": name}
         case Rpc.BDEV_RESET:
             return "raidstorm_bdev_reset", {"name": name}
+        case Rpc.BDEV_RAID_START_DEGRADED:
+            return method, {"name": ARRAY, "base_bdev": name}
         case Rpc.BDEV_RAID_GET_BDEVS:
             return method, {"category": "all"}
         case Rpc.BDEV_ERROR_INJECT_ERROR:
