@@ -122,16 +122,16 @@ def link(command: list[str], library: Path, source: Path) -> None:
     unfinished.rename(library)
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run a program of the compiler's; raise BuildError where it can't be run."""
+def run(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program of the compiler's, with a text to read; raise BuildError where it can't be run."""
     try:
         return subprocess.run(  # noqa: S603  # a compiler, on the user's own files
-            command, capture_output=True, text=True, timeout=COMPILE_SECONDS_MAX, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS_MAX,
+            check=False,
+            input=text,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BuildError(f"{command[0]} can't be run: {error}") from None
-
-
-def build_spdk(directory: Path) -> Built:
-    """Link the adapter for SPDK against a tree that its user has configured and built."""
-    raise BuildError(f"{directory}: the adapter for SPDK is not part of this version yet")

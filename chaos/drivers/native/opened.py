@@ -10,8 +10,9 @@ import json
 import os
 from pathlib import Path
 
-from chaos.drivers.native.build import NATIVE, Built, build_source, build_spdk, built_object
+from chaos.drivers.native.build import NATIVE, Built, build_source, built_object
 from chaos.drivers.native.process import TargetError, TargetServer
+from chaos.drivers.native.spdk_build import build_spdk
 from chaos.drivers.native.symbols import Symbols
 from chaos.drivers.native.target import Target
 from chaos.plan.target_id import TargetId, TargetKind
