@@ -106,7 +106,7 @@ int raidstorm_disk(uint32_t disk, void *media, uint64_t capacity_blocks);
 /*
  * Start the target; `options` is a JSON object with "disks", "poll_groups_max", "window_blocks" (of a rebuild),
  * "disk_queue_depth", "disk_io_blocks_max" (0: no bound), "rebuild_blocks_per_ms" (0: no bound), "superblock".
- * Unknown keys are ignored. Afterwards the app thread exists, and the subsystem for hosts, without a namespace.
+ * "life": the number of this life of the target in its run, from 1. Unknown keys are ignored. Afterwards the app thread exists, and the subsystem for hosts, without a namespace.
  */
 int raidstorm_start(const char *options);
 

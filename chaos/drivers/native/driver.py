@@ -64,6 +64,7 @@ class NativeDriver:
         self._memory = Memory(self.process.media)
         self._array = ArrayState(self.block.raid)
         self._layout = Layout(1, 0, 0, 0)
+        self._lives = 0
         self._begin_life()
 
     def _begin_life(self) -> None:
@@ -91,6 +92,7 @@ class NativeDriver:
     def start(self, layout: Layout, defects: tuple[DefectSource, ...]) -> None:
         assert not defects, "defects are variants of the built-in engine"
         self._layout = layout
+        self._lives = 0
         self.log = []
         if [disk.capacity_blocks for disk in self.disks] != [layout.capacity] * layout.disks:
             self.process.end()
@@ -104,8 +106,9 @@ class NativeDriver:
 
     def restart(self) -> None:
         self._begin_life()
+        self._lives += 1
         media = [(offset + MEDIA_OFFSET, self._layout.capacity) for offset in self._memory.offsets]
-        options = self._options | {"media": media}
+        options = self._options | {"media": media, "life": self._lives}
         self._early = self.process.begin(json.dumps(options).encode())
 
     def perform(self, step: EngineStep) -> Outcome:
