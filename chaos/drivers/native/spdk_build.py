@@ -93,6 +93,7 @@ class _Build:
         """Compile and link; return the object."""
         with ThreadPoolExecutor(JOBS) as pool:
             found = features(self.tree.directory, self._compile_command(), pool)
+            found += ["RAID1_UNMAP"] if self.tree.raid1_unmaps else []
             macros = [f"-DRAIDSTORM_HAS_{name}" for name in found]
             objects = list(pool.map(lambda source: self._compile(source, macros), sources))
         return self._link(objects)

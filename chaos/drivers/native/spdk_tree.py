@@ -155,6 +155,11 @@ class SpdkTree:
         except OSError as error:
             raise BuildError(f"{path} can't be read: {error.strerror}") from None
 
+    @property
+    def raid1_unmaps(self) -> bool:
+        """Return whether mirrors take unmaps: a host must not send what its namespace doesn't offer."""
+        return b"raid1_submit_null_payload" in self._archive("bdev_raid").read_bytes()
+
     @cached_property
     def commit(self) -> str:
         """The commit that is checked out, or "": the tree is no repository of its own."""

@@ -89,7 +89,11 @@ write_capabilities(struct spdk_json_write_ctx *w)
 	spdk_json_write_named_bool(w, "clear_superblock",
 				   rpc_takes("bdev_raid_delete", "{\"name\": \"?\", \"clear_sb\": true}",
 					     "{\"name\": \"?\"}"));
+#ifdef RAIDSTORM_HAS_RAID1_UNMAP
 	spdk_json_write_named_bool(w, "unmap", true);
+#else
+	spdk_json_write_named_bool(w, "unmap", false);
+#endif
 	spdk_json_write_named_bool(w, "write_zeroes", true);
 	spdk_json_write_named_bool(w, "compare", true);
 	spdk_json_write_named_bool(w, "abort", true);
