@@ -288,7 +288,8 @@ claims_census(FILE *file)
 			continue;
 		}
 		if (!rpc_array_of(bdev->name, array, sizeof(array))) {
-			snprintf(array, sizeof(array), "?");
+			snprintf(array, sizeof(array), "%s", bdev->internal.claim_type == SPDK_BDEV_CLAIM_EXCL_WRITE ?
+				 bdev->internal.claim.v1.module->name : "a module");
 		}
 		fprintf(file, "claim\t%s of %s\t1\n", array, bdev->name);
 	}

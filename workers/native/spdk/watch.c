@@ -254,11 +254,15 @@ compare_entries(const void *one, const void *other)
 	return strcmp((*(struct entry *const *)one)->name, (*(struct entry *const *)other)->name);
 }
 
-/* Channels of the bdev layer are named bdev_NAME: the bdev's name says it. */
-static const char *
-short_name(const char *name)
+/* Channels of the bdev layer are named bdev_NAME; those of a module may have the same name without. */
+static void
+write_device(FILE *file, const char *name)
 {
-	return strncmp(name, "bdev_", strlen("bdev_")) == 0 ? name + strlen("bdev_") : name;
+	if (strncmp(name, "bdev_", strlen("bdev_")) == 0) {
+		fprintf(file, "channel\t%s", name + strlen("bdev_"));
+	} else {
+		fprintf(file, "channel\tmodule %s", name);
+	}
 }
 
 static struct entry **
@@ -288,7 +292,8 @@ watch_census_channels(FILE *file)
 	for (size_t i = 0; i < count; i++) {
 		struct spdk_thread *thread = threads_find(all[i]->thread);
 
-		fprintf(file, "channel\t%s on %s\t%u\n", short_name(all[i]->name),
+		write_device(file, all[i]->name);
+		fprintf(file, " on %s\t%u\n",
 			thread == NULL ? "a thread that has ended" : spdk_thread_get_name(thread), all[i]->count);
 	}
 	free(all);
