@@ -156,8 +156,8 @@ class SpdkTree:
             raise BuildError(f"{path} can't be read: {error.strerror}") from None
 
     @property
-    def raid1_unmaps(self) -> bool:
-        """Return whether mirrors take unmaps: a host must not send what its namespace doesn't offer."""
+    def raid1_takes_requests_without_data(self) -> bool:
+        """Return whether mirrors take unmaps and flushes: a host must not unmap where its namespace doesn't offer that."""
         return b"raid1_submit_null_payload" in self._archive("bdev_raid").read_bytes()
 
     @cached_property
