@@ -27,6 +27,8 @@ JOBS = 2
 WRAPPED = (
     "spdk_poller_register_named",
     "spdk_poller_unregister",
+    "spdk_poller_pause",
+    "spdk_poller_resume",
     "spdk_io_device_register",
     "spdk_io_device_unregister",
     "spdk_get_io_channel",
@@ -93,6 +95,7 @@ class _Build:
         """Compile and link; return the object."""
         with ThreadPoolExecutor(JOBS) as pool:
             found = features(self.tree.directory, self._compile_command(), pool)
+            found += ["RAID1_WITHOUT_DATA"] if self.tree.raid1_takes_requests_without_data else []
             macros = [f"-DRAIDSTORM_HAS_{name}" for name in found]
             objects = list(pool.map(lambda source: self._compile(source, macros), sources))
         return self._link(objects)

@@ -8,7 +8,9 @@ from pathlib import Path
 from chaos.drivers.native.build import BuildError, run
 
 REQUIRED = {
-    "claims of bdevs": "int f(struct spdk_bdev *b) { return b->internal.claim_type == SPDK_BDEV_CLAIM_NONE; }",
+    "claims of bdevs": (
+        "int f(struct spdk_bdev *b) { return b->internal.claim_type == SPDK_BDEV_CLAIM_NONE || b->internal.claim.v1.module; }"
+    ),
     "options of the buffer pools": (
         "int f(struct spdk_iobuf_opts *o) { spdk_iobuf_get_opts(o, sizeof(*o)); return spdk_iobuf_set_opts(o); }"
     ),

@@ -155,6 +155,11 @@ class SpdkTree:
         except OSError as error:
             raise BuildError(f"{path} can't be read: {error.strerror}") from None
 
+    @property
+    def raid1_takes_requests_without_data(self) -> bool:
+        """Return whether mirrors take unmaps and flushes: a host must not unmap where its namespace doesn't offer that."""
+        return b"raid1_submit_null_payload" in self._archive("bdev_raid").read_bytes()
+
     @cached_property
     def commit(self) -> str:
         """The commit that is checked out, or "": the tree is no repository of its own."""

@@ -61,6 +61,11 @@ void threads_finish_step(uint32_t number);
 void threads_run_until_idle(void);
 void threads_announce_all(void);
 
+/* names.c */
+void names_emit(const void *message);
+bool names_is_channel_release(const void *message);
+void names_prepare(struct spdk_ring *app_ring);
+
 /* disks.c */
 void disks_configure(uint32_t queue_depth, uint32_t io_blocks_max);
 
@@ -84,6 +89,7 @@ bool rpc_array_of(const char *member, char *name, size_t room);
 /* hosts.c */
 int hosts_prepare(void);
 void hosts_finish_step(void);
+uint64_t hosts_namespaces(void);
 void hosts_census(FILE *file);
 
 /* sanitizer.c */

@@ -555,6 +555,23 @@ hosts_prepare(void)
 			    "\", \"trsvcid\": \"" LISTENER_PORT "\"}}") ? -EIO : 0;
 }
 
+/* A number that differs when the namespaces do. */
+uint64_t
+hosts_namespaces(void)
+{
+	struct spdk_nvmf_subsystem *subsystem = spdk_nvmf_tgt_find_subsystem(g_tgt, SUBSYSTEM_NQN);
+	uint64_t sum = 0;
+
+	if (subsystem == NULL) {
+		return 0;
+	}
+	for (struct spdk_nvmf_ns *ns = spdk_nvmf_subsystem_get_first_ns(subsystem); ns != NULL;
+	     ns = spdk_nvmf_subsystem_get_next_ns(subsystem, ns)) {
+		sum = sum * 31 + (uintptr_t)spdk_nvmf_ns_get_bdev(ns) * 2 + spdk_nvmf_ns_get_id(ns);
+	}
+	return sum;
+}
+
 void
 hosts_census(FILE *file)
 {

@@ -26,6 +26,7 @@ struct spdk_jsonrpc_request {
 
 static struct method g_methods[METHODS_MAX];
 static size_t g_method_count;
+static bool g_has_answered; /* since the subsystem was compared */
 static TAILQ_HEAD(, spdk_jsonrpc_request) g_answered = TAILQ_HEAD_INITIALIZER(g_answered);
 
 /* The registry. */
@@ -102,6 +103,7 @@ answer(struct spdk_jsonrpc_request *request, int64_t status, const char *text, s
 {
 	rpc_reply_fn reply = request->reply;
 
+	g_has_answered = true;
 	request->reply = NULL;
 	TAILQ_INSERT_TAIL(&g_answered, request, link);
 	reply(request->context, status, text, length);
@@ -302,6 +304,7 @@ static struct watched g_subsystem = {
 	.record = RAIDSTORM_SUBSYSTEM,
 };
 static bool g_is_watching;
+static uint64_t g_namespaces;
 
 static void
 compare(void *context, int64_t status, const char *text, size_t length)
@@ -339,6 +342,16 @@ ask_again(struct watched *watched)
 	TAILQ_REMOVE(&g_answered, request, link);
 }
 
+/* Namespaces go by themselves; all else of a subsystem changes for RPCs alone. Asking costs more than a step. */
+static bool
+subsystem_may_differ(void)
+{
+	uint64_t before = g_namespaces;
+
+	g_namespaces = hosts_namespaces();
+	return g_has_answered || g_namespaces != before;
+}
+
 void
 rpc_check_state(uint32_t thread)
 {
@@ -348,10 +361,11 @@ rpc_check_state(uint32_t thread)
 	log_mute(true);
 	env_pause_failures(true);
 	spdk_set_thread(threads_app());
-	ask_again(&g_arrays);
-	if (thread == RAIDSTORM_APP_THREAD) {
+	if (thread == RAIDSTORM_APP_THREAD && subsystem_may_differ()) {
 		ask_again(&g_subsystem);
 	}
+	ask_again(&g_arrays);
+	g_has_answered = false;
 	spdk_set_thread(NULL);
 	env_pause_failures(false);
 	log_mute(false);
@@ -365,6 +379,7 @@ rpc_watch_state(void)
 	g_subsystem.handler = find_method(g_subsystem.method);
 	parse_params(&g_arrays.request, g_arrays.params);
 	parse_params(&g_subsystem.request, g_subsystem.params);
+	g_has_answered = true;
 	rpc_check_state(RAIDSTORM_APP_THREAD);
 }
 

@@ -13,7 +13,7 @@ static void
 report(const char *text)
 {
 	char message[160];
-	const char *kind = strstr(text, ERROR_MARK), *access;
+	const char *kind = strstr(text, ERROR_MARK), *access, *end;
 
 	kind = kind == NULL ? "an error" : kind + strlen(ERROR_MARK);
 	access = strstr(text, "READ of size");
@@ -23,8 +23,9 @@ report(const char *text)
 	if (access == NULL) {
 		access = "";
 	}
-	snprintf(message, sizeof(message), "%.*s: %.*s", (int)strcspn(kind, " \n"), kind, (int)strcspn(access, "t\n"),
-		 access);
+	end = strstr(access, " at ");
+	snprintf(message, sizeof(message), "%.*s: %.*s", (int)strcspn(kind, " \n"), kind,
+		 (int)(end == NULL ? 0 : end - access), access);
 	raidstorm_crash("sanitizer", message);
 }
 

@@ -16,6 +16,12 @@
 #define SUPERBLOCK_BYTES (1024 * 1024) /* of each member, before its data */
 #define BYTES_PER_MB (1024 * 1024)
 
+#ifdef RAIDSTORM_HAS_RAID1_WITHOUT_DATA
+#define RAID1_WITHOUT_DATA true
+#else
+#define RAID1_WITHOUT_DATA false /* unmaps aren't offered, and flushes succeed without reaching a disk */
+#endif
+
 /* The description. */
 
 struct text {
@@ -89,11 +95,11 @@ write_capabilities(struct spdk_json_write_ctx *w)
 	spdk_json_write_named_bool(w, "clear_superblock",
 				   rpc_takes("bdev_raid_delete", "{\"name\": \"?\", \"clear_sb\": true}",
 					     "{\"name\": \"?\"}"));
-	spdk_json_write_named_bool(w, "unmap", true);
+	spdk_json_write_named_bool(w, "unmap", RAID1_WITHOUT_DATA);
 	spdk_json_write_named_bool(w, "write_zeroes", true);
 	spdk_json_write_named_bool(w, "compare", true);
 	spdk_json_write_named_bool(w, "abort", true);
-	spdk_json_write_named_bool(w, "flush", true);
+	spdk_json_write_named_bool(w, "flush", RAID1_WITHOUT_DATA);
 	spdk_json_write_named_bool(w, "fua", false);
 }
 
@@ -284,7 +290,8 @@ claims_census(FILE *file)
 			continue;
 		}
 		if (!rpc_array_of(bdev->name, array, sizeof(array))) {
-			snprintf(array, sizeof(array), "?");
+			snprintf(array, sizeof(array), "%s", bdev->internal.claim_type == SPDK_BDEV_CLAIM_EXCL_WRITE ?
+				 bdev->internal.claim.v1.module->name : "a module");
 		}
 		fprintf(file, "claim\t%s of %s\t1\n", array, bdev->name);
 	}

@@ -4,9 +4,11 @@
  */
 #include "adapter.h"
 
-#define WAITING_POLLER "bdev_wait_for_examine_cb"
+/* The pollers without a period that something waits for. All others have nothing to do in this adapter. */
+#define EXAMINE_POLLER "bdev_wait_for_examine_cb"
+#define BANDWIDTH_POLLER "raid_bdev_process_continue_poll"
 #define DELAY_PRODUCT "delay"
-/* A delayed I/O ends at the first poll after its time, which is private; so the polls come at growing distances. */
+/* What waits for time without a timer goes on at the first poll after a time that is private: polls at growing distances. */
 #define DELAY_FIRST_US 50
 #define DELAY_LAST_US 10000
 #define NAME_BYTES 80
@@ -61,35 +63,6 @@ leave(struct entries *entries, struct entry *entry)
 		TAILQ_REMOVE(entries, entry, link);
 		free(entry);
 	}
-}
-
-/* Pollers. */
-
-struct spdk_poller *__real_spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microseconds,
-		const char *name);
-void __real_spdk_poller_unregister(struct spdk_poller **ppoller);
-
-struct spdk_poller *
-__wrap_spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microseconds, const char *name)
-{
-	struct spdk_poller *poller = __real_spdk_poller_register_named(fn, arg, period_microseconds, name);
-
-	if (poller != NULL && period_microseconds == 0 && name != NULL && strcmp(name, WAITING_POLLER) == 0) {
-		threads_wait_for_pollers(enter(&g_pollers, poller, name)->thread, 1);
-	}
-	return poller;
-}
-
-void
-__wrap_spdk_poller_unregister(struct spdk_poller **ppoller)
-{
-	struct entry *entry = *ppoller == NULL ? NULL : find_entry(&g_pollers, *ppoller);
-
-	if (entry != NULL) {
-		threads_wait_for_pollers(entry->thread, -1);
-		leave(&g_pollers, entry);
-	}
-	__real_spdk_poller_unregister(ppoller);
 }
 
 /* Devices and channels. */
@@ -173,15 +146,13 @@ __wrap_spdk_bdev_close(struct spdk_bdev_desc *desc)
 	__real_spdk_bdev_close(desc);
 }
 
-/* SPDK's delay bdev: an I/O in it ends only after a poll at a later time, which no timer asks for. */
+/* What waits for time without a timer, by thread. */
 
 struct delayed {
 	uint32_t count;
 	uint64_t distance, next;
 };
 
-static const struct spdk_bdev_fn_table *g_delay_functions;
-static struct spdk_bdev_fn_table g_counting_functions;
 static struct delayed *g_delayed;
 static uint32_t g_delayed_count;
 
@@ -195,6 +166,78 @@ delayed_of(uint32_t thread)
 	}
 	return &g_delayed[thread];
 }
+
+/* Pollers: some wait for another thread's steps, some for time. One that is paused waits for nothing. */
+
+struct spdk_poller *__real_spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microseconds,
+		const char *name);
+void __real_spdk_poller_unregister(struct spdk_poller **ppoller);
+void __real_spdk_poller_pause(struct spdk_poller *poller);
+void __real_spdk_poller_resume(struct spdk_poller *poller);
+
+static void
+count_waiting(struct entry *entry, int change)
+{
+	if (strcmp(entry->name, EXAMINE_POLLER) == 0) {
+		threads_wait_for_pollers(entry->thread, change);
+	} else {
+		delayed_of(entry->thread)->count += (uint32_t)change;
+	}
+}
+
+/* An entry counts its registration, and once more while the poller isn't paused. */
+static void
+set_active(struct spdk_poller *poller, bool active)
+{
+	struct entry *entry = find_entry(&g_pollers, poller);
+
+	if (entry != NULL && active != (entry->count == 2)) {
+		entry->count = active ? 2 : 1;
+		count_waiting(entry, active ? 1 : -1);
+	}
+}
+
+struct spdk_poller *
+__wrap_spdk_poller_register_named(spdk_poller_fn fn, void *arg, uint64_t period_microseconds, const char *name)
+{
+	struct spdk_poller *poller = __real_spdk_poller_register_named(fn, arg, period_microseconds, name);
+
+	if (poller != NULL && period_microseconds == 0 && name != NULL &&
+	    (strcmp(name, EXAMINE_POLLER) == 0 || strcmp(name, BANDWIDTH_POLLER) == 0)) {
+		enter(&g_pollers, poller, name);
+		set_active(poller, true);
+	}
+	return poller;
+}
+
+void
+__wrap_spdk_poller_unregister(struct spdk_poller **ppoller)
+{
+	if (*ppoller != NULL) {
+		set_active(*ppoller, false);
+		leave(&g_pollers, find_entry(&g_pollers, *ppoller));
+	}
+	__real_spdk_poller_unregister(ppoller);
+}
+
+void
+__wrap_spdk_poller_pause(struct spdk_poller *poller)
+{
+	set_active(poller, false);
+	__real_spdk_poller_pause(poller);
+}
+
+void
+__wrap_spdk_poller_resume(struct spdk_poller *poller)
+{
+	set_active(poller, true);
+	__real_spdk_poller_resume(poller);
+}
+
+/* SPDK's delay bdev: what its I/O waits for is counted where it comes and goes. */
+
+static const struct spdk_bdev_fn_table *g_delay_functions;
+static struct spdk_bdev_fn_table g_counting_functions;
 
 static void
 submit_to_delay(struct spdk_io_channel *ch, struct spdk_bdev_io *bdev_io)
@@ -254,11 +297,15 @@ compare_entries(const void *one, const void *other)
 	return strcmp((*(struct entry *const *)one)->name, (*(struct entry *const *)other)->name);
 }
 
-/* Channels of the bdev layer are named bdev_NAME: the bdev's name says it. */
-static const char *
-short_name(const char *name)
+/* Channels of the bdev layer are named bdev_NAME; those of a module may have the same name without. */
+static void
+write_device(FILE *file, const char *name)
 {
-	return strncmp(name, "bdev_", strlen("bdev_")) == 0 ? name + strlen("bdev_") : name;
+	if (strncmp(name, "bdev_", strlen("bdev_")) == 0) {
+		fprintf(file, "channel\t%s", name + strlen("bdev_"));
+	} else {
+		fprintf(file, "channel\tmodule %s", name);
+	}
 }
 
 static struct entry **
@@ -288,7 +335,8 @@ watch_census_channels(FILE *file)
 	for (size_t i = 0; i < count; i++) {
 		struct spdk_thread *thread = threads_find(all[i]->thread);
 
-		fprintf(file, "channel\t%s on %s\t%u\n", short_name(all[i]->name),
+		write_device(file, all[i]->name);
+		fprintf(file, " on %s\t%u\n",
 			thread == NULL ? "a thread that has ended" : spdk_thread_get_name(thread), all[i]->count);
 	}
 	free(all);
