@@ -266,19 +266,23 @@ deallocate(struct command *command, const uint8_t *data)
 	uint32_t count = command->ranges_left;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_in_range(get_number(data + RANGE_BYTES * i + 8, 8), get_number(data + RANGE_BYTES * i + 4, 4))) {
+		const uint8_t *range = data + RANGE_BYTES * i;
+
+		if (!is_in_range(get_number(range + 8, 8), get_number(range + 4, 4))) {
 			io_end(command, STATUS_OUT_OF_RANGE, 0);
 			return;
 		}
 	}
 	command->ranges_left++; /* so that it doesn't end in the loop */
 	for (uint32_t i = 0; i < count; i++) {
-		if (get_number(data + RANGE_BYTES * i + 4, 4) == 0) {
+		uint64_t first = get_number(data + RANGE_BYTES * i + 8, 8);
+		uint64_t blocks = get_number(data + RANGE_BYTES * i + 4, 4);
+
+		if (blocks == 0) {
 			io_ended(command, true);
 			continue;
 		}
-		mirror_submit(g_thread->channel, RAIDSTORM_UNMAP, get_number(data + RANGE_BYTES * i + 8, 8),
-			      get_number(data + RANGE_BYTES * i + 4, 4), NULL, false, io_ended, command);
+		mirror_submit(g_thread->channel, RAIDSTORM_UNMAP, first, blocks, NULL, false, io_ended, command);
 	}
 	io_ended(command, true);
 }

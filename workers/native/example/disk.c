@@ -131,8 +131,8 @@ disk_submit(struct disk_channel *channel, int type, uint64_t first, uint64_t cou
 	assert(channel != NULL);
 	io->channel = channel;
 	io->type = type;
-	io->first = first;
-	io->count = count;
+	io->first = type == RAIDSTORM_FLUSH ? 0 : first; /* a flush is always of the whole disk */
+	io->count = type == RAIDSTORM_FLUSH ? channel->disk->blocks : count;
 	io->data = data;
 	io->fua = fua;
 	io->done = done;

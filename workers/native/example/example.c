@@ -11,7 +11,10 @@
 #include "thread.c"
 #include "disk.c"
 #include "mirror.c"
+#include "channel.c"
 #include "array.c"
+#include "assembly.c"
+#include "report.c"
 #include "superblock.c"
 #include "rebuild.c"
 #include "service.c"
@@ -57,24 +60,23 @@ raidstorm_prepare(void)
 	return 0;
 }
 
-static enum mistake
-mistake_named(const char *options)
+static void
+choose_mistake(const char *name)
 {
 	static const char *const names[] = {"", "crash", "lost-write", "hang"};
-	char name[16] = "";
 
-	json_string(json_member(options, "mistake"), name, sizeof(name));
-	for (enum mistake mistake = MISTAKE_CRASH; mistake <= MISTAKE_HANG; mistake++) {
+	for (enum mistake mistake = MISTAKE_NONE; mistake <= MISTAKE_HANG; mistake++) {
 		if (strcmp(name, names[mistake]) == 0) {
-			return mistake;
+			g_options.mistake = mistake;
 		}
 	}
-	return MISTAKE_NONE;
 }
 
 int
 raidstorm_start(const char *options)
 {
+	char mistake[16];
+
 	if (!json_is_object(options)) {
 		return -EINVAL;
 	}
@@ -84,7 +86,9 @@ raidstorm_start(const char *options)
 	g_options.rebuild_blocks_per_ms = json_number(json_member(options, "rebuild_blocks_per_ms"), 0);
 	g_options.window_blocks = g_options.window_blocks != 0 ? g_options.window_blocks : 8;
 	g_options.disk_queue_depth = g_options.disk_queue_depth != 0 ? g_options.disk_queue_depth : 64;
-	g_options.mistake = mistake_named(options);
+	if (json_string(json_member(options, "mistake"), mistake, sizeof(mistake))) {
+		choose_mistake(mistake);
+	}
 	g_app = thread_create(RAIDSTORM_APP_THREAD, "app_thread");
 	return 0;
 }

@@ -1,22 +1,27 @@
 /*
  * example.h: the parts of the example target, and what they call of one another.
  *
- * The target is a mirror of two to four disks with a superblock, a rebuild, and NVMe hosts. It is small enough to be read in
- * an hour, and does what a real one must do: nothing that it has acknowledged is ever lost. Read it in this order:
+ * The target is a mirror of two to four disks with a superblock, a rebuild, and NVMe hosts. It does what a real
+ * one must do: nothing that it has acknowledged is lost, whatever disks, hosts and the operator do, and wherever
+ * it is killed.
  *
  *   thread.c      threads, messages, timers
- *   disk.c        disks, and one channel per thread and disk
- *   mirror.c      reads and writes of the array, on one thread
- *   array.c       members, one change after the other, on the app thread
- *   superblock.c  what the members' first block says of them
+ *   disk.c        disks, and one channel for each thread that uses one
+ *   mirror.c      requests for the array, on one thread: reads from one member, writes to all
+ *   channel.c     a thread's view of the array, and how it changes
+ *   array.c       changes of the array, one after the other on the app thread; members leave
+ *   assembly.c    an array is created, or assembled from its superblocks
+ *   report.c      what an operator sees
+ *   superblock.c  what the first block of each member says of all
  *   rebuild.c     a new member is filled, window by window
- *   service.c     poll groups and the namespace
+ *   service.c     poll groups and namespaces
  *   host.c        queues and controllers; command.c: NVMe commands
- *   rpc.c         the operator; json.c: a small reader
- *   example.c     the functions of raidstorm_target.h that are left, and all files in one translation unit
+ *   rpc.c         the operator's methods; json.c: a small reader
+ *   example.c     all of them in one translation unit, and the rest of raidstorm_target.h
  *
- * A thread touches its own channels only, and everything else belongs to the app thread. The exceptions are marked `shared`:
- * single words that one thread writes and any may read, atomic in a target whose threads run on several cores.
+ * A thread touches its own channels only, and everything else belongs to the app thread. The exceptions are marked
+ * `shared`: single words that one thread writes and any may read. They would be atomic in a target whose threads
+ * run on several cores.
  */
 #ifndef EXAMPLE_H
 #define EXAMPLE_H
@@ -25,6 +30,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,17 +142,30 @@ static void disk_submit(struct disk_channel *channel, int type, uint64_t first, 
 static void disk_check_gone(struct disk *disk);
 static void disk_look(struct disk *disk, handler then, void *context); /* reads the superblock */
 
-/* mirror.c */
+/* channel.c and mirror.c */
 
 struct range {
 	uint64_t first, end;
 };
 
+struct channel {
+	struct thread *thread;
+	uint32_t members; /* bit n: slot n */
+	int target; /* slot, or -1 */
+	uint64_t offset;
+	struct range lock;
+	struct disk_channel *disks[SLOTS_MAX];
+	struct request *requests; /* with I/O in flight */
+	struct request *waiting, **waiting_end; /* writes, for the lock */
+	bool is_following;
+	uint32_t turn; /* of the members in serving reads */
+};
+
 static struct channel *channel_open(struct thread *thread); /* NULL: a disk's channel can't be created */
 static void channel_close(struct channel *channel); /* without requests */
 static void channel_follow(void *unused); /* message: take over what the array has published */
+static void channel_check(struct channel *channel); /* something of it has ended */
 static bool channel_read_source(struct channel *channel, uint32_t tried, uint32_t *slot);
-static struct disk_channel *channel_disk(struct channel *channel, uint32_t slot);
 static void mirror_submit(struct channel *channel, int type, uint64_t first, uint64_t count, void *data, bool fua,
 			  io_done done, void *context);
 static void mirror_acknowledge(void); /* all requests that waited for a removal which is durable now */
@@ -159,7 +178,7 @@ enum slot_state { SLOT_EMPTY, SLOT_MEMBER, SLOT_TARGET, SLOT_LEAVING };
 struct slot {
 	enum slot_state state; /* shared */
 	bool is_unreadable; /* shared: it may lack data, or is about to go */
-	uint32_t generation; /* shared: grows when its member is gone for good, so that late news of that one is recognised */
+	uint32_t generation; /* shared: grows when its member has gone, so that late news of that one is recognised */
 	struct disk *disk;
 	struct disk_channel *app_channel;
 };
@@ -237,7 +256,11 @@ static void host_namespaces_changed(uint32_t namespaces);
 /* command.c */
 
 struct queue;
-static void command_execute(struct queue *queue, uint64_t token, const uint8_t *entry, const uint8_t *data, uint32_t length);
+static void command_execute(struct queue *queue, uint64_t token, const uint8_t *entry, const uint8_t *data,
+			    uint32_t length);
+
+enum level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_NOTICE };
+static void say(enum level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void reply(uint64_t token, int status, uint32_t value, const void *data, size_t length);
 static void reply_error(uint64_t token, int error);

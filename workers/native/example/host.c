@@ -2,6 +2,7 @@
 
 #define QUEUES_PER_CONTROLLER 64
 #define EVENT_REQUESTS_MAX 4
+#define CONTROLLER_ID_MAX 0xfff0 /* from here on the ids mean something else */
 #define NAMESPACE_EVENT 0x40002 /* notice, namespace attribute changed, log page 4 */
 
 enum queue_state { QUEUE_NEW, QUEUE_CONNECTING, QUEUE_CONNECTED, QUEUE_LEAVING };
@@ -11,7 +12,7 @@ struct queue {
 	uint64_t id;
 	struct thread *thread;
 	enum queue_state state;
-	bool is_detaching;
+	bool has_arrived, is_detaching;
 	uint16_t qid;
 	struct controller *controller;
 	uint32_t outstanding; /* commands, but for event requests */
@@ -79,7 +80,7 @@ queue_gone(void *context)
 static void
 queue_check(struct queue *queue)
 {
-	if (queue->state != QUEUE_LEAVING || queue->outstanding > 0 || queue->is_detaching) {
+	if (queue->state != QUEUE_LEAVING || queue->outstanding > 0 || !queue->has_arrived || queue->is_detaching) {
 		return;
 	}
 	queue->is_detaching = true;
@@ -134,7 +135,10 @@ queue_namespaces_changed(void *context)
 	queue_tell_event(queue);
 }
 
-/* Controllers. A message to a queue is safe: the answer to queue_detach is behind it in the same thread's messages. */
+/*
+ * Controllers. A message to a queue is safe: the answer to queue_detach is behind it in the same thread's
+ * messages.
+ */
 
 static void
 host_namespaces_changed(uint32_t namespaces)
@@ -166,29 +170,12 @@ controller_check_alive(void *context)
 	struct controller *controller = context;
 
 	if (!controller->is_alive) {
+		say(LEVEL_NOTICE, "controller %u was silent for too long", controller->id);
 		controller_disconnect(controller);
 		return;
 	}
 	controller->is_alive = false;
 	timer_start(g_app, controller->keep_alive_us, controller_check_alive, controller);
-}
-
-static struct controller *
-controller_create(uint64_t keep_alive_us)
-{
-	struct controller *controller = allocate(sizeof(*controller)), **end = &g_controllers;
-
-	controller->id = ++g_last_controller;
-	controller->keep_alive_us = keep_alive_us;
-	controller->is_alive = true;
-	while (*end != NULL) {
-		end = &(*end)->next;
-	}
-	*end = controller;
-	if (keep_alive_us > 0) {
-		timer_start(g_app, keep_alive_us, controller_check_alive, controller);
-	}
-	return controller;
 }
 
 static struct controller *
@@ -198,6 +185,26 @@ controller_find(uint16_t id)
 
 	while (controller != NULL && controller->id != id) {
 		controller = controller->next;
+	}
+	return controller;
+}
+
+static struct controller *
+controller_create(uint64_t keep_alive_us)
+{
+	struct controller *controller = allocate(sizeof(*controller)), **end = &g_controllers;
+
+	do {
+		controller->id = ++g_last_controller;
+	} while (controller->id == 0 || controller->id >= CONTROLLER_ID_MAX || controller_find(controller->id) != NULL);
+	controller->keep_alive_us = keep_alive_us;
+	controller->is_alive = true;
+	while (*end != NULL) {
+		end = &(*end)->next;
+	}
+	*end = controller;
+	if (keep_alive_us > 0) {
+		timer_start(g_app, keep_alive_us, controller_check_alive, controller);
 	}
 	return controller;
 }
@@ -233,9 +240,11 @@ queue_arrive(void *context)
 {
 	struct queue *queue = context;
 
+	queue->has_arrived = true;
 	if (queue->state == QUEUE_NEW) {
 		RAIDSTORM_EMIT(RAIDSTORM_QUEUE_OPENED, queue->id, g_thread->number);
 	}
+	queue_check(queue); /* its host may have closed it already */
 }
 
 static struct thread *

@@ -1,4 +1,7 @@
-/* JSON, as much of it as the operator's parameters need: a text is checked as a whole, then read by the names of members. */
+/*
+ * JSON, as much of it as the operator's parameters need: a text is checked as a whole, then read by the names of
+ * members.
+ */
 
 #define DEPTH_MAX 16
 

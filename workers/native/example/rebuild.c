@@ -1,7 +1,7 @@
 /*
- * The rebuild: a new member is filled window by window, on a thread of its own. Each window is a job of the array: writes to it
- * are locked out on all channels, it is copied, the offset is published, the lock goes. Between windows other changes have
- * their turn. Only the superblock that is written at the end makes the target a member.
+ * The rebuild: a new member is filled window by window, on a thread of its own. Each window is a job of the array:
+ * writes to it are locked out on all channels, it is copied, the offset is published, the lock goes. Between
+ * windows other changes have their turn. Only the superblock that is written at the end makes the target a member.
  */
 
 static uint32_t g_rebuilds;
@@ -67,7 +67,7 @@ rebuild_read_ended(void *unused, bool is_ok)
 		rebuild_read(unused);
 		return;
 	}
-	disk_submit(channel_disk(g_thread->channel, rebuild->slot), RAIDSTORM_WRITE, first,
+	disk_submit(g_thread->channel->disks[rebuild->slot], RAIDSTORM_WRITE, first,
 		    window_end(rebuild) - rebuild->offset, rebuild->window, false, rebuild_wrote, NULL);
 }
 
@@ -84,7 +84,7 @@ rebuild_read(void *unused)
 		return;
 	}
 	rebuild->tried |= 1u << source;
-	disk_submit(channel_disk(g_thread->channel, source), RAIDSTORM_READ, slot_data_offset(source) + rebuild->offset,
+	disk_submit(g_thread->channel->disks[source], RAIDSTORM_READ, slot_data_offset(source) + rebuild->offset,
 		    window_end(rebuild) - rebuild->offset, rebuild->window, false, rebuild_read_ended, NULL);
 }
 
@@ -188,6 +188,8 @@ rebuild_drop(struct job *job)
 	struct rebuild *rebuild = g_array.rebuild;
 
 	rebuild->status = rebuild->status != 0 ? rebuild->status : -EIO;
+	say(LEVEL_NOTICE, "the rebuild of disk%u ends: %s", g_array.slots[rebuild->slot].disk->number,
+	    strerror(-rebuild->status));
 	g_array.superblock.entries[rebuild->slot].state = ENTRY_MISSING;
 	slot_unpublish(rebuild->slot);
 	array_follow(job, rebuild_dropped);
@@ -196,7 +198,7 @@ rebuild_drop(struct job *job)
 static void
 rebuild_ended(struct job *job, int status)
 {
-	job_fail(job, status);
+	job_finish(job, status);
 }
 
 static void
@@ -258,7 +260,7 @@ rebuild_run(struct job *job)
 		rebuild_drop(job);
 	} else if (rebuild->offset == g_array.superblock.blocks) {
 		/* The superblock may call it CONFIGURED only when what was copied is on its medium. */
-		disk_submit(slot->app_channel, RAIDSTORM_FLUSH, 0, slot->disk->blocks, NULL, false, rebuild_flushed, job);
+		disk_submit(slot->app_channel, RAIDSTORM_FLUSH, 0, 0, NULL, false, rebuild_flushed, job);
 	} else {
 		g_array.lock = (struct range){rebuild->offset, window_end(rebuild)};
 		array_follow(job, window_locked);
@@ -293,7 +295,7 @@ rebuild_started(struct job *job, int status)
 	}
 	rebuild->thread = thread_create(rebuild->number, ARRAY_NAME "_rebuild");
 	SEND(rebuild->thread, rebuild_open, NULL);
-	job_fail(job, 0);
+	job_finish(job, 0);
 }
 
 static void
@@ -356,17 +358,17 @@ add_run(struct job *job)
 	uint32_t slot;
 
 	if (status != 0) {
-		job_fail(job, status);
+		job_finish(job, status);
 		return;
 	}
 	slot = (uint32_t)add_place(disk);
 	entry = &g_array.superblock.entries[slot];
-	if (disk->blocks < slot_data_offset(slot) || disk->blocks - slot_data_offset(slot) < g_array.superblock.blocks) {
-		job_fail(job, -EINVAL);
+	if (disk->blocks < slot_data_offset(slot) + g_array.superblock.blocks) {
+		job_finish(job, -EINVAL);
 		return;
 	}
 	if (slot_occupy(slot, disk, SLOT_TARGET) != 0) {
-		job_fail(job, -ENOMEM);
+		job_finish(job, -ENOMEM);
 		return;
 	}
 	memcpy(entry->uuid, disk->uuid, UUID_BYTES);

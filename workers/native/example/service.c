@@ -1,6 +1,6 @@
 /*
- * The service for hosts: poll groups, and the namespaces on them. Its changes run one after the other as well, but in a queue
- * of their own: they wait for requests of hosts, and these may wait for a change of the array.
+ * The service for hosts: poll groups, and the namespaces on them. Its changes run one after the other as well, but
+ * in a queue of their own: they wait for requests of hosts, and these may wait for a change of the array.
  */
 
 struct change {

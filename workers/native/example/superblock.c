@@ -1,6 +1,7 @@
 /*
- * The superblock: SPDK's layout, byte for byte, in the first block of each member. 256 bytes, then 64 for each member; little
- * endian. The CRC-32C covers the whole length with its own field as zero, and is inverted neither before nor after.
+ * The superblock: SPDK's layout, byte for byte, in the first block of each member. 256 bytes, then 64 for each
+ * member; little endian. The CRC-32C covers the whole length with its own field as zero, and is inverted neither
+ * before nor after.
  */
 
 #define SIGNATURE "SPDKRAID"
@@ -8,7 +9,7 @@
 #define ENTRY_BYTES 64
 #define LEVEL_RAID1 1
 #define SAVE_ATTEMPTS_MAX 16
-#define SEQUENCE_MAX (UINT64_MAX / 2)
+#define NUMBER_MAX (UINT64_MAX / 4) /* so that sums of what a disk says never overflow */
 
 enum header_field {
 	AT_MAJOR = 8,
@@ -97,9 +98,11 @@ header_is_valid(const uint8_t *block, uint32_t count)
 {
 	uint32_t length = HEADER_BYTES + ENTRY_BYTES * count;
 
-	return memcmp(block, SIGNATURE, 8) == 0 && get_number(block + AT_MAJOR, 2) == 1 && count >= 2 &&
-	       count <= SLOTS_MAX && block[AT_ENTRIES] == count && get_number(block + AT_LENGTH, 4) == length &&
-	       get_number(block + AT_CRC, 4) == crc32c(block, length) && get_number(block + AT_BLOCK_SIZE, 4) == BLOCK &&
+	if (memcmp(block, SIGNATURE, 8) != 0 || count < 2 || count > SLOTS_MAX || block[AT_ENTRIES] != count ||
+	    get_number(block + AT_LENGTH, 4) != length || get_number(block + AT_CRC, 4) != crc32c(block, length)) {
+		return false;
+	}
+	return get_number(block + AT_MAJOR, 2) == 1 && get_number(block + AT_BLOCK_SIZE, 4) == BLOCK &&
 	       get_number(block + AT_LEVEL, 4) == LEVEL_RAID1 && get_number(block + AT_STRIP_SIZE, 4) == 0 &&
 	       strncmp((const char *)block + AT_NAME, ARRAY_NAME, sizeof(ARRAY_NAME)) == 0;
 }
@@ -123,7 +126,7 @@ superblock_decode(struct superblock *superblock, const uint8_t *block)
 		uint32_t slot = at[ENTRY_AT_SLOT], state = (uint32_t)get_number(at + ENTRY_AT_STATE, 4);
 		uint64_t offset = get_number(at + ENTRY_AT_OFFSET, 8);
 
-		if (slot >= count || state > ENTRY_SPARE || offset == 0 || offset > SEQUENCE_MAX) {
+		if (slot >= count || state > ENTRY_SPARE || offset == 0 || offset > NUMBER_MAX) {
 			return;
 		}
 		memcpy(superblock->entries[slot].uuid, at, UUID_BYTES);
@@ -131,14 +134,14 @@ superblock_decode(struct superblock *superblock, const uint8_t *block)
 		superblock->entries[slot].state = state;
 		seen |= 1u << slot;
 	}
-	superblock->is_valid = seen == (1u << count) - 1 && superblock->blocks > 0 && superblock->blocks <= SEQUENCE_MAX &&
-			       superblock->sequence <= SEQUENCE_MAX;
+	superblock->is_valid = seen == (1u << count) - 1 && superblock->sequence <= NUMBER_MAX &&
+			       superblock->blocks > 0 && superblock->blocks <= NUMBER_MAX;
 }
 
 /*
- * Saving. A change is durable when every member that is CONFIGURED has it on its medium. A member that can't be written while
- * another one can is FAILED, and the others are written once more. If no member can be written, nobody knows what a restart
- * would find, and the array must stop.
+ * Saving. A change is durable when every member that is CONFIGURED has it on its medium. A member that can't be
+ * written while another one can is FAILED, and the others are written once more. If no member can be written,
+ * nobody knows what a restart would find, and the array must stop.
  */
 static struct {
 	struct job *job;
@@ -180,6 +183,8 @@ save_end(void)
 	} else {
 		for (uint32_t slot = 0; slot < g_array.superblock.count; slot++) {
 			if (g_save.failed >> slot & 1) {
+				say(LEVEL_WARNING, "the superblock can't be written to disk%u",
+				    g_array.slots[slot].disk->number);
 				g_array.slots[slot].is_unreadable = true;
 				member_failed(slot);
 			}
@@ -222,13 +227,12 @@ save_wrote(void *context, bool is_ok)
 		save_one_ended(slot, false);
 		return;
 	}
-	disk_submit(g_array.slots[slot].app_channel, RAIDSTORM_FLUSH, 0, g_array.slots[slot].disk->blocks, NULL, false,
-		    save_flushed, context);
+	disk_submit(g_array.slots[slot].app_channel, RAIDSTORM_FLUSH, 0, 0, NULL, false, save_flushed, context);
 }
 
 /*
- * The target of a rebuild comes last: if it alone had the superblock that makes it a member, the others could be assembled
- * without it, and both would go on with the same number.
+ * The target of a rebuild comes last: if it alone had the superblock that makes it a member, the others could be
+ * assembled without it, and both would go on with the same number.
  */
 static void
 save_turn(bool is_for_target)
@@ -248,8 +252,8 @@ save_turn(bool is_for_target)
 	}
 	for (uint32_t slot = 0; slot < SLOTS_MAX; slot++) {
 		if (slots >> slot & 1) {
-			disk_submit(g_array.slots[slot].app_channel, RAIDSTORM_WRITE, 0, 1, g_save.block, false, save_wrote,
-				    (void *)(uintptr_t)slot);
+			disk_submit(g_array.slots[slot].app_channel, RAIDSTORM_WRITE, 0, 1, g_save.block, false,
+				    save_wrote, (void *)(uintptr_t)slot);
 		}
 	}
 	if (slots == 0) {
@@ -293,7 +297,7 @@ wipe_wrote(void *context, bool is_ok)
 		wipe_flushed(context, false);
 		return;
 	}
-	disk_submit(slot->app_channel, RAIDSTORM_FLUSH, 0, slot->disk->blocks, NULL, false, wipe_flushed, context);
+	disk_submit(slot->app_channel, RAIDSTORM_FLUSH, 0, 0, NULL, false, wipe_flushed, context);
 }
 
 static void
@@ -306,8 +310,8 @@ superblock_wipe(struct job *job, job_step then)
 	for (uintptr_t slot = 0; slot < SLOTS_MAX && g_array.has_superblock; slot++) {
 		if (g_array.slots[slot].app_channel != NULL) {
 			g_save.left++;
-			disk_submit(g_array.slots[slot].app_channel, RAIDSTORM_WRITE, 0, 1, g_save.block, false, wipe_wrote,
-				    (void *)slot);
+			disk_submit(g_array.slots[slot].app_channel, RAIDSTORM_WRITE, 0, 1, g_save.block, false,
+				    wipe_wrote, (void *)slot);
 		}
 	}
 	if (g_save.left == 0) {

@@ -25,6 +25,19 @@ allocate(size_t size)
 	return memory;
 }
 
+static void
+say(enum level level, const char *format, ...)
+{
+	const int64_t words[] = {level};
+	char text[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	raidstorm_emit_bytes(RAIDSTORM_LOG, 1, words, text, strlen(text));
+}
+
 static struct thread *
 thread_find(uint32_t number)
 {
@@ -68,9 +81,16 @@ thread_send(struct thread *thread, handler handle, const char *name, void *conte
 }
 
 static void
+thread_last_message(void *unused)
+{
+	(void)unused;
+}
+
+static void
 thread_exit(struct thread *thread)
 {
 	thread->is_exiting = true;
+	SEND(thread, thread_last_message, NULL);
 }
 
 static void
