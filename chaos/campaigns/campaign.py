@@ -67,11 +67,11 @@ class Report(msgspec.Struct):
     steps: int = 0
     seconds: float = 0.0
     exit_code: int = 0
-    # Of all runs but those with a known failure, which end too early to show anything else.
+    # All runs but those with a known failure count here, since these end too early to show anything else.
     reach: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REACH_NAMES, 0))
     known: dict[
         str, int
-    ] = {}  # runs with a known failure by its title; no other field counts their verdicts
+    ] = {}  # runs with a known failure, by title; their verdicts count nowhere else
     known_runs: dict[str, str] = {}  # a run directory by the title
     missing: list[str] = []
     gate_not_judged: bool = False

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import mkstemp
 
 import msgspec
 
@@ -122,6 +126,59 @@ def entries_of(path: str, text: str) -> tuple[KnownFailure, ...]:
             line = line_of(text, ["known", number])
             raise KnownError(f"{_place(path, line)}known[{number}]: {wrong}")
     return entries
+
+
+def add_known(path: str, entry: KnownFailure, version: str | None) -> None:
+    """Append an entry to a file, or make the file; raise KnownError where it can't be, or the signature is matched.
+
+    The text before it stays as it is, with its comments. ``version`` is that of the target of the entry's run.
+    """
+    text = _text_of(path) if Path(path).exists() else ""
+    for number, one in enumerate(entries_of(path, text)):
+        if one.matches(entry.signature):
+            why = "" if one.is_for(version) else ", for other versions; change its first or last"
+            raise KnownError(
+                f"{path}: known[{number}], {one.title!r}, matches {entry.signature!r} already{why}"
+            )
+    wrong = _wrong(entry)
+    if wrong:
+        raise KnownError(f"this can't be an entry: {wrong}")
+    gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    whole = text + gap + _written(entry)
+    entries_of(path, whole)  # for example an array known = [] can't be continued
+    _write(Path(path), whole)
+
+
+def _written(entry: KnownFailure) -> str:
+    fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
+    lines = [f"{name} = {_string(value)}" for name, value in fields.items() if value]
+    return "\n".join(["[[known]]", *lines]) + "\n"
+
+
+def _string(value: str) -> str:
+    """Write a TOML string; JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the whole file, or leave the old one; a link stays one."""
+    try:
+        path = path.resolve()
+        descriptor, unfinished = mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(text.encode("utf-8"))
+            os.chmod(unfinished, 0o644)
+            if path.exists():
+                shutil.copymode(path, unfinished)
+            os.replace(unfinished, path)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+    except OSError as error:
+        raise KnownError(f"{path} can't be written: {error.strerror}") from None
+    except UnicodeEncodeError:
+        raise KnownError("this can't be an entry: a text in it is not Unicode") from None
 
 
 def _place(path: str, line: int) -> str:
