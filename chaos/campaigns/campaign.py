@@ -67,7 +67,12 @@ class Report(msgspec.Struct):
     steps: int = 0
     seconds: float = 0.0
     exit_code: int = 0
+    # All runs but those with a known failure count here, since these end too early to show anything else.
     reach: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REACH_NAMES, 0))
+    known: dict[
+        str, int
+    ] = {}  # runs with a known failure, by title; their verdicts count nowhere else
+    known_runs: dict[str, str] = {}  # a run directory by the title
     missing: list[str] = []
     gate_not_judged: bool = False
     failures: list[Failure] = []
@@ -83,8 +88,24 @@ class Report(msgspec.Struct):
         self.seeds += 1
         self.runs += 1
         self.steps += result.steps
-        add_reach(self.reach, result.reach)
-        match result.verdict:
+        if result.known:
+            self.known[result.known] = self.known.get(result.known, 0) + 1
+        else:
+            add_reach(self.reach, result.reach)
+            self._count(result.verdict)
+        if self.driver == "realtime":
+            self.fidelity = self.fidelity or Fidelity()
+            self.fidelity.add(result.seed, result.divergence, result.replay_seconds)
+        if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
+            self.fingerprints[str(result.seed)] = result.fingerprint
+        if result.is_failure:
+            # The failures of the lowest seeds stay, in whichever order job processes return them.
+            insort(self.failures, _failure(self, result), key=lambda failure: failure.seed)
+            self.failures_left_out += len(self.failures) > FAILURES_SHOWN_MAX
+            del self.failures[FAILURES_SHOWN_MAX:]
+
+    def _count(self, verdict: Verdict) -> None:
+        match verdict:
             case Verdict.VALID:
                 self.valid += 1
             case Verdict.CRASHED:
@@ -95,16 +116,11 @@ class Report(msgspec.Struct):
                 self.invalid += 1
             case Verdict.UNKNOWN | Verdict.NOT_EXERCISED | Verdict.BROKEN | Verdict.UNWRITTEN:
                 self.unknown += 1
-        if self.driver == "realtime":
-            self.fidelity = self.fidelity or Fidelity()
-            self.fidelity.add(result.seed, result.divergence, result.replay_seconds)
-        if len(self.fingerprints) <= FINGERPRINTS_SHOWN_MAX:
-            self.fingerprints[str(result.seed)] = result.fingerprint
-        if result.findings:
-            # The failures of the lowest seeds stay, in whichever order job processes return them.
-            insort(self.failures, _failure(self, result), key=lambda failure: failure.seed)
-            self.failures_left_out += len(self.failures) > FAILURES_SHOWN_MAX
-            del self.failures[FAILURES_SHOWN_MAX:]
+
+    @property
+    def known_total(self) -> int:
+        """Return how many runs ended with a known failure."""
+        return sum(self.known.values())
 
 
 def _failure(report: Report, result: RunResult) -> Failure:
@@ -173,9 +189,11 @@ def run_campaign(
     try:
         with contextlib.closing(results(request, stop)) as running:
             for result in running:
-                verdicts.append(result.verdict)
+                if not result.known:
+                    verdicts.append(result.verdict)
                 error = result.unwritten
                 if not error:
+                    result = _with_one_known_run(report, store, result)
                     report.add(result)
                     error = _index_error(store, spec, result)
                     if spec.driver != "sim":
@@ -203,6 +221,7 @@ def run_campaign(
     report.interrupted = interrupt.requested
     report.resources = watch.report()
     report.seconds = round(time.monotonic() - stop.begun, 3)
+    report.known = dict(sorted(report.known.items(), key=lambda item: (-item[1], item[0])))
     if report.runs > FINGERPRINTS_SHOWN_MAX:
         report.fingerprints = {}
     else:
@@ -211,6 +230,16 @@ def run_campaign(
         )
     report.exit_code = _exit_code(report, spec.experiment, verdicts)
     return report
+
+
+def _with_one_known_run(report: Report, store: Store, result: RunResult) -> RunResult:
+    """Remove the directory of a known failure where there is one with its title: each job process keeps its first."""
+    if not (result.known and result.run_dir):
+        return result
+    if report.known_runs.setdefault(result.known, result.run_dir) == result.run_dir:
+        return result
+    store.discard(Path(result.run_dir))
+    return msgspec.structs.replace(result, run_dir="")
 
 
 def _index_error(store: Store, spec: RunSpec, result: RunResult) -> str:
@@ -225,8 +254,9 @@ def _index_error(store: Store, spec: RunSpec, result: RunResult) -> str:
 def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) -> int:
     if report.interrupted:
         return 130
+    judged = report.runs - report.known_total
     report.gate_not_judged = (
-        bool(experiment.reach) and report.runs < DRIVERS[report.driver].gate_runs_min
+        bool(experiment.reach) and judged < DRIVERS[report.driver].gate_runs_min
     )
     if not report.gate_not_judged and set(verdicts) == {Verdict.VALID}:
         report.missing = [
@@ -263,7 +293,7 @@ def _in_this_process(request: CampaignRequest, stop: _Stop) -> Generator[RunResu
             except StoreError as error:
                 result = unwritten(seed, error)
             yield result
-            if result.findings and request.stop_on_first:
+            if result.is_failure and request.stop_on_first:
                 return
     finally:
         runner.close()
@@ -312,7 +342,7 @@ class _Chunks:
     def count(self, ended: Ended) -> None:
         """Count a chunk that has ended."""
         self._running.remove(ended.task.argument.seeds[0])
-        failed = [result.seed for result in ended.result if result.findings]
+        failed = [result.seed for result in ended.result if result.is_failure]
         if failed and self._request.stop_on_first:
             self._failed = min(failed if self._failed is None else [self._failed, *failed])
 

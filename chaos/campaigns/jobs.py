@@ -40,7 +40,7 @@ def run_seeds(runner: Runner, job: Job) -> list[RunResult]:
             # The results before it must not be lost.
             results.append(unwritten(seed, error))
             break
-        if job.stop_on_first and results[-1].findings:
+        if job.stop_on_first and results[-1].is_failure:
             break
     return results
 

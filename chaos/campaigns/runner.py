@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.base.interrupt import never
+from chaos.campaigns.known import KnownFailure, known_as
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.drivers.free_replay import Divergence
@@ -29,7 +30,7 @@ from chaos.run.execution import Execution
 from chaos.showing.described import describe_run
 from chaos.steps.recording import Recording
 from chaos.store.capsule import Capsule, DriverName, capsule_defect, expected_of, replay_line
-from chaos.store.store import IndexLine, Store, StoreError
+from chaos.store.store import KNOWN, IndexLine, Store, StoreError
 from chaos.store.stored import StoredResult, write_history
 from chaos.store.version import tool_version
 from workers.protocol import DefectSource
@@ -56,6 +57,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     program: str  # the user's raidstorm command, for lines to paste
     out: str
     target: TargetId | None = None  # for the driver native
+    known: tuple[KnownFailure, ...] = ()  # those that are for the target's version
 
 
 class RunResult(msgspec.Struct, frozen=True):
@@ -74,11 +76,22 @@ class RunResult(msgspec.Struct, frozen=True):
     divergence: Divergence | None = None  # for a free run: where its replay in sim diverges
     replay_seconds: float = 0.0  # of the replay
     unwritten: str = ""  # the reason why its files can't be written; the run is not counted then
+    known: str = ""  # the title of the known failure that it is
 
     @property
     def signature(self) -> str:
         """Return the signature of the first finding, or ""."""
         return self.findings[0].signature if self.findings else ""
+
+    @property
+    def is_failure(self) -> bool:
+        """Return whether it failed, in a way that isn't known."""
+        return bool(self.findings) and not self.known
+
+    @property
+    def group(self) -> str:
+        """Return the group of failures of which a store keeps a number of runs."""
+        return KNOWN + self.known if self.known else self.signature
 
 
 class Runner:
@@ -206,10 +219,20 @@ class Runner:
             replay="",
             divergence=judged.divergence,
         )
-        if findings:
+        known = self._known_as(result)
+        if known:
+            replay = replay_by_seed(self.spec, head.seed)
+            result = msgspec.structs.replace(result, known=known, replay=replay)
+        if findings and not (known and self.store.is_full(result.group)):
             return self._keep(head, path, judged, result)
         self.store.discard(path)
         return result
+
+    def _known_as(self, result: RunResult) -> str:
+        """Return the title of the known failure that a run's first finding is, or ""."""
+        if not self.spec.known or any(one.check == DETERMINISM for one in result.findings[1:]):
+            return ""  # a run that can't be repeated shows nothing about its first finding
+        return known_as(self.spec.known, result.signature)
 
     def _keep(self, head: Capsule, path: Path, judged: Rejudged, result: RunResult) -> RunResult:
         """Write a failing run's directory, if there is room for it, and return its path."""
@@ -241,7 +264,7 @@ class Runner:
             divergence=judged.divergence,
             free_findings=judged.free_findings,
         )
-        if not self.store.keep(path, capsule, execution, described.labels, stored):
+        if not self.store.keep(path, capsule, execution, described.labels, stored, result.group):
             shown, replay = "", replay_by_seed(self.spec, head.seed)
         return msgspec.structs.replace(result, story=described.story, run_dir=shown, replay=replay)
 

@@ -11,6 +11,7 @@ from chaos.base.interrupt import Interrupt
 from chaos.campaigns.campaign import CampaignRequest, Failure, Report
 from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.fidelity import Fidelity
+from chaos.campaigns.known import KnownFailure
 from chaos.campaigns.runner import RunSpec
 from chaos.campaigns.suite import Facet, Suite
 from chaos.checkers import Verdict
@@ -57,6 +58,7 @@ class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     unknown: int = 0
     crashed: int = 0
     hung: int = 0
+    known: dict[str, int] = {}  # runs with a known failure, by its title
     steps: int = 0
     seconds: float = 0.0
     reach: dict[str, int] = {}
@@ -76,8 +78,12 @@ def prepare(
     out: str,
     program: str,
     target: TargetId | None = None,
+    known: Sequence[KnownFailure] = (),
 ) -> Part:
-    """Resolve all names of a facet, so that a typing error shows at once and not after an hour."""
+    """Resolve all names of a facet, so that a typing error shows at once and not after an hour.
+
+    A facet that must fail has no known failures: its failures are what it is for.
+    """
     if target is not None:
         facet = msgspec.structs.replace(facet, driver="native")
     elif facet.driver == "native":
@@ -94,6 +100,7 @@ def prepare(
     experiment = find_experiment(facet.experiment, experiments, suites)
     for path in experiment.checks:
         load_check(path)
+    version = None if target is None else target.version
     whole = [facet, experiment, [digest(source) for source in sources]]
     spec = RunSpec(
         experiment=experiment,
@@ -104,6 +111,7 @@ def prepare(
         experiment_argument=facet.experiment,
         program=program,
         out=out,
+        known=() if facet.expect_code else tuple(one for one in known if one.is_for(version)),
     )
     request = CampaignRequest(
         spec=spec,
@@ -139,7 +147,7 @@ def run_parts(
             return
         earlier = (before or {}).get(part.facet.name)
         if earlier is not None and earlier.state == "passed":
-            if earlier.definition == part.definition:
+            if earlier.definition == part.definition and _knows(part, earlier):
                 yield part, None, earlier
                 continue
             earlier = None
@@ -148,6 +156,11 @@ def run_parts(
         if report is None or not (report.failures or report.interrupted or report.error):
             report = run(part.request, part.facet.expect_code)
         yield part, report, outcome_of(part, report, first)
+
+
+def _knows(part: Part, earlier: FacetOutcome) -> bool:
+    """Return whether the failures that did not count then don't count now."""
+    return set(earlier.known) <= {one.title for one in part.request.spec.known}
 
 
 def _failing_seeds(part: Part, earlier: FacetOutcome | None) -> list[int]:
@@ -198,6 +211,7 @@ def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> FacetO
         unknown=report.unknown,
         crashed=report.crashed,
         hung=report.hung,
+        known=report.known,
         steps=report.steps,
         seconds=report.seconds,
         reach={name: count for name, count in report.reach.items() if count},
@@ -265,6 +279,8 @@ def joined(reports: Sequence[Report], name: str) -> Report:
             total.fidelity = (total.fidelity or Fidelity()).joined(report.fidelity)
         total.seconds = round(total.seconds + report.seconds, 3)
         add_reach(total.reach, report.reach)
+        add_reach(total.known, report.known)
+        total.known_runs = {**report.known_runs, **total.known_runs}
         total.failures = [*total.failures, *report.failures]
         total.missing = [*total.missing, *report.missing]
         total.failures_left_out += report.failures_left_out

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from chaos.base.interrupt import Interrupt
 from chaos.base.process_pool import Pool
 from chaos.campaigns.campaign import CampaignRequest, Report, run_campaign
+from chaos.campaigns.known import links_of, read_known
 from chaos.campaigns.runner import RunResult
 from chaos.campaigns.suite import Facet
 from chaos.campaigns.suite_run import FacetOutcome, Part, not_run, prepare
@@ -20,8 +21,11 @@ from chaos.cli.result_rows import STYLES, row, widths_of
 from chaos.cli.screen import Screen, count
 
 
-def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) -> list[Part]:
-    """Look all facets up before the first one runs."""
+def looked_up(
+    catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str, known: Sequence[str] = ()
+) -> list[Part]:
+    """Look all facets up before the first one runs; ``known`` are files of known failures."""
+    entries = read_known(known)
     return [
         prepare(
             catalog.experiments,
@@ -31,6 +35,7 @@ def looked_up(catalog: Catalog, facets: Sequence[Facet], jobs: int, out: str) ->
             out=out,
             program=command_name(),
             target=named_target(),
+            known=entries,
         )
         for facet in facets
     ]
@@ -48,7 +53,7 @@ def campaigns_on(
 
             def show(result: RunResult) -> None:
                 nonlocal failed
-                failed += bool(result.findings)
+                failed += result.is_failure
                 bar.advance(state_of(result, failed))
 
             return run_campaign(request, interrupt, show, open_pool and open_pool())
@@ -58,8 +63,9 @@ def campaigns_on(
 
 def state_of(result: RunResult, failed: int) -> str:
     """Return what stands beside the progress bar."""
-    latest = "" if result.verdict is Verdict.VALID else f", newest: {NAMES[int(result.verdict)]}"
-    return f"{failed} failed{latest}" if failed else "all valid"
+    is_green = result.known or result.verdict is Verdict.VALID
+    latest = "" if is_green else f", newest: {NAMES[int(result.verdict)]}"
+    return f"{failed} failed{latest}" if failed else "no failure"
 
 
 class Rows:
@@ -96,8 +102,10 @@ class Rows:
         (self._screen.verdict if is_alone else self._screen.say)(text, STYLES[outcome.state])
         if outcome.error and outcome.failures:
             self._screen.say(f"  {outcome.error}", "red")
-        for line in detail_lines(report) if report is not None and self._screen.is_verbose else ():
-            self._screen.detail(line)
+        if report is not None and self._screen.is_verbose:
+            part = self._parts[len(self._ended) - 1]
+            for line in detail_lines(report, links_of(part.request.spec.known)):
+                self._screen.detail(line)
 
     def close(self) -> None:
         """Print a row for each campaign whose turn did not come."""

@@ -22,7 +22,7 @@ from workers.spelling import did_you_mean
 if TYPE_CHECKING:
     from chaos.campaigns.suite import Suite
     from chaos.plan.experiment import Experiment
-    from chaos.plan.target_id import TargetId
+    from chaos.plan.target_id import TargetId, TargetKind
 
 USAGE = 2
 UNKNOWN = 3
@@ -129,7 +129,12 @@ def target_options(function: Decorated) -> Decorated:
         ),
     ):
         function = click.option(
-            f"--{name}", metavar=metavar, help=text, expose_value=False, callback=_allow
+            f"--{name}",
+            f"named_{name}",  # the argument of many commands is their target
+            metavar=metavar,
+            help=text,
+            expose_value=False,
+            callback=_allow,
         )(function)
     return function
 
@@ -144,7 +149,8 @@ def _allow(context: click.Context, parameter: click.Parameter, value: str | None
     from chaos.drivers.native.process import TargetError
 
     try:
-        context.meta[NAMED_TARGET] = allow("spdk" if parameter.name == "spdk" else "target", value)
+        kind: TargetKind = "spdk" if parameter.name == "named_spdk" else "target"
+        context.meta[NAMED_TARGET] = allow(kind, value)
     except TargetError as error:
         raise click.UsageError(str(error)) from None
 

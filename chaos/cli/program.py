@@ -29,6 +29,7 @@ SECTIONS = {
     },
     "Keep": {
         "adopt": "keep a failure as a regression",
+        "known": "list or add failures that are known, for --known",
         "regress": "check regressions",
         "export": "write a run for Perfetto, for pytest or for an issue",
     },

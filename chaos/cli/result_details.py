@@ -15,8 +15,8 @@ LABEL = 10  # characters
 SHOWN_DIVERGED_MAX = 3
 
 
-def detail_lines(report: Report) -> Iterator[str]:
-    """Yield the lines, indented, each block with its label in front."""
+def detail_lines(report: Report, links: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Yield the lines, indented, each block with its label in front; ``links`` are those of known failures."""
     rate = report.steps / report.seconds if report.seconds else 0
     verdicts = {
         kind: getattr(report, kind) for kind in ("valid", "invalid", "unknown", "crashed", "hung")
@@ -24,6 +24,7 @@ def detail_lines(report: Report) -> Iterator[str]:
     last = report.first_seed + max(report.seeds, 1) - 1
     yield f"  {'seeds':<{LABEL}}{report.first_seed}..{last}, {report.steps:,} steps ({rate:,.0f} steps/s)"
     yield from _block("verdicts", verdicts)
+    yield from _known(report, links or {})
     happened = {
         reach.replace("_", " "): number
         for reach, number in report.reach.items()
@@ -50,6 +51,15 @@ def _block(label: str, counts: Mapping[str, int]) -> Iterator[str]:
     cells = [f"{number:>{digits},} {name}" for name, number in counts.items()]
     for number, line in enumerate(in_columns(cells, WIDTH - LABEL - 2)):
         yield f"  {'' if number else label:<{LABEL}}{line}"
+
+
+def _known(report: Report, links: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each title of known failures: runs, title, link, and the run that is kept."""
+    digits = max((len(f"{number:,}") for number in report.known.values()), default=0)
+    for place, (title, number) in enumerate(report.known.items()):
+        words = [title, links.get(title, ""), report.known_runs.get(title, "")]
+        label = "" if place else "known"
+        yield f"  {label:<{LABEL}}{number:>{digits},} {'  '.join(filter(None, words))}"
 
 
 def in_columns(cells: list[str], room: int) -> list[str]:

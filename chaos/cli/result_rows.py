@@ -60,12 +60,17 @@ def notes_of(outcome: FacetOutcome) -> str:
             return f"{NAMES[outcome.facet.expect_code]} as expected{with_defects}"
         case "passed":
             few = "; too few runs to judge its gates" if outcome.gate_not_judged else ""
-            not_caught = "; not caught" if defects else ""
-            return f"{highlights(outcome.reach)}{few}{with_defects}{not_caught}"
+            not_caught = "; not caught" if defects and not outcome.known else ""
+            known = f"{known}; " if (known := known_counts(outcome)) else ""
+            return f"{known}{highlights(outcome.reach)}{few}{with_defects}{not_caught}"
         case "interrupted":
-            return f"interrupted{f'; {failed_counts(outcome)}' if outcome.failures else ''}"
+            failed = failed_counts(outcome) if outcome.failures else ""
+            return "; ".join(filter(None, ["interrupted", failed, known_counts(outcome)]))
         case _:
-            return f"{_why_failed(outcome)}{with_defects}"
+            return (
+                "; ".join(filter(None, [_why_failed(outcome), known_counts(outcome)]))
+                + with_defects
+            )
 
 
 def _why_failed(outcome: FacetOutcome) -> str:
@@ -89,6 +94,14 @@ def failed_counts(outcome: FacetOutcome) -> str:
         "UNKNOWN": outcome.unknown,
     }
     return ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
+
+
+def known_counts(outcome: FacetOutcome) -> str:
+    """Return how many runs ended with a known failure, and how many kinds there are: 37 known failures (2 kinds)."""
+    if not outcome.known:
+        return ""
+    kinds = count(len(outcome.known), "kind")
+    return f"{count(sum(outcome.known.values()), 'known failure')} ({kinds})"
 
 
 def highlights(reach: Mapping[str, int]) -> str:

@@ -39,6 +39,7 @@ class RunArguments(msgspec.Struct, frozen=True, kw_only=True):
     out: str = "runs"
     loudness: Loudness = Loudness.NORMAL
     output: str = "text"
+    known: tuple[str, ...] = ()
     of_a_suite: tuple[str, ...] = ()
     jobs_typed: bool = False
 
@@ -91,7 +92,7 @@ def execute(
 ) -> Ran:
     """Run all campaigns; a row for each is on the screen as it ends."""
     facets = [facet for group in groups for facet in group.facets]
-    parts = looked_up(catalog, facets, arguments.jobs, arguments.out)
+    parts = looked_up(catalog, facets, arguments.jobs, arguments.out, arguments.known)
     interrupt.install()
     Store(Path(arguments.out))
     rows = Rows(screen, parts, [part.request.spec.experiment.name for part in parts])

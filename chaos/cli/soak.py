@@ -47,6 +47,7 @@ class SoakArguments(msgspec.Struct, frozen=True, kw_only=True):
     metrics: str | None = None
     out: str | None = None
     resume: str | None = None
+    known: tuple[str, ...] = ()
 
 
 def run(catalog: Catalog, arguments: SoakArguments) -> int:
@@ -104,7 +105,7 @@ def _begun(catalog: Catalog, arguments: SoakArguments) -> tuple[Path, SoakState]
     stamp = now_stamp()
     taken = [path.name for path in parent.glob(f"{suite.name}-{stamp}*")]
     folder = parent / f"{suite.name}-{stamp}{f'.{len(taken) + 1}' if taken else ''}"
-    parts = looked_up(catalog, facets_of(suite), 1, str(folder / "runs"))
+    parts = looked_up(catalog, facets_of(suite), 1, str(folder / "runs"), arguments.known)
     lanes = lanes_of(parts, arguments.drivers or ())
     canaries = canaries_of(parts)
     if arguments.canary_every is not None and not canaries:
@@ -171,6 +172,9 @@ def _report(screen: Screen, folder: Path, state: SoakState, code: int) -> None:
     for one in state.stored:
         if one.state != "waiting":
             screen.say(f"  of an earlier soak, {one.state}: {one.signature} ({one.capsule})")
+    for known in sorted(state.known.values(), key=lambda one: (-one.count, one.title)):
+        words = [known.title, known.link, known.kept.run_dir if known.kept else ""]
+        screen.say(f"  known, in {count(known.count, 'run')}: {'  '.join(filter(None, words))}")
     for group in sorted(state.groups.values(), key=lambda one: bool(one.same_as)):
         _show_group(screen, group)
     screen.say(f"page: {folder / PAGE}; all numbers: {folder / STATE}")

@@ -45,6 +45,7 @@ class SuiteArguments(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str | None = None
     out: str | None = None
     junit: str | None = None
+    known: tuple[str, ...] = ()
     loudness: Loudness = Loudness.NORMAL
     output: str = "text"
 
@@ -87,7 +88,7 @@ def prepare_suite(catalog: Catalog, arguments: SuiteArguments) -> Prepared:
     part = arguments.part if earlier is None else _same_subset(suite, earlier, arguments.part)
     facets = facets_of(suite) if part is None else subset(facets_of(suite), *part)
     folder = Path(arguments.out) if arguments.out else _folder_of_its_own(suite)
-    parts = looked_up(catalog, facets, arguments.jobs, str(folder))
+    parts = looked_up(catalog, facets, arguments.jobs, str(folder), arguments.known)
     store = Store(folder)
     if not arguments.out:
         Store(RUNS).point(LATEST, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.base.interrupt import InterruptedRunError
+from chaos.campaigns.known import KnownError
 from chaos.campaigns.suite import SuiteError
 from chaos.clustering.remote_job import ClusterError
 from chaos.judging.user_checks import CodeError
@@ -23,6 +24,7 @@ USER_ERRORS = (
     CodeError,
     DefectError,
     ExperimentError,
+    KnownError,
     ScoreError,
     ShrinkError,
     SoakError,

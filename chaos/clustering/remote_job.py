@@ -55,7 +55,7 @@ class RemoteJob(msgspec.Struct, frozen=True):
     job: Job
     campaign: str
     code: CodeVersion
-    full: tuple[str, ...]  # signatures of which enough runs are kept
+    full: tuple[str, ...]  # groups of failures of which enough runs are kept
 
 
 class RemoteResult(msgspec.Struct, frozen=True):
@@ -142,7 +142,7 @@ def import_results(remote_result: RemoteResult, spec: RunSpec, store: Store) -> 
         packed = remote_result.files.get(result.seed)
         if packed is not None:
             files = {name: zlib.decompress(content) for name, content in packed.items()}
-            if not store.bring(Path(result.run_dir), result.signature, files):
+            if not store.bring(Path(result.run_dir), result.group, files):
                 result = msgspec.structs.replace(
                     result, run_dir="", replay=replay_by_seed(spec, result.seed)
                 )

@@ -15,6 +15,7 @@ import msgspec
 
 from chaos.base.line_finder import WHOSE, line_of, line_of_method, line_of_variable
 from chaos.campaigns.catalog import Found, checked, from_python_file, from_toml
+from chaos.campaigns.known import KnownError, entries_of
 from chaos.campaigns.suite import Suite, SuiteError, facets_of
 from chaos.judging.user_checks import CodeError, load_check
 from chaos.plan.experiment import Experiment, ExperimentError
@@ -25,7 +26,8 @@ from workers.engine import EngineClasses
 
 CAPSULE_FILE = "capsule.json"
 SUMMARY_FILE = "summary.json"
-WRONG = (CapsuleError, CodeError, DefectError, ExperimentError, SuiteError)
+WRONG = (CapsuleError, CodeError, DefectError, ExperimentError, KnownError, SuiteError)
+_OF_KNOWN_FAILURES = re.compile(r"^\s*\[\[\s*known\b", re.MULTILINE)
 _OF_A_SUITE = re.compile(r"^\s*(?:\[\[\s*facets?\b|experiments\s*=)", re.MULTILINE)
 Built = tuple[Mapping[str, Experiment], Mapping[str, Suite]]
 
@@ -98,7 +100,10 @@ def _summary(path: Path, data: bytes, head: object) -> Looked:
 def _toml(path: Path, data: bytes, built_in: Built) -> Looked:
     text = data.decode(errors="replace")
     what = "suite" if _OF_A_SUITE.search(text) else "experiment"
+    what = "file of known failures" if _OF_KNOWN_FAILURES.search(text) else what
     try:
+        if _OF_KNOWN_FAILURES.search(text):
+            return Looked(str(path), f"{len(entries_of(str(path), text))} known failures")
         found = from_toml(path)
         what = "suite" if isinstance(found.value, Suite) else "experiment"
         return Looked(str(path), _judged(found, built_in))

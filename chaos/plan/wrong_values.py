@@ -12,7 +12,7 @@ from workers.spelling import did_you_mean
 NAMED_MAX = 8  # more are not named, unless one of them is close
 SHOWN_MAX = 40  # characters of a value; a longer one is not shown
 LISTED = ("faults", "operations")
-TABLES = (*LISTED, "facets")
+TABLES = (*LISTED, "facets", "known")
 
 _PATH = re.compile(r" - at `\$([^`]*)`")
 _STEP = re.compile(r"\.?([\w-]+)|\[(\d+)\]|\[\.\.\.\]")

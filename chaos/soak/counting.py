@@ -96,10 +96,15 @@ class Counter:
         lane = state.lanes[number]
         lane.runs += 1
         lane.steps += result.steps
-        add_reach(state.reach, result.reach)
+        if not result.known:
+            add_reach(state.reach, result.reach)
         if not result.findings:
             return
-        lane.failed += 1
         self.ledger.add_failure(number, result)
+        if result.known:
+            lane.known += 1
+            self.failure_store.add_known(number, result)
+            return
+        lane.failed += 1
         if self.failure_store.add(number, result):
             self._news.append(state.groups[result.signature])

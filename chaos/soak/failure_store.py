@@ -8,8 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
+from chaos.campaigns.known import links_of
 from chaos.campaigns.runner import RunResult
-from chaos.soak.state import Group, Kept, SoakState
+from chaos.soak.state import Group, Kept, KnownGroup, SoakState
 from chaos.soak.tasks import ShrinkTask, Shrunk
 
 FAILURES = "failures"
@@ -53,6 +54,22 @@ class FailureStore:
             group.kept = [*group.kept, kept]
             self._prune(group)
         return is_new
+
+    def add_known(self, lane: int, result: RunResult) -> None:
+        """Add a run with a known failure to those of its title; the smallest is kept."""
+        state = self.state
+        group = state.known.get(result.known)
+        if group is None:
+            links = links_of(state.lanes[lane].spec.known)
+            group = KnownGroup(result.known, links.get(result.known, ""))
+            state.known[result.known] = group
+        group.count += 1
+        if not result.run_dir:
+            return
+        kept = Kept(result.run_dir, result.seed, lane, result.steps, result.replay)
+        both = sorted(filter(None, (group.kept, kept)), key=lambda one: one.steps)
+        group.kept = both[0]
+        self._dropped += [one.run_dir for one in both[1:]]
 
     def _prune(self, group: Group) -> None:
         """Keep the smallest runs, and of equally long runs the earliest."""
@@ -111,6 +128,7 @@ class FailureStore:
     def tidy(self) -> None:
         """Remove, after a kill, run directories that the state doesn't name, since their seeds are run again."""
         known = {one.run_dir for group in self.state.groups.values() for one in group.kept}
+        known |= {group.kept.run_dir for group in self.state.known.values() if group.kept}
         for lane in self.state.lanes:
             parent = Path(lane.spec.out) / lane.spec.experiment.name
             for path in sorted(parent.iterdir()) if parent.is_dir() else []:

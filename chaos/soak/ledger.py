@@ -31,6 +31,7 @@ class FailureLine(msgspec.Struct, frozen=True):
     steps: int
     signature: str
     run_dir: str
+    known: str = ""  # the title of the known failure that it is
 
 
 class Ledger:
@@ -57,6 +58,7 @@ class Ledger:
             steps=result.steps,
             signature=result.signature,
             run_dir=result.run_dir,
+            known=result.known,
         )
         self.state.failures_bytes += self._append(FAILURES, line)
 
@@ -86,9 +88,12 @@ class Ledger:
         state.failures_bytes = sum(len(line) + 1 for line in failures)
         for number, lane in enumerate(state.lanes):
             lane.runs = len(seeds[number])
-            lane.failed = sum(one.lane == number for one in lines)
+            known = [bool(one.known) for one in lines if one.lane == number]
+            lane.known, lane.failed = known.count(True), known.count(False)
         for group in state.groups.values():
-            group.count = sum(one.signature == group.signature for one in lines)
+            group.count = sum(one.signature == group.signature and not one.known for one in lines)
+        for known_group in state.known.values():
+            known_group.count = sum(one.known == known_group.title for one in lines)
 
     def _cut(self, name: str, length: int) -> list[bytes]:
         """Return the lines up to this length, and cut off the rest."""

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from chaos.checkers.finding import NAMES
-from chaos.soak.page import clock, number
+from chaos.showing.wording.phrases import counted
+from chaos.soak.page import clock, counted_apart, number
 from chaos.soak.state import SoakState, green_line
 
 SHOWN_MAX = 12
@@ -51,6 +52,9 @@ def line_of(state: SoakState) -> str:
     signatures = len([group for group in state.groups.values() if not group.same_as])
     ways = "1 signature" if signatures == 1 else f"{signatures} signatures"
     failures = f"{number(state.failed)} failed with {ways}, " if signatures else ""
+    if state.known:
+        kinds = counted(len(state.known), "kind")
+        failures += f"{counted_apart(state.known_total, 'known failure')} ({kinds}), "
     return (
         f"{clock(state.seconds)} of {clock(state.arguments.seconds)}: {number(state.runs)} runs "
         f"({rate:.1f} a second), {failures}{green_line(state)}; {100 * state.busy:.0f} % at work"

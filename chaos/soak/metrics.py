@@ -61,6 +61,12 @@ class _Collector(Collector):
         for group in list(state.groups.values()):
             seen.add_metric([group.signature, str(group.code)], group.count)
         yield seen
+        known = CounterMetricFamily(
+            "raidstorm_known_failures", "runs with a known failure", labels=["title"]
+        )
+        for title, one in list(state.known.items()):
+            known.add_metric([title], one.count)
+        yield known
         canaries = CounterMetricFamily(
             "raidstorm_canaries", "canaries, caught and missed", labels=["outcome"]
         )

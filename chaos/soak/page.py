@@ -56,6 +56,7 @@ def page_of(state: SoakState) -> str:
     return _template().render(
         state=state,
         groups=groups,
+        known=sorted(state.known.values(), key=lambda one: (-one.count, one.title)),
         names=NAMES,
         headline=headline(state),
         confidence=confidence(state),
@@ -84,21 +85,24 @@ def headline(state: SoakState) -> str:
         return "No seed has run yet."
     missed = sum(one.missed for one in state.canaries)
     canaries = f" {counted_apart(missed, 'canary', 'canaries')} missed." if missed else ""
+    runs, known = counted_apart(state.runs, "run"), state.known_total
+    besides = f"; {number(known)} with known failures" if known else ""
     if not state.groups:
-        return f"No failure in {counted_apart(state.runs, 'run')}.{canaries}"
+        return f"No {'new ' if known else ''}failure in {runs}{besides}.{canaries}"
     distinct = sum(1 for group in state.groups.values() if not group.same_as)
-    failed = f"{number(state.failed)} of {counted_apart(state.runs, 'run')} failed"
-    return f"{failed}, with {counted(distinct, 'signature')}.{canaries}"
+    failed = f"{number(state.failed)} of {runs} failed"
+    return f"{failed}, with {counted(distinct, 'signature')}{besides}.{canaries}"
 
 
 def confidence(state: SoakState) -> str:
     """Write the bound that the runs without a defect give, where none of them has failed."""
     clean = [lane for lane in state.lanes if not lane.spec.defects]
-    runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
+    runs, failed = sum(lane.judged for lane in clean), sum(lane.failed for lane in clean)
     if failed or not runs:
         return ""
     # Where all lanes are clean and nothing failed, the headline has the number of runs already.
-    none = "" if clean == state.lanes and not state.groups else "No failure without a defect, in "
+    is_said = clean == state.lanes and not state.groups and not state.known
+    none = "" if is_said else "No failure without a defect, in "
     which = f"{none}{counted_apart(runs, 'run')}. " if none else ""
     once_in = int(runs / NONE_SEEN_95)
     if once_in < 2:

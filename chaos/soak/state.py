@@ -35,6 +35,7 @@ class SeedLane(msgspec.Struct):
     next_seed: int
     runs: int = 0
     failed: int = 0
+    known: int = 0  # runs with a known failure, which are not among the failed ones
     steps: int = 0
     seconds: float = 0.0  # of job processes
 
@@ -45,6 +46,11 @@ class SeedLane(msgspec.Struct):
         if self.spec.defects:
             words += ["with", *(defect.id for defect in self.spec.defects)]
         return " ".join(words)
+
+    @property
+    def judged(self) -> int:
+        """Return how many runs were not cut short by a known failure."""
+        return self.runs - self.known
 
 
 class Canary(msgspec.Struct):
@@ -105,6 +111,15 @@ class Group(msgspec.Struct):
     same_as: str = ""  # another signature, if the minimal run fails with that one
 
 
+class KnownGroup(msgspec.Struct):
+    """All runs with a known failure of one title; the smallest is kept."""
+
+    title: str
+    link: str = ""
+    count: int = 0
+    kept: Kept | None = None
+
+
 class Stored(msgspec.Struct):
     """A failure of an earlier soak, run again first."""
 
@@ -160,6 +175,7 @@ class SoakState(msgspec.Struct):
     open: list[Chunk] = []
     attempts: dict[str, int] = {}  # "lane:seed" -> the number of times that its process was killed
     groups: dict[str, Group] = {}
+    known: dict[str, KnownGroup] = {}  # by title
     reach: dict[str, int] = {}
     unknown: int = 0
     chunks_bytes: int = 0  # the counted length of chunks.jsonl
@@ -198,6 +214,11 @@ class SoakState(msgspec.Struct):
         return sum(lane.failed for lane in self.lanes)
 
     @property
+    def known_total(self) -> int:
+        """Return how many runs ended with a known failure."""
+        return sum(lane.known for lane in self.lanes)
+
+    @property
     def busy(self) -> float:
         """Return the share of the time that the job processes have worked."""
         return min(1.0, self.busy_seconds / (self.seconds * self.arguments.jobs or 1.0))
@@ -206,7 +227,7 @@ class SoakState(msgspec.Struct):
 def green_line(state: SoakState) -> str:
     """Say how much a soak without failures shows."""
     clean = [lane for lane in state.lanes if not lane.spec.defects]
-    runs, failed = sum(lane.runs for lane in clean), sum(lane.failed for lane in clean)
+    runs, failed = sum(lane.judged for lane in clean), sum(lane.failed for lane in clean)
     if not state.runs:
         return "no seed has run yet"
     if failed or not runs:

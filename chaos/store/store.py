@@ -29,6 +29,7 @@ from chaos.store.capsule import Capsule, write_capsule
 from chaos.store.stored import TIMELINE, StoredResult, write_execution
 
 KEPT_PER_SIGNATURE_MAX = 20
+KNOWN = "known failure: "  # before the title of a group of known failures, of which one run is kept
 RUN_DIRECTORY = re.compile(
     r"\d{8}-\d{6}-(?P<driver>[a-z]+)-(?P<seed>\d+)(\.\d+)?"
 )  # see Store.begin
@@ -97,8 +98,8 @@ class IndexLine(msgspec.Struct, frozen=True):
 class Store:
     """Writes below one directory, ``runs`` unless the user names another.
 
-    It keeps ``kept_max`` failing runs of a signature, and none of those in ``full``. With ``home``, its runs will be
-    moved there, and its sentences name that place.
+    It keeps ``kept_max`` failing runs of a group (a signature, or the title of known failures, of which it keeps one),
+    and none of those in ``full``. With ``home``, its runs will be moved there, and its sentences name that place.
     """
 
     def __init__(
@@ -161,42 +162,52 @@ class Store:
         execution: Execution,
         labels: Labels,
         result: StoredResult,
+        group: str,
     ) -> bool:
-        """Write all files of a failing run; return False when its signature has enough of them already."""
-        if not self._has_room(result.findings[0].signature if result.findings else ""):
+        """Write all files of a failing run; return False when its group has enough of them already."""
+        if not self._has_room(group):
             self.discard(path)
             return False
         with self._writing(path):
             self._write_all(path, capsule, execution, labels, result)
-        self._point_to(path)
+        self._point_to(path, group)
         return True
 
-    def bring(self, path: Path, signature: str, files: dict[str, bytes]) -> bool:
+    def bring(self, path: Path, group: str, files: dict[str, bytes]) -> bool:
         """Write the files of a failing run that another store has kept; return False when there are enough of them.
 
         A directory with the same name stays as it is: another campaign ran the seed in the same second. Return False then, too.
         """
-        if path.exists() or not self._has_room(signature):
+        if path.exists() or not self._has_room(group):
             return False
         with self._writing(path):
             for name, content in files.items():
                 (path / name).parent.mkdir(parents=True, exist_ok=True)
                 (path / name).write_bytes(content)
-        self._point_to(path)
+        self._point_to(path, group)
         return True
 
     @property
     def full(self) -> tuple[str, ...]:
-        """Return the signatures of which it has kept enough runs."""
-        return tuple(name for name, kept in self._kept.items() if kept >= self.kept_max)
+        """Return the groups of which it has kept enough runs."""
+        return tuple(group for group in self._kept if self.is_full(group))
 
-    def _has_room(self, signature: str) -> bool:
-        self._kept[signature] = self._kept.get(signature, 0) + 1
-        return self._kept[signature] <= self.kept_max
+    def is_full(self, group: str) -> bool:
+        """Return whether it has kept enough runs of this group."""
+        most = min(1, self.kept_max) if group.startswith(KNOWN) else self.kept_max
+        return self._kept.get(group, 0) >= most
 
-    def _point_to(self, path: Path) -> None:
-        self.point("latest", path)
-        self.point("latest-failure", path)
+    def _has_room(self, group: str) -> bool:
+        if self.is_full(group):
+            return False
+        self._kept[group] = self._kept.get(group, 0) + 1
+        return True
+
+    def _point_to(self, path: Path, group: str) -> None:
+        # A failure that is known must not stand before one that is to be looked at.
+        if not group.startswith(KNOWN):
+            self.point("latest", path)
+            self.point("latest-failure", path)
 
     @contextlib.contextmanager
     def _writing(self, path: Path) -> Iterator[None]:

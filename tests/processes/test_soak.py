@@ -300,3 +300,20 @@ def test_mistakes_are_told_in_a_sentence(tmp_path, arguments, sentence):
     assert done.returncode == 2, done.stdout + done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_soak_keeps_one_run_of_each_known_failure_and_is_green(tmp_path):
+    known = tmp_path / "known.toml"
+    known.write_text('[[known]]\nsignature = "crash/*"\ntitle = "no context"\n')
+    soak = start(tmp_path, "suites.py:RED", "--runs", "60", "--jobs", "2", "--known", "known.toml")
+    output, errors = soak.communicate()
+    assert soak.returncode == 0, output + errors
+    folder = only_soak(tmp_path)
+    state = read_state(folder)
+    (group,) = state.known.values()
+    assert f"  known, in {group.count} runs: no context  " in output
+    assert 1 < group.count == state.lanes[0].known
+    assert (state.runs, state.failed, state.groups) == (60, 0, {})
+    assert len(list((folder / "runs").glob("*/*"))) == 1
+    assert group.kept is not None
+    assert (tmp_path / group.kept.run_dir / "capsule.json").is_file()

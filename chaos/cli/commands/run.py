@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from chaos.cli.completion import complete_defects, complete_runnable
+from chaos.cli.completion import complete_defects, complete_files, complete_runnable
 from chaos.cli.parameters import (
     JOBS_MAX,
     Catalog,
@@ -24,6 +24,15 @@ from chaos.plan.driver_names import DRIVERS
 
 CLUSTER_HELP = (
     "Run on the workers of a Dask scheduler, such as tcp://127.0.0.1:8786; driver sim only."
+)
+known_option = click.option(
+    "--known",
+    multiple=True,
+    metavar="FILE.toml",
+    shell_complete=complete_files,
+    help="Count the failures that this file knows ('raidstorm known' writes it) under a heading of their own: they "
+    "are not red, and don't decide the exit code. An entry with a first or last version is for targets with "
+    "--spdk or --target whose version lies within; dotted numbers are compared. Repeatable.",
 )
 # What a suite brings itself; an option that would be ignored must not be given.
 OF_A_SUITE = {
@@ -78,6 +87,7 @@ SEEDS_BY_DRIVER = ", ".join(f"{name} {driver.seeds}" for name, driver in DRIVERS
     metavar="DIR",
     help="The directory that keeps failing runs.",
 )
+@known_option
 @target_options
 @loudness_options
 @format_option("json")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from chaos.cli.commands.run import known_option
 from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import JOBS_MAX, Catalog, Count, Duration, examples, target_options
 from chaos.plan.driver_names import DRIVERS
@@ -88,6 +89,7 @@ class Size(click.ParamType[int]):
     metavar="DIR",
     help="Continue the soak in this directory, with its own suite and options.",
 )
+@known_option
 @target_options
 @click.pass_obj
 def command(catalog: Catalog, /, **given: Any) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from chaos.cli.commands.run import CLUSTER_HELP
+from chaos.cli.commands.run import CLUSTER_HELP, known_option
 from chaos.cli.completion import complete_suites
 from chaos.cli.parameters import (
     JOBS_MAX,
@@ -74,6 +74,7 @@ class Subset(click.ParamType[tuple[int, int]]):
 @click.option(
     "--junit", metavar="FILE", help="Write JUnit XML: a test case per facet, never per seed."
 )
+@known_option
 @target_options
 @loudness_options
 @format_option("json")

@@ -20,6 +20,7 @@ from experiments.catalog import EXPERIMENTS
 RUNS = 40
 KEEP = 2
 SIGNATURES = {3: "register/lost/read", 5: "crash/AssertionError/raid", 6: "mirrors/differ/end"}
+KNOWN = {2: "triaged", 5: "an old one"}  # titles, of the other lane
 
 
 class KilledError(BaseException):
@@ -92,7 +93,13 @@ class _Appended:
 
 
 def signature_of(lane, seed):
+    if known_of(lane, seed):
+        return "crash/known/read"
     return SIGNATURES.get(seed % 8, "") if lane else ""
+
+
+def known_of(lane, seed):
+    return "" if lane else KNOWN.get(seed % 8, "")
 
 
 def result_of(lane, spec, seed):
@@ -121,6 +128,7 @@ def result_of(lane, spec, seed):
         reach,
         str(run_dir),
         "replay it",
+        known=known_of(lane, seed),
     )
 
 
@@ -207,7 +215,7 @@ def assert_each_counts_once(folder, state, heard):
         lane, first, count = json.loads(line)
         seeds[lane] += range(first, first + count)
     failures = [json.loads(line) for line in (folder / "failures.jsonl").read_text().splitlines()]
-    reach, signatures = {}, {}
+    reach, signatures, titles = {}, {}, {}
     for number, lane in enumerate(state.lanes):
         is_open = [seed for one in state.open if one.lane == number for seed in one.seeds]
         counted = seeds[number]
@@ -215,16 +223,23 @@ def assert_each_counts_once(folder, state, heard):
         failing = sorted(seed for seed in counted if signature_of(number, seed))
         assert sorted(line["seed"] for line in failures if line["lane"] == number) == failing
         steps = sum(1_000 - seed for seed in counted)
-        assert (lane.runs, lane.failed, lane.steps) == (len(counted), len(failing), steps)
-        for seed in counted:
+        known = [seed for seed in failing if known_of(number, seed)]
+        failed = len(failing) - len(known)
+        assert (lane.runs, lane.failed, lane.steps) == (len(counted), failed, steps)
+        assert lane.known == len(known)
+        for seed in (seed for seed in counted if seed not in known):
             for name in ("rebuilds_finished", f"state_{seed % 5}"):
                 reach[name] = reach.get(name, 0) + (1 + seed % 3 if name[0] == "r" else 1)
-        for seed in failing:
+        for title in (known_of(number, seed) for seed in known):
+            titles[title] = titles.get(title, 0) + 1
+        for seed in (seed for seed in failing if seed not in known):
             name = signature_of(number, seed)
             signatures[name] = signatures.get(name, 0) + 1
     assert {name: count for name, count in state.reach.items() if count} == reach
     assert {group.signature: group.count for group in state.groups.values()} == signatures
+    assert {title: group.count for title, group in state.known.items()} == titles
     kept = [one.run_dir for group in state.groups.values() for one in group.kept]
+    kept += [group.kept.run_dir for group in state.known.values()]
     assert sorted(kept) == sorted(map(str, (folder / "runs").glob("*/*")))
     assert all(len(group.kept) <= KEEP for group in state.groups.values())
     assert len(set(heard)) == len(heard), "the user's command was run twice for a signature"
@@ -259,6 +274,7 @@ def test_killed_at_each_write(tmp_path, disk, heard, torn):
     assert kill_at > 50, "so many writes there are"
     assert_each_counts_once(folder, read_state(folder), heard)
     assert heard
+    assert set(state.known) == {"triaged", "an old one"}
 
 
 def test_numbers_are_derived_from_the_lists(tmp_path, disk, heard):
