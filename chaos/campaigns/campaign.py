@@ -22,8 +22,8 @@ from chaos.campaigns.runner import Runner, RunResult, RunSpec, index_line, unwri
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.judging.reach.count import add_reach
+from chaos.judging.reach.visible import gates_for
 from chaos.plan.driver_names import DRIVERS
-from chaos.plan.experiment import Experiment
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from chaos.run.driver import DriverError
 from chaos.store.store import Store, StoreError
@@ -228,7 +228,7 @@ def run_campaign(
         report.fingerprints = dict(
             sorted(report.fingerprints.items(), key=lambda item: int(item[0]))
         )
-    report.exit_code = _exit_code(report, spec.experiment, verdicts)
+    report.exit_code = _exit_code(report, gates_for(spec.experiment.reach, spec.target), verdicts)
     return report
 
 
@@ -251,17 +251,15 @@ def _index_error(store: Store, spec: RunSpec, result: RunResult) -> str:
     return ""
 
 
-def _exit_code(report: Report, experiment: Experiment, verdicts: list[Verdict]) -> int:
+def _exit_code(report: Report, gates: dict[str, int], verdicts: list[Verdict]) -> int:
     if report.interrupted:
         return 130
     judged = report.runs - report.known_total
-    report.gate_not_judged = (
-        bool(experiment.reach) and judged < DRIVERS[report.driver].gate_runs_min
-    )
+    report.gate_not_judged = bool(gates) and judged < DRIVERS[report.driver].gate_runs_min
     if not report.gate_not_judged and set(verdicts) == {Verdict.VALID}:
         report.missing = [
             f"{name}: {report.reach.get(name, 0)} of {wanted}"
-            for name, wanted in experiment.reach.items()
+            for name, wanted in gates.items()
             if report.reach.get(name, 0) < wanted
         ]
         if report.missing:

@@ -35,8 +35,8 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
     layout = plan.layout
     offset = target.data_offset if plan.superblock else 0
     disk_blocks = plan.blocks + offset
-    grow = layout.capacity_blocks - layout.disk_blocks if _acts("disk_grow", target) else 0
-    stacks = layout.stacks if _acts("error_bdev", target) else ()
+    grow = layout.capacity_blocks - layout.disk_blocks if acts("disk_grow", target) else 0
+    stacks = layout.stacks if acts("error_bdev", target) else ()
     return msgspec.structs.replace(
         plan,
         layout=msgspec.structs.replace(
@@ -53,10 +53,11 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
 
 
 def _acting(planned: Iterable[Planned], target: TargetId) -> Iterable[Planned]:
-    return (one for one in planned if _acts(one.kind, target))
+    return (one for one in planned if acts(one.kind, target))
 
 
-def _acts(kind: str, target: TargetId) -> bool:
+def acts(kind: str, target: TargetId) -> bool:
+    """Return whether this fault or operation does something on the target."""
     if kind in NEED_THE_TARGET:
         return kind in target.capabilities.get("faults", ())
     return kind not in target.capabilities.get("without", ())
@@ -66,7 +67,7 @@ def left_out(experiment: Experiment, target: TargetId) -> list[str]:
     """Return what of the experiment this target can't do, in words."""
     kinds: list[str] = [fault.kind for fault in experiment.faults]
     kinds.extend(operation.kind for operation in experiment.operations)
-    names = [kind for kind in dict.fromkeys(kinds) if not _acts(kind, target)]
+    names = [kind for kind in dict.fromkeys(kinds) if not acts(kind, target)]
     names += [
         name
         for name, share in SHARES.items()

@@ -152,8 +152,9 @@ class DiskView:
         """Take in that a bdev on it fails I/O."""
         self.health = _FAULTED[self.health]
 
-    def was_tried(self) -> None:
+    def was_tried(self, *, must_be_wiped: bool = False) -> None:
         """Record that the array refused it; a fit disk can be tried again when a slot is free."""
+        self.foreign = self.foreign or must_be_wiped
         self.refused = self.unfit
 
     def has_size(self, needed: int) -> None:

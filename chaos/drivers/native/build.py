@@ -73,22 +73,22 @@ def hash_of(parts: list[bytes]) -> str:
 
 
 def build_source(source: Path) -> Built:
-    """Compile a target's source file with the runtime; files that it includes lie beside it."""
+    """Compile a target's source file with the runtime, unless an object of the same preprocessed text is there."""
     try:
-        beside = sorted(source.resolve(strict=True).parent.glob("*.[ch]"))
-        parts = [path.read_bytes() for path in (source, *beside, *RUNTIME)]
+        with source.open("rb"):
+            pass
+        runtime = [path.read_bytes() for path in RUNTIME]
     except OSError as error:
         raise BuildError(f"{source} can't be read: {error.strerror}") from None
-    key = hash_of([*parts, compiler().encode(), " ".join(FLAGS).encode()])
+    include = [f"-I{NATIVE}", f"-I{source.parent}"]
+    text = run([compiler(), *FLAGS, *include, "-E", "-P", str(source)])
+    if text.returncode:
+        raise BuildError(f"{source} can't be compiled: {_first_error(text.stderr)}")
+    key = hash_of([text.stdout.encode(), *runtime, compiler().encode(), " ".join(FLAGS).encode()])
     library = cache_folder() / f"{source.stem}-{key}.so"
     if not library.exists():
-        sources = [str(source), str(RUNTIME[0])]
-        include = [f"-I{NATIVE}", f"-I{source.parent}"]
-        link(
-            [compiler(), *FLAGS, *include, "-shared", "-Wl,-Bsymbolic,-z,now,-z,defs", *sources],
-            library,
-            source,
-        )
+        shared = ["-shared", "-Wl,-Bsymbolic,-z,now,-z,defs"]
+        link([compiler(), *FLAGS, *include, *shared, str(source), str(RUNTIME[0])], library, source)
     return Built(library=library, archives=key)
 
 
@@ -114,12 +114,14 @@ def link(command: list[str], library: Path, source: Path) -> None:
     unfinished = library.with_suffix(f".{os.getpid()}")
     done = run([*command, "-o", str(unfinished)])
     if done.returncode:
-        lines = done.stderr.splitlines()
-        first = next((line for line in lines if "error" in line or "undefined" in line), "")
-        raise BuildError(
-            f"{source} can't be compiled: {first or lines[-1:] or 'the compiler failed'}"
-        )
+        raise BuildError(f"{source} can't be compiled: {_first_error(done.stderr)}")
     unfinished.rename(library)
+
+
+def _first_error(text: str) -> str:
+    lines = text.splitlines()
+    found = [line for line in lines if "error" in line or "undefined" in line]
+    return (found or lines[-1:] or ["the compiler failed"])[0]
 
 
 def run(command: list[str], text: str = "") -> subprocess.CompletedProcess[str]:

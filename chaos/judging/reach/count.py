@@ -34,7 +34,7 @@ from workers.protocol import Event
 
 CLOSE_TOGETHER_STEPS = 40
 # These events count in any situation.
-_EVENTS = {
+COUNTED_EVENTS = {
     "bdev.delayed": "delay_bdev_effective",
     "bdev.error_injected": "error_bdev_effective",
     "bdev.io_wait": "io_waits",
@@ -82,7 +82,7 @@ _UNCOUNTED = frozenset(
         "rebuild.window_done",
     )
 )
-assert not _UNCOUNTED & _EVENTS.keys()
+assert not _UNCOUNTED & COUNTED_EVENTS.keys()
 
 
 class _Counting:
@@ -138,8 +138,8 @@ class _Counting:
 
     def happened(self, event: Event) -> None:
         self.hosts.happened(event)
-        if event.name in _EVENTS:
-            self.counts[_EVENTS[event.name]] += 1
+        if event.name in COUNTED_EVENTS:
+            self.counts[COUNTED_EVENTS[event.name]] += 1
         match event.name.partition(".")[0]:
             case "disk" | "bdev":
                 self.disks.happened(event.name, event.args)

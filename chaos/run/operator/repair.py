@@ -125,7 +125,7 @@ class Repair:
     def answered(self, step: Operate, status: int) -> None:
         """Handle an answer; the next repair comes after a drawn number of turns."""
         if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EEXIST, EINVAL):
-            self._refused(step.args[0])
+            self._refused(step.args[0], status)
         if step.method == Rpc.BDEV_RAID_CREATE and status == EEXIST:
             self._is_left_over = True
             self._looked_at.clear()
@@ -134,10 +134,12 @@ class Repair:
         is_looking = step.method == Rpc.BDEV_EXAMINE
         self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)
 
-    def _refused(self, bdev: int) -> None:
+    def _refused(self, bdev: int, status: int) -> None:
         for number, disk in enumerate(self.model.disks):
             if self.queue.bdev(number) == bdev:
-                disk.was_tried()
+                # SPDK may refuse a disk for the superblock on it, so an operator has to wipe it first.
+                is_wiped_first = self.plan.target is not None and status == EEXIST
+                disk.was_tried(must_be_wiped=is_wiped_first and not disk.member)
 
     def target_lost(self) -> None:
         """Forget the examinations, since the next target needs them again."""
