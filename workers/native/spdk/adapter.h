@@ -1,7 +1,7 @@
 /*
- * adapter.h: what the files of the SPDK adapter share. The adapter stands in for the environment of SPDK's libraries: env.c
- * and heap.c for lib/env, threads.c for the reactors, rpc.c for lib/jsonrpc and lib/rpc, disks.c for the disks, hosts.c for
- * a transport of lib/nvmf, and target.c for the application. It uses public headers alone.
+ * adapter.h: what the files of the SPDK adapter share. The adapter stands in for the environment of SPDK's libraries:
+ * env.c and heap.c for lib/env, threads.c for the reactors, rpc.c for lib/jsonrpc and lib/rpc, disks.c for the disks,
+ * hosts.c for a transport of lib/nvmf, and target.c for the application. It uses public headers alone.
  */
 #ifndef RAIDSTORM_SPDK_ADAPTER_H
 #define RAIDSTORM_SPDK_ADAPTER_H

@@ -1,8 +1,8 @@
 /*
  * disks.c: the disks, as bdevs whose I/O ends when raidstorm says so. The media is raidstorm's, and outlives the bdev.
  *
- * Contracts kept here: an I/O is reported once and ended once, on the thread that submitted it; a reset after all that its
- * disk got before; a channel and the disk itself go only when SPDK lets go of them.
+ * Contracts kept here: an I/O is reported once and ended once, on the thread that submitted it; a reset after all that
+ * its disk got before; a channel and the disk itself go only when SPDK lets go of them.
  */
 #include "adapter.h"
 

@@ -1,6 +1,6 @@
 /*
- * env.c: lib/env for one core without a clock, huge pages or devices: ticks, memory, pools, rings, cores. What this file
- * doesn't define, the build generates as functions that abort with their name.
+ * env.c: lib/env for one core without a clock, huge pages or devices: ticks, memory, pools, rings, cores. What this
+ * file doesn't define, the build generates as functions that abort with their name.
  */
 #include "adapter.h"
 

@@ -1,12 +1,12 @@
 /*
  * heap.c: the heap of this object alone, at a fixed address.
  *
- * SPDK orders trees by pointer, and a buggy target reads freed memory. On libc's heap, which Python shares, both would depend
- * on everything else in the process. Here, equal calls give equal addresses and equal bytes, fresh or freed.
+ * SPDK orders trees by pointer, and a buggy target reads freed memory. On libc's heap, which Python shares, both would
+ * depend on everything else in the process. Here, equal calls give equal addresses and equal bytes, fresh or freed.
  *
- * Freed memory holds a pattern and rests in its class's queue before it is used again; a write to it in the meantime, a write
- * beyond the end of a block, and a free of anything but a live block are crashes of kind "heap". The heap is reset only by
- * the end of the process. Memory that is not ours goes back to libc.
+ * Freed memory holds a pattern and rests in its class's queue before it is used again; a write to it in the meantime,
+ * a write beyond the end of a block, and a free of anything but a live block are crashes of kind "heap". The heap is
+ * reset only by the end of the process. Memory that is not ours goes back to libc.
  */
 #include "adapter.h"
 

@@ -1,9 +1,9 @@
 /*
- * hosts.c: an NVMe-oF transport whose connections are queues of raidstorm's hosts. A capsule arrives when raidstorm_command
- * says so, on the thread of the queue's poll group; a response is a record.
+ * hosts.c: an NVMe-oF transport whose connections are queues of raidstorm's hosts. A capsule arrives when
+ * raidstorm_command says so, on the thread of the queue's poll group; a response is a record.
  *
- * Contracts kept here: a request and its data live until the step that answered it has ended; a queue until qpair_fini;
- * no capsule comes before poll_group_add.
+ * Contracts kept here: a request and its data live until the step that answered it has ended; a queue until
+ * qpair_fini; no capsule comes before poll_group_add.
  */
 #include "adapter.h"
 

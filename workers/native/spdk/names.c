@@ -2,8 +2,8 @@
  * names.c: the function that a message is about, for the stories. It decides nothing.
  *
  * Two layouts are private to lib/thread: a message begins with its function and its argument, and the iterator that
- * spdk_for_each_channel sends around holds the function for each channel and the one for the end. Both are looked for at the
- * start, with functions that are known; a layout that isn't found costs names alone.
+ * spdk_for_each_channel sends around holds the function for each channel and the one for the end. Both are looked for
+ * at the start, with functions that are known; a layout that isn't found costs names alone.
  */
 #include "adapter.h"
 

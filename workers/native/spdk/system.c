@@ -1,5 +1,6 @@
 /*
- * system.c: in place of libc, libuuid and libcrypto where these would make two runs differ: clocks, random numbers, UUIDs.
+ * system.c: in place of libc, libuuid and libcrypto where these would make two runs differ: clocks, random numbers,
+ * UUIDs.
  */
 #include "adapter.h"
 

@@ -1,8 +1,8 @@
 /*
  * threads.c: SPDK's threads, one step at a time: a message, the timers that are due, the pollers without a period.
  *
- * It stands in for the reactors. A thread is polled at tick 1 when no timer may fire, and with its ring held when no message
- * may be handled; so each poll does one of the three.
+ * It stands in for the reactors. A thread is polled at tick 1 when no timer may fire, and with its ring held when no
+ * message may be handled; so each poll does one of the three.
  */
 #include "adapter.h"
 

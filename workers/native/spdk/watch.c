@@ -1,6 +1,7 @@
 /*
- * watch.c: what the adapter learns by standing between SPDK's libraries: the linker's --wrap sends calls from one archive to
- * another through here. It serves the census, and finds what waits for pollers without a period, which nothing else shows.
+ * watch.c: what the adapter learns by standing between SPDK's libraries: the linker's --wrap sends calls from one
+ * archive to another through here. It serves the census, and finds what waits for pollers without a period, which
+ * nothing else shows.
  */
 #include "adapter.h"
 
@@ -8,7 +9,7 @@
 #define EXAMINE_POLLER "bdev_wait_for_examine_cb"
 #define BANDWIDTH_POLLER "raid_bdev_process_continue_poll"
 #define DELAY_PRODUCT "delay"
-/* What waits for time without a timer goes on at the first poll after a time that is private: polls at growing distances. */
+/* What waits for time without a timer goes on at the first poll after a private time: polls at growing distances. */
 #define DELAY_FIRST_US 50
 #define DELAY_LAST_US 10000
 #define NAME_BYTES 80
