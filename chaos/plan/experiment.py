@@ -14,6 +14,7 @@ from chaos.plan.faults import FaultName
 from chaos.plan.operations import OperationKind
 from chaos.plan.reach_vocabulary import REACH_NAMES, current_names, hint_for_gate, is_known
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
+from chaos.plan.triggers import TRIGGERS
 from chaos.plan.wrong_values import with_hint
 from workers.shared import REACTORS_MAX, SLOTS_MAX
 from workers.spelling import did_you_mean
@@ -106,6 +107,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     silent_share: int = 100
     reach: dict[str, int] = {}
     checks: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "reach", current_names(self.reach))
@@ -188,6 +190,7 @@ def validate(experiment: Experiment) -> Experiment:
     for number, operation in enumerate(experiment.operations):
         _check_planned(experiment, f"operations[{number}]", operation)
     _check_strategies(experiment)
+    _check_avoid(experiment)
     check_reach(f"experiment {experiment.name}", experiment.reach)
     if pair(experiment.members)[1] + pair(experiment.spares)[1] > SLOTS_MAX:
         raise ExperimentError(
@@ -232,6 +235,15 @@ def _check_strategies(experiment: Experiment) -> None:
             f"experiment {experiment.name}: strategies: {what} a search strategy; "
             f"these are: {', '.join(STRATEGY_NAMES)}{hint}"
         )
+
+
+def _check_avoid(experiment: Experiment) -> None:
+    for name in experiment.avoid:
+        if name not in TRIGGERS:
+            raise ExperimentError(
+                f"experiment {experiment.name}: avoid: {name!r} is not a trigger that can be avoided; "
+                f"these are: {', '.join(TRIGGERS)}{did_you_mean(name, TRIGGERS)}"
+            )
 
 
 def _check_bounds(experiment: Experiment, field: str, value: Range, low: int, high: int) -> None:

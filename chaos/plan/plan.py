@@ -58,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     meet_share: int = 0  # percent of I/O that goes where other I/O is in flight
     settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
     target: TargetId | None = None  # in C; None: the built-in engine
+    avoid: tuple[str, ...] = ()  # triggers; see plan/triggers.py
 
     @property
     def data_offset(self) -> int:
@@ -136,6 +137,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         planned=tuple(_shape(strategies, _draw_planned(experiment, stream), experiment, seed)),
         strategies=strategies,
         meet_share=draw(experiment.meet_share),
+        avoid=experiment.avoid,
     )
 
 

@@ -88,9 +88,10 @@ class Generator:
 
     def _heal(self) -> OutsideStep | None:
         operator = self.operator
-        if not operator.setup.is_over:
-            return operator.setup.next_step()
-        step = self.nemesis.heal_all() or operator.heal()
+        setup = operator.setup
+        if not (setup.is_over or setup.is_held):
+            return setup.next_step()
+        step = self.nemesis.heal_all() or (None if setup.is_held else operator.heal())
         if step is not None:
             return step
         for host in self.hosts:

@@ -6,6 +6,7 @@ from enum import Enum
 
 from chaos.base.prng import Stream
 from chaos.plan.plan import Plan
+from chaos.run.avoidance import holds_channels
 from chaos.run.host_io import HostIo
 from chaos.run.link import NO_THREAD, Link, LinkState
 from chaos.run.model import Model
@@ -80,7 +81,7 @@ class Host:
             # A host that is down by now can begin again at once, so the answer must not be that no step is possible.
             if step is not None or self.state is CLOSING:
                 return step
-        return self._begin() if new_work else None
+        return self._begin() if new_work and not holds_channels(self.model) else None
 
     def _begin(self) -> HostStep:
         self.forget()
@@ -95,7 +96,7 @@ class Host:
 
     def _connect_on(self) -> HostStep | None:
         link = self.links[-1]
-        if link.awaits:
+        if link.awaits or holds_channels(self.model):
             return None
         if link.state is not LinkState.ACCEPTED:
             return self._open()

@@ -10,6 +10,7 @@ from chaos.plan.operations import OPERATIONS
 from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
 from chaos.plan.strategies import STRATEGIES
+from chaos.plan.triggers import TRIGGERS
 from chaos.showing.labels import Labels
 from chaos.showing.wording.phrases import counted, listed
 from workers.bdev.stack import Stack
@@ -29,6 +30,8 @@ def lines_of(experiment: Experiment, seed: int, plan: Plan, labels: Labels) -> I
         yield from _section(title, rows)
     strategies = [(name, STRATEGIES[name].text) for name in plan.strategies]
     yield from _section("search", strategies)
+    if plan.avoid:
+        yield from _section("avoided", [(name, TRIGGERS.get(name, "")) for name in plan.avoid])
     planned = [(_moment(one), kind_in_words(one)) for one in in_order(plan.planned)]
     yield from _section(f"planned ({len(planned)})", planned or [("nothing", "")])
 

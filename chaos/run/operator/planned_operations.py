@@ -8,6 +8,7 @@ from chaos.base.prng import Stream
 from chaos.plan.operations import OPERATIONS, Subject
 from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.array_view import Cause
+from chaos.run.avoidance import holds_channels
 from chaos.run.moments import due_of
 from chaos.run.operator.repair import CLEAR_SUPERBLOCK, KEEP_SUPERBLOCK, Repair
 from chaos.run.operator.rpc_queue import RPCS_MAX, RpcQueue
@@ -20,6 +21,7 @@ from workers.bdev.stack import raid_bdev_id
 RESETS_MAX = 8  # of one bdev, by impatient initiators
 RESET_AGAIN_ONE_IN = 6
 OF_REBUILD = ("rebuild_stop", "add_in_rebuild")
+OF_CHANNELS = ("namespace_attach", "poll_group_create")
 # From an operation's kind to its first RPC, or to None where it isn't applicable now.
 Begin = Callable[[str], Operate | None]
 
@@ -145,6 +147,8 @@ class PlannedOperations:
     def _change_service(self, kind: str) -> Operate | None:
         model = self.model
         groups = model.service.poll_groups
+        if kind in OF_CHANNELS and holds_channels(model):
+            return None
         match kind:
             case "namespace_attach":
                 if not model.service.namespace_attached and model.array.is_online:

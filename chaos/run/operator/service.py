@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.plan.rpcs import Rpc
+from chaos.run.avoidance import holds_channels
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.run.operator.setup import NAMESPACE
 from chaos.steps.schedule import Operate
@@ -29,7 +30,7 @@ class Service:
             return None
         if service.namespace_attached and service.channels_missing:
             return self.queue.call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
-        if service.namespace_attached:
+        if service.namespace_attached or holds_channels(self.model):
             return None
         return self.queue.call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
 
@@ -41,7 +42,7 @@ class Service:
 
     def create_poll_groups(self) -> Operate | None:
         """Make sure that every reactor serves hosts."""
-        if self.queue.is_busy:
+        if self.queue.is_busy or holds_channels(self.model):
             return None
         for reactor in range(self.queue.plan.poll_groups_at_start):
             if reactor not in self.model.service.poll_groups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.plan.rpcs import Rpc, RpcCall
+from chaos.run.avoidance import holds_channels
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
 
@@ -35,11 +36,17 @@ class Setup:
 
     def next_step(self) -> Operate | None:
         """Return the next RPC of the configuration; None while an answer is awaited."""
-        if not self._calls or self.queue.is_busy:
+        if not self._calls or self.queue.is_busy or self.is_held:
             return None
         step = self.queue.send_next(self._calls)
         self._last_op = step.op
         return step
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether the next RPC must wait, for the end of a rebuild."""
+        is_for_hosts = bool(self._calls) and self._calls[0][0] in FOR_HOSTS
+        return is_for_hosts and holds_channels(self.queue.model)
 
     @property
     def is_over(self) -> bool:
