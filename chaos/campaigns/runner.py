@@ -16,7 +16,6 @@ from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.drivers.free_replay import Divergence
 from chaos.drivers.make import Driver, make_driver
-from chaos.drivers.processes import WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.reach.count import count_reach
@@ -26,6 +25,7 @@ from chaos.plan.experiment import Experiment
 from chaos.plan.target_id import TargetId
 from chaos.plan.targets import resolve_for
 from chaos.run.controller import Controller
+from chaos.run.driver import WorkerLostError
 from chaos.run.execution import Execution
 from chaos.showing.described import describe_run
 from chaos.steps.recording import Recording

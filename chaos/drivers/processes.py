@@ -18,7 +18,7 @@ import msgspec
 import zmq
 
 from chaos.base.interrupt import InterruptedRunError, never, shielded
-from chaos.run.driver import Counts, DriverError
+from chaos.run.driver import Counts, DriverError, WorkerLostError
 from workers import segments
 from workers.bdev.disk import Disk
 from workers.main import (
@@ -61,10 +61,6 @@ class Limits(msgspec.Struct, frozen=True):
     reactors: int
     disks: int
     disk_blocks: int
-
-
-class WorkerLostError(DriverError):
-    """A worker process ended by itself or was killed from outside."""
 
 
 class Processes:

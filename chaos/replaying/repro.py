@@ -16,13 +16,12 @@ from chaos.base.prng import Stream
 from chaos.checkers import Check, Finding, Verdict
 from chaos.checkers.finding import DETERMINISM, worst
 from chaos.drivers.make import Driver, make_driver
-from chaos.drivers.processes import WorkerLostError
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge
 from chaos.judging.rejudge import rejudge
 from chaos.judging.same_failure import same_failure
 from chaos.run.controller import Controller
-from chaos.run.driver import DriverError
+from chaos.run.driver import DriverError, WorkerLostError
 from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
 from chaos.store.capsule import Capsule, CapsuleError, DriverName, expected_of

@@ -15,6 +15,10 @@ class DriverError(Exception):
     """The driver itself broke (for example, a worker was killed from outside); the message is one sentence."""
 
 
+class WorkerLostError(DriverError):
+    """A process of the target was killed from outside, so nothing is known of this run; it can be run again."""
+
+
 class SteppingDriver(Protocol):
     """``sim`` and ``lockstep``: the engine performs exactly the steps it is given."""
 

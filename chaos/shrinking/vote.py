@@ -14,9 +14,9 @@ import msgspec
 from chaos.base.interrupt import InterruptedRunError, never
 from chaos.checkers import Check
 from chaos.drivers.make import Driver, make_driver
-from chaos.drivers.processes import WorkerLostError
 from chaos.plan.plan import Plan
 from chaos.replaying.repro import Run, goal_of, is_goal, run_once
+from chaos.run.driver import WorkerLostError
 from chaos.shrinking.shrinker import ShrinkError
 from chaos.store.capsule import Capsule, Expected
 

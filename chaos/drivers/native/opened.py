@@ -42,14 +42,14 @@ def _allowed() -> list[list[str]]:
 def open_target(kind: TargetKind, path: str) -> TargetId:
     """Build and load a target that the user names, once per process; raise BuildError or TargetError."""
     key = (os.getpid(), kind, path)
-    if key not in _OPENED:
+    if key not in _OPENED or not _OPENED[key].server.is_alive:
         _OPENED[key] = _open(kind, path)
     return _OPENED[key].identity
 
 
 def _open(kind: TargetKind, path: str) -> Target:
     built = _build(kind, Path(path))
-    server = TargetServer(built.library, built.preload)
+    server = TargetServer(built.library, built.preload, str(path))
     atexit.register(server.close)
     description = server.description
     identity = TargetId(
@@ -81,6 +81,9 @@ def opened_for(identity: TargetId) -> Target:
     own = {key[1:]: target for key, target in _OPENED.items() if key[0] == os.getpid()}
     of_kind = [target for (kind, _), target in own.items() if kind == identity.kind]
     found = own.get((identity.kind, identity.path)) or (of_kind[-1] if of_kind else None)
+    if found is not None and not found.server.is_alive:
+        open_target(found.identity.kind, found.identity.path)
+        return opened_for(identity)
     if found is not None:
         return found
     option, path = identity.option

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from chaos.base.interrupt import never, shielded
-from chaos.run.driver import DriverError
+from chaos.run.driver import DriverError, WorkerLostError
 from workers.native import host
 from workers.native.host import ANSWER, CALL, CRASH_BYTES
 
@@ -36,6 +36,7 @@ OUTPUT_SHOWN_BYTES = 2_000
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 CRASH_EXIT = 99  # RAIDSTORM_CRASH_EXIT
 ENDLESS = "a step does not end"
+LIFE_KILLED = "the target's process was killed from outside, or by the system for lack of memory"
 LOADER_GONE = "the process that loads the target was killed; run it again"
 ASAN_OPTIONS = "detect_leaks=0:exitcode=97:handle_segv=0:allow_user_segv_handler=1"
 
@@ -64,7 +65,8 @@ class TargetEnded(Exception):  # noqa: N818  # no error of the tester: a finding
 class TargetServer:
     """The process that has loaded a target, once for all drivers of this process."""
 
-    def __init__(self, library: Path, preload: tuple[str, ...] = ()) -> None:
+    def __init__(self, library: Path, preload: tuple[str, ...] = (), named: str = "") -> None:
+        """Load the library; sentences about it say ``named``, as its user did."""
         self.output = os.memfd_create("raidstorm-output")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         descriptors = (theirs.fileno(), self.output)
@@ -80,32 +82,32 @@ class TargetServer:
                 start_new_session=True,
             )
         theirs.close()
-        self.description = self._described(library)
+        self.description = self._described(library, named or str(library))
 
-    def _described(self, library: Path) -> dict[str, Any]:
+    def _described(self, library: Path, named: str) -> dict[str, Any]:
         """Await the description of the target; raise TargetError where it has none."""
         answer = self._control.recv(1 << 16)
         if not answer:
             code = self._process.wait()
             death = end_of(code, "", printed(self.output))
             self.close()
-            raise TargetError(f"{library} can't be used: it ends while it starts ({death.message})")
+            raise TargetError(f"{named} can't be used: it ends while it starts ({death.message})")
         said = json.loads(answer)
-        sentence = said.get("error", "")
+        sentence = said.get("error", "").replace(f"{library}: ", "")
         if not sentence and said["interface"] != INTERFACE:
             sentence = f"has version {said['interface']} of the interface, and raidstorm version {INTERFACE}"
         elif not sentence and said["prepared"]:
             sentence = f"can't start: {os.strerror(-said['prepared'])}"
         if sentence:
             self.close()
-            raise TargetError(f"{library} {sentence}; build it with this raidstorm's header")
+            raise TargetError(f"{named} {sentence}; build it with this raidstorm's header")
         try:
             description: dict[str, Any] = json.loads(said["description"])
             dict(description["capabilities"])
         except (ValueError, KeyError, TypeError):
             self.close()
             raise TargetError(
-                f"{library} describes itself wrongly; see raidstorm_describe in raidstorm_target.h"
+                f"{named} describes itself wrongly; see raidstorm_describe in raidstorm_target.h"
             ) from None
         return description
 
@@ -114,24 +116,40 @@ class TargetServer:
         with contextlib.suppress(OSError):
             socket.send_fds(self._control, [b"fork"], descriptors)
             return self._answer()
-        raise TargetError(LOADER_GONE)
+        raise WorkerLostError(LOADER_GONE)
 
     def reap(self, pid: int) -> int:
         """Await the end of a life; return its status as ``waitpid`` does."""
         with contextlib.suppress(OSError):
             self._control.send(struct.pack("<q", pid))
             return self._answer()
-        raise TargetError(LOADER_GONE)
+        raise WorkerLostError(LOADER_GONE)
 
     def _answer(self) -> int:
         answer = self._control.recv(64)
         if not answer:
-            raise TargetError(LOADER_GONE)
+            raise WorkerLostError(LOADER_GONE)
         (number,) = struct.unpack("<q", answer)
         return int(number)
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def wait(self) -> None:
+        """Await its end."""
+        self._process.wait()
+
+    @property
+    def is_alive(self) -> bool:
+        """Return whether it can start lives."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the process; lives that are left end with it."""
+        if self._control.fileno() < 0:
+            return
         self._control.close()
         self._process.kill()
         self._process.wait()
@@ -152,6 +170,11 @@ class Life:
         self._calls: socket.socket | None = None
         self._pid = 0
         self._is_closed = False
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that the target lives in; it leads a group of its own."""
+        return self._pid
 
     def begin(self, options: bytes) -> bytes:
         """Start a new life over the disks, and return its first output."""
@@ -253,6 +276,8 @@ class Life:
         poll.poll(END_MILLISECONDS_MAX)
         os.close(pidfd)
         code = os.waitstatus_to_exitcode(self._reap())
+        if code == -signal.SIGKILL and not endless:
+            raise WorkerLostError(LIFE_KILLED)
         text = bytes(self._crash_area).partition(b"\0")[0].decode(errors="replace")
         death = end_of(code, text, printed(self._output))
         if endless:

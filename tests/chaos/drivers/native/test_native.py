@@ -1,0 +1,93 @@
+"""The example target under the controller: clean without a mistake, and each mistake found, shrunk and replayed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chaos.judging.judge import judge
+from chaos.plan.targets import resolve_for
+from chaos.replaying.replay import replay_capsule
+from chaos.shrinking.minimal import minimize
+from chaos.store.capsule import Capsule, expected_of, parse_capsule
+from chaos.store.version import tool_version
+from experiments.catalog import EXPERIMENTS
+from tests.chaos.drivers.native.targets import explore, needs_compiler, opened, with_mistake
+
+pytestmark = needs_compiler
+EXPERIMENT = "connect-during-rebuild"
+SEEDS_MAX = 200
+OUTSIDE_STEPS_MAX = 12
+EXECUTIONS_MAX = 600
+ROOT = Path(__file__).parents[4]
+MISTAKES = {
+    "CRASH": ("crash", 0),
+    "LOST_WRITE": ("register", 0),
+    "HANG": ("liveness", 0),
+}
+
+
+@pytest.mark.parametrize("experiment", ["baseline", EXPERIMENT, "power-loss", "swarm"])
+def test_the_example_survives(experiment):
+    target = opened("example")
+    for seed in range(12):
+        execution = explore(target, experiment, seed)
+        assert execution.settled, (seed, execution.end)
+        assert judge(execution) == [], seed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_found_shrunk_and_replayed(mistake, tmp_path):
+    check, first = MISTAKES[mistake]
+    target = opened(with_mistake(tmp_path, mistake))
+    for seed in range(first, SEEDS_MAX):
+        execution = explore(target, EXPERIMENT, seed)
+        findings = judge(execution)
+        if findings and findings[0].check == check:
+            break
+    else:
+        pytest.fail(f"{mistake} was not found within {SEEDS_MAX} seeds")
+    capsule = Capsule(
+        raidstorm_version=tool_version(),
+        experiment=EXPERIMENTS[EXPERIMENT],
+        seed=seed,
+        driver="native",
+        plan=resolve_for(EXPERIMENTS[EXPERIMENT], seed, target),
+        schedule=execution.schedule,
+        expected=expected_of(execution, findings),
+    )
+    counter = iter(range(EXECUTIONS_MAX))
+    small = minimize(capsule, (), lambda: next(counter, None) is None)
+    assert small.outside <= OUTSIDE_STEPS_MAX, small.outside
+    stored = parse_capsule(Path("minimal.json"), msgspec.json.encode(small.capsule))
+    again = replay_capsule(stored, stored.replay_driver, (), ())
+    assert again.divergence == ""
+    assert again.fingerprint == stored.expected.fingerprint
+    assert again.findings[0].signature == findings[0].signature
+
+
+def _fingerprints(folder: Path, hash_seed: str, *more: str) -> dict[int, str]:
+    words = [sys.executable, "-m", "raidstorm", "run", EXPERIMENT, "--target", "example"]
+    subprocess.run(
+        [*words, "--seeds", str(SEEDS_MAX), "--out", str(folder), "-q", *more],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        check=True,
+    )
+    lines = (folder / "index.jsonl").read_text().splitlines()
+    return {line["seed"]: line["fingerprint"] for line in map(json.loads, lines)}
+
+
+@pytest.mark.slow
+def test_seeds_have_the_same_fingerprints_in_other_processes(tmp_path):
+    alone = _fingerprints(tmp_path / "alone", "1")
+    assert len(alone) == SEEDS_MAX
+    assert len(set(alone.values())) == SEEDS_MAX
+    assert _fingerprints(tmp_path / "jobs", "2", "--jobs", "2") == alone
