@@ -18,7 +18,7 @@ from chaos.steps.schedule import (
     OutsideStep,
     Read,
 )
-from workers.nvmf.status import AdminOpcode, NvmeStatus
+from workers.nvmf.status import DO_NOT_RETRY, AdminOpcode, NvmeStatus
 
 ANSWERED = frozenset((Open, Connect, Disconnect, Admin, Operate, Inject, *IO))
 JUDGED = frozenset((Open, Connect, Admin, *IO))
@@ -58,13 +58,14 @@ def check_protocol(execution: Execution) -> list[Finding]:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
             if entry.__class__ is Completed:
-                odd = _oddity(step, entry)
+                odd = _oddity(step, entry, is_strict=execution.plan.target is None)
                 if odd is not None:
                     return [_finding(*odd, entry)]
     return []
 
 
-def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
+def _oddity(step: OutsideStep, entry: Completed, *, is_strict: bool) -> tuple[str, str] | None:
+    """Return what is wrong with an answer; "do not retry" is judged of the engine alone, as SPDK uses it differently."""
     if step.__class__ not in JUDGED:
         return None
     kind = type(step).__name__.lower()
@@ -73,7 +74,7 @@ def _oddity(step: OutsideStep, entry: Completed) -> tuple[str, str] | None:
         if step.__class__ is Read and len(entry.values) != step.blocks:
             return "data", f"read op {step.op} returned {len(entry.values)} of {step.blocks} blocks"
         return None
-    if _can_be(step, status):
+    if _can_be(step, status) or (not is_strict and _can_be(step, status ^ DO_NOT_RETRY)):
         return None
     name = NvmeStatus(status).name if status in NvmeStatus.__members__.values() else hex(status)
     return (

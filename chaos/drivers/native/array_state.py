@@ -47,6 +47,10 @@ class ArrayState:
         """Return a bit for each disk that is a configured member."""
         return sum(1 << disk for disk in self._members.values())
 
+    def slot_of(self, disk: int) -> int:
+        """Return the slot of which this disk is a configured member, or NO_SLOT."""
+        return next((slot for slot, member in self._members.items() if member == disk), NO_SLOT)
+
     def take(self, text: bytes) -> list[Event]:
         """Take the next text; return what has happened since the last one."""
         array: dict[str, Any] | None = next(

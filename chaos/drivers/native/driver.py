@@ -41,7 +41,11 @@ from workers.protocol import (
     WaitRow,
 )
 from workers.raid.uuids import bdev_uuid, text
-from workers.reactor import StepNotPossibleError
+from workers.reactor import (
+    FIRST_DYNAMIC_THREAD,
+    FIRST_POLL_GROUP_THREAD,
+    StepNotPossibleError,
+)
 from workers.shared import ControlBlock
 
 MEDIA_OFFSET = 8 * DiskHeader.SIZE
@@ -240,12 +244,24 @@ class NativeDriver:
         elif isinstance(end, End):
             if end.status < 0:
                 outcome.note = "failed"
+                self._missed(pending, outcome)
             self._possible.offer(queue.ended(pending), outcome)
             status = end.status + SIGNED if end.status < 0 else end.status
             self._call(outcome, host.END_IO, pending.id, status, end.first, end.blocks)
         else:
             self._possible.delay(pending, end, outcome)
             outcome.note = "failed"
+
+    def _missed(self, pending: PendingIo, outcome: Outcome) -> None:
+        """Report a member that has missed a change of a host: from then on, it must not be read.
+
+        SPDK ends its use of the member by itself, but only its removal is visible in the array's state.
+        """
+        io, thread = pending.io, pending.thread
+        slot = self._array.slot_of(pending.disk)
+        of_host = FIRST_POLL_GROUP_THREAD <= thread < FIRST_DYNAMIC_THREAD
+        if io.io_type in (IoType.WRITE, IoType.UNMAP) and of_host and slot >= 0:
+            outcome.events.append(Event("raid.member_failed", thread, (slot, pending.disk)))
 
     def _fire(self, step: FireTimer, outcome: Outcome) -> None:
         pending = self._possible.take_timer(step)

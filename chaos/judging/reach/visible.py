@@ -29,6 +29,7 @@ SHOWN = frozenset(
         "raid.created",
         "raid.deleted",
         "raid.last_member_removed",
+        "raid.member_failed",
         "raid.member_removed",
         "reactor.held_up",
         "rebuild.finished",

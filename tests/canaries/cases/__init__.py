@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 
+import msgspec
+
 from chaos.checkers.finding import Finding
+from chaos.plan.target_id import TargetId
 from chaos.run.execution import Execution
 
 Say = Callable[[Finding], list[str]]
@@ -31,6 +34,13 @@ def judged(
         return [line for finding in findings for line in (say or tell)(finding)]
 
     return Case(name, ask, list(expected))
+
+
+def of_target(execution: Execution) -> Execution:
+    """Return the same run of a target in C."""
+    target = TargetId(kind="target", path="x.so", name="x", version="1")
+    execution.plan = msgspec.structs.replace(execution.plan, target=target)
+    return execution
 
 
 def tell(finding: Finding) -> list[str]:

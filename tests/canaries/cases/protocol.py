@@ -18,9 +18,9 @@ from chaos.steps.schedule import (
     Write,
     WriteZeroes,
 )
-from tests.canaries.cases import Case, judged
+from tests.canaries.cases import Case, judged, of_target
 from tests.stories import Story, observed
-from workers.nvmf.status import AdminOpcode, NvmeStatus
+from workers.nvmf.status import DO_NOT_RETRY, AdminOpcode, NvmeStatus
 
 KEEP_ALIVE, EVENT_REQUEST = AdminOpcode.KEEP_ALIVE, AdminOpcode.ASYNC_EVENT_REQUEST
 
@@ -60,7 +60,37 @@ def free(name: str, execution: Execution, *expected: str) -> Case:
     return judged("check_protocol", name, execution, *expected)
 
 
+RETRIED = int(NvmeStatus.INVALID_NAMESPACE) & ~DO_NOT_RETRY
+
+
 CASES = [
+    case(
+        "do not retry, left out by a target in C",
+        of_target(Story().send_write(1).answer(1, status=RETRIED).execution()),
+    ),
+    case(
+        "do not retry, added by a target in C",
+        of_target(
+            Story()
+            .send_write(1)
+            .answer(1, status=int(NvmeStatus.INTERNAL_DEVICE_ERROR) | DO_NOT_RETRY)
+            .execution()
+        ),
+    ),
+    case(
+        "do not retry, left out by the engine",
+        Story().send_write(1).answer(1, status=RETRIED).execution(),
+        "INVALID protocol/answer/status of write, ops 1",
+        "2: write op 1 was answered with 0xb, which is impossible for it",
+    ),
+    case(
+        "an impossible status of a target in C",
+        of_target(
+            Story().send_write(1).answer(1, status=int(NvmeStatus.COMPARE_FAILURE)).execution()
+        ),
+        "INVALID protocol/answer/status of write, ops 1",
+        "2: write op 1 was answered with COMPARE_FAILURE, which is impossible for it",
+    ),
     case(
         "all answered",
         Story().write(1).read(2, 1).flush(3).execution(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.run.execution import Execution, RunEnd
-from tests.canaries.cases import Case, judged
+from tests.canaries.cases import Case, judged, of_target
 from tests.stories import CRASH, Story
 
 
@@ -18,7 +18,43 @@ def ended(*census: tuple[str, str, int], **fields) -> Execution:
     return story.execution(**{"census": [*claims, *census]} | fields)
 
 
+def left(*census: tuple[str, str, int]) -> Execution:
+    """Leave this in a target in C."""
+    return of_target(ended(*census))
+
+
+def leak(kind: str, owner: str, count: int = 1) -> Case:
+    """Judge what a target in C must not leave."""
+    return case(
+        f"in C: {kind} {owner}",
+        left((kind, owner, count)),
+        f"INVALID references/leak/{kind}, ops none",
+        f"1: left over after the last host has left: {count} {kind} {owner}",
+    )
+
+
 CASES = [
+    case(
+        "an idle target in C",
+        left(
+            ("thread", "app_thread", 1),
+            ("thread", "poll_group_1", 1),
+            ("channel", "accel on app_thread", 2),
+            ("channel", "disk0 on app_thread", 1),
+            ("channel", "media of disk1 on app_thread", 1),
+            ("channel", "raidstorm on poll_group_1", 1),
+            ("descriptor", "disk0", 1),
+            ("descriptor", "raid0", 1),
+        ),
+    ),
+    leak("thread", "raid0_rebuild"),
+    leak("channel", "raid0 on poll_group_1"),
+    leak("channel", "raid0 on app_thread"),
+    leak("channel", "disk0 on poll_group_1"),
+    leak("channel", "media of disk0 on poll_group_1"),
+    leak("descriptor", "disk0", 2),
+    leak("claim", "other of disk0"),
+    leak("queue", "queue 1010 of host 0"),
     case(
         "idle",
         ended(
