@@ -28,6 +28,8 @@ SECTIONS = {
     "Using it": {
         "tutorial.md": "Tutorial",
         "reading-a-failure.md": "Reading a failure",
+        "real-spdk.md": "Your SPDK tree",
+        "own-target.md": "Your own target in C",
         "suites.md": "Suites",
         "soak.md": "Overnight",
         "cluster.md": "More than one machine",
@@ -47,6 +49,7 @@ SECTIONS = {
         "internals/shrinking.md": "Shrinking",
         "internals/explaining.md": "Explaining",
         "internals/score.md": "Score",
+        "internals/spdk-findings.md": "Findings in SPDK",
     },
     "Changes": {"changelog.md": "Changelog"},
 }

@@ -11,7 +11,7 @@ from chaos.campaigns.catalog import find_experiment
 from chaos.cli.parameters import Catalog, named_target
 from chaos.cli.screen import Screen, print_json
 from chaos.cli.targets import capsule_of
-from chaos.plan.targets import resolve_for
+from chaos.plan.targets import left_out, resolve_for
 from chaos.showing.labels import make_labels
 from chaos.showing.plan_text import lines_of
 from chaos.store.capsule import Capsule
@@ -41,6 +41,10 @@ def run(catalog: Catalog, arguments: PlanArguments) -> int:
         )
         return 0
     screen = Screen()
+    target = capsule.plan.target
+    if target is not None:
+        missing = left_out(capsule.experiment, target)
+        screen.say(f"on {target.words}; left out: {', '.join(missing) or 'nothing'}")
     for line in lines_of(capsule.experiment, capsule.seed, capsule.plan, labels):
         screen.say(line, None if line.startswith(" ") else "bold")
     return 0

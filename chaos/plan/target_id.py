@@ -26,7 +26,8 @@ class TargetId(msgspec.Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """Name and version, for sentences."""
         commit = f" ({self.commit[:10]})" if self.commit else ""
-        return f"{self.name} {self.version}{commit}{', ' if self.build else ''}{self.build}"
+        name = "" if self.version.startswith(self.name) else f"{self.name} "
+        return f"{name}{self.version}{commit}{', ' if self.build else ''}{self.build}"
 
     @property
     def option(self) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from chaos.plan.planned import Planned
 from chaos.plan.target_id import TargetId
 
 # All other faults act on disks, hosts and processes from outside, so every target has them.
+STACKED = ("error_bdev", "delay_bdev")  # bdevs on a disk: the driver native doesn't make these yet
 NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
 # What hosts may ask for, by the capability that it needs.
 SHARES = {
@@ -58,6 +59,8 @@ def _acting(planned: Iterable[Planned], target: TargetId) -> Iterable[Planned]:
 
 def acts(kind: str, target: TargetId) -> bool:
     """Return whether this fault or operation does something on the target."""
+    if kind in STACKED:
+        return False
     if kind in NEED_THE_TARGET:
         return kind in target.capabilities.get("faults", ())
     return kind not in target.capabilities.get("without", ())
