@@ -8,7 +8,7 @@ import msgspec
 
 from chaos.base.interrupt import Interrupt
 from chaos.checkers.finding import NAMES
-from chaos.cli.parameters import Catalog, Loudness
+from chaos.cli.parameters import Catalog, Loudness, named_target
 from chaos.cli.screen import Screen, count, print_json
 from chaos.cli.targets import capsule_of, engine_and_checks
 from chaos.judging.user_checks import sha256
@@ -79,7 +79,18 @@ def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) 
             f"no finding up to step {replayed.steps}, where the recording ends; "
             "the run was neither healed nor audited"
         )
+    remark = "; ".join(filter(None, (remark, _other_build(capsule))))
     return Outcome(capsule, chosen, replayed, remark)
+
+
+def _other_build(capsule: Capsule) -> str:
+    """Say that the run was recorded on another build of its target; return "" where it was not."""
+    recorded, present = capsule.plan.target, named_target()
+    if recorded is None or present is None or present.is_same_code(recorded):
+        return ""
+    if recorded.words == present.words:
+        return f"recorded on another build of {recorded.words}"
+    return f"recorded on {recorded.words}, replayed on {present.words}"
 
 
 def _write_trace(path: Path, lines: list[str]) -> None:
@@ -141,6 +152,8 @@ def _show(screen: Screen, outcome: Outcome) -> None:
     if replayed.divergence:
         screen.verdict(f"{word}  {whose}   the recorded steps no longer apply{with_defects}", style)
         screen.say(f"  {replayed.divergence}", "red")
+        if outcome.remark:
+            screen.say(f"  {outcome.remark}")
         return
     steps = count(replayed.steps, "step")
     verdict = NAMES[outcome.code]
