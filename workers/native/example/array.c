@@ -20,17 +20,27 @@ job_start(void *unused)
 }
 
 static void
-job_add(struct job *job, void (*run)(struct job *job))
+jobs_go_on(void)
+{
+	if (g_jobs != NULL) {
+		/* Its name is that of the job, so that a story says what the step does. */
+		thread_send(g_app, job_start, g_jobs->name, NULL);
+	}
+}
+
+static void
+job_add(struct job *job, void (*run)(struct job *job), const char *name)
 {
 	struct job **end = &g_jobs;
 
 	job->run = run;
+	job->name = name;
 	while (*end != NULL) {
 		end = &(*end)->next;
 	}
 	*end = job;
 	if (g_jobs == job) {
-		SEND(g_app, job_start, NULL);
+		jobs_go_on();
 	}
 }
 
@@ -40,9 +50,7 @@ job_end(struct job *job)
 	assert(g_jobs == job);
 	g_jobs = job->next;
 	free(job);
-	if (g_jobs != NULL) {
-		SEND(g_app, job_start, NULL);
-	}
+	jobs_go_on();
 }
 
 static void
@@ -226,7 +234,7 @@ array_stop(struct job *job, int status)
 }
 
 static void
-delete_run(struct job *job)
+array_delete(struct job *job)
 {
 	if (g_array.state == ARRAY_ONLINE) {
 		array_stop(job, 0);
@@ -259,7 +267,7 @@ remove_saved(struct job *job, int status)
 }
 
 static void
-remove_run(struct job *job)
+member_remove(struct job *job)
 {
 	struct slot *slot = &g_array.slots[job->slot];
 
@@ -295,7 +303,7 @@ member_leave(uint32_t slot, struct job *job, bool is_failed)
 		job->next = g_array.rebuild->removals;
 		g_array.rebuild->removals = job;
 	} else {
-		job_add(job, remove_run);
+		JOB(job, member_remove);
 	}
 }
 

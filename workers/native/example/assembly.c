@@ -46,7 +46,7 @@ create_check(const struct job *job)
 }
 
 static void
-create_run(struct job *job)
+array_create(struct job *job)
 {
 	uint64_t offset = job->has_superblock ? DATA_OFFSET : 0, blocks = UINT64_MAX;
 	struct superblock *superblock = &g_array.superblock;
@@ -189,7 +189,7 @@ examination_ended(void)
 }
 
 static void
-examined_run(struct job *job)
+disk_assemble(struct job *job)
 {
 	struct disk *disk = job->disks[0];
 	bool is_absent = g_array.state == ARRAY_ABSENT;
@@ -207,7 +207,7 @@ examined_run(struct job *job)
 static void
 disk_examined(void *context)
 {
-	job_add(context, examined_run);
+	JOB(context, disk_assemble);
 }
 
 static void
@@ -221,7 +221,7 @@ disk_examine(void *context)
 
 /* The operator starts an array whose other members won't come, and answers for it that this disk has all data. */
 static void
-start_degraded_run(struct job *job)
+array_start_degraded(struct job *job)
 {
 	struct superblock *superblock = &g_array.superblock;
 	int slot = slot_of(job->disks[0]);

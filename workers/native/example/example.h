@@ -187,6 +187,7 @@ struct slot {
 struct job {
 	struct job *next;
 	void (*run)(struct job *job);
+	const char *name; /* of that function */
 	bool has_token;
 	uint64_t token;
 	struct disk *disks[SLOTS_MAX];
@@ -207,7 +208,8 @@ struct array {
 	struct rebuild *rebuild;
 };
 
-static void job_add(struct job *job, void (*run)(struct job *job));
+#define JOB(job, function) job_add(job, function, #function)
+static void job_add(struct job *job, void (*run)(struct job *job), const char *name);
 static void job_end(struct job *job);
 static void job_reply(struct job *job, int status);
 static void array_follow(struct job *job, job_step then); /* `then`, when every channel has followed */

@@ -232,7 +232,7 @@ rebuild_gone(void *unused)
 		next = removal->next;
 		removal->next = NULL;
 		if (rebuild->status == 0) {
-			job_add(removal, remove_run); /* too late to stop: it is a member now */
+			JOB(removal, member_remove); /* too late to stop: it is a member now */
 		} else {
 			job_reply(removal, 0);
 			free(removal);
@@ -246,7 +246,7 @@ rebuild_gone(void *unused)
 /* The next window, or the end. */
 
 static void
-rebuild_run(struct job *job)
+rebuild_next(struct job *job)
 {
 	struct rebuild *rebuild = g_array.rebuild;
 	struct slot *slot;
@@ -276,7 +276,7 @@ rebuild_continue(void *unused)
 	if (g_array.rebuild != NULL) {
 		job = allocate(sizeof(*job));
 		job->rebuild = g_array.rebuild->number;
-		job_add(job, rebuild_run);
+		JOB(job, rebuild_next);
 	}
 }
 
@@ -350,7 +350,7 @@ add_check(const struct disk *disk)
 }
 
 static void
-add_run(struct job *job)
+member_add(struct job *job)
 {
 	struct disk *disk = job->disks[0];
 	int status = add_check(disk);

@@ -45,14 +45,15 @@ rpc_looked(void *context)
 	struct job *job = context;
 
 	if (--job->left == 0) {
-		job_add(job, job->run);
+		job_add(job, job->run, job->name);
 	}
 }
 
 static int
-rpc_look(struct job *job, void (*run)(struct job *job))
+rpc_look(struct job *job, void (*run)(struct job *job), const char *name)
 {
 	job->run = run;
+	job->name = name;
 	job->left = job->count + 1;
 	for (uint32_t i = 0; i < job->count; i++) {
 		disk_look(job->disks[i], rpc_looked, job);
@@ -60,6 +61,8 @@ rpc_look(struct job *job, void (*run)(struct job *job))
 	rpc_looked(job);
 	return 0;
 }
+
+#define LOOK(job, function) rpc_look(job, function, #function)
 
 /* Arrays. */
 
@@ -95,7 +98,7 @@ rpc_raid_create(const struct rpc *rpc)
 		free(job);
 		return 0;
 	}
-	return rpc_look(job, create_run);
+	return LOOK(job, array_create);
 }
 
 static int
@@ -112,7 +115,7 @@ rpc_raid_delete(const struct rpc *rpc)
 	}
 	job = rpc_job(rpc);
 	job->clears = json_is_true(json_member(rpc->params, "clear_sb"));
-	job_add(job, delete_run);
+	JOB(job, array_delete);
 	return 0;
 }
 
@@ -143,7 +146,7 @@ rpc_raid_add_base_bdev(const struct rpc *rpc)
 	}
 	job = rpc_job(rpc);
 	job->disks[job->count++] = disk;
-	return rpc_look(job, add_run);
+	return LOOK(job, member_add);
 }
 
 static int
@@ -171,7 +174,7 @@ rpc_raid_start_degraded(const struct rpc *rpc)
 	}
 	job = rpc_job(rpc);
 	job->disks[0] = disk;
-	job_add(job, start_degraded_run);
+	JOB(job, array_start_degraded);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 struct change {
 	struct change *next;
 	void (*run)(struct change *change);
+	const char *name;
 	bool has_token;
 	uint64_t token;
 	uint32_t namespaces, number; /* of a thread */
@@ -26,12 +27,23 @@ change_start(void *unused)
 	g_changes->run(g_changes);
 }
 
+static void
+changes_go_on(void)
+{
+	if (g_changes != NULL) {
+		thread_send(g_app, change_start, g_changes->name, NULL);
+	}
+}
+
+#define CHANGE(function, token, namespaces, number) change_add(function, #function, token, namespaces, number)
+
 static int
-change_add(void (*run)(struct change *change), uint64_t token, uint32_t namespaces, uint32_t number)
+change_add(void (*run)(struct change *change), const char *name, uint64_t token, uint32_t namespaces, uint32_t number)
 {
 	struct change *change = allocate(sizeof(*change)), **end = &g_changes;
 
 	change->run = run;
+	change->name = name;
 	change->has_token = true;
 	change->token = token;
 	change->namespaces = namespaces;
@@ -41,7 +53,7 @@ change_add(void (*run)(struct change *change), uint64_t token, uint32_t namespac
 	}
 	*end = change;
 	if (g_changes == change) {
-		SEND(g_app, change_start, NULL);
+		changes_go_on();
 	}
 	return 0;
 }
@@ -55,9 +67,7 @@ change_end(struct change *change)
 		reply_error(change->token, change->status);
 	}
 	g_changes = change->next;
-	if (g_changes != NULL) {
-		SEND(g_app, change_start, NULL);
-	}
+	changes_go_on();
 	if (change->then != NULL) {
 		change->then(change->job, 0);
 	}
@@ -181,7 +191,7 @@ namespaces_opened(struct change *change)
 }
 
 static void
-add_namespace_run(struct change *change)
+namespace_attach(struct change *change)
 {
 	if (g_array.state != ARRAY_ONLINE || (g_namespaces & change->namespaces) != 0) {
 		change->status = g_array.state != ARRAY_ONLINE ? -ENODEV : -EINVAL;
@@ -192,7 +202,7 @@ add_namespace_run(struct change *change)
 }
 
 static void
-remove_namespace_run(struct change *change)
+namespace_detach(struct change *change)
 {
 	change->namespaces &= g_namespaces;
 	if (change->namespaces == 0) {
@@ -209,7 +219,7 @@ service_add_namespace(uint64_t token, uint32_t nsid)
 {
 	bool is_valid = nsid > 0 && nsid < NAMESPACES_MAX;
 
-	return is_valid ? change_add(add_namespace_run, token, 1u << nsid, 0) : -EINVAL;
+	return is_valid ? CHANGE(namespace_attach, token, 1u << nsid, 0) : -EINVAL;
 }
 
 static int
@@ -217,7 +227,7 @@ service_remove_namespace(uint64_t token, uint32_t nsid)
 {
 	bool is_valid = nsid > 0 && nsid < NAMESPACES_MAX;
 
-	return is_valid ? change_add(remove_namespace_run, token, 1u << nsid, 0) : -EINVAL;
+	return is_valid ? CHANGE(namespace_detach, token, 1u << nsid, 0) : -EINVAL;
 }
 
 static void
@@ -225,7 +235,7 @@ service_evict(struct job *job, job_step then)
 {
 	struct change *change;
 
-	change_add(remove_namespace_run, 0, UINT32_MAX, 0);
+	CHANGE(namespace_detach, 0, UINT32_MAX, 0);
 	for (change = g_changes; change->next != NULL; change = change->next) {
 	}
 	change->has_token = false;
@@ -250,7 +260,7 @@ group_open(void *unused)
 }
 
 static void
-create_group_run(struct change *change)
+group_create(struct change *change)
 {
 	char name[40];
 
@@ -275,7 +285,7 @@ group_close(void *unused)
 }
 
 static void
-destroy_group_run(struct change *change)
+group_destroy(struct change *change)
 {
 	struct thread *thread = thread_find(change->number);
 
@@ -295,11 +305,11 @@ service_create_group(uint64_t token, uint32_t number)
 {
 	bool is_valid = number >= RAIDSTORM_FIRST_POLL_GROUP_THREAD && number < RAIDSTORM_FIRST_OTHER_THREAD;
 
-	return is_valid ? change_add(create_group_run, token, 0, number) : -EINVAL;
+	return is_valid ? CHANGE(group_create, token, 0, number) : -EINVAL;
 }
 
 static int
 service_destroy_group(uint64_t token, uint32_t number)
 {
-	return change_add(destroy_group_run, token, 0, number);
+	return CHANGE(group_destroy, token, 0, number);
 }

@@ -141,7 +141,7 @@ superblock_decode(struct superblock *superblock, const uint8_t *block)
 /*
  * Saving. A change is durable when every member that is CONFIGURED has it on its medium. A member that can't be
  * written while another one can is FAILED, and the others are written once more. If no member can be written,
- * nobody knows what a restart would find, and the array must stop.
+ * it is unknown what a restart would find, and the array must stop.
  */
 static struct {
 	struct job *job;
