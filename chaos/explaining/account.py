@@ -28,6 +28,7 @@ from chaos.explaining.setup_narrator import SetupNarrator
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.scripts.player import twin
+from chaos.showing.crash_frames import frames_of
 from chaos.showing.wording.phrases import capitalized, status_of
 from chaos.showing.wording.places import named, owners_of, thread_name
 from chaos.showing.wording.words import Words
@@ -318,7 +319,7 @@ class _Narrator:
         crash = next((one.crash for one in moment.entries if isinstance(one, Crashed)), None)
         if crash is None:
             return []
-        frames = [line.split(" ")[-1] for line in crash.traceback.splitlines()[-FRAMES_SHOWN:]]
+        frames = frames_of(crash, FRAMES_SHOWN)
         text = f"{thread_name(crash.thread)} crashes in {' > '.join(frames)}: {crash.message}"
         step = moment.step
         key = "crash"

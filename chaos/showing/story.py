@@ -5,6 +5,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding
 from chaos.plan.faults import FAULTS
 from chaos.run.execution import Execution
+from chaos.showing.crash_frames import frames_of
 from chaos.showing.labels import Labels
 from chaos.showing.wording.places import named, owners_of, thread_name
 from chaos.showing.wording.steps import Style
@@ -22,6 +23,8 @@ _MEMBER_EVENTS = (
     "rebuild.finished",
 )
 BETWEEN_MAX = 12
+
+FRAMES_SHOWN = 3
 
 
 class Storyteller:
@@ -71,7 +74,7 @@ class Storyteller:
         if request is not None:
             found.append((request.number, self.words.step(request.step)))
         lines = _in_order(found)
-        frames = [line.split(" ")[-1] for line in crash.traceback.splitlines()[-3:]]
+        frames = frames_of(crash, FRAMES_SHOWN)
         lines.append(
             f"step {finding.step}: on reactor {crash.reactor}, {thread_name(crash.thread)} "
             f"crashed in {' > '.join(frames)}: {crash.message}"
