@@ -61,7 +61,9 @@ def test_failure_that_no_entry_knows_is_red_beside_those_that_one_knows(tmp_path
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("command", [("run", "baseline"), ("suite", "smoke"), ("soak", "smoke")])
+@pytest.mark.parametrize(
+    "command", [("run", "baseline"), ("suite", "smoke"), ("soak", "smoke", "--for", "1s")]
+)
 def test_mistake_in_a_file_of_known_failures_ends_a_command_before_its_first_run(tmp_path, command):
     path = tmp_path / "known.toml"
     path.write_text('[[known]]\nsignature = "a"\n')

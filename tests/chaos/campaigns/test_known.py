@@ -9,12 +9,14 @@ from chaos.base.interrupt import Interrupt
 from chaos.base.job_process import JobProcess
 from chaos.campaigns.campaign import run_campaign
 from chaos.campaigns.known import KnownError, KnownFailure, known_as, read_known
+from chaos.campaigns.runner import Runner
 from chaos.campaigns.suite import Facet
 from chaos.campaigns.suite_run import not_run, prepare, run_parts
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import DETERMINISM
 from chaos.plan.driver_names import DRIVERS
 from chaos.plan.target_id import TargetId
+from chaos.store.store import Store
 from experiments.catalog import EXPERIMENTS
 from experiments.suites import SUITES
 from tests.chaos.campaigns.test_campaign import CHUNK, FIRST_FAILING, Pool, indexed, request
@@ -113,12 +115,15 @@ def test_entry_is_for_the_versions_within_its_bounds(first, last, version, is_fo
     assert entry.is_for(version) is is_for
 
 
-@pytest.mark.parametrize("over", [None, Pool])
-def test_campaign_with_known_failures_only_is_neither_red_nor_ended(tmp_path, over):
-    wanted = knowing(tmp_path, KNOWN, seeds=3 * CHUNK, stop_on_first=True)
-    report = run_campaign(wanted, Interrupt(), lambda _: None, over and over())
+@pytest.mark.parametrize(("over", "seeds"), [(None, 2 * CHUNK), (Pool, 6 * CHUNK)])
+def test_campaign_with_known_failures_only_is_neither_red_nor_ended(tmp_path, over, seeds):
+    """Over a pool, there are more chunks than are handed out at once."""
+    wanted = knowing(tmp_path, KNOWN, seeds=seeds, stop_on_first=True)
+    seen = []
+    report = run_campaign(wanted, Interrupt(), seen.append, over and over())
     assert (report.exit_code, report.failures, report.crashed) == (0, [], 0)
-    assert report.runs == 3 * CHUNK == len(indexed(tmp_path))
+    assert report.runs == seeds == len(indexed(tmp_path))
+    assert report.reach["connects"] == sum(one.reach["connects"] for one in seen if not one.known)
     number = report.known["no module context"]
     assert number > 1
     assert report.valid + number == report.runs
@@ -128,6 +133,17 @@ def test_campaign_with_known_failures_only_is_neither_red_nor_ended(tmp_path, ov
     assert report.known_runs == {"no module context": str(kept.parent)}
     assert [line["run_dir"] for line in lines if line["run_dir"]] == [str(kept.parent)]
     assert not (tmp_path / "latest-failure").is_symlink()
+
+
+def test_process_writes_one_run_of_a_title(tmp_path):
+    runner = Runner(knowing(tmp_path, KNOWN).spec, Store(tmp_path))
+    results = [runner.run_seed(seed) for seed in range(1, 2 * CHUNK)]
+    kept = [result for result in results if result.known and result.run_dir]
+    assert [result.seed for result in kept] == [FIRST_FAILING]
+    again = next(one for one in results if one.known and one.seed > FIRST_FAILING)
+    assert again.replay == (
+        f"raidstorm replay connect-during-rebuild:{again.seed} --defect {SEED_DEFECT}"
+    )
 
 
 class OfTwo(Pool):

@@ -9,7 +9,9 @@ from chaos.judging.reach.count import add_reach, count_reach
 from chaos.plan.experiment import Experiment, ExperimentError, validate
 from chaos.plan.plan import resolve
 from chaos.plan.triggers import CHANNELS_IN_REBUILD
+from chaos.run.avoidance import holds_channels
 from chaos.run.controller import Controller
+from chaos.run.model import Model
 from chaos.run.wrong_requests import UNKNOWN_BDEV
 from chaos.steps.history import EngineEvent, Invoked
 from chaos.steps.schedule import Connect, Kill, Open, Operate, PowerLoss
@@ -83,6 +85,19 @@ def test_nothing_is_asked_for_while_a_rebuild_runs_and_each_run_settles(name):
         add_reach(reach, count_reach(execution.history))
     assert reach["rebuilds_finished"] > SEEDS // 4
     assert reach["connects"] > SEEDS
+
+
+@pytest.mark.parametrize("method", ["bdev_raid_add_base_bdev", "bdev_examine"])
+def test_channels_wait_for_the_answer_to_a_request_that_may_start_a_rebuild(method):
+    name = "connect-during-rebuild"
+    model, usual = (Model(resolve(one, 1)) for one in (avoiding(name), EXPERIMENTS[name]))
+    assert not holds_channels(model)
+    for one in (model, usual):
+        one.took(Operate(1, method, (1,)))
+    assert holds_channels(model)
+    assert not holds_channels(usual)
+    model.answered(1, 0)
+    assert not holds_channels(model)
 
 
 def test_what_the_trigger_triggers_no_longer_hides_the_rest():

@@ -287,9 +287,12 @@ def test_numbers_are_derived_from_the_lists(tmp_path, disk, heard):
     ledger.add_failure(1, result_of(1, state.lanes[1].spec, state.lanes[1].next_seed + 3))
     state.lanes[1].runs += 1
     state.lanes[1].failed += 1
-    for group in state.groups.values():
+    known = state.lanes[0].known, [group.count for group in state.known.values()]
+    state.lanes[0].known += 1
+    for group in (*state.groups.values(), *state.known.values()):
         group.count += 1
     ledger.restore()
+    assert (state.lanes[0].known, [group.count for group in state.known.values()]) == known
     assert (state.lanes[1].runs, state.lanes[1].failed) == (runs, failed)
     assert [group.count for group in state.groups.values()] == counts
     shutil.rmtree(tmp_path / "runs" / "grow" / f"1-{state.lanes[1].next_seed + 3}.0")
