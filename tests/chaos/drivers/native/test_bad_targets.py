@@ -123,7 +123,7 @@ def test_what_a_target_prints_and_starts_is_bounded_and_ended(tmp_path):
     assert judge(execution) == []
     group = driver.process.pid
     driver.close()
-    for _ in range(200):  # whoever adopts the process that was started has to reap it
+    for _ in range(200):  # the process that adopts a started one has to reap it first
         try:
             os.killpg(group, 0)
         except ProcessLookupError:
