@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from chaos.plan.experiment import Experiment, pair
+from chaos.plan.operations import OPERATIONS
 from chaos.plan.plan import Plan, resolve
 from chaos.plan.planned import Planned
 from chaos.plan.target_id import TargetId
@@ -14,6 +15,8 @@ from chaos.plan.target_id import TargetId
 # All other faults act on disks, hosts and processes from outside, so every target has them.
 STACKED = ("error_bdev", "delay_bdev")  # bdevs on a disk: the driver native doesn't make these yet
 NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
+# After these, an array only comes back when its disks are examined again.
+NEED_EXAMINE = ("array_recreate", "last_member_removal", "add_to_offline")
 # What hosts may ask for, by the capability that it needs.
 SHARES = {
     "flush": "flush_share",
@@ -59,11 +62,14 @@ def _acting(planned: Iterable[Planned], target: TargetId) -> Iterable[Planned]:
 
 def acts(kind: str, target: TargetId) -> bool:
     """Return whether this fault or operation does something on the target."""
-    if kind in STACKED:
+    operations = target.capabilities.get("operations")
+    if operations is not None and kind in OPERATIONS and kind not in operations:
+        return False
+    if kind in STACKED or (kind in NEED_EXAMINE and not target.can("examine")):
         return False
     if kind in NEED_THE_TARGET:
         return kind in target.capabilities.get("faults", ())
-    return kind not in target.capabilities.get("without", ())
+    return True
 
 
 def left_out(experiment: Experiment, target: TargetId) -> list[str]:

@@ -92,6 +92,7 @@ uint32_t raidstorm_interface(void);
  *   "faults", "operations": the names of those that act (see `raidstorm list`); all others are left out of plans
  *   "rpcs": methods that raidstorm_rpc knows
  *   "superblock": whether arrays can have one; "start_degraded": whether an array with a missing member can be started
+ *   "examine": whether bdev_examine looks at a disk again; "clear_superblock": whether bdev_raid_delete knows "clear_sb"
  *   "unmap", "write_zeroes", "compare", "abort", "flush", "fua": true or false
  */
 const char *raidstorm_describe(void);

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workers.errors import EIO
+from workers.errors import EIO, OK
 from workers.protocol import APP_THREAD, Event
 from workers.shared import ProcessState, RaidRecord, RaidState, Slot
 
 ARRAY = "raid0"
 NO_SLOT = -1
+SOURCES = 2  # with as many, a rebuild can read from another one
 STATES = {
     "configuring": RaidState.CONFIGURING,
     "online": RaidState.ONLINE,
@@ -38,14 +39,48 @@ class ArrayState:
         self.is_being_created = False
         self._state = RaidState.ABSENT
         self._members: dict[int, int] = {}  # slot -> disk of each configured member
-        self._rebuilt = NO_SLOT
+        self._rebuilt = self._target = NO_SLOT
         self._offset = 0
         self._blocks = 0
+        self._has_failed = False  # the rebuild: what it reports as copied need not be
+        self._leaves = False  # its target is asked or forced to leave
+        self._is_held = (
+            False  # it has ended, with a result that only the target's removal will show
+        )
 
     @property
     def member_mask(self) -> int:
         """Return a bit for each disk that is a configured member."""
         return sum(1 << disk for disk in self._members.values())
+
+    def copy_failed(self, disk: int) -> None:
+        """Take in that I/O of the running rebuild has failed on this disk.
+
+        It can't succeed then, unless another member can be read instead.
+
+        SPDK counts a window that failed as passed, and hides the process before it removes the target.
+        """
+        sources = [member for member in self._members.values() if member != self._target]
+        if self._rebuilt != NO_SLOT and (disk == self._target or len(sources) < SOURCES):
+            self._has_failed = True
+
+    def target_leaves(self, disk: int) -> None:
+        """Take in that this disk is asked or forced to leave the array."""
+        self._leaves = self._leaves or (self._rebuilt != NO_SLOT and disk == self._target)
+
+    def target_stays(self, disk: int) -> list[Event]:
+        """Take in that a removal of this disk was refused; return what has happened, if its rebuild has ended meanwhile."""
+        if disk != self._target or not self._leaves:
+            return []
+        self._leaves = False
+        return self._end_held(OK)
+
+    def _end_held(self, status: int) -> list[Event]:
+        """Return the end of a rebuild whose result was not known."""
+        if not self._is_held:
+            return []
+        slot, self._rebuilt, self._is_held = self._rebuilt, NO_SLOT, False
+        return [_event("rebuild.finished", slot, self._target, status)]
 
     def slot_of(self, disk: int) -> int:
         """Return the slot of which this disk is a configured member, or NO_SLOT."""
@@ -120,9 +155,10 @@ class ArrayState:
         if self._rebuilt == NO_SLOT:
             slot = next((place for place, member in members.items() if member == disk), 0)
             self._rebuilt, self._target, self._offset = slot, disk, 0
+            self._has_failed = self._leaves = False
             events.append(_event("rebuild.started", slot, disk))
         offset = process["progress"]["blocks"]
-        if offset != self._offset:
+        if offset != self._offset and not self._has_failed:
             self._offset = offset
             events.append(_event("rebuild.window_done", offset, self._blocks))
         return events
@@ -130,13 +166,19 @@ class ArrayState:
     def _rebuild_ended(
         self, process: dict[str, Any] | None, members: dict[int, int]
     ) -> list[Event]:
-        if self._rebuilt == NO_SLOT or (
-            process is not None and disk_number(process["target"]) == self._target
-        ):
+        slot = self._rebuilt
+        if slot == NO_SLOT:
             return []
-        slot, self._rebuilt = self._rebuilt, NO_SLOT
-        is_whole = 0 < self._blocks <= self._offset and members.get(slot) == self._target
-        return [_event("rebuild.finished", slot, self._target, 0 if is_whole else EIO)]
+        is_member = members.get(slot) == self._target
+        if self._is_held:
+            return [] if is_member else self._end_held(EIO)
+        if process is not None and disk_number(process["target"]) == self._target:
+            return []
+        is_copied = 0 < self._blocks <= self._offset and not self._has_failed
+        self._is_held = True
+        if is_copied and is_member and self._leaves:
+            return []  # SPDK hides a rebuild that fails before it removes the target
+        return self._end_held(OK if is_copied and is_member else EIO)
 
     def _record(self, array: dict[str, Any], members: dict[int, int]) -> None:
         """Show the array as the engine's shared record does, as far as it is known."""

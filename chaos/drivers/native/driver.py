@@ -9,7 +9,7 @@ from errno import EEXIST, ENOENT
 
 from chaos.base.interrupt import InterruptedRunError, Lookout, never
 from chaos.drivers.native import requests
-from chaos.drivers.native.array_state import ArrayState
+from chaos.drivers.native.array_state import ArrayState, disk_number
 from chaos.drivers.native.crash import crash_of
 from chaos.drivers.native.disk_queue import DiskQueue, End, PendingIo
 from chaos.drivers.native.host_commands import HostCommands
@@ -195,6 +195,8 @@ class NativeDriver:
             return
         if method == Rpc.BDEV_RAID_CREATE:
             self._array.is_being_created = True
+        elif method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
+            self._array.target_leaves(disk_number(requests.bdev_name(self._layout, args[0])))
         self._requests[message.token] = message
         request = requests.request_of(
             self._layout, method, args, clears=self.target.identity.can("clear_superblock")
@@ -207,6 +209,7 @@ class NativeDriver:
             case "attach_disk":
                 self._attach(message, outcome)
             case "hot_remove":
+                self._array.target_leaves(disk)
                 self._possible.offer(self._queues[disk].resume(), outcome)
                 self._call(outcome, host.UNPLUG, disk)
             case "grown":
@@ -259,6 +262,8 @@ class NativeDriver:
         """
         io, thread = pending.io, pending.thread
         slot = self._array.slot_of(pending.disk)
+        if thread >= FIRST_DYNAMIC_THREAD:
+            self._array.copy_failed(pending.disk)
         of_host = FIRST_POLL_GROUP_THREAD <= thread < FIRST_DYNAMIC_THREAD
         if io.io_type in (IoType.WRITE, IoType.UNMAP) and of_host and slot >= 0:
             outcome.events.append(Event("raid.member_failed", thread, (slot, pending.disk)))
@@ -358,6 +363,9 @@ class NativeDriver:
         method = message.handler.partition(".")[2]
         if method == Rpc.BDEV_RAID_CREATE and errno:
             self._array.is_being_created = False
+        if errno and method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
+            disk = disk_number(requests.bdev_name(self._layout, message.args[0]))
+            outcome.events += self._array.target_stays(disk)
         if not errno:
             outcome.events += self._service.answered(method, message.args)
         value = self._array.member_mask if method == Rpc.BDEV_RAID_GET_BDEVS else 0

@@ -88,6 +88,9 @@ class Repair:
 
     def _examine(self, disks: list[int]) -> Operate | None:
         """Examine the first of these disks that has not been examined."""
+        target = self.plan.target
+        if target is not None and not target.can("examine"):
+            return None  # it examines disks by itself, when they appear
         unseen = next((number for number in disks if number not in self._looked_at), None)
         if unseen is None:
             return None

@@ -36,7 +36,7 @@ raidstorm_describe(void)
 	       "\"crash\": \"a channel that is born during a rebuild lacks its target\", "
 	       "\"lost-write\": \"a write across the offset of a rebuild skips its target\", "
 	       "\"hang\": \"a rebuild that is stopped forgets the writes that wait for its lock\"}, "
-	       "\"capabilities\": {\"data_offset\": 8, \"superblock\": true, \"start_degraded\": true, "
+	       "\"capabilities\": {\"data_offset\": 8, \"superblock\": true, \"start_degraded\": true, \"examine\": true, "
 	       "\"clear_superblock\": true, "
 	       "\"unmap\": true, \"write_zeroes\": true, \"compare\": false, \"abort\": true, \"flush\": true, "
 	       "\"fua\": true, "

@@ -83,7 +83,8 @@ write_capabilities(struct spdk_json_write_ctx *w)
 	static const char *const operations[] = {
 		"member_removal", "last_member_removal", "array_recreate", "rebuild_stop", "add_in_rebuild",
 		"add_to_offline", "wrong_requests", "bdev_reset", "array_reset", "namespace_attach", "namespace_detach",
-		"poll_group_create", "poll_group_destroy", NULL
+		/* SPDK's own application destroys poll groups only after it has stopped to listen. */
+		"poll_group_create", NULL
 	};
 
 	spdk_json_write_named_uint64(w, "data_offset", SUPERBLOCK_BYTES / RAIDSTORM_BLOCK_SIZE);
@@ -97,7 +98,8 @@ write_capabilities(struct spdk_json_write_ctx *w)
 					     "{\"name\": \"?\"}"));
 	spdk_json_write_named_bool(w, "unmap", RAID1_WITHOUT_DATA);
 	spdk_json_write_named_bool(w, "write_zeroes", true);
-	spdk_json_write_named_bool(w, "compare", true);
+	/* A namespace says that compare-and-write takes one block, and hosts of raidstorm ask for more. */
+	spdk_json_write_named_bool(w, "compare", false);
 	spdk_json_write_named_bool(w, "abort", true);
 	spdk_json_write_named_bool(w, "flush", RAID1_WITHOUT_DATA);
 	spdk_json_write_named_bool(w, "fua", false);
