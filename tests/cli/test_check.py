@@ -76,7 +76,7 @@ def kept(tmp_path, name: str, seed: int, defects=()):
     )
     store = Store(tmp_path)
     path = store.begin(capsule)
-    assert store.keep(path, capsule, execution, labels, result)
+    assert store.keep(path, capsule, execution, labels, result, "group")
     return execution, path
 
 
