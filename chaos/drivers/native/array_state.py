@@ -82,6 +82,11 @@ class ArrayState:
         slot, self._rebuilt, self._is_held = self._rebuilt, NO_SLOT, False
         return [_event("rebuild.finished", slot, self._target, status)]
 
+    def is_last(self, disk: int) -> bool:
+        """Return whether no other member has all data: an array keeps its last one, and fails the request instead."""
+        target = self._target if self._rebuilt != NO_SLOT else NO_SLOT
+        return disk != target and all(member in (disk, target) for member in self._members.values())
+
     def slot_of(self, disk: int) -> int:
         """Return the slot of which this disk is a configured member, or NO_SLOT."""
         return next((slot for slot, member in self._members.items() if member == disk), NO_SLOT)

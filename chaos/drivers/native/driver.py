@@ -265,7 +265,8 @@ class NativeDriver:
         if thread >= FIRST_DYNAMIC_THREAD:
             self._array.copy_failed(pending.disk)
         of_host = FIRST_POLL_GROUP_THREAD <= thread < FIRST_DYNAMIC_THREAD
-        if io.io_type in (IoType.WRITE, IoType.UNMAP) and of_host and slot >= 0:
+        is_change = io.io_type in (IoType.WRITE, IoType.UNMAP) and of_host
+        if is_change and slot >= 0 and not self._array.is_last(pending.disk):
             outcome.events.append(Event("raid.member_failed", thread, (slot, pending.disk)))
 
     def _fire(self, step: FireTimer, outcome: Outcome) -> None:
