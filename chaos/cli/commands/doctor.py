@@ -9,11 +9,7 @@ from chaos.cli.parameters import examples, target_options
 
 @click.command(
     "doctor",
-    epilog=examples(
-        "doctor",
-        "doctor --clean",
-        "doctor --spdk .       what the SPDK tree in this directory offers",
-    ),
+    epilog=examples("doctor", "doctor --clean"),
 )
 @click.option("--clean", "do_clean", is_flag=True, help="Remove what killed runs left behind.")
 @target_options
