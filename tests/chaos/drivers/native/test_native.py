@@ -70,7 +70,9 @@ def test_a_mistake_is_found_shrunk_and_replayed(mistake, tmp_path):
     again = replay_capsule(stored, stored.replay_driver, (), ())
     assert again.divergence == ""
     assert again.fingerprint == stored.expected.fingerprint
-    assert again.findings[0].signature == findings[0].signature
+    # Which of several equal requests is stuck is chance, so the smallest run may name fewer of them.
+    assert again.findings[0].signature == stored.expected.signature
+    assert again.findings[0].check == check
 
 
 def _fingerprints(folder: Path, hash_seed: str, *more: str) -> dict[int, str]:
