@@ -28,7 +28,7 @@ EXECUTIONS_MAX = 600
 ROOT = Path(__file__).parents[4]
 MISTAKES = {
     "CRASH": ("crash", 0),
-    "LOST_WRITE": ("register", 0),
+    "LOST_WRITE": ("mirrors", 0),
     "HANG": ("liveness", 0),
 }
 
