@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 import msgspec
 
@@ -9,6 +11,7 @@ from chaos.checkers import Verdict
 from chaos.cli.parameters import Catalog
 from chaos.cli.screen import Screen
 from chaos.cli.targets import recorded
+from chaos.drivers.make import Stepped, stepped_driver
 from chaos.drivers.sim import SimDriver
 from chaos.run.controller import Controller, DivergenceError
 from chaos.showing.rpc_state import engine_state
@@ -40,7 +43,12 @@ def execute(catalog: Catalog, arguments: StateArguments) -> bytes:
     schedule = capsule.schedule or []
     if step is not None and step > len(schedule):
         raise click.UsageError(f"{target} has {len(schedule)} steps; --at {step} is beyond its end")
-    driver = SimDriver()
+    driver = stepped_driver(capsule.plan.target)
     controller = Controller(capsule.plan, driver, capsule.defect_sources())
     controller.replay(schedule[:step])
-    return msgspec.json.format(msgspec.json.encode(engine_state(driver)), indent=2)
+    return msgspec.json.format(msgspec.json.encode(_state_of(driver)), indent=2)
+
+
+def _state_of(driver: Stepped) -> dict[str, Any]:
+    """Return the replies of the engine, or the newest ones that a target in C has reported."""
+    return engine_state(driver) if isinstance(driver, SimDriver) else driver.replies

@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from errno import EEXIST, ENOENT
+from typing import Any
 
 from chaos.base.interrupt import InterruptedRunError, Lookout, never
 from chaos.drivers.native import requests
@@ -76,6 +77,8 @@ class NativeDriver:
         self._array.restarted()
         self._service = ServiceState()
         self._hosts = HostCommands()
+        # The target's newest replies, by method, as far as they were reported.
+        self.replies: dict[str, Any] = {"bdev_raid_get_bdevs": [], "nvmf_get_subsystems": []}
         self._queues = [DiskQueue(disk) for disk in self.disks]
         self._possible = Possible(layout)
         self._mailboxes: dict[tuple[int, int], deque[Message]] = {}
@@ -316,8 +319,10 @@ class NativeDriver:
             case Record.HANDLED_NAME:
                 outcome.note = data.decode()
             case Record.STATE:
+                self.replies["bdev_raid_get_bdevs"] = json.loads(data)
                 outcome.events += self._array.take(data)
             case Record.SUBSYSTEM:
+                self.replies["nvmf_get_subsystems"] = json.loads(data)
                 outcome.events += self._service.take(data)
             case Record.POLLERS:
                 self._possible.poll(words[0], outcome)
