@@ -38,7 +38,7 @@ raidstorm_describe(void)
 	       "\"hang\": \"a rebuild that is stopped forgets the writes that wait for its lock\"}, "
 	       "\"capabilities\": {\"data_offset\": 8, \"superblock\": true, \"start_degraded\": true, \"examine\": true, "
 	       "\"clear_superblock\": true, "
-	       "\"unmap\": true, \"write_zeroes\": true, \"compare\": false, \"abort\": true, \"flush\": true, "
+	       "\"unmap\": true, \"write_zeroes\": true, \"compare\": false, \"abort\": false, \"flush\": true, "
 	       "\"fua\": true, "
 	       "\"faults\": [\"disk_failure\", \"disk_pull\", \"read_errors\", \"write_errors\", \"unmap_errors\", "
 	       "\"flush_errors\", \"bad_blocks\", \"disk_slow\", \"disk_hang\", \"superblock_errors\", "
