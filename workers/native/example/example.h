@@ -158,14 +158,13 @@ struct channel {
 	struct request *requests; /* with I/O in flight */
 	struct request *waiting, **waiting_end; /* writes, for the lock */
 	bool is_following;
-	uint32_t turn; /* of the members in serving reads */
 };
 
 static struct channel *channel_open(struct thread *thread); /* NULL: a disk's channel can't be created */
 static void channel_close(struct channel *channel); /* without requests */
 static void channel_follow(void *unused); /* message: take over what the array has published */
 static void channel_check(struct channel *channel); /* something of it has ended */
-static bool channel_read_source(struct channel *channel, uint32_t tried, uint32_t *slot);
+static bool channel_read_source(const struct channel *channel, uint64_t block, uint32_t tried, uint32_t *slot);
 static void mirror_submit(struct channel *channel, int type, uint64_t first, uint64_t count, void *data, bool fua,
 			  io_done done, void *context);
 static void mirror_acknowledge(void); /* all requests that waited for a removal which is durable now */

@@ -64,16 +64,20 @@ request_end(struct request *request, bool is_ok)
 	done(context, is_ok); /* may close the channel */
 }
 
-/* Reads. Each member has two turns, for it may work again when the last one has failed. */
+/*
+ * Reads. The first block decides which member is asked first, so that each serves some. Each has two turns, for it may
+ * work again when the last one has failed.
+ */
 
 static bool
-channel_read_source(struct channel *channel, uint32_t tried, uint32_t *slot)
+channel_read_source(const struct channel *channel, uint64_t block, uint32_t tried, uint32_t *slot)
 {
-	for (uint32_t i = 0; i < SLOTS_MAX; i++) {
-		uint32_t candidate = (channel->turn + i) % SLOTS_MAX;
+	uint32_t count = g_array.superblock.count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t candidate = (uint32_t)((block + i) % count);
 
 		if (channel->members >> candidate & 1 && is_readable(candidate) && !(tried >> candidate & 1)) {
-			channel->turn = candidate + 1;
 			*slot = candidate;
 			return true;
 		}
@@ -90,9 +94,9 @@ read_send(struct request *request)
 	struct range range = request->range;
 	uint32_t slot;
 
-	if (!channel_read_source(channel, request->tried, &slot)) {
+	if (!channel_read_source(channel, range.first, request->tried, &slot)) {
 		request->tried = 0;
-		if (request->rounds++ > 0 || !channel_read_source(channel, 0, &slot)) {
+		if (request->rounds++ > 0 || !channel_read_source(channel, range.first, 0, &slot)) {
 			return false;
 		}
 	}

@@ -79,7 +79,8 @@ rebuild_read(void *unused)
 	uint32_t source;
 
 	(void)unused;
-	if (rebuild->status != 0 || !channel_read_source(g_thread->channel, rebuild->tried, &source)) {
+	if (rebuild->status != 0 ||
+	    !channel_read_source(g_thread->channel, rebuild->offset, rebuild->tried, &source)) {
 		rebuild_wrote(NULL, false);
 		return;
 	}
