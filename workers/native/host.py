@@ -23,7 +23,9 @@ from collections.abc import Callable
 Other = tuple[Callable[..., int], int, bool]
 CALL = struct.Struct("<6Q")  # call, four numbers, bytes that follow
 ANSWER = struct.Struct("<qQ")  # result, bytes that follow
-CALL_BYTES_MAX = 1 << 20
+RECEIVED_BYTES_MAX = (
+    1 << 15
+)  # of a call at a time; a larger buffer would be mapped anew for each call
 DELIVER, TIMER, POLLERS, END_IO, RPC, PLUG, UNPLUG, RESIZE = 1, 2, 3, 4, 5, 6, 7, 8
 FAIL_CHANNELS, FAIL_ALLOCATION, OPEN_QUEUE, COMMAND, CLOSE_QUEUE, CENSUS, START = range(9, 16)
 CRASH_BYTES = 1 << 16
@@ -164,12 +166,12 @@ def _serve(calls: socket.socket, library: ctypes.CDLL, media: int) -> None:
     receive, send, unpack, string_at = calls.recv, calls.sendall, CALL.unpack_from, ctypes.string_at
     others = _others(library, media)
     while True:
-        frame = receive(CALL_BYTES_MAX)
+        frame = receive(RECEIVED_BYTES_MAX)
         if not frame:
             return
         call, a, b, c, d, size = unpack(frame)
         while len(frame) < CALL.size + size:
-            frame += receive(CALL_BYTES_MAX)
+            frame += receive(RECEIVED_BYTES_MAX)
         if call == DELIVER:
             result = deliver(a)
         elif call == END_IO:

@@ -93,6 +93,7 @@ uint32_t raidstorm_interface(void);
  *   "rpcs": methods that raidstorm_rpc knows
  *   "superblock": whether arrays can have one; "start_degraded": whether an array with a missing member can be started
  *   "examine": whether bdev_examine looks at a disk again; "clear_superblock": whether bdev_raid_delete knows "clear_sb"
+ *   "retries_aborted": whether it sends a disk I/O that ended with RAIDSTORM_ABORTED again; otherwise it must fail the member
  *   "unmap", "write_zeroes", "compare", "abort", "flush", "fua": true or false
  */
 const char *raidstorm_describe(void);
@@ -107,14 +108,16 @@ int raidstorm_disk(uint32_t disk, void *media, uint64_t capacity_blocks);
 /*
  * Start the target; `options` is a JSON object with "disks", "poll_groups_max", "window_blocks" (of a rebuild),
  * "disk_queue_depth", "disk_io_blocks_max" (0: no bound), "rebuild_blocks_per_ms" (0: no bound), "superblock".
- * "life": the number of this life of the target in its run, from 1. Unknown keys are ignored. Afterwards the app thread exists, and the subsystem for hosts, without a namespace.
+ * "life": the number of this life of the target in its run, from 1. Unknown keys are ignored. Afterwards the app thread
+ * exists, and the subsystem for hosts, without a namespace.
  */
 int raidstorm_start(const char *options);
 
 /* Steps: */
 
 int raidstorm_deliver(uint32_t thread); /* the thread handles its oldest message */
-int raidstorm_timer(uint32_t thread, uint64_t now_us); /* time is `now_us`, and the thread's due timers fire */
+/* Time is `now_us` from now on, and the thread's due timers fire. Time passes by this call alone. */
+int raidstorm_timer(uint32_t thread, uint64_t now_us);
 int raidstorm_pollers(uint32_t thread); /* the thread's pollers without a period run */
 /*
  * I/O `id` ends on the thread that submitted it. Before that, `blocks` of it take effect: data is copied between its buffers and

@@ -52,6 +52,7 @@ class DiskQueue:
         pending.plug = self.plug
         free: list[PendingIo] = []
         if pending.io.io_type is IoType.RESET:
+            self._emit(pending, "bdev.resetting", self.disk.number)
             # A finished reset means that nothing is in flight, so what hangs is aborted, and the reset waits for the rest.
             free = self.resume()
             for hung in free:
@@ -74,6 +75,7 @@ class DiskQueue:
         header = disk.header
         is_there = header.present and header.plugs == pending.plug
         if io.io_type is IoType.RESET:
+            self._emit(pending, "bdev.reset", self.disk.number)
             return End(IoStatus.SUCCESS) if is_there else FAILED
         if pending.is_aborted or not is_there:
             return End(IoStatus.ABORTED) if is_there else FAILED

@@ -22,7 +22,7 @@ from chaos.drivers.native.target import Memory, Target
 from chaos.plan.rpcs import Rpc
 from chaos.run.driver import Counts
 from workers.bdev.disk import Disk, DiskHeader
-from workers.bdev.io import BdevIo, IoType
+from workers.bdev.io import BdevIo, IoStatus, IoType
 from workers.errors import ENODEV, OK
 from workers.native import host
 from workers.protocol import (
@@ -62,6 +62,7 @@ class NativeDriver:
         self._lookout = Lookout(gives_up)
         self._gives_up = gives_up
         self.target = target
+        self._retries_aborted = target.identity.can("retries_aborted")
         self.process = Life(target.server, gives_up)
         self.block = ControlBlock(bytearray(ControlBlock.SIZE))
         self.disks: list[Disk] = []
@@ -250,7 +251,8 @@ class NativeDriver:
         elif isinstance(end, End):
             if end.status < 0:
                 outcome.note = "failed"
-                self._missed(pending, outcome)
+                if end.status != IoStatus.ABORTED or not self._retries_aborted:
+                    self._missed(pending, outcome)
             self._possible.offer(queue.ended(pending), outcome)
             status = end.status + SIGNED if end.status < 0 else end.status
             self._call(outcome, host.END_IO, pending.id, status, end.first, end.blocks)
@@ -352,6 +354,7 @@ class NativeDriver:
         io = BdevIo(IoType(io_type), first, count, b"", bool(fua))
         pending = PendingIo(number, thread, disk, io, 0)
         self._possible.offer(self._queues[disk].submit(pending), outcome)
+        outcome.events += self._queues[disk].take_events()
 
     def _answered(self, token: int, status: int, value: int, data: bytes, outcome: Outcome) -> None:
         message = self._requests.pop(token, None)

@@ -30,7 +30,9 @@ INTERFACE = 1
 WAIT_SECONDS = 0.25  # from one look at a silent target to the next
 STEP_CPU_SECONDS_MAX = 10.0
 STEP_SECONDS_MAX = 60.0
-ANSWER_BYTES_MAX = 1 << 20
+RECEIVED_BYTES_MAX = (
+    1 << 15
+)  # of an answer at a time; a larger buffer would be mapped anew for each call
 END_MILLISECONDS_MAX = 5_000
 OUTPUT_SHOWN_BYTES = 2_000
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -207,7 +209,7 @@ class Life:
         assert calls is not None, "a target must be started before it is called"
         try:
             calls.sendall(CALL.pack(number, a, b, c, d, len(data)) + data)
-            frame = calls.recv(ANSWER_BYTES_MAX)
+            frame = calls.recv(RECEIVED_BYTES_MAX)
         except BlockingIOError:
             frame = self._wait()
         except (BrokenPipeError, ConnectionResetError):
@@ -228,7 +230,7 @@ class Life:
         begun, waited = self._cpu_seconds(), 0.0
         while True:
             try:
-                return self._calls.recv(ANSWER_BYTES_MAX)
+                return self._calls.recv(RECEIVED_BYTES_MAX)
             except BlockingIOError:
                 waited += WAIT_SECONDS
             except ConnectionResetError:

@@ -39,6 +39,7 @@ class Symbols:
     def __init__(self, library: Path) -> None:
         self.library = library
         self._known: dict[int, str] = {}
+        self._places: dict[int, list[Place]] = {}
 
     @cached_property
     def _table(self) -> tuple[list[int], list[str]]:
@@ -62,17 +63,17 @@ class Symbols:
 
     def places(self, offsets: tuple[int, ...]) -> list[Place]:
         """Return function, file and line for return addresses, inlined functions included, the innermost first."""
-        if not offsets:
-            return []
         # A return address belongs to the call before it.
-        asked = [hex(offset - 1) for offset in offsets]
-        lines = self._ask(["addr2line", "-f", "-i", "-e", str(self.library), *asked]).splitlines()
-        if not lines:
-            return [Place(self.function_at(offset - 1), "", 0) for offset in offsets]
-        return [
-            _place(function, where)
-            for function, where in zip(lines[::2], lines[1::2], strict=False)
-        ]
+        wanted = [offset - 1 for offset in offsets]
+        unknown = [offset for offset in dict.fromkeys(wanted) if offset not in self._places]
+        if unknown:
+            asked = [hex(offset) for offset in unknown]
+            command = ["addr2line", "-a", "-f", "-i", "-e", str(self.library), *asked]
+            answers = _answers(self._ask(command).splitlines())
+            for offset in unknown:
+                named = answers.get(offset) or [Place(self.function_at(offset), "", 0)]
+                self._places[offset] = named
+        return [place for offset in wanted for place in self._places[offset]]
 
     @staticmethod
     def _ask(command: list[str]) -> str:
@@ -83,6 +84,19 @@ class Symbols:
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout
+
+
+def _answers(lines: list[str]) -> dict[int, list[Place]]:
+    """Return the places by address: each address has a line, then two for each function, the innermost first."""
+    answers: dict[int, list[Place]] = {}
+    places: list[Place] = []
+    rest = iter(lines)
+    for line in rest:
+        if line.startswith("0x"):
+            places = answers.setdefault(int(line, 16), [])
+        else:
+            places.append(_place(line, next(rest, "")))
+    return answers
 
 
 def _place(function: str, where: str) -> Place:

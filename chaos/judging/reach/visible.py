@@ -12,6 +12,8 @@ from chaos.plan.targets import acts
 # The events that the driver native derives, or emits itself.
 SHOWN = frozenset(
     (
+        "bdev.reset",
+        "bdev.resetting",
         "disk.cache_lost",
         "disk.channel_failed",
         "disk.fault",
@@ -37,8 +39,13 @@ SHOWN = frozenset(
         "rebuild.window_done",
     )
 )
-# Counted from several events, some of which are not shown.
-NOT_SHOWN = ("hosts_vanished", "requests_refused_by_size", "members_too_small")
+# Counted from several events, some of which are not shown; and a target may answer each abort "not aborted".
+NOT_SHOWN = (
+    "commands_aborted",
+    "hosts_vanished",
+    "members_too_small",
+    "requests_refused_by_size",
+)
 
 
 def gates_for(gates: Mapping[str, int], target: TargetId | None) -> dict[str, int]:

@@ -37,7 +37,7 @@ raidstorm_describe(void)
 	       "\"lost-write\": \"a write across the offset of a rebuild skips its target\", "
 	       "\"hang\": \"a rebuild that is stopped forgets the writes that wait for its lock\"}, "
 	       "\"capabilities\": {\"data_offset\": 8, \"superblock\": true, \"start_degraded\": true, \"examine\": true, "
-	       "\"clear_superblock\": true, "
+	       "\"clear_superblock\": true, \"retries_aborted\": true, "
 	       "\"unmap\": true, \"write_zeroes\": true, \"compare\": false, "
 	       "\"abort\": false, \"flush\": true, \"fua\": true, "
 	       "\"faults\": [\"disk_failure\", \"disk_pull\", \"read_errors\", \"write_errors\", \"unmap_errors\", "
