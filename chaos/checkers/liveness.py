@@ -17,6 +17,7 @@ from chaos.steps.schedule import (
     HostStep,
     Inject,
     Kill,
+    Mark,
     Open,
     Operate,
     OutsideStep,
@@ -33,7 +34,7 @@ def check_liveness(execution: Execution) -> list[Finding]:
     """Report a run that could not reach its end, with what is stuck."""
     if execution.crash is not None or execution.settled or execution.interrupted:
         return []
-    ops, stuck = unfinished(execution.history)
+    ops, stuck = unfinished(execution.history, _last_old_step(execution))
     wanted = UnmetGoals()
     wanted.follow(execution.history)
     kinds = {what.split(" ", 1)[0] for what in stuck}
@@ -60,6 +61,17 @@ def check_liveness(execution: Execution) -> list[Finding]:
     ]
 
 
+def _last_old_step(execution: Execution) -> int:
+    """Return the step after which a request is too young to be stuck: hosts send some to the very end."""
+    begun = 0
+    for entry in execution.history:
+        if entry.__class__ is Invoked and entry.step.__class__ is Mark:
+            begun = entry.number
+    bound = execution.plan.settle_steps
+    is_used_up = execution.steps - begun >= bound - 1  # not so in a run that was given up for time
+    return execution.steps - bound // 2 if is_used_up else execution.steps
+
+
 def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str, ...]:
     """Describe what the stuck requests wait for."""
     names: dict[str, str] = {}
@@ -77,8 +89,8 @@ def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str,
     )
 
 
-def unfinished(history: History) -> tuple[list[int], list[str]]:
-    """Return the ops that have begun and not ended, and the descriptions of all that has not ended."""
+def unfinished(history: History, last_step: int) -> tuple[list[int], list[str]]:
+    """Return the ops begun until this step that have not ended, and the descriptions of all that has not ended."""
     begun: dict[int, HostStep | Operate] = {}
     rebuild = ""
     for entry in history:
@@ -86,8 +98,8 @@ def unfinished(history: History) -> tuple[list[int], list[str]]:
             case Invoked(step=Kill() | PowerLoss()):
                 begun.clear()
                 rebuild = ""
-            case Invoked(step=step):
-                if _is_answered(step):
+            case Invoked(number=number, step=step):
+                if number <= last_step and _is_answered(step):
                     begun[step.op] = step  # type: ignore[union-attr, assignment]
             case Completed(op=op):
                 begun.pop(op, None)

@@ -14,6 +14,7 @@ from chaos.plan.plan import Plan
 from chaos.run.hosts import Host, HostState
 from chaos.run.model import Model
 from chaos.run.nemesis import Nemesis
+from chaos.run.nemesis.steps import inject
 from chaos.run.operator import Operator
 from chaos.steps.schedule import Impair, Kill, Mark, OutsideStep, PowerLoss, Read
 
@@ -91,7 +92,9 @@ class Generator:
         setup = operator.setup
         if not (setup.is_over or setup.is_held):
             return setup.next_step()
-        step = self.nemesis.heal_all() or (None if setup.is_held else operator.heal())
+        step = self.nemesis.heal_all() or (
+            None if setup.is_held else operator.heal() or self._reattach()
+        )
         if step is not None:
             return step
         for host in self.hosts:
@@ -104,6 +107,11 @@ class Generator:
             self.phase = AUDIT
             return Mark("audit")
         return None
+
+    def _reattach(self) -> OutsideStep | None:
+        """Take a disk out for the operator; the nemesis puts it back."""
+        number = self.operator.repair.disk_to_reattach()
+        return None if number is None else inject(self.model, "disk_pull", number)
 
     def _audit(self) -> OutsideStep | None:
         for host in self.hosts:

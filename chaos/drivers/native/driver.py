@@ -81,6 +81,7 @@ class NativeDriver:
         # The target's newest replies, by method, as far as they were reported.
         self.replies: dict[str, Any] = {"bdev_raid_get_bdevs": [], "nvmf_get_subsystems": []}
         self._queues = [DiskQueue(disk) for disk in self.disks]
+        self._channel_failures = [0] * len(self.disks)  # as the target was told
         self._possible = Possible(layout)
         self._mailboxes: dict[tuple[int, int], deque[Message]] = {}
         self._requests: dict[int, Message] = {}  # token -> the operator's RPC
@@ -128,6 +129,8 @@ class NativeDriver:
             if self._early:
                 self._absorb(self._early, outcome)
                 self._early = b""
+            if [disk.header.channel_failures for disk in self.disks] != self._channel_failures:
+                self._tell_channel_failures(outcome)
             match step:
                 case Deliver():
                     self._deliver(step, outcome)
@@ -232,12 +235,20 @@ class NativeDriver:
         if not disk.header.present:
             return OK  # it was pulled again
         uuid = text(bdev_uuid(disk.identity)).encode()
-        if disk.header.channel_failures:
-            self._call(outcome, host.FAIL_CHANNELS, number, disk.header.channel_failures)
+        queue = self._queues[number]
+        former, queue.plug = queue.plug, disk.header.plugs  # the call itself may submit I/O to it
         result = self._call(outcome, host.PLUG, number, disk.num_blocks, data=uuid)
-        if result == OK:
-            self._queues[number].plug = disk.header.plugs
+        if result != OK:
+            queue.plug = former
         return result
+
+    def _tell_channel_failures(self, outcome: Outcome) -> None:
+        """Tell the target how many channels of each disk can't be created: a fault has begun or was healed."""
+        for disk, told in zip(self.disks, self._channel_failures, strict=True):
+            count = disk.header.channel_failures
+            if count != told:
+                self._channel_failures[disk.number] = count
+                self._call(outcome, host.FAIL_CHANNELS, disk.number, count)
 
     # Disk I/O and time.
 
@@ -332,6 +343,7 @@ class NativeDriver:
                 self._queue_changed(kind, words, outcome)
             case Record.CHANNEL_FAILED:
                 self.disks[words[0]].header.channel_failures -= 1
+                self._channel_failures[words[0]] -= 1
                 outcome.events.append(Event("disk.channel_failed", words[1], (words[0],)))
             case Record.DISK_APPEARED:
                 outcome.events.append(Event("bdev.registered", APP_THREAD, (words[0],)))

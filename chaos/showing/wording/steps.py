@@ -39,6 +39,7 @@ from chaos.steps.schedule import (
 )
 from workers.bdev.io import IoType
 from workers.nvmf.status import AdminOpcode
+from workers.protocol import POLLERS
 
 
 class Style(Enum):
@@ -95,6 +96,8 @@ class StepWords:
 
     def _message(self, step: Deliver, note: str) -> str:
         where = thread_name(step.receiver)
+        if step.sender == POLLERS:
+            return f"the pollers of {where} run"
         if self._is_exact:
             return f"{where} handles {note} of {self.places.sender(step.sender)}"
         note = note or "a message"
