@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chaos.campaigns.campaign import Report
     from chaos.checkers import Check
     from chaos.plan.experiment import Experiment
+    from chaos.plan.target_id import TargetKind
     from chaos.pytesting.testing import Tester
     from chaos.replaying.replay import Replayed
     from chaos.steps.schedule import Item
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parent
 PACKAGES = ("chaos", "workers", "experiments", "raidstorm")
 SHRINK_SECONDS = 15.0
+TARGETS: dict[TargetKind, str] = {
+    "spdk": "the SPDK tree (see docs/real-spdk.md)",
+    "target": "the target in C (see docs/own-target.md)",
+}
 Result = TypeVar("Result")
 
 
@@ -83,6 +88,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="how long a failing run may be made smaller; 0: not at all [%(default)g]",
     )
+
+    for kind, what in TARGETS.items():
+        group.addoption(
+            f"--raidstorm-{kind}",
+            metavar="DIR" if kind == "spdk" else "FILE",
+            help=f"{what} to test in every run on the driver native, whatever the test says",
+        )
+        parser.addini(
+            f"raidstorm_{kind}",
+            f"{what} to test in runs on the driver native that name none; relative to the rootdir",
+        )
 
 
 def _count(text: str) -> int:
@@ -138,11 +154,26 @@ def raidstorm(
         seeds=config.getoption("raidstorm_seeds"),
         seed=config.getoption("raidstorm_seed"),
         shrink_seconds=config.getoption("raidstorm_shrink"),
+        target=_named({kind: config.getoption(f"raidstorm_{kind}") for kind in TARGETS}, here),
+        default_target=_named({kind: config.getini(f"raidstorm_{kind}") for kind in TARGETS}, home),
         program=command_name("raidstorm", "experiments", home if here == home else None),
         pytest=command_name("pytest", "pytest", home if here == home else None),
         test=request.node.nodeid if here == home else f"{home}/{request.node.nodeid}",
     )
     return Raidstorm(Tester(EXPERIMENTS, SUITES, settings), request.node)
+
+
+def _named(paths: Mapping[TargetKind, str | None], folder: Path) -> tuple[TargetKind, str] | None:
+    """Return the one target that is named, relative to this folder."""
+    named = [(kind, path) for kind, path in paths.items() if path]
+    if len(named) > 1:
+        pytest.fail(
+            "raidstorm: an SPDK tree and a target in C are named, and a run has one", pytrace=False
+        )
+    for kind, path in named:
+        is_file = kind == "spdk" or (folder / path).exists()  # "example" is a name
+        return kind, str(folder / path) if is_file else path
+    return None
 
 
 class Raidstorm:
@@ -152,13 +183,20 @@ class Raidstorm:
         self._tester = tester
         self._node = node
 
+    @property
+    def has_target(self) -> bool:
+        """Whether the session names an SPDK tree or a target in C, so that a test can skip itself without one."""
+        return self._tester.has_target
+
     def run(
         self,
         experiment: Experiment | str | os.PathLike[str],
         *,
         seeds: int | None = None,
         seed: int = 0,
-        driver: DriverName = "sim",
+        driver: DriverName | None = None,
+        spdk: str | os.PathLike[str] | None = None,
+        target: str | os.PathLike[str] | None = None,
         defects: Iterable[str | os.PathLike[str]] = (),
         checks: Iterable[str | Check] = (),
         expect: int = 0,
@@ -168,6 +206,9 @@ class Raidstorm:
 
         Without ``seeds``: 20, in realtime 5; so many does it take for what the experiment must reach to be judged.
         ``checks`` are run beside the experiment's own: functions of a module, or ``module:function``.
+
+        ``spdk`` names an SPDK tree to test, ``target`` a target in C; the driver is then ``native``. With the driver
+        ``native`` and neither of them, the session's options and the ini file name it (see :attr:`has_target`).
         """
         __tracebackhide__ = True
         return self._do(
@@ -176,6 +217,8 @@ class Raidstorm:
                 seeds=seeds,
                 seed=seed,
                 driver=driver,
+                spdk=spdk,
+                target=target,
                 defects=tuple(defects),
                 checks=tuple(checks),
                 expect=expect,
@@ -213,17 +256,23 @@ class Raidstorm:
         self,
         recorded: Capsule | str | os.PathLike[str],
         *,
+        spdk: str | os.PathLike[str] | None = None,
+        target: str | os.PathLike[str] | None = None,
         defects: Iterable[str | os.PathLike[str]] | None = None,
         allow_code: bool = False,
         expect: int = 0,
     ) -> Replayed:
         """Take a recorded run's steps again (a capsule, or a run directory) and judge them: with its own defects, or
         with these instead; an empty list is the reference engine. Steps that no longer apply fail the test.
+
+        A run of an SPDK tree or a target in C needs one, as in :meth:`run`.
         """
         __tracebackhide__ = True
         return self._do(
             lambda: self._tester.replay(
                 recorded,
+                spdk=spdk,
+                target=target,
                 defects=None if defects is None else tuple(defects),
                 allow_code=allow_code,
                 expect=expect,

@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chaos.drivers.native.build import NATIVE
+from tests.chaos.drivers.native.targets import needs_compiler
 from tests.support import ROOT, SEED_DEFECT, leftovers, popen, processes, wait_for
 
 pytest_plugins = ["pytester"]
@@ -101,6 +103,10 @@ WRONG = {
     "check": lambda it: it.run("baseline", checks=[lambda execution: []]),
     "expect": lambda it: it.run("baseline", expect=2),
     "capsule": lambda it: it.replay("nowhere.json"),
+    "no target": lambda it: it.run("baseline", driver="native"),
+    "no tree": lambda it: it.run("baseline", spdk="nowhere"),
+    "two targets": lambda it: it.run("baseline", spdk="nowhere", target="example"),
+    "other driver": lambda it: it.run("baseline", spdk="nowhere", driver="sim"),
 }
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -117,6 +123,10 @@ SENTENCES = (
     "is not a function of a module",
     "expect=2 is no exit code of a run; the codes are: 0 valid, 1 INVALID",
     "nowhere.json can't be read",
+    "the driver native needs a target: pass spdk=DIR or target=FILE",
+    "nowhere is not a directory; name the tree in which SPDK is built",
+    "spdk= and target= each name a target",
+    "a target in C runs on the driver native, not on sim",
 )
 
 
@@ -327,3 +337,39 @@ def test_ctrl_c_ends_the_session_and_leaves_nothing(pytester):
     assert "Error" not in output
     wait_for(lambda: not processes(running.pid), "processes to end")
     assert leftovers(running.pid) == []
+
+
+@needs_compiler
+def test_a_target_in_c_comes_from_the_test_the_option_or_the_ini_file(pytester):
+    crashing = NATIVE / "example" / "mistake_crash.c"
+    pytester.makepyfile(
+        test_target=f"""
+        def test_named(raidstorm):
+            report = raidstorm.run("baseline", seeds=2, target="example")
+            print("ran", report.driver)
+
+        def test_from_the_session(raidstorm):
+            assert raidstorm.has_target
+            raidstorm.run("connect-during-rebuild", driver="native")
+
+        def test_red_as_it_must_be(raidstorm):
+            report = raidstorm.run("connect-during-rebuild", target="{crashing}", expect=5)
+            run_dir = report.failures[0].run_dir
+            assert raidstorm.replay(run_dir, target="{crashing}", expect=5).findings
+        """
+    )
+    done, output = session(pytester, "-s")
+    done.assert_outcomes(passed=2, failed=1)
+    assert "ran native" in output
+    pytester.makeini("[pytest]\nraidstorm_target = example")
+    done, output = session(pytester)
+    done.assert_outcomes(passed=3)
+    done, output = session(pytester, f"--raidstorm-target={crashing}", "-k", "session")
+    done.assert_outcomes(failed=1)
+    red = printed_of(output, "test_from_the_session")
+    assert "CRASHED: connect-during-rebuild, driver native, seed " in red
+    assert re.search(r"shrunk from \d+ to \d+ steps of hosts, operator and nemesis:", red)
+    lines = dict(line.split(": ", 1) for line in red.splitlines() if ": " in line)
+    again = pasted(lines["replay"], pytester.path)
+    assert again.returncode == 5, again.stderr
+    assert f"--target {crashing}" in lines["replay"]

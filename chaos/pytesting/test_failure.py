@@ -13,6 +13,7 @@ from chaos.campaigns.campaign import Failure, Report
 from chaos.checkers import Finding, Verdict
 from chaos.checkers.finding import NAMES
 from chaos.explaining.in_place import shrink_run_dir
+from chaos.plan.target_id import TargetKind
 from chaos.replaying.replay import Replayed
 from chaos.shrinking.shrinker import ShrinkError
 from workers.protocol import DefectSource
@@ -35,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True):
     seeds: int | None
     seed: int | None
     shrink_seconds: float
+    target: tuple[TargetKind, str] | None  # for the driver native; replaces the test's own
+    default_target: tuple[TargetKind, str] | None
     program: str  # the command lines of raidstorm and of pytest
     pytest: str
     test: str

@@ -21,12 +21,15 @@ from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.runner import RunSpec
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES
+from chaos.drivers.native.opened import open_target
+from chaos.drivers.native.process import TargetError
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
 from chaos.judging.user_checks import CodeError, embed_check, load_check, load_embedded_check
 from chaos.plan.driver_names import DRIVERS
 from chaos.plan.experiment import Experiment, ExperimentError
 from chaos.plan.plan import resolve
+from chaos.plan.target_id import TargetId, TargetKind
 from chaos.pytesting.test_failure import (
     FailedError,
     Settings,
@@ -62,6 +65,7 @@ MISTAKES = (
     ExperimentError,
     SegmentError,
     StoreError,
+    TargetError,
 )
 
 
@@ -81,13 +85,17 @@ class Tester:
         *,
         seeds: int | None,
         seed: int,
-        driver: DriverName,
+        driver: DriverName | None,
+        spdk: Named | None,
+        target: Named | None,
         defects: tuple[Named, ...],
         checks: tuple[str | Check, ...],
         expect: int,
     ) -> Report:
         """Run a campaign up to its first failure; raise FailedError unless it ends with the code ``expect``."""
         with self._at_home():
+            if driver is None:
+                driver = "sim" if spdk is None and target is None else "native"
             if driver not in DRIVERS:
                 raise ExperimentError(
                     f"there is no driver {driver!r}; these are: {', '.join(DRIVERS)}"
@@ -95,10 +103,16 @@ class Tester:
             _code_is_known(expect)
             experiment = self._experiment(what, checks)
             sources = _defects(defects)
+            tested = self._target(driver, spdk, target)
+            if tested is not None and sources:
+                raise ExperimentError(
+                    "defects are variants of the built-in engine; a target in C has none"
+                )
             first, count = self._seeds(seeds, seed, driver)
             spec = RunSpec(
                 experiment=experiment,
                 driver=driver,
+                target=tested,
                 defects=sources,
                 defect_arguments=tuple(os.fspath(name) for name in defects),
                 experiment_argument=experiment.name,
@@ -187,6 +201,8 @@ class Tester:
         self,
         recorded: Capsule | Named,
         *,
+        spdk: Named | None,
+        target: Named | None,
         defects: tuple[Named, ...] | None,
         allow_code: bool,
         expect: int,
@@ -199,6 +215,7 @@ class Tester:
                 raise CapsuleError(
                     f"{where} carries code from outside; read it, then pass allow_code=True"
                 )
+            tested = self._target(capsule.replay_driver, spdk, target)
             sources = capsule.defect_sources() if defects is None else _defects(defects)
             compose(sources)
             checks = tuple(load_embedded_check(code) for code in capsule.checks)
@@ -208,11 +225,38 @@ class Tester:
             words = [self.settings.program, "replay", shlex.quote(where)]
             for name in (defects or ("none",)) if defects is not None else ():
                 words += ["--defect", shlex.quote(os.fspath(name))]
+            words += [] if tested is None else [tested.option[0], shlex.quote(tested.option[1])]
             words += ["--allow-code"] if capsule.carries_code else []
             heading = (
                 f"{where}: {capsule.experiment.name}, seed {capsule.seed}{with_defects(sources)}"
             )
             raise replay_failed(heading, replayed, expect, " ".join(words))
+
+    @property
+    def has_target(self) -> bool:
+        """Return whether the session names a target in C."""
+        return (self.settings.target or self.settings.default_target) is not None
+
+    def _target(self, driver: str, spdk: Named | None, target: Named | None) -> TargetId | None:
+        """Open the target in C of a run on this driver."""
+        own: tuple[TargetKind, str] | None = None
+        if spdk is not None:
+            own = "spdk", os.fspath(spdk)
+        if target is not None:
+            if own is not None:
+                raise ExperimentError("spdk= and target= each name a target, and a run has one")
+            own = "target", os.fspath(target)
+        if driver != "native":
+            if own is not None:
+                raise ExperimentError(f"a target in C runs on the driver native, not on {driver}")
+            return None
+        named = self.settings.target or own or self.settings.default_target
+        if named is None:
+            raise ExperimentError(
+                "the driver native needs a target: pass spdk=DIR or target=FILE, give --raidstorm-spdk or "
+                "--raidstorm-target, or set raidstorm_spdk or raidstorm_target in the ini file"
+            )
+        return open_target(*named)
 
     @contextlib.contextmanager
     def _at_home(self) -> Iterator[None]:
