@@ -24,6 +24,7 @@ from chaos.store.capsule import (
     CapsuleError,
     read_capsule,
     replay_line,
+    target_words,
     unfinished_line,
     write_capsule,
 )
@@ -75,7 +76,7 @@ def execute(
     held = check_capsule(capsule, checks)
     if not held.applies:
         raise CapsuleError(f"{arguments.target} can't be adopted: {held.problem}")
-    replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks)
+    replayed = replay_capsule(capsule, capsule.stepping_driver, capsule.defect_sources(), checks)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_capsule(paths[0], capsule)
@@ -145,6 +146,8 @@ def _story(capsule: Capsule, replayed: Replayed, path: Path) -> str:
     assert expected is not None, "what is adopted has a recorded failure"
     defects = ", ".join(defect.id for defect in capsule.defects)
     on = f"with defect {defects}" if defects else "on the reference engine"
+    if capsule.plan.target is not None:
+        on = f"on {capsule.plan.target.words}"
     lines = [f"{capsule.experiment.name}, seed {capsule.seed}, {on}: {expected.signature}"]
     if replayed.findings:
         lines += ["", replayed.findings[0].summary, *(f"  {line}" for line in replayed.story)]
@@ -167,6 +170,7 @@ def _show(screen: Screen, adopted: Adopted) -> None:
         screen.say("  fails with its defect, and passes on the reference engine")
     else:
         screen.say("  passes now")
-    allow = " --allow-code" if capsule.carries_code else ""
-    folder = shlex.quote(str(adopted.path.parent))
-    screen.say(f"  check: {command_name()} regress {folder}{allow}")
+    words = [command_name(), "regress", shlex.quote(str(adopted.path.parent))]
+    words += target_words(capsule)
+    words += ["--allow-code"] if capsule.carries_code else []
+    screen.say(f"  check: {' '.join(words)}")

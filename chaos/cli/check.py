@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -15,6 +14,7 @@ from chaos.cli.screen import Screen, count, print_json
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.showing.described import describe_run
+from chaos.store.capsule import replay_line
 from chaos.store.stored import StoredError, StoredRun, read_run
 from workers.spelling import did_you_mean
 
@@ -115,14 +115,8 @@ def _check(
         as_stored=_gist(now) == _gist(then),
         stored_code=int(verdict_of(then)),
         stored_findings=then,
-        replay=_replay_line(target, carries_code=capsule.carries_code),
+        replay=replay_line(command_name(), target, capsule),
     )
-
-
-def _replay_line(target: str, *, carries_code: bool) -> str:
-    """Return a line for the directory this is typed in; the stored one is for where the run was made."""
-    allow = " --allow-code" if carries_code else ""
-    return f"{command_name()} replay {shlex.quote(target)}{allow}"
 
 
 def _gist(findings: list[Finding]) -> list[tuple[str, int, int]]:

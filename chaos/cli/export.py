@@ -136,9 +136,7 @@ def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -
     replayed = replay_for_test(capsule)
     if not failure_text(replayed, signature):
         reason = replayed.divergence or "its steps end without it"
-        raise NothingToTestError(
-            f"{signature} doesn't show when {path} is replayed in sim: {reason}"
-        )
+        raise NothingToTestError(f"{signature} doesn't show when {path} is replayed: {reason}")
     reference = replay_for_test(capsule, ()) if capsule.defects else None
     if reference is not None and reference.divergence:
         screen.say(

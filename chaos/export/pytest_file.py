@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from chaos.export.for_test import pack
 from chaos.replaying.replay import Replayed
-from chaos.store.capsule import Capsule
+from chaos.store.capsule import Capsule, target_words
 
 FILE = '''"""{head}
 
 signature: {signature}
 {story}
 
-replay:    python THIS_FILE > capsule.json && raidstorm replay capsule.json{allow}
+replay:    python THIS_FILE > capsule.json && raidstorm replay capsule.json{options}
 """
 
 # Written by "raidstorm export --to pytest"; raidstorm {version} recorded the run.
@@ -27,8 +29,7 @@ from chaos.export.for_test import unpack
 
 SIGNATURE = {signature_literal}
 
-# The target under test: no defect is the reference engine; a defect's id or the path of a file is another one.
-TARGET: tuple[str, ...] = ()
+{target}
 
 # The run's capsule (JSON, deflated, base64): {steps} steps. "python THIS_FILE" prints it.
 CAPSULE = """
@@ -48,6 +49,10 @@ def test_failure_does_not_occur():
 if __name__ == "__main__":
     sys.stdout.buffer.write(unpack(CAPSULE))
 '''
+ENGINE = """# The target under test: no defect is the reference engine; a defect's id or the path of a file is another one.
+TARGET: tuple[str, ...] = ()"""
+IN_C = """# The target under test: "spdk" names an SPDK tree that is built, "target" a source or a shared object.
+TARGET = {{{kind}: {path}}}"""
 WITH_DEFECT = '''
 
 def test_failure_shows_with_its_defect():
@@ -67,6 +72,15 @@ def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
     signature = capsule.expected.signature
     defects = ", ".join(defect.id for defect in capsule.defects)
     what = f", with defect {defects}" if defects else ", on the reference engine"
+    target = ENGINE
+    tested = capsule.plan.target
+    if tested is not None:
+        what = f", on {tested.words}"
+        path = Path(tested.path)
+        target = IN_C.format(
+            kind=_literal(tested.kind),
+            path=_literal(str(path.resolve() if path.exists() else path)),
+        )
     with_defect = WITH_DEFECT.format(defects=_prose(f"The defect: {defects}.")) if defects else ""
     return FILE.format(
         head=_prose(
@@ -75,10 +89,17 @@ def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
         signature=_prose(signature),
         signature_literal=_literal(signature),
         story="\n".join(_prose(f"  {line}") for line in replayed.story),
-        allow=" --allow-code" if capsule.carries_code else "",
+        options="".join(
+            f" {_prose(word)}"
+            for word in (
+                *target_words(capsule),
+                *(["--allow-code"] if capsule.carries_code else []),
+            )
+        ),
         version=_prose(capsule.raidstorm_version),
         steps=replayed.steps,
         capsule=pack(msgspec.json.encode(capsule)),
+        target=target,
         with_defect=with_defect,
     )
 

@@ -21,7 +21,7 @@ from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.runner import RunSpec
 from chaos.checkers import Check, Verdict
 from chaos.checkers.finding import NAMES
-from chaos.drivers.native.opened import open_target
+from chaos.drivers.native.opened import allowed
 from chaos.drivers.native.process import TargetError
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
@@ -93,7 +93,7 @@ class Tester:
         expect: int,
     ) -> Report:
         """Run a campaign up to its first failure; raise FailedError unless it ends with the code ``expect``."""
-        with self._at_home():
+        with self._at_home() as scope:
             if driver is None:
                 driver = "sim" if spdk is None and target is None else "native"
             if driver not in DRIVERS:
@@ -103,7 +103,7 @@ class Tester:
             _code_is_known(expect)
             experiment = self._experiment(what, checks)
             sources = _defects(defects)
-            tested = self._target(driver, spdk, target)
+            tested = self._target(scope, driver, spdk, target)
             if tested is not None and sources:
                 raise ExperimentError(
                     "defects are variants of the built-in engine; a target in C has none"
@@ -208,14 +208,14 @@ class Tester:
         expect: int,
     ) -> Replayed:
         """Replay a recorded run; raise FailedError unless it ends with the code ``expect``."""
-        with self._at_home():
+        with self._at_home() as scope:
             _code_is_known(expect)
             capsule, where = self._recorded(recorded)
             if capsule.carries_code and not allow_code:
                 raise CapsuleError(
                     f"{where} carries code from outside; read it, then pass allow_code=True"
                 )
-            tested = self._target(capsule.replay_driver, spdk, target)
+            tested = self._target(scope, capsule.replay_driver, spdk, target)
             sources = capsule.defect_sources() if defects is None else _defects(defects)
             compose(sources)
             checks = tuple(load_embedded_check(code) for code in capsule.checks)
@@ -237,7 +237,13 @@ class Tester:
         """Return whether the session names a target in C."""
         return (self.settings.target or self.settings.default_target) is not None
 
-    def _target(self, driver: str, spdk: Named | None, target: Named | None) -> TargetId | None:
+    def _target(
+        self,
+        scope: contextlib.ExitStack,
+        driver: str,
+        spdk: Named | None,
+        target: Named | None,
+    ) -> TargetId | None:
         """Open the target in C of a run on this driver."""
         own: tuple[TargetKind, str] | None = None
         if spdk is not None:
@@ -256,14 +262,14 @@ class Tester:
                 "the driver native needs a target: pass spdk=DIR or target=FILE, give --raidstorm-spdk or "
                 "--raidstorm-target, or set raidstorm_spdk or raidstorm_target in the ini file"
             )
-        return open_target(*named)
+        return scope.enter_context(allowed(*named))
 
     @contextlib.contextmanager
-    def _at_home(self) -> Iterator[None]:
+    def _at_home(self) -> Iterator[contextlib.ExitStack]:
         """Resolve names as the command line does, and turn a user's mistake into one sentence."""
         try:
-            with contextlib.chdir(self.settings.home):
-                yield
+            with contextlib.chdir(self.settings.home), contextlib.ExitStack() as scope:
+                yield scope
         except MISTAKES as error:
             raise FailedError(f"raidstorm: {error}") from None
 

@@ -67,7 +67,7 @@ def check_capsule(capsule: Capsule, checks: tuple[Check, ...] = ()) -> Regressio
         return _with_defect(capsule, checks, capsule.expected.signature)
     replayed = replay_capsule(capsule, capsule.replay_driver, (), checks)
     if not replayed.divergence:
-        return _on_reference(replayed.findings)
+        return _passing(capsule, replayed.findings)
     if capsule.script is None:
         return _stale(f"its steps no longer apply: {replayed.divergence}; adopt it again")
     return _by_script(capsule, checks, replayed.divergence)
@@ -79,7 +79,7 @@ def _by_script(capsule: Capsule, checks: tuple[Check, ...], divergence: str) -> 
     played = Player(capsule.plan, stepped_driver(capsule.plan.target), ()).play(
         script, to_the_end=not capsule.cut
     )
-    held = _on_reference(judge(played.execution, checks))
+    held = _passing(capsule, judge(played.execution, checks))
     left_out = [
         item
         for item, number in zip(script, played.numbers, strict=True)
@@ -109,15 +109,15 @@ def _with_defect(capsule: Capsule, checks: tuple[Check, ...], signature: str) ->
         return _stale(
             f"the reference engine can't take its steps ({reference.divergence}); adopt the shrunk run"
         )
-    return _on_reference(reference.findings)
+    return _passing(capsule, reference.findings)
 
 
-def _on_reference(findings: list[Finding]) -> RegressionResult:
+def _passing(capsule: Capsule, findings: list[Finding]) -> RegressionResult:
     if not findings:
         return RegressionResult(Verdict.VALID)
     first = findings[0]
     return RegressionResult(
-        first.verdict, f"the reference engine fails: {first.signature}: {first.summary}"
+        first.verdict, f"{capsule.tested} fails: {first.signature}: {first.summary}"
     )
 
 

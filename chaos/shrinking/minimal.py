@@ -85,7 +85,7 @@ def minimize(
         schedule=outcome.schedule,
         script=list(case.script),
         cut=not case.to_the_end,
-        driver="sim" if capsule.plan.target is None else "native",
+        driver=capsule.stepping_driver,
         rebuilt=False,
         unfinished=UNSET if shrinker.is_finished else _reason(shrinker, budget, interrupted),
     )

@@ -197,7 +197,9 @@ def run_again(process: JobProcess, task: AgainTask) -> Again:
     begun = time.monotonic()
     capsule = read_capsule(Path(task.capsule))
     checks = tuple(load_embedded_check(code) for code in capsule.checks)
-    replayed = replay_capsule(capsule, "sim", capsule.defect_sources(), checks, process.is_stopped)
+    replayed = replay_capsule(
+        capsule, capsule.stepping_driver, capsule.defect_sources(), checks, process.is_stopped
+    )
     if replayed.divergence:
         state = "no longer applies"
     else:

@@ -77,6 +77,16 @@ class Capsule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return "sim" if self.rebuilt else self.driver
 
     @property
+    def stepping_driver(self) -> DriverName:
+        """Return the driver that takes its steps one by one, on whatever driver it was recorded."""
+        return "sim" if self.plan.target is None else "native"
+
+    @property
+    def tested(self) -> str:
+        """Name what passes where a regression holds."""
+        return "the reference engine" if self.plan.target is None else "the target"
+
+    @property
     def carries_code(self) -> bool:
         """Return whether it carries code of a user."""
         return bool(self.checks) or any(defect.source is not None for defect in self.defects)
@@ -107,11 +117,16 @@ def unfinished_line(capsule: Capsule) -> str:
 
 def replay_line(program: str, where: str | Path, capsule: Capsule) -> str:
     """Write the line that replays the capsule at this path."""
-    words = [program, "replay", shlex.quote(str(where))]
-    if capsule.plan.target is not None:
-        option, path = capsule.plan.target.option
-        words += [option, shlex.quote(path)]
+    words = [program, "replay", shlex.quote(str(where)), *target_words(capsule)]
     return " ".join([*words, "--allow-code"] if capsule.carries_code else words)
+
+
+def target_words(capsule: Capsule) -> list[str]:
+    """Return the option that names the capsule's target in C, as words of a command line."""
+    if capsule.plan.target is None:
+        return []
+    option, path = capsule.plan.target.option
+    return [option, shlex.quote(path)]
 
 
 def write_capsule(path: Path, capsule: Capsule) -> None:

@@ -6,8 +6,10 @@ A capsule only says what its run was recorded on. It never makes raidstorm load 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.drivers.native.build import NATIVE, Built, build_source, built_object
@@ -19,24 +21,22 @@ from chaos.plan.target_id import TargetId, TargetKind
 
 # By process too: a forked process must not use its parent's server.
 EXAMPLE = "example"  # the name of the target that comes with raidstorm
-ALLOWED = (
-    "RAIDSTORM_ALLOWED_TARGETS"  # set by the command that got the option, for its own processes
-)
+ALLOWED = "RAIDSTORM_ALLOWED_TARGET"  # kind and path, for this process and those that it starts
 _OPENED: dict[tuple[int, TargetKind, str], Target] = {}
 
 
-def allow(kind: TargetKind, path: str) -> TargetId:
-    """Open a target that the user names, and allow the processes that this one starts to open it, too."""
-    allowed = [entry for entry in _allowed() if entry != [kind, path]]
-    os.environ[ALLOWED] = json.dumps([*allowed, [kind, path]])
-    return open_target(kind, path)
-
-
-def _allowed() -> list[list[str]]:
+@contextlib.contextmanager
+def allowed(kind: TargetKind, path: str) -> Iterator[TargetId]:
+    """Open a target that the user names, and play every run of its kind on it, also in processes started meanwhile."""
+    before = os.environ.get(ALLOWED)
+    os.environ[ALLOWED] = json.dumps([kind, path])
     try:
-        return list(json.loads(os.environ.get(ALLOWED, "[]")))
-    except ValueError:
-        return []
+        yield open_target(kind, path)
+    finally:
+        if before is None:
+            del os.environ[ALLOWED]
+        else:
+            os.environ[ALLOWED] = before
 
 
 def open_target(kind: TargetKind, path: str) -> TargetId:
@@ -74,19 +74,24 @@ def _build(kind: TargetKind, path: Path) -> Built:
 
 
 def opened_for(identity: TargetId) -> Target:
-    """Return the target on which a run is to be played; raise TargetError where none was opened for it."""
-    for kind, path in _allowed():
-        if kind == identity.kind:
-            open_target(identity.kind, path)
-    own = {key[1:]: target for key, target in _OPENED.items() if key[0] == os.getpid()}
-    of_kind = [target for (kind, _), target in own.items() if kind == identity.kind]
-    found = own.get((identity.kind, identity.path)) or (of_kind[-1] if of_kind else None)
-    if found is not None and not found.server.is_alive:
-        open_target(found.identity.kind, found.identity.path)
-        return opened_for(identity)
-    if found is not None:
-        return found
-    option, path = identity.option
-    raise TargetError(
-        f"this run was recorded on {identity.words}; give {option} {path} (or another build) to load it"
-    )
+    """Return the target on which a run is to be played: the one that is allowed now, or the one of this identity, if open.
+
+    Raise TargetError where there is none.
+    """
+    named = _named_for(identity)
+    if named is None:
+        option, path = identity.option
+        raise TargetError(
+            f"this run was recorded on {identity.words}; give {option} {path} (or another build) to load it"
+        )
+    open_target(*named)
+    return _OPENED[os.getpid(), *named]
+
+
+def _named_for(identity: TargetId) -> tuple[TargetKind, str] | None:
+    """Return what the user, not the capsule, has named for this run."""
+    kind, path = json.loads(os.environ.get(ALLOWED, '["", ""]'))
+    if kind == identity.kind:
+        return kind, path
+    is_open = (os.getpid(), identity.kind, identity.path) in _OPENED
+    return (identity.kind, identity.path) if is_open else None
