@@ -12,6 +12,7 @@ import time
 import msgspec
 
 from benchmarks.floor import floor_steps_per_second
+from benchmarks.native import native_figures
 from benchmarks.pingpong import PingPong
 from benchmarks.registers import register_figures
 from chaos.base.interrupt import Interrupt
@@ -191,6 +192,7 @@ def main() -> None:
         history_figures,
         crash_point_figures,
         register_figures,
+        native_figures,  # the last, since it stays on one core
     )
     for measure in measures:
         figures |= measure()

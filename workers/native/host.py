@@ -39,14 +39,14 @@ MEMORY_MAX = 4 << 30
 
 def main() -> None:
     """Serve: arguments are the library's path, and the descriptors for control and for what the target prints."""
-    _fix_addresses()
+    fix_addresses()
     path, control, output = sys.argv[1], *map(int, sys.argv[2:4])
     _die_with_parent()
     os.dup2(output, 1)
     os.dup2(output, 2)
     channel = socket.socket(fileno=control)
     try:
-        library = _load(path)
+        library = load(path)
     except OSError as error:
         channel.send(json.dumps({"error": f"can't be loaded: {error}"}).encode())
         return
@@ -64,20 +64,25 @@ def main() -> None:
     _fork_on_request(channel, library)
 
 
-def _fix_addresses() -> None:
-    """Begin again without address randomisation, where the system allows that: wild pointers then hit the same."""
+def fix_addresses(module: str = "") -> None:
+    """Begin again without address randomisation, where the system allows that: wild pointers then hit the same.
+
+    ``module``: the program's own, where it isn't this one.
+    """
     personality = ctypes.CDLL(None).personality
     if not personality(0xFFFFFFFF) & ADDR_NO_RANDOMIZE and "RAIDSTORM_FIXED" not in os.environ:
         personality(ADDR_NO_RANDOMIZE)
         os.environ["RAIDSTORM_FIXED"] = "1"
-        os.execv(sys.executable, [sys.executable, "-I", "-S", *sys.argv])  # noqa: S606  # this program again
+        words = ["-m", module, *sys.argv[1:]] if module else ["-I", "-S", *sys.argv]
+        os.execv(sys.executable, [sys.executable, *words])  # noqa: S606  # this program again
 
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _load(path: str) -> ctypes.CDLL:
+def load(path: str) -> ctypes.CDLL:
+    """Load a target's object."""
     library = ctypes.CDLL(path, mode=os.RTLD_NOW | os.RTLD_LOCAL)
     u32, u64, text = ctypes.c_uint32, ctypes.c_uint64, ctypes.c_char_p
     arguments = {
@@ -148,13 +153,14 @@ def _live(library: ctypes.CDLL, calls: int, media: int, crash: int, output: int)
         most = pages * mmap.PAGESIZE + MEMORY_MAX
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     try:
-        _serve(socket.socket(fileno=calls), library, media)
+        serve(socket.socket(fileno=calls), library, media)
     except OSError:
         os._exit(CONNECTION_LOST_EXIT)
     os._exit(0)
 
 
-def _serve(calls: socket.socket, library: ctypes.CDLL, media: int) -> None:
+def serve(calls: socket.socket, library: ctypes.CDLL, media: int) -> None:
+    """Carry out calls until their socket is closed."""
     deliver, end_io, output = (
         library.raidstorm_deliver,
         library.raidstorm_end_io,
