@@ -79,6 +79,11 @@ enum raidstorm_record {
 	RAIDSTORM_STATE = 17,
 	/* text: the subsystem, as nvmf_get_subsystems answers with its nqn; compared and emitted like STATE. */
 	RAIDSTORM_SUBSYSTEM = 19,
+	/*
+	 * status (0 or a negative errno): the rebuild that STATE has shown has ended. After a success all channels treat its
+	 * target as a member, after a failure none does. STATE may show no process any more before that, or only afterwards.
+	 */
+	RAIDSTORM_REBUILD_ENDED = 20,
 	RAIDSTORM_LOG = 18, /* level (0 error, 1 warning, 2 notice), text: one line, without addresses and times */
 };
 

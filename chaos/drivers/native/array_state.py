@@ -1,7 +1,7 @@
 """The array as ``bdev_raid_get_bdevs`` shows it: from one text to the next, the events between them and the shared record.
 
 The engine emits such events itself; of a target in C only this answer is known. So some events are missing (quiesces, failed
-writes), and a rebuild's result is what the last text before its end allows to conclude.
+writes). The end of a rebuild has a record of its own, for SPDK hides a rebuild from its answer before it has ended.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workers.errors import EIO, OK
+from workers.errors import EIO
 from workers.protocol import APP_THREAD, Event
 from workers.shared import ProcessState, RaidRecord, RaidState, Slot
 
@@ -43,10 +43,9 @@ class ArrayState:
         self._offset = 0
         self._blocks = 0
         self._has_failed = False  # the rebuild: what it reports as copied need not be
-        self._leaves = False  # its target is asked or forced to leave
-        self._is_held = (
-            False  # it has ended, with a result that only the target's removal will show
-        )
+        self._is_hidden = False  # no reply shows it any more, but it has not ended
+        self._result: int | None = None  # it has ended so, but the replies still show it
+        self._process: dict[str, Any] | None = None
 
     @property
     def member_mask(self) -> int:
@@ -64,22 +63,17 @@ class ArrayState:
         if self._rebuilt != NO_SLOT and (disk == self._target or len(sources) < SOURCES):
             self._has_failed = True
 
-    def target_leaves(self, disk: int) -> None:
-        """Take in that this disk is asked or forced to leave the array."""
-        self._leaves = self._leaves or (self._rebuilt != NO_SLOT and disk == self._target)
-
-    def target_stays(self, disk: int) -> list[Event]:
-        """Take in that a removal of this disk was refused; return what has happened, if its rebuild has ended meanwhile."""
-        if disk != self._target or not self._leaves:
+    def rebuild_ended(self, status: int) -> list[Event]:
+        """Take in that the target has told the end of its rebuild; return the events that follow."""
+        if self._rebuilt == NO_SLOT:
             return []
-        self._leaves = False
-        return self._end_held(OK)
-
-    def _end_held(self, status: int) -> list[Event]:
-        """Return the end of a rebuild whose result was not known."""
-        if not self._is_held:
+        if not self._is_hidden:
+            self._result = status
             return []
-        slot, self._rebuilt, self._is_held = self._rebuilt, NO_SLOT, False
+        return [*self._end(status), *self._rebuild(self._process, self._members)]
+
+    def _end(self, status: int) -> list[Event]:
+        slot, self._rebuilt, self._is_hidden, self._result = self._rebuilt, NO_SLOT, False, None
         return [_event("rebuild.finished", slot, self._target, status)]
 
     def is_last(self, disk: int) -> bool:
@@ -110,17 +104,17 @@ class ArrayState:
         process = array.get("process")
         events = self._states(state, array, members)
         if self._state == RaidState.ONLINE:
-            events += self._rebuild_ended(process, members)
+            events += self._rebuild_hidden(process, members)
             events += self._removed(members)
             events += self._rebuild(process, members)
-        self._state, self._members = state, members
+        self._state, self._members, self._process = state, members, process
         self._record(array, members)
         return events
 
     def _vanished(self) -> list[Event]:
         if self._state == RaidState.ABSENT:
             return []
-        events = [*self._rebuild_ended(None, {}), _event("raid.deleted")]
+        events = [*self._rebuild_hidden(None, {}), _event("raid.deleted")]
         created = self.is_being_created and self._state == RaidState.CONFIGURING
         self.restarted()
         self.is_being_created = created
@@ -160,30 +154,28 @@ class ArrayState:
         if self._rebuilt == NO_SLOT:
             slot = next((place for place, member in members.items() if member == disk), 0)
             self._rebuilt, self._target, self._offset = slot, disk, 0
-            self._has_failed = self._leaves = False
+            self._has_failed = False
             events.append(_event("rebuild.started", slot, disk))
+        elif self._is_hidden or disk != self._target:
+            return []  # another one begins before this one has ended
         offset = process["progress"]["blocks"]
         if offset != self._offset and not self._has_failed:
             self._offset = offset
             events.append(_event("rebuild.window_done", offset, self._blocks))
         return events
 
-    def _rebuild_ended(
+    def _rebuild_hidden(
         self, process: dict[str, Any] | None, members: dict[int, int]
     ) -> list[Event]:
-        slot = self._rebuilt
-        if slot == NO_SLOT:
+        if self._rebuilt == NO_SLOT:
             return []
-        is_member = members.get(slot) == self._target
-        if self._is_held:
-            return [] if is_member else self._end_held(EIO)
-        if process is not None and disk_number(process["target"]) == self._target:
+        is_shown = process is not None and disk_number(process["target"]) == self._target
+        if is_shown and not self._is_hidden:
             return []
-        is_copied = 0 < self._blocks <= self._offset and not self._has_failed
-        self._is_held = True
-        if is_copied and is_member and self._leaves:
-            return []  # SPDK hides a rebuild that fails before it removes the target
-        return self._end_held(OK if is_copied and is_member else EIO)
+        self._is_hidden = True
+        if self._result is not None:
+            return self._end(self._result)
+        return [] if members else self._end(EIO)
 
     def _record(self, array: dict[str, Any], members: dict[int, int]) -> None:
         """Show the array as the engine's shared record does, as far as it is known."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaos.base.interrupt import InterruptedRunError, Lookout, never
 from chaos.drivers.native import requests
-from chaos.drivers.native.array_state import ArrayState, disk_number
+from chaos.drivers.native.array_state import ArrayState
 from chaos.drivers.native.crash import crash_of
 from chaos.drivers.native.disk_queue import DiskQueue, End, PendingIo
 from chaos.drivers.native.host_commands import HostCommands
@@ -202,8 +202,6 @@ class NativeDriver:
             return
         if method == Rpc.BDEV_RAID_CREATE:
             self._array.is_being_created = True
-        elif method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
-            self._array.target_leaves(disk_number(requests.bdev_name(self._layout, args[0])))
         self._requests[message.token] = message
         request = requests.request_of(
             self._layout, method, args, clears=self.target.identity.can("clear_superblock")
@@ -216,7 +214,6 @@ class NativeDriver:
             case "attach_disk":
                 self._attach(message, outcome)
             case "hot_remove":
-                self._array.target_leaves(disk)
                 self._possible.offer(self._queues[disk].resume(), outcome)
                 self._call(outcome, host.UNPLUG, disk)
             case "grown":
@@ -350,6 +347,8 @@ class NativeDriver:
             case Record.DISK_GONE:
                 outcome.events.append(Event("bdev.unregistered", APP_THREAD, (words[0],)))
                 self._plug_again(words[0], outcome)
+            case Record.REBUILD_ENDED:
+                outcome.events += self._array.rebuild_ended(words[0])
             case Record.LOG:
                 self.log.append(data.decode(errors="replace"))
             case _:
@@ -384,9 +383,6 @@ class NativeDriver:
         method = message.handler.partition(".")[2]
         if method == Rpc.BDEV_RAID_CREATE and errno:
             self._array.is_being_created = False
-        if errno and method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
-            disk = disk_number(requests.bdev_name(self._layout, message.args[0]))
-            outcome.events += self._array.target_stays(disk)
         if not errno:
             outcome.events += self._service.answered(method, message.args)
         value = self._array.member_mask if method == Rpc.BDEV_RAID_GET_BDEVS else 0

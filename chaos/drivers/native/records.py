@@ -30,6 +30,7 @@ class Record(IntEnum):
     STATE = 17
     LOG = 18
     SUBSYSTEM = 19
+    REBUILD_ENDED = 20
 
 
 # The words before the number of bytes, in records that have a text or data.

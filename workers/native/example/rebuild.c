@@ -157,6 +157,7 @@ rebuild_saved(struct job *job, int status)
 	slot->state = SLOT_MEMBER;
 	rebuild->status = 0;
 	array_report();
+	RAIDSTORM_EMIT(RAIDSTORM_REBUILD_ENDED, 0);
 	if (slot->is_unreadable) { /* it has missed a write meanwhile, which is not acknowledged yet */
 		member_failed(rebuild->slot);
 	}
@@ -193,6 +194,7 @@ rebuild_drop(struct job *job)
 	    strerror(-rebuild->status));
 	g_array.superblock.entries[rebuild->slot].state = ENTRY_MISSING;
 	slot_unpublish(rebuild->slot);
+	RAIDSTORM_EMIT(RAIDSTORM_REBUILD_ENDED, rebuild->status);
 	array_follow(job, rebuild_dropped);
 }
 

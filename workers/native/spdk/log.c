@@ -5,6 +5,7 @@
 
 #define LINE_MAX_BYTES 1024
 #define ADDRESS_DIGITS_MIN 8
+#define END_OF_REBUILD "Finished rebuild on raid bdev raid0"
 #define DEPRECATION "deprecated feature"
 
 static bool g_is_muted;
@@ -54,6 +55,17 @@ end_line(char *line)
 	}
 }
 
+/* SPDK hides a process from its replies before it has ended; only this line says when it has, and how. */
+static void
+look_for_end_of_rebuild(const char *text)
+{
+	const char *end = strstr(text, END_OF_REBUILD);
+
+	if (end != NULL) {
+		RAIDSTORM_EMIT(RAIDSTORM_REBUILD_ENDED, end[strlen(END_OF_REBUILD)] == ':' ? -EIO : 0);
+	}
+}
+
 static void
 log_line(int level, const char *file, const int line, const char *func, const char *format, va_list args)
 {
@@ -73,6 +85,7 @@ log_line(int level, const char *file, const int line, const char *func, const ch
 	}
 	mask_addresses(text);
 	end_line(text);
+	look_for_end_of_rebuild(text);
 	raidstorm_emit_bytes(RAIDSTORM_LOG, 1, words, text, strlen(text));
 }
 
