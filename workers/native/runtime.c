@@ -11,6 +11,7 @@
 #include <execinfo.h>
 #include <link.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -230,7 +231,11 @@ caught(int number, siginfo_t *info, void *context)
 		break;
 	}
 	if (number == SIGSEGV || number == SIGBUS) {
-		where = (uintptr_t)info->si_addr < NEAR_NULL ? " at an address near NULL" : " at a wild address";
+		/* The kernel gives no address for one that no pointer can have, such as the fill of freed memory. */
+		bool has_address = info->si_code != SI_KERNEL && info->si_code != SI_USER;
+		bool is_near = has_address && (uintptr_t)info->si_addr < NEAR_NULL;
+
+		where = is_near ? " at an address near NULL" : " at a wild address";
 	}
 #if defined(__x86_64__)
 	pc = (uintptr_t)((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];

@@ -45,6 +45,7 @@ class ArrayState:
         self._has_failed = False  # the rebuild: what it reports as copied need not be
         self._is_hidden = False  # no reply shows it any more, but it has not ended
         self._result: int | None = None  # it has ended so, but the replies still show it
+        self._failing: set[int] = set()  # disks on which an I/O has failed; only looked up
         self._process: dict[str, Any] | None = None
 
     @property
@@ -62,6 +63,23 @@ class ArrayState:
         sources = [member for member in self._members.values() if member != self._target]
         if self._rebuilt != NO_SLOT and (disk == self._target or len(sources) < SOURCES):
             self._has_failed = True
+
+    def removal_begins(self, slot: int) -> list[Event]:
+        """Return the event of a removal that begins, if there is a member in this slot."""
+        if slot not in self._members:
+            return []
+        return [_event("raid.removing_member", slot, self._members[slot])]
+
+    def given_up(self, slot: int) -> list[Event]:
+        """Return the events of a member that the target gives up: rightly so, if some I/O has failed on its disk."""
+        events = self.removal_begins(slot)
+        if events and self._members[slot] in self._failing:
+            events.insert(0, _event("raid.member_failed", slot, self._members[slot]))
+        return events
+
+    def io_failed(self, disk: int) -> None:
+        """Take in that an I/O has failed on this disk; one that a reset aborts has not."""
+        self._failing.add(disk)
 
     def rebuild_ended(self, status: int) -> list[Event]:
         """Take in that the target has told the end of its rebuild; return the events that follow."""

@@ -11,6 +11,7 @@ from typing import Any
 from chaos.base.interrupt import InterruptedRunError, Lookout, never
 from chaos.drivers.native import requests
 from chaos.drivers.native.array_state import ArrayState
+from chaos.drivers.native.channel_failures import ChannelFailures
 from chaos.drivers.native.crash import crash_of
 from chaos.drivers.native.disk_queue import DiskQueue, End, PendingIo
 from chaos.drivers.native.host_commands import HostCommands
@@ -81,7 +82,7 @@ class NativeDriver:
         # The target's newest replies, by method, as far as they were reported.
         self.replies: dict[str, Any] = {"bdev_raid_get_bdevs": [], "nvmf_get_subsystems": []}
         self._queues = [DiskQueue(disk) for disk in self.disks]
-        self._channel_failures = [0] * len(self.disks)  # as the target was told
+        self._channel_failures = ChannelFailures(self.disks)
         self._possible = Possible(layout)
         self._mailboxes: dict[tuple[int, int], deque[Message]] = {}
         self._requests: dict[int, Message] = {}  # token -> the operator's RPC
@@ -129,8 +130,8 @@ class NativeDriver:
             if self._early:
                 self._absorb(self._early, outcome)
                 self._early = b""
-            if [disk.header.channel_failures for disk in self.disks] != self._channel_failures:
-                self._tell_channel_failures(outcome)
+            for disk, count in self._channel_failures.changes():
+                self._call(outcome, host.FAIL_CHANNELS, disk, count)
             match step:
                 case Deliver():
                     self._deliver(step, outcome)
@@ -214,6 +215,7 @@ class NativeDriver:
             case "attach_disk":
                 self._attach(message, outcome)
             case "hot_remove":
+                outcome.events += self._array.removal_begins(self._array.slot_of(disk))
                 self._possible.offer(self._queues[disk].resume(), outcome)
                 self._call(outcome, host.UNPLUG, disk)
             case "grown":
@@ -239,14 +241,6 @@ class NativeDriver:
             queue.plug = former
         return result
 
-    def _tell_channel_failures(self, outcome: Outcome) -> None:
-        """Tell the target how many channels of each disk can't be created: a fault has begun or was healed."""
-        for disk, told in zip(self.disks, self._channel_failures, strict=True):
-            count = disk.header.channel_failures
-            if count != told:
-                self._channel_failures[disk.number] = count
-                self._call(outcome, host.FAIL_CHANNELS, disk.number, count)
-
     # Disk I/O and time.
 
     def _finish(self, step: FinishIo, outcome: Outcome) -> None:
@@ -259,6 +253,8 @@ class NativeDriver:
         elif isinstance(end, End):
             if end.status < 0:
                 outcome.note = "failed"
+                if end.status != IoStatus.ABORTED:
+                    self._array.io_failed(pending.disk)
                 if end.status != IoStatus.ABORTED or not self._retries_aborted:
                     self._missed(pending, outcome)
             self._possible.offer(queue.ended(pending), outcome)
@@ -339,8 +335,7 @@ class NativeDriver:
             case Record.QUEUE_OPENED | Record.QUEUE_REFUSED | Record.QUEUE_GONE:
                 self._queue_changed(kind, words, outcome)
             case Record.CHANNEL_FAILED:
-                self.disks[words[0]].header.channel_failures -= 1
-                self._channel_failures[words[0]] -= 1
+                self._channel_failures.struck(words[0])
                 outcome.events.append(Event("disk.channel_failed", words[1], (words[0],)))
             case Record.DISK_APPEARED:
                 outcome.events.append(Event("bdev.registered", APP_THREAD, (words[0],)))
@@ -349,6 +344,8 @@ class NativeDriver:
                 self._plug_again(words[0], outcome)
             case Record.REBUILD_ENDED:
                 outcome.events += self._array.rebuild_ended(words[0])
+            case Record.MEMBER_GIVEN_UP:
+                outcome.events += self._array.given_up(words[0])
             case Record.LOG:
                 self.log.append(data.decode(errors="replace"))
             case _:

@@ -31,6 +31,7 @@ class Record(IntEnum):
     LOG = 18
     SUBSYSTEM = 19
     REBUILD_ENDED = 20
+    MEMBER_GIVEN_UP = 21
 
 
 # The words before the number of bytes, in records that have a text or data.

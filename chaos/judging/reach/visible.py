@@ -33,6 +33,7 @@ SHOWN = frozenset(
         "raid.last_member_removed",
         "raid.member_failed",
         "raid.member_removed",
+        "raid.removing_member",
         "reactor.held_up",
         "rebuild.finished",
         "rebuild.started",

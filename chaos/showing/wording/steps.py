@@ -105,8 +105,8 @@ class StepWords:
 
     def _disk_io(self, step: FinishIo) -> str:
         kind = kind_of(step.io_type)
-        if step.io_type == IoType.FLUSH:
-            return kind  # a flush is always for the whole disk
+        if step.io_type in (IoType.FLUSH, IoType.RESET):
+            return kind  # these are always for the whole disk
         return f"{kind} of {self.places.on_disk(step.offset, step.count, physical=self._is_exact)}"
 
     def outside(self, step: OutsideStep) -> str:

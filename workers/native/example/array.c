@@ -286,6 +286,9 @@ member_remove(struct job *job)
 	} else {
 		say(LEVEL_NOTICE, "disk%u is being removed%s", slot->disk->number,
 		    job->is_failed ? ": it has missed a write" : "");
+		if (job->is_failed) {
+			RAIDSTORM_EMIT(RAIDSTORM_MEMBER_GIVEN_UP, job->slot);
+		}
 		slot->is_unreadable = true;
 		g_array.superblock.entries[job->slot].state = job->is_failed ? ENTRY_FAILED : ENTRY_MISSING;
 		superblock_save(job, remove_saved);

@@ -125,7 +125,12 @@ check_rest(const struct header *header)
 	memset(&expected, FILL, sizeof(expected));
 	for (size_t i = filled(class_bytes(header->class) - sizeof(*header)) / sizeof(*word); i > 0; i--, word++) {
 		if (*word != expected) {
-			raidstorm_crash("heap", "freed memory was written to");
+			char message[128];
+			size_t offset = (size_t)((const char *)word - (const char *)(header + 1));
+
+			snprintf(message, sizeof(message), "freed memory was written to, in bytes %zu-%zu of a block of %zu",
+				 offset, offset + sizeof(*word) - 1, class_bytes(header->class) - sizeof(*header));
+			raidstorm_crash("heap", message);
 		}
 	}
 	if (header->check != FREED) {

@@ -6,6 +6,7 @@
 #define LINE_MAX_BYTES 1024
 #define ADDRESS_DIGITS_MIN 8
 #define END_OF_REBUILD "Finished rebuild on raid bdev raid0"
+#define FAILING_MEMBER "Failing base bdev in slot "
 #define DEPRECATION "deprecated feature"
 
 static bool g_is_muted;
@@ -55,6 +56,16 @@ end_line(char *line)
 	}
 }
 
+static void
+look_for_failing_member(const char *text)
+{
+	const char *slot = strstr(text, FAILING_MEMBER);
+
+	if (slot != NULL) {
+		RAIDSTORM_EMIT(RAIDSTORM_MEMBER_GIVEN_UP, strtol(slot + strlen(FAILING_MEMBER), NULL, 10));
+	}
+}
+
 /* SPDK hides a process from its replies before it has ended; only this line says when it has, and how. */
 static void
 look_for_end_of_rebuild(const char *text)
@@ -86,6 +97,7 @@ log_line(int level, const char *file, const int line, const char *func, const ch
 	mask_addresses(text);
 	end_line(text);
 	look_for_end_of_rebuild(text);
+	look_for_failing_member(text);
 	raidstorm_emit_bytes(RAIDSTORM_LOG, 1, words, text, strlen(text));
 }
 
