@@ -17,8 +17,12 @@ def check_references(execution: Execution) -> list[Finding]:
     if execution.crash is not None or not execution.settled:
         return []
     members = len(members_in_sync(execution.history))
-    belongs = _belongs if execution.plan.target is None else _belongs_outside
-    odd = [row for row in execution.census if not belongs(row)]
+    plan = execution.plan
+    if plan.target is None:
+        odd = [row for row in execution.census if not _belongs(row)]
+    else:
+        of_array = 1 + plan.layout.array_passthru
+        odd = [row for row in execution.census if not _belongs_outside(row, of_array)]
     claims = sum(
         count for kind, owner, count in execution.census if kind == "claim" and _is_raid(owner)
     )
@@ -52,8 +56,11 @@ def _belongs(row: tuple[str, str, int]) -> bool:
             return False
 
 
-def _belongs_outside(row: tuple[str, str, int]) -> bool:
-    """Return whether a target in C has this when it is idle: what it keeps for itself, on the app thread, is its own matter."""
+def _belongs_outside(row: tuple[str, str, int], of_array: int) -> bool:
+    """Return whether a target in C has this when it is idle: what it keeps for itself, on the app thread, is its own matter.
+
+    ``of_array``: the descriptors of the array, its own and that of a bdev that stands on it.
+    """
     kind, owner, count = row
     match kind:
         case "thread":
@@ -64,9 +71,9 @@ def _belongs_outside(row: tuple[str, str, int]) -> bool:
                 owner.endswith(" on app_thread") or not owner.startswith(OF_DISKS)
             )
         case "descriptor":
-            return count == 1  # of the array itself, and of each member
+            return count == (of_array if owner == ARRAY.strip() else 1)
         case "claim":
-            return _is_raid(owner)
+            return _is_raid(owner) or owner.startswith(STACKED)
         case _:
             return False
 

@@ -13,7 +13,6 @@ from chaos.plan.planned import Planned
 from chaos.plan.target_id import TargetId
 
 # All other faults act on disks, hosts and processes from outside, so every target has them.
-STACKED = ("error_bdev", "delay_bdev")  # bdevs on a disk: the driver native doesn't make these yet
 NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
 # After these, an array only comes back when its disks are examined again.
 NEED_EXAMINE = ("array_recreate", "last_member_removal", "add_to_offline")
@@ -45,7 +44,8 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
     offset = target.data_offset if plan.superblock else 0
     disk_blocks = plan.blocks + offset
     grow = layout.capacity_blocks - layout.disk_blocks if acts("disk_grow", target) else 0
-    stacks = layout.stacks if acts("error_bdev", target) else ()
+    # A target gives stacked bdevs UUIDs of its own, so in superblocks the disks below them can't be told.
+    stacks = layout.stacks if acts("error_bdev", target) and not plan.superblock else ()
     return msgspec.structs.replace(
         plan,
         layout=msgspec.structs.replace(
@@ -71,7 +71,7 @@ def acts(kind: str, target: TargetId) -> bool:
     operations = target.capabilities.get("operations")
     if operations is not None and kind in OPERATIONS and kind not in operations:
         return False
-    if kind in STACKED or (kind in NEED_EXAMINE and not target.can("examine")):
+    if kind in NEED_EXAMINE and not target.can("examine"):
         return False
     if kind in NEED_THE_TARGET:
         return kind in target.capabilities.get("faults", ())
@@ -88,4 +88,9 @@ def left_out(experiment: Experiment, target: TargetId) -> list[str]:
         for name, share in SHARES.items()
         if pair(getattr(experiment, share))[1] and not target.can(name)
     ]
+    if experiment.stack_share and experiment.superblock_share:
+        stacks = "stacks of bdevs"
+        names.append(
+            f"{stacks} where the array has a superblock" if acts("error_bdev", target) else stacks
+        )
     return names

@@ -42,16 +42,27 @@ class ArrayState:
         self._rebuilt = self._target = NO_SLOT
         self._offset = 0
         self._blocks = 0
+        self._written = 0  # the end of what the rebuild has written to its target, on the disk
         self._has_failed = False  # the rebuild: what it reports as copied need not be
         self._is_hidden = False  # no reply shows it any more, but it has not ended
         self._result: int | None = None  # it has ended so, but the replies still show it
         self._failing: set[int] = set()  # disks on which an I/O has failed; only looked up
         self._process: dict[str, Any] | None = None
+        self._slots: list[dict[str, Any]] = []
+        self._data_offset = 0  # of the rebuild's target
 
     @property
     def member_mask(self) -> int:
         """Return a bit for each disk that is a configured member."""
         return sum(1 << disk for disk in self._members.values())
+
+    def copied(self, disk: int, end: int) -> None:
+        """Take in that the rebuild has written to this disk, up to this block of it.
+
+        A rebuild of SPDK that is stopped counts its next window as passed, although it copies nothing of it.
+        """
+        if self._rebuilt != NO_SLOT and disk == self._target:
+            self._written = max(self._written, end)
 
     def copy_failed(self, disk: int) -> None:
         """Take in that I/O of the running rebuild has failed on this disk.
@@ -88,7 +99,7 @@ class ArrayState:
         if not self._is_hidden:
             self._result = status
             return []
-        return [*self._end(status), *self._rebuild(self._process, self._members)]
+        return [*self._end(status), *self._rebuild(self._process, self._members, self._slots)]
 
     def _end(self, status: int) -> list[Event]:
         slot, self._rebuilt, self._is_hidden, self._result = self._rebuilt, NO_SLOT, False, None
@@ -124,8 +135,9 @@ class ArrayState:
         if self._state == RaidState.ONLINE:
             events += self._rebuild_hidden(process, members)
             events += self._removed(members)
-            events += self._rebuild(process, members)
-        self._state, self._members, self._process = state, members, process
+            events += self._rebuild(process, members, slots)
+        self._state, self._members = state, members
+        self._process, self._slots = process, slots
         self._record(array, members)
         return events
 
@@ -164,7 +176,9 @@ class ArrayState:
             if members.get(slot) != disk
         ]
 
-    def _rebuild(self, process: dict[str, Any] | None, members: dict[int, int]) -> list[Event]:
+    def _rebuild(
+        self, process: dict[str, Any] | None, members: dict[int, int], slots: list[dict[str, Any]]
+    ) -> list[Event]:
         if process is None:
             return []
         events = []
@@ -173,11 +187,14 @@ class ArrayState:
             slot = next((place for place, member in members.items() if member == disk), 0)
             self._rebuilt, self._target, self._offset = slot, disk, 0
             self._has_failed = False
+            self._written = 0
+            self._data_offset = slots[slot]["data_offset"]
             events.append(_event("rebuild.started", slot, disk))
         elif self._is_hidden or disk != self._target:
             return []  # another one begins before this one has ended
         offset = process["progress"]["blocks"]
-        if offset != self._offset and not self._has_failed:
+        is_written = offset + self._data_offset <= self._written
+        if offset != self._offset and is_written and not self._has_failed:
             self._offset = offset
             events.append(_event("rebuild.window_done", offset, self._blocks))
         return events

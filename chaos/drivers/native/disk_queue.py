@@ -32,6 +32,11 @@ class End(msgspec.Struct, frozen=True, gc=False):
     first: int = 0
     blocks: int = 0
 
+    @property
+    def status_word(self) -> int:
+        """The status as an unsigned word of 64 bits."""
+        return self.status % (1 << 64)
+
 
 FAILED = End(IoStatus.FAILED)
 

@@ -51,7 +51,7 @@ from workers.reactor import (
 from workers.shared import ControlBlock
 
 MEDIA_OFFSET = 8 * DiskHeader.SIZE
-SIGNED = 1 << 64
+UNASKED = 0  # the token of requests whose answers nobody awaits
 
 
 class NativeDriver:
@@ -193,6 +193,8 @@ class NativeDriver:
     def _operate(self, message: Message, method: str, outcome: Outcome) -> None:
         args = message.args
         if method == Rpc.FRAMEWORK_START_INIT:
+            for request in requests.stack_requests(self._layout):
+                self._call(outcome, host.RPC, UNASKED, data=requests.encoded(request))
             for disk in args:
                 self._plug(disk, outcome)
             outcome.replies.append(Reply(message.sender, message.token, OK, 0, b""))
@@ -257,9 +259,10 @@ class NativeDriver:
                     self._array.io_failed(pending.disk)
                 if end.status != IoStatus.ABORTED or not self._retries_aborted:
                     self._missed(pending, outcome)
+            elif pending.thread >= FIRST_DYNAMIC_THREAD and pending.io.io_type is IoType.WRITE:
+                self._array.copied(pending.disk, pending.io.end)
             self._possible.offer(queue.ended(pending), outcome)
-            status = end.status + SIGNED if end.status < 0 else end.status
-            self._call(outcome, host.END_IO, pending.id, status, end.first, end.blocks)
+            self._call(outcome, host.END_IO, pending.id, end.status_word, end.first, end.blocks)
         else:
             self._possible.delay(pending, end, outcome)
             outcome.note = "failed"
@@ -365,6 +368,8 @@ class NativeDriver:
         outcome.events += self._queues[disk].take_events()
 
     def _answered(self, token: int, status: int, value: int, data: bytes, outcome: Outcome) -> None:
+        if token == UNASKED:
+            return
         message = self._requests.pop(token, None)
         if message is None:
             reply, event, follows = self._hosts.answered(token, status, value, data)

@@ -11,13 +11,25 @@ from chaos.drivers.native.array_state import ARRAY
 from chaos.drivers.native.nvme import SUBSYSTEM
 from chaos.plan.rpcs import Rpc
 from workers.bdev.io import IoType
-from workers.bdev.stack import ErrorType, Stack, disk_of, raid_bdev_id, stacked_bdev_id
+from workers.bdev.stack import (
+    ErrorType,
+    Stack,
+    disk_of,
+    raid_bdev_id,
+    raid_passthru_id,
+    stack_of,
+    stacked_bdev_id,
+)
 from workers.protocol import Argument, Layout
 from workers.raid.uuids import array_uuid, text
 from workers.reactor import FIRST_POLL_GROUP_THREAD
 
 NO_BDEV = "nothing"
 PREFIXES = {Stack.ERROR: "EE_disk", Stack.DELAY: "delay_disk", Stack.PASSTHRU: "passthru_disk"}
+ARRAY_PASSTHRU = f"passthru_{ARRAY}"
+NO_DELAY = dict.fromkeys(
+    ("avg_read_latency", "p99_read_latency", "avg_write_latency", "p99_write_latency"), 0
+)
 ERROR_TYPES = {ErrorType.FAILURE: "failure", ErrorType.PENDING: "pending", ErrorType.NOMEM: "nomem"}
 # An errno is the status where the message is the text of one, as SPDK's handlers answer.
 ERRNOS = {os.strerror(number): -number for number in errno.errorcode}
@@ -31,11 +43,40 @@ def bdev_name(layout: Layout, bdev: int) -> str:
         return f"disk{bdev}" if bdev >= 0 else NO_BDEV
     if bdev == raid_bdev_id(layout):
         return ARRAY
+    if bdev == raid_passthru_id(layout):
+        return ARRAY_PASSTHRU
     disk = disk_of(layout, bdev)
     for kind, prefix in PREFIXES.items():
         if bdev == stacked_bdev_id(layout, kind, disk):
             return f"{prefix}{disk}"
     return NO_BDEV
+
+
+def stack_requests(layout: Layout) -> list[Request]:
+    """Return the requests that put the bdevs of the layout's stacks on its disks, and one on the array.
+
+    As in SPDK, each comes and goes with its base bdev from then on.
+    """
+    requests: list[Request] = []
+    for disk in range(layout.disks):
+        base = f"disk{disk}"
+        for kind in stack_of(layout, disk):
+            name = f"{PREFIXES[kind]}{disk}"
+            requests.append(_creation(kind, base, name))
+            base = name
+    if layout.array_passthru:
+        requests.append(_creation(Stack.PASSTHRU, ARRAY, ARRAY_PASSTHRU))
+    return requests
+
+
+def _creation(kind: Stack, base: str, name: str) -> Request:
+    match kind:
+        case Stack.ERROR:
+            return "bdev_error_create", {"base_name": base}  # its name follows from that
+        case Stack.DELAY:
+            return "bdev_delay_create", {"base_bdev_name": base, "name": name} | NO_DELAY
+        case Stack.PASSTHRU:
+            return "bdev_passthru_create", {"base_bdev_name": base, "name": name}
 
 
 def request_of(layout: Layout, method: str, args: tuple[Argument, ...], clears: bool) -> Request:
@@ -71,7 +112,10 @@ def request_of(layout: Layout, method: str, args: tuple[Argument, ...], clears: 
                 "latency_us": args[1],
             }
         case Rpc.NVMF_SUBSYSTEM_ADD_NS:
-            return method, {"nqn": SUBSYSTEM, "namespace": {"nsid": args[0], "bdev_name": ARRAY}}
+            return method, {
+                "nqn": SUBSYSTEM,
+                "namespace": {"nsid": args[0], "bdev_name": _top(layout)},
+            }
         case Rpc.NVMF_SUBSYSTEM_REMOVE_NS:
             return method, {"nqn": SUBSYSTEM, "nsid": args[0]}
         case Rpc.NVMF_CREATE_POLL_GROUP:
@@ -80,6 +124,11 @@ def request_of(layout: Layout, method: str, args: tuple[Argument, ...], clears: 
             return "raidstorm_poll_group_destroy", {"thread": FIRST_POLL_GROUP_THREAD + args[0]}
         case _:
             return method, {}
+
+
+def _top(layout: Layout) -> str:
+    """Return the bdev that is the namespace."""
+    return ARRAY_PASSTHRU if layout.array_passthru else ARRAY
 
 
 def _injection(name: str, kind: int, io_types: int, count: int) -> dict[str, Any]:
