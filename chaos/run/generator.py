@@ -93,7 +93,7 @@ class Generator:
         if not (setup.is_over or setup.is_held):
             return setup.next_step()
         step = self.nemesis.heal_all() or (
-            None if setup.is_held else operator.heal() or self._reattach()
+            None if setup.is_held else operator.heal() or self.last_means(nothing_moves=False)
         )
         if step is not None:
             return step
@@ -108,10 +108,13 @@ class Generator:
             return Mark("audit")
         return None
 
-    def _reattach(self) -> OutsideStep | None:
-        """Take a disk out for the operator; the nemesis puts it back."""
-        number = self.operator.repair.disk_to_reattach()
-        return None if number is None else inject(self.model, "disk_pull", number)
+    def last_means(self, *, nothing_moves: bool = True) -> OutsideStep | None:
+        """Return what the operator tries at last while it heals; a disk that it takes out is put back by the nemesis."""
+        last = self.operator.repair.last_means
+        if self.phase is not HEAL or last is None or self.model.array.is_to_be_recreated:
+            return None
+        means = last.next_step(nothing_moves=nothing_moves)
+        return inject(self.model, "disk_pull", means) if isinstance(means, int) else means
 
     def _audit(self) -> OutsideStep | None:
         for host in self.hosts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from workers.errors import EIO
+from workers.errors import EIO, OK
 from workers.protocol import APP_THREAD, Event
 from workers.shared import ProcessState, RaidRecord, RaidState, Slot
 
@@ -47,6 +47,7 @@ class ArrayState:
         self._is_hidden = False  # no reply shows it any more, but it has not ended
         self._result: int | None = None  # it has ended so, but the replies still show it
         self._failing: set[int] = set()  # disks on which an I/O has failed; only looked up
+        self._announced: set[int] = set()  # disks that are members in sync; only looked up
         self._process: dict[str, Any] | None = None
         self._slots: list[dict[str, Any]] = []
         self._data_offset = 0  # of the rebuild's target
@@ -82,10 +83,14 @@ class ArrayState:
         return [_event("raid.removing_member", slot, self._members[slot])]
 
     def given_up(self, slot: int) -> list[Event]:
-        """Return the events of a member that the target gives up: rightly so, if some I/O has failed on its disk."""
+        """Return the events of a member that the target gives up: rightly so, if some I/O has failed on its disk.
+
+        SPDK gives up even the last one. That disk has all acknowledged data still, since its failed write isn't acknowledged.
+        """
         events = self.removal_begins(slot)
         if events and self._members[slot] in self._failing:
-            events.insert(0, _event("raid.member_failed", slot, self._members[slot]))
+            disk = self._members[slot]
+            return [] if self.is_last(disk) else [_event("raid.member_failed", slot, disk), *events]
         return events
 
     def io_failed(self, disk: int) -> None:
@@ -95,7 +100,13 @@ class ArrayState:
     def rebuild_ended(self, status: int) -> list[Event]:
         """Take in that the target has told the end of its rebuild; return the events that follow."""
         if self._rebuilt == NO_SLOT:
-            return []
+            # Two at once were taken for one, since a reply shows one: the other one's target is a member by now.
+            late = [row for row in self._members.items() if row[1] not in self._announced]
+            return [
+                event
+                for row in late
+                for event in (_event("rebuild.started", *row), self._ended(row, status))
+            ]
         if not self._is_hidden:
             self._result = status
             return []
@@ -103,7 +114,12 @@ class ArrayState:
 
     def _end(self, status: int) -> list[Event]:
         slot, self._rebuilt, self._is_hidden, self._result = self._rebuilt, NO_SLOT, False, None
-        return [_event("rebuild.finished", slot, self._target, status)]
+        return [self._ended((slot, self._target), status)]
+
+    def _ended(self, target: tuple[int, int], status: int) -> Event:
+        if status == OK:
+            self._announced.add(target[1])
+        return _event("rebuild.finished", *target, status)
 
     def is_last(self, disk: int) -> bool:
         """Return whether no other member has all data: an array keeps its last one, and fails the request instead."""
@@ -164,17 +180,17 @@ class ArrayState:
             self._state, self._members = state, dict(members)
             process = array.get("process")
             target = disk_number(process["target"]) if process else NO_SLOT
-            return [_event(name, *(disk for disk in members.values() if disk != target))]
+            in_sync = [disk for disk in members.values() if disk != target]
+            self._announced = set(in_sync)
+            return [_event(name, *in_sync)]
         if state == RaidState.OFFLINE:
             return [_event("raid.last_member_removed")]
         return []
 
     def _removed(self, members: dict[int, int]) -> list[Event]:
-        return [
-            _event("raid.member_removed", slot, disk)
-            for slot, disk in self._members.items()
-            if members.get(slot) != disk
-        ]
+        gone = [row for row in self._members.items() if members.get(row[0]) != row[1]]
+        self._announced -= {disk for _, disk in gone}
+        return [_event("raid.member_removed", *row) for row in gone]
 
     def _rebuild(
         self, process: dict[str, Any] | None, members: dict[int, int], slots: list[dict[str, Any]]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from chaos.base.prng import Stream
 from chaos.plan.rpcs import Rpc
+from chaos.run.operator.last_means import LastMeans
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
 from workers.errors import EEXIST, EINVAL, ENODEV
 
 IMPATIENT_ONE_IN = 25  # turns, while disks are late
-REATTACH_TURNS = (
-    60  # without a change, until a disk is taken out and put back, so that it is examined again
-)
 KEEP_SUPERBLOCK, CLEAR_SUPERBLOCK = 0, 1
 
 
@@ -28,10 +26,9 @@ class Repair:
         self._is_ghost = False  # the array that waits doesn't have the trusted disk
         self._looked_at: list[int] = []  # disks examined since the last change
         self._patience = -1  # turns until the next repair
-        self._reattached: list[
-            int
-        ] = []  # disks taken out and put back for an array that doesn't come
-        self._idle_turns = 0  # turns in which no RPC can bring the array back
+        target = queue.plan.target
+        examines = target is None or target.can("examine")
+        self.last_means = None if examines else LastMeans(queue)
 
     def is_pausing(self) -> bool:
         """Let a turn pass; return whether the next repair is still some turns away."""
@@ -47,6 +44,8 @@ class Repair:
             return None
         if not model.array.is_online:
             return self._revive()
+        if self.last_means is not None:
+            self.last_means.came_back()
         if model.array.rebuild is not None:
             return None
         model.disks.trust(model.array.members_in_sync())
@@ -70,26 +69,6 @@ class Repair:
         if not candidates:
             return None
         return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, self.stream.choice(candidates))
-
-    def disk_to_reattach(self) -> int | None:
-        """Return a disk to take out and put back: the last means for an array that doesn't come by itself."""
-        target, array, disks = self.plan.target, self.model.array, self.model.disks
-        is_means = target is not None and not target.can("examine") and self.plan.superblock
-        if not is_means or array.is_online or array.is_to_be_recreated or not self.queue.is_idle:
-            self._idle_turns = 0
-            return None
-        self._idle_turns += 1
-        if self._idle_turns < REATTACH_TURNS:
-            return None
-        self._idle_turns = 0
-        there = [number for number, disk in enumerate(disks) if disk.arrived]
-        if set(there) <= set(self._reattached):
-            self._reattached.clear()
-        left = [number for number in there if number not in self._reattached]
-        number = min(left, key=lambda number: not disks[number].is_sound, default=None)
-        if number is not None:
-            self._reattached.append(number)
-        return number
 
     # The missing array.
 
@@ -115,9 +94,8 @@ class Repair:
 
     def _examine(self, disks: list[int]) -> Operate | None:
         """Examine the first of these disks that has not been examined."""
-        target = self.plan.target
-        if target is not None and not target.can("examine"):
-            return None  # it examines disks by itself, when they appear
+        if self.last_means is not None:
+            return None  # the target examines disks by itself, when they appear
         unseen = next((number for number in disks if number not in self._looked_at), None)
         if unseen is None:
             return None

@@ -30,7 +30,7 @@ class FairScheduler:
             if step is not None:
                 return step
             if not agenda.choices:
-                return None
+                return generator.last_means()
         oldest = agenda.oldest()
         if oldest.__class__ is not FireTimer:
             return oldest

@@ -1,0 +1,73 @@
+"""The last means for an array that doesn't come back, where the target can't be asked to examine disks."""
+
+from __future__ import annotations
+
+from chaos.plan.rpcs import Rpc
+from chaos.run.operator.rpc_queue import RpcQueue
+from chaos.steps.schedule import Operate
+
+TURNS = 60  # without an array, until the next of them is tried
+TRIES = 2  # of all of them
+
+
+class LastMeans:
+    """Takes disks out and puts them back, adds the members that are awaited, and makes an array around the good disk."""
+
+    def __init__(self, queue: RpcQueue) -> None:
+        self.queue = queue
+        self.model = queue.model
+        self._members: list[int] = []  # when the array was online last
+        self._idle_turns = 0
+        self._tries_left = TRIES
+        self._begin()
+
+    def _begin(self) -> None:
+        self._tries_left -= 1
+        self._reattached: list[int] = []
+        self._added: list[int] = []
+        self._has_created = False
+
+    def came_back(self) -> None:
+        """Take in that the array is online."""
+        self._members = self.model.disks.members()
+        self._idle_turns, self._tries_left = 0, TRIES
+        self._begin()
+
+    def next_step(self, *, nothing_moves: bool) -> Operate | int | None:
+        """Return an RPC, or a disk to be taken out and put back, so that it is examined again; None: not now, or nothing is left.
+
+        ``nothing_moves``: without this the run is stuck.
+        """
+        if self.model.array.is_online or not self.queue.is_idle:
+            return None
+        self._idle_turns += 1
+        if self._idle_turns < TURNS and not nothing_moves:
+            return None
+        self._idle_turns = 0
+        step = self._untried()
+        if step is None and self._tries_left:
+            self._begin()
+            step = self._untried()
+        return step
+
+    def _untried(self) -> Operate | int | None:
+        plan, disks = self.queue.plan, self.model.disks
+        there = [number for number, disk in enumerate(disks) if disk.arrived]
+        there.sort(key=lambda number: not disks[number].is_sound)
+        if plan.superblock:
+            for number in there:
+                if number not in self._reattached:
+                    self._reattached.append(number)
+                    return number
+        if self.model.array.is_configuring:
+            # A disk may have lost its superblock with its cache; as the member that is awaited it can still be added.
+            for number in there:
+                if number in self._members and number not in self._added:
+                    self._added.append(number)
+                    return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, number)
+        elif not self._has_created and len(there) >= plan.members and disks[there[0]].is_sound:
+            # The other disks become members, too; as they are not known to be good, they are then removed and rebuilt.
+            self._has_created = True
+            method, args = self.queue.creation(there[: plan.members])
+            return self.queue.call(method, *args)
+        return None
