@@ -79,6 +79,8 @@ class Places:
         layout = self.plan.layout
         if number in (raid_bdev_id(layout), raid_passthru_id(layout)):
             return "the array"
+        if number > raid_passthru_id(layout):
+            return "a bdev that doesn't exist"  # one of the operator's wrong requests
         return disk_name(disk_of(layout, number))
 
     def connection(self, number: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from chaos.run.execution import Execution, RunEnd
 from chaos.steps.schedule import Admin, Connect, Disconnect, Inject, Mark, Open, Operate
-from tests.canaries.cases import Case, judged
+from tests.canaries.cases import Case, judged, of_target
 from tests.stories import CRASH, PLAN, Story
 from workers.nvmf.status import AdminOpcode
 
+replace = msgspec.structs.replace
 MISSING = f"missing poll groups: {PLAN.poll_groups_at_start}"
 
 
@@ -34,6 +37,16 @@ def requests(count: int) -> Story:
 
 def stuck(story: Story, **fields) -> Execution:
     return story.execution(**{"end": RunEnd.STUCK} | fields)
+
+
+def bounded(
+    story: Story, keep_alives: int, *, in_c: bool = True, end: RunEnd = RunEnd.BOUND_HIT
+) -> Execution:
+    """Let a host of a target in C send keep alive commands to the end of a bound of eight steps; none is answered."""
+    for number in range(1, keep_alives + 1):
+        story.add(Admin(100 + number, 0, 1, 1, AdminOpcode.KEEP_ALIVE))
+    execution = stuck(story, end=end, plan=replace(PLAN, settle_steps=8))
+    return of_target(execution) if in_c else execution
 
 
 CASES = [
@@ -105,6 +118,40 @@ CASES = [
         stuck(Story().add(Mark("chaos")).rot(0)),
         "LIVENESS liveness/stuck/nothing-named, ops none",
         "2: not finished after healing, and no step is possible any more: no operation is outstanding, yet the run did not end",
+    ),
+    case(
+        "a request of the last half of the bound is too young to be stuck",
+        bounded(Story().add(Mark("heal")).send_flush(1), keep_alives=4),
+        "LIVENESS liveness/stuck/flush, ops 1",
+        "6: not finished after healing within the bound: flush of host 0 (op 1)",
+        "  flush of host 0 (op 1)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "all requests are too young, so the goals are named",
+        bounded(Story().add(Mark("chaos")).add(Mark("heal")), keep_alives=4),
+        "LIVENESS liveness/stuck/array-absent+namespace-detached+poll-groups-missing, ops none",
+        f"6: not finished after healing within the bound: {MISSING}; there is no array; the namespace isn't attached",
+    ),
+    case(
+        "the same of the engine, whose time stops",
+        bounded(Story().add(Mark("heal")), keep_alives=2, in_c=False),
+        "LIVENESS liveness/stuck/admin, ops 101 102",
+        "3: not finished after healing within the bound: admin of host 0 (op 101); admin of host 0 (op 102)",
+        "  admin of host 0 (op 101)",
+        "    nothing in the target is known to work on it",
+        "  admin of host 0 (op 102)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "the same without a bound that is used up",
+        bounded(Story().add(Mark("heal")), keep_alives=2, end=RunEnd.STUCK),
+        "LIVENESS liveness/stuck/admin, ops 101 102",
+        "3: not finished after healing, and no step is possible any more: admin of host 0 (op 101); admin of host 0 (op 102)",
+        "  admin of host 0 (op 101)",
+        "    nothing in the target is known to work on it",
+        "  admin of host 0 (op 102)",
+        "    nothing in the target is known to work on it",
     ),
     case(
         "killed",

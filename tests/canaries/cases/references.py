@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from chaos.run.execution import Execution, RunEnd
 from tests.canaries.cases import Case, judged, of_target
-from tests.stories import CRASH, Story
+from tests.stories import CRASH, PLAN, Story
+
+replace = msgspec.structs.replace
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
@@ -18,9 +22,10 @@ def ended(*census: tuple[str, str, int], **fields) -> Execution:
     return story.execution(**{"census": [*claims, *census]} | fields)
 
 
-def left(*census: tuple[str, str, int]) -> Execution:
+def left(*census: tuple[str, str, int], array_passthru: bool = False) -> Execution:
     """Leave this in a target in C."""
-    return of_target(ended(*census))
+    layout = replace(PLAN.layout, array_passthru=array_passthru)
+    return of_target(ended(*census, plan=replace(PLAN, layout=layout)))
 
 
 def leak(kind: str, owner: str, count: int = 1) -> Case:
@@ -45,7 +50,12 @@ CASES = [
             ("channel", "raidstorm on poll_group_1", 1),
             ("descriptor", "disk0", 1),
             ("descriptor", "raid0", 1),
+            ("claim", "delay of EE_disk0", 1),
         ),
+    ),
+    case(
+        "an idle target in C with a passthru bdev on the array",
+        left(("descriptor", "raid0", 2), ("claim", "passthru of raid0", 1), array_passthru=True),
     ),
     leak("thread", "raid0_rebuild"),
     leak("channel", "raid0 on poll_group_1"),
@@ -53,6 +63,7 @@ CASES = [
     leak("channel", "disk0 on poll_group_1"),
     leak("channel", "media of disk0 on poll_group_1"),
     leak("descriptor", "disk0", 2),
+    leak("descriptor", "raid0", 2),
     leak("claim", "other of disk0"),
     leak("queue", "queue 1010 of host 0"),
     case(

@@ -1,0 +1,75 @@
+"""The last means of an operator whose target can't be asked to examine disks."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
+from chaos.plan.rpcs import Rpc
+from chaos.run.disk_view import Presence
+from chaos.run.model import Model
+from chaos.run.operator.last_means import TURNS, LastMeans
+from chaos.run.operator.rpc_queue import RpcQueue
+from workers.protocol import Event
+
+DISKS = 3
+
+
+def last_means(*, superblock: bool) -> tuple[LastMeans, Model]:
+    """Return them for an array of two disks and a spare, of which the first two are the members."""
+    experiment = Experiment(name="mine", members=2, spares=1, superblock_share=100 * superblock)
+    plan = resolve(experiment, 1)
+    plan = msgspec.structs.replace(plan, members=2)
+    model = Model(plan)
+    for disk in model.disks:
+        disk.presence = Presence.ARRIVED
+    model.happened(Event("raid.created", 0, (0, 1)))
+    means = LastMeans(RpcQueue(plan, model))
+    means.came_back()
+    return means, model
+
+
+def tried(means: LastMeans) -> list[int | tuple[str, int]]:
+    """Return what is tried until nothing is left: disks to be put back, and RPCs with their last argument."""
+    found: list[int | tuple[str, int]] = []
+    while (step := means.next_step(nothing_moves=True)) is not None:
+        if isinstance(step, int):
+            found.append(step)
+        else:
+            means.queue.answered(step.op)
+            found.append((step.method, step.args[-1]))
+    return found
+
+
+def test_disks_are_put_back_then_awaited_members_added_twice_and_no_more():
+    means, model = last_means(superblock=True)
+    model.happened(Event("raid.deleted", 0, ()))
+    model.happened(Event("raid.configuring", 0, (1, 2)))
+    add = Rpc.BDEV_RAID_ADD_BASE_BDEV.value
+    round_ = [0, 1, 2, (add, 0), (add, 1)]
+    assert tried(means) == [*round_, *round_]
+    # The array has come back meanwhile, so all means count again.
+    means.came_back()
+    assert tried(means)[:DISKS] == [0, 1, 2]
+
+
+def test_an_array_without_superblock_is_made_around_the_disk_that_has_all_data():
+    means, model = last_means(superblock=False)
+    model.happened(Event("raid.deleted", 0, ()))
+    model.disks[0].good = False
+    (first, again) = tried(means)
+    assert first == again == (Rpc.BDEV_RAID_CREATE.value, 0)
+    model.disks[1].good = False
+    means.came_back()
+    assert tried(means) == []  # no disk is known to have all data
+
+
+def test_nothing_is_tried_while_a_request_or_the_array_itself_may_still_come():
+    means, model = last_means(superblock=True)
+    assert means.next_step(nothing_moves=True) is None  # it is online
+    model.happened(Event("raid.deleted", 0, ()))
+    assert [means.next_step(nothing_moves=False) for _ in range(TURNS - 1)] == [None] * (TURNS - 1)
+    assert means.next_step(nothing_moves=False) == 0
+    means.queue.call(Rpc.BDEV_WAIT_FOR_EXAMINE)
+    assert means.next_step(nothing_moves=True) is None
