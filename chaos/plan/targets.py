@@ -44,7 +44,7 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
     offset = target.data_offset if plan.superblock else 0
     disk_blocks = plan.blocks + offset
     grow = layout.capacity_blocks - layout.disk_blocks if acts("disk_grow", target) else 0
-    # A target gives stacked bdevs UUIDs of its own, so in superblocks the disks below them can't be told.
+    # A target gives stacked bdevs UUIDs of its own, so in superblocks the disks below them can't be identified.
     stacks = layout.stacks if acts("error_bdev", target) and not plan.superblock else ()
     return msgspec.structs.replace(
         plan,

@@ -98,7 +98,7 @@ class ArrayState:
         self._failing.add(disk)
 
     def rebuild_ended(self, status: int) -> list[Event]:
-        """Take in that the target has told the end of its rebuild; return the events that follow."""
+        """Take in that the target has reported the end of its rebuild; return the events that follow."""
         if self._rebuilt == NO_SLOT:
             # Two at once were taken for one, since a reply shows one: the other one's target is a member by now.
             late = [row for row in self._members.items() if row[1] not in self._announced]

@@ -51,7 +51,7 @@ from workers.reactor import (
 from workers.shared import ControlBlock
 
 MEDIA_OFFSET = 8 * DiskHeader.SIZE
-UNASKED = 0  # the token of requests whose answers nobody awaits
+UNASKED = 0  # the token of requests whose answers don't matter
 
 
 class NativeDriver:

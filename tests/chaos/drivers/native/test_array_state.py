@@ -55,7 +55,7 @@ def test_a_hidden_rebuild_ends_when_the_target_says_so_and_as_it_says():
         state, _ = followed(DEGRADED, BEGINS, array_of(0, 1, process=(1, BLOCKS)))
         assert rows(state.take(array_of(0, 1))) == []  # no process is shown any more
         assert rows(state.rebuild_ended(status)) == [("rebuild.finished", (1, 1, status))]
-        # Told before the reply has changed, it ends with that reply.
+        # Reported before the reply has changed, it ends with that reply.
         state, _ = followed(DEGRADED, BEGINS)
         assert state.rebuild_ended(status) == []
         assert rows(state.take(array_of(0, 1))) == [("rebuild.finished", (1, 1, status))]
