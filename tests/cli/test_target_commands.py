@@ -34,7 +34,7 @@ def on(target: str | Path) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A directory with the first failing run of the mistake that crashes, shrunk."""
+    """Make a directory with the first failing run of the mistake that crashes, shrunk."""
     folder = tmp_path_factory.mktemp("commands")
     run = ("run", "connect-during-rebuild", *on(CRASHING), "--seeds", "20", "-x")
     assert inside(*run, cwd=folder).returncode == CRASHED
