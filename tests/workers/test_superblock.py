@@ -147,6 +147,14 @@ def test_hostile_image_with_a_right_checksum_is_refused_with_a_sentence(at, valu
         decode(resealed(bytes(image)))
 
 
+def test_the_layout_of_a_fork_is_read():
+    """Longhorn's has a field of one byte after the number of members, so the number of entries lies a byte earlier."""
+    image = bytearray(golden())
+    count = image[255]
+    image[254], image[255] = count, 0
+    assert decode(resealed(bytes(image))).entries == decode(golden()).entries
+
+
 def test_name_without_an_end_is_refused():
     image = bytearray(golden())
     image[40:104] = b"A" * 64

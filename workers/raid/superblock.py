@@ -142,6 +142,8 @@ def decode(data: bytes) -> Superblock:
     raid_size, block_size, level, strip_size, state, seq_number, members, _, count = fields[8:]
     if signature != SIGNATURE:
         raise SuperblockError("the signature is not SPDKRAID")
+    # A fork that has taken a field of one byte out of the reserved ones has the count a byte earlier, and one of padding.
+    count = count or data[_HEADER.size - 2]
     if length != _HEADER.size + _ENTRY.size * count:
         raise SuperblockError(f"a length of {length} bytes is wrong for {count} entries")
     if length > len(data):

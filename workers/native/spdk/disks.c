@@ -28,6 +28,7 @@ struct device {
 };
 
 struct channel {
+	struct disk *disk;
 	uint32_t depth;
 };
 
@@ -124,7 +125,7 @@ report(struct spdk_bdev_io *bdev_io, struct channel *channel, enum raidstorm_io_
 	uint64_t blocks = type == RAIDSTORM_RESET ? 0 : bdev_io->u.bdev.num_blocks;
 
 	io->id = ++g_last_id;
-	io->disk = ((struct device *)bdev_io->bdev->ctxt)->disk;
+	io->disk = channel->disk; /* as NVMe does: I/O goes where its channel leads, whatever bdev it names */
 	io->channel = channel;
 	io->thread = spdk_get_thread();
 	io->type = type;
@@ -261,6 +262,7 @@ create_channel(void *io_device, void *ctx_buf)
 	struct disk *disk = ((struct device *)io_device)->disk;
 
 	memset(ctx_buf, 0, sizeof(struct channel));
+	((struct channel *)ctx_buf)->disk = disk;
 	if (disk->failing_channels > 0) {
 		disk->failing_channels--;
 		RAIDSTORM_EMIT(RAIDSTORM_CHANNEL_FAILED, disk->number, threads_current());
