@@ -43,9 +43,11 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
     layout = plan.layout
     offset = target.data_offset if plan.superblock else 0
     disk_blocks = plan.blocks + offset
-    grow = layout.capacity_blocks - layout.disk_blocks if acts("disk_grow", target) else 0
     # A target gives stacked bdevs UUIDs of its own, so in superblocks the disks below them can't be identified.
     stacks = layout.stacks if acts("error_bdev", target) and not plan.superblock else ()
+    # Delay and passthru bdevs of SPDK keep their size when their disk grows.
+    grows = acts("disk_grow", target) and not any(stacks)
+    grow = layout.capacity_blocks - layout.disk_blocks if grows else 0
     return msgspec.structs.replace(
         plan,
         layout=msgspec.structs.replace(

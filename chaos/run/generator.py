@@ -166,7 +166,7 @@ class Generator:
 
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
         """Pass an answer on to the actor that sent the request."""
-        self.operator.answered(step, status)
+        self.operator.answered(step, status, value)
         host = getattr(step, "host", None)
         if host is not None:
             self.hosts[host].answered(step, status, value)

@@ -37,6 +37,7 @@ class ArrayState:
         """Begin with a target that has no array."""
         self.record.words.cast("B")[:] = bytes(8 * len(self.record.words))
         self.is_being_created = False
+        self.reply: list[dict[str, Any]] = []  # the newest text, decoded
         self._state = RaidState.ABSENT
         self._members: dict[int, int] = {}  # slot -> disk of each configured member
         self._rebuilt = self._target = NO_SLOT
@@ -51,11 +52,6 @@ class ArrayState:
         self._process: dict[str, Any] | None = None
         self._slots: list[dict[str, Any]] = []
         self._data_offset = 0  # of the rebuild's target
-
-    @property
-    def member_mask(self) -> int:
-        """Return a bit for each disk that is a configured member."""
-        return sum(1 << disk for disk in self._members.values())
 
     def copied(self, disk: int, end: int) -> None:
         """Take in that the rebuild has written to this disk, up to this block of it.
@@ -123,8 +119,7 @@ class ArrayState:
 
     def is_last(self, disk: int) -> bool:
         """Return whether no other member has all data: an array keeps its last one, and fails the request instead."""
-        target = self._target if self._rebuilt != NO_SLOT else NO_SLOT
-        return disk != target and all(member in (disk, target) for member in self._members.values())
+        return self._announced == {disk}
 
     def slot_of(self, disk: int) -> int:
         """Return the slot of which this disk is a configured member, or NO_SLOT."""
@@ -132,8 +127,9 @@ class ArrayState:
 
     def take(self, text: bytes) -> list[Event]:
         """Take the next text; return what has happened since the last one."""
+        self.reply = json.loads(text)
         array: dict[str, Any] | None = next(
-            (array for array in json.loads(text) if array["name"] == ARRAY), None
+            (array for array in self.reply if array["name"] == ARRAY), None
         )
         if array is None:
             return self._vanished()
@@ -162,8 +158,9 @@ class ArrayState:
             return []
         events = [*self._rebuild_hidden(None, {}), _event("raid.deleted")]
         created = self.is_being_created and self._state == RaidState.CONFIGURING
+        reply = self.reply
         self.restarted()
-        self.is_being_created = created
+        self.is_being_created, self.reply = created, reply
         return events
 
     def _states(
@@ -189,7 +186,9 @@ class ArrayState:
 
     def _removed(self, members: dict[int, int]) -> list[Event]:
         gone = [row for row in self._members.items() if members.get(row[0]) != row[1]]
-        self._announced -= {disk for _, disk in gone}
+        left = {disk for _, disk in gone}
+        self._announced -= left
+        self._failing -= left
         return [_event("raid.member_removed", *row) for row in gone]
 
     def _rebuild(
@@ -248,6 +247,17 @@ def _show_slot(slot: Slot, disk: int | None, *, is_target: bool) -> None:
     slot.bdev = 0 if disk is None else disk + 1
     slot.is_configured = int(disk is not None)
     slot.is_process_target = int(is_target)
+
+
+def awaited(reply: bytes, uuids: list[str]) -> int:
+    """Return a bit for each disk, by its UUID, for which a slot of an array is kept, as ``bdev_raid_get_bdevs`` shows."""
+    kept = {
+        slot["uuid"]
+        for array in json.loads(reply)
+        for slot in array["base_bdevs_list"]
+        if not slot["is_configured"] and not slot["name"]
+    }
+    return sum(1 << disk for disk, uuid in enumerate(uuids) if uuid in kept)
 
 
 def disk_number(name: str) -> int:

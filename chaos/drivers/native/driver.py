@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
-from errno import EEXIST, ENOENT
+from errno import ENOENT
 from typing import Any
 
 from chaos.base.interrupt import InterruptedRunError, Lookout, never
 from chaos.drivers.native import requests
-from chaos.drivers.native.array_state import ArrayState
+from chaos.drivers.native.array_state import ArrayState, awaited
 from chaos.drivers.native.channel_failures import ChannelFailures
 from chaos.drivers.native.crash import crash_of
 from chaos.drivers.native.disk_queue import DiskQueue, End, PendingIo
 from chaos.drivers.native.host_commands import HostCommands
+from chaos.drivers.native.plugs import UNASKED, Plugs
 from chaos.drivers.native.possible import Possible
 from chaos.drivers.native.process import Life, TargetEnded
 from chaos.drivers.native.records import Record, records
@@ -24,6 +25,7 @@ from chaos.plan.rpcs import Rpc
 from chaos.run.driver import Counts
 from workers.bdev.disk import Disk, DiskHeader
 from workers.bdev.io import BdevIo, IoStatus, IoType
+from workers.bdev.stack import disk_of
 from workers.errors import ENODEV, OK
 from workers.native import host
 from workers.protocol import (
@@ -51,7 +53,6 @@ from workers.reactor import (
 from workers.shared import ControlBlock
 
 MEDIA_OFFSET = 8 * DiskHeader.SIZE
-UNASKED = 0  # the token of requests whose answers don't matter
 
 
 class NativeDriver:
@@ -79,14 +80,12 @@ class NativeDriver:
         self._array.restarted()
         self._service = ServiceState()
         self._hosts = HostCommands()
-        # The target's newest replies, by method, as far as they were reported.
-        self.replies: dict[str, Any] = {"bdev_raid_get_bdevs": [], "nvmf_get_subsystems": []}
         self._queues = [DiskQueue(disk) for disk in self.disks]
         self._channel_failures = ChannelFailures(self.disks)
         self._possible = Possible(layout)
         self._mailboxes: dict[tuple[int, int], deque[Message]] = {}
         self._requests: dict[int, Message] = {}  # token -> the operator's RPC
-        self._waiting_plugs: dict[int, Message] = {}
+        self._plugs = Plugs(layout, self.disks, self._queues, self._call)
         self._thread = APP_THREAD
         self._options = {
             "disks": layout.disks,
@@ -95,6 +94,14 @@ class NativeDriver:
             "disk_queue_depth": layout.disk_queue_depth,
             "disk_io_blocks_max": layout.disk_io_blocks_max,
             "rebuild_blocks_per_ms": layout.rebuild_blocks_per_ms,
+        }
+
+    @property
+    def replies(self) -> dict[str, Any]:
+        """Return the target's newest replies, by method, as far as they were reported."""
+        return {
+            "bdev_raid_get_bdevs": self._array.reply,
+            "nvmf_get_subsystems": self._service.reply,
         }
 
     # The interface of a stepping driver.
@@ -196,7 +203,7 @@ class NativeDriver:
             for request in requests.stack_requests(self._layout):
                 self._call(outcome, host.RPC, UNASKED, data=requests.encoded(request))
             for disk in args:
-                self._plug(disk, outcome)
+                self._plugs.plug(disk, outcome)
             outcome.replies.append(Reply(message.sender, message.token, OK, 0, b""))
             return
         is_group = method in (Rpc.NVMF_CREATE_POLL_GROUP, Rpc.NVMF_DESTROY_POLL_GROUP)
@@ -215,7 +222,7 @@ class NativeDriver:
         disk = message.args[0]
         match method:
             case "attach_disk":
-                self._attach(message, outcome)
+                self._plugs.attach(message, outcome)
             case "hot_remove":
                 outcome.events += self._array.removal_begins(self._array.slot_of(disk))
                 self._possible.offer(self._queues[disk].resume(), outcome)
@@ -224,24 +231,6 @@ class NativeDriver:
                 self._call(outcome, host.RESIZE, disk, self.disks[disk].num_blocks)
             case _:
                 self._possible.offer(self._queues[disk].resume(), outcome)
-
-    def _attach(self, message: Message, outcome: Outcome) -> None:
-        """Plug a device in; if the target still holds its predecessor, do so once that is gone."""
-        disk = message.args[0]
-        if self._plug(disk, outcome) == -EEXIST:
-            self._waiting_plugs[disk] = message
-
-    def _plug(self, number: int, outcome: Outcome) -> int:
-        disk = self.disks[number]
-        if not disk.header.present:
-            return OK  # it was pulled again
-        uuid = text(bdev_uuid(disk.identity)).encode()
-        queue = self._queues[number]
-        former, queue.plug = queue.plug, disk.header.plugs  # the call itself may submit I/O to it
-        result = self._call(outcome, host.PLUG, number, disk.num_blocks, data=uuid)
-        if result != OK:
-            queue.plug = former
-        return result
 
     # Disk I/O and time.
 
@@ -328,10 +317,8 @@ class NativeDriver:
             case Record.HANDLED_NAME:
                 outcome.note = data.decode()
             case Record.STATE:
-                self.replies["bdev_raid_get_bdevs"] = json.loads(data)
                 outcome.events += self._array.take(data)
             case Record.SUBSYSTEM:
-                self.replies["nvmf_get_subsystems"] = json.loads(data)
                 outcome.events += self._service.take(data)
             case Record.POLLERS:
                 self._possible.poll(words[0], outcome)
@@ -344,7 +331,10 @@ class NativeDriver:
                 outcome.events.append(Event("bdev.registered", APP_THREAD, (words[0],)))
             case Record.DISK_GONE:
                 outcome.events.append(Event("bdev.unregistered", APP_THREAD, (words[0],)))
-                self._plug_again(words[0], outcome)
+                message = self._plugs.taken_next(words[0])
+                if message is not None:
+                    self.send(message)
+                    outcome.posted.append(Deliver(0, NEMESIS, APP_THREAD))
             case Record.REBUILD_ENDED:
                 outcome.events += self._array.rebuild_ended(words[0])
             case Record.MEMBER_GIVEN_UP:
@@ -353,12 +343,6 @@ class NativeDriver:
                 self.log.append(data.decode(errors="replace"))
             case _:
                 pass
-
-    def _plug_again(self, disk: int, outcome: Outcome) -> None:
-        message = self._waiting_plugs.pop(disk, None)
-        if message is not None:
-            self.send(message)
-            outcome.posted.append(Deliver(0, NEMESIS, APP_THREAD))
 
     def _submitted(self, words: list[int], outcome: Outcome) -> None:
         number, thread, disk, io_type, first, count, fua = words
@@ -387,7 +371,11 @@ class NativeDriver:
             self._array.is_being_created = False
         if not errno:
             outcome.events += self._service.answered(method, message.args)
-        value = self._array.member_mask if method == Rpc.BDEV_RAID_GET_BDEVS else 0
+        value = 0
+        if method == Rpc.BDEV_RAID_GET_BDEVS and not errno:
+            value = awaited(data, [text(bdev_uuid(disk.identity)) for disk in self.disks])
+        elif method == Rpc.BDEV_ERROR_INJECT_ERROR and not errno:
+            self._array.io_failed(disk_of(self._layout, message.args[0]))  # by the error bdev
         outcome.replies.append(Reply(message.sender, message.token, errno, value, b""))
 
     def _queue_changed(self, kind: int, words: list[int], outcome: Outcome) -> None:

@@ -53,20 +53,29 @@ def bdev_name(layout: Layout, bdev: int) -> str:
 
 
 def stack_requests(layout: Layout) -> list[Request]:
-    """Return the requests that put the bdevs of the layout's stacks on its disks, and one on the array.
+    """Return the requests that put delay and passthru bdevs on the layout's disks, and one on the array.
 
-    As in SPDK, each comes and goes with its base bdev from then on.
+    As in SPDK, each comes and goes with its base bdev from then on. An error bdev doesn't come again: see
+    :func:`error_bdev_requests`.
     """
     requests: list[Request] = []
     for disk in range(layout.disks):
         base = f"disk{disk}"
         for kind in stack_of(layout, disk):
             name = f"{PREFIXES[kind]}{disk}"
-            requests.append(_creation(kind, base, name))
+            if kind is not Stack.ERROR:
+                requests.append(_creation(kind, base, name))
             base = name
     if layout.array_passthru:
         requests.append(_creation(Stack.PASSTHRU, ARRAY, ARRAY_PASSTHRU))
     return requests
+
+
+def error_bdev_requests(layout: Layout, disk: int) -> list[Request]:
+    """Return the request for the error bdev of a disk that is plugged in, if it has one; SPDK forgets it with the disk."""
+    if Stack.ERROR not in stack_of(layout, disk):
+        return []
+    return [_creation(Stack.ERROR, f"disk{disk}", f"{PREFIXES[Stack.ERROR]}{disk}")]
 
 
 def _creation(kind: Stack, base: str, name: str) -> Request:

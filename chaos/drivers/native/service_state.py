@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from chaos.plan.rpcs import Rpc
 from workers.protocol import APP_THREAD, Argument, Event
@@ -15,12 +16,14 @@ class ServiceState:
     """Follows the subsystem's namespaces and the poll groups."""
 
     def __init__(self) -> None:
+        self.reply: list[dict[str, Any]] = []  # the newest text, decoded
         self._namespaces: list[int] = []
         self._groups: list[int] = []  # threads
 
     def take(self, text: bytes) -> list[Event]:
         """Take the next text; return what has happened since the last one."""
-        rows = [row for row in json.loads(text) if "namespaces" in row]
+        self.reply = json.loads(text)
+        rows = [row for row in self.reply if "namespaces" in row]
         now = [namespace["nsid"] for row in rows for namespace in row["namespaces"]]
         before, self._namespaces = self._namespaces, now
         events = [

@@ -62,11 +62,13 @@ class Operator:
         members = [disk for disk in self.model.disks if disk.member and disk.is_sound]
         return array.is_online and len(members) >= self.plan.members and array.rebuild is None
 
-    def answered(self, step: OutsideStep, status: int) -> None:
+    def answered(self, step: OutsideStep, status: int, value: int) -> None:
         """Handle the answer to an RPC."""
         if not isinstance(step, Operate) or not self.queue.answered(step.op):
             return
         self.repair.answered(step, status)
+        if self.repair.last_means is not None:
+            self.repair.last_means.answered(step, value)
         if self.queue.is_idle and self.model.array.is_online:
             self.model.array.move(Cause.DISMANTLING_OVER)
 

@@ -7,7 +7,7 @@ from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
 
 TURNS = 60  # without an array, until the next of them is tried
-TRIES = 2  # of all of them
+TRIES = 8  # of all of them; more than the errors that a fault leaves for superblocks
 
 
 class LastMeans:
@@ -16,7 +16,6 @@ class LastMeans:
     def __init__(self, queue: RpcQueue) -> None:
         self.queue = queue
         self.model = queue.model
-        self._members: list[int] = []  # when the array was online last
         self._idle_turns = 0
         self._tries_left = TRIES
         self._begin()
@@ -24,14 +23,19 @@ class LastMeans:
     def _begin(self) -> None:
         self._tries_left -= 1
         self._reattached: list[int] = []
-        self._added: list[int] = []
+        self._awaited: list[int] | None = None  # by the array, as the target has answered
         self._has_created = False
 
     def came_back(self) -> None:
         """Take in that the array is online."""
-        self._members = self.model.disks.members()
         self._idle_turns, self._tries_left = 0, TRIES
         self._begin()
+
+    def answered(self, step: Operate, value: int) -> None:
+        """Take in which disks an array waits for."""
+        if step.method == Rpc.BDEV_RAID_GET_BDEVS:
+            disks = range(len(self.model.disks))
+            self._awaited = [number for number in disks if value >> number & 1]
 
     def next_step(self, *, nothing_moves: bool) -> Operate | int | None:
         """Return an RPC, or a disk to be taken out and put back, so that it is examined again; None: not now, or nothing is left.
@@ -61,9 +65,11 @@ class LastMeans:
                     return number
         if self.model.array.is_configuring:
             # A disk may have lost its superblock with its cache; as the member that is awaited it can still be added.
-            for number in there:
-                if number in self._members and number not in self._added:
-                    self._added.append(number)
+            if self._awaited is None:
+                return self.queue.call(Rpc.BDEV_RAID_GET_BDEVS)
+            while self._awaited:
+                number = self._awaited.pop(0)
+                if number in there:
                     return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, number)
         elif not self._has_created and len(there) >= plan.members and disks[there[0]].is_sound:
             # The other disks become members, too; as they are not known to be good, they are then removed and rebuilt.

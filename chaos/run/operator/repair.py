@@ -9,6 +9,7 @@ from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
 from workers.errors import EEXIST, EINVAL, ENODEV
 
+REFUSALS_MAX = 3  # of a disk, until it is wiped before it is tried again
 IMPATIENT_ONE_IN = 25  # turns, while disks are late
 KEEP_SUPERBLOCK, CLEAR_SUPERBLOCK = 0, 1
 
@@ -26,6 +27,7 @@ class Repair:
         self._is_ghost = False  # the array that waits doesn't have the trusted disk
         self._looked_at: list[int] = []  # disks examined since the last change
         self._patience = -1  # turns until the next repair
+        self._refusals = [0] * len(self.model.disks)
         target = queue.plan.target
         examines = target is None or target.can("examine")
         self.last_means = None if examines else LastMeans(queue)
@@ -146,8 +148,12 @@ class Repair:
         for number, disk in enumerate(self.model.disks):
             if self.queue.bdev(number) == bdev:
                 # SPDK may refuse a disk for the superblock on it, so an operator has to wipe it first.
-                is_wiped_first = self.plan.target is not None and status == EEXIST
-                disk.was_tried(must_be_wiped=is_wiped_first and not disk.member)
+                self._refusals[number] += 1
+                is_for_good = status == EEXIST or self._refusals[number] >= REFUSALS_MAX
+                is_wiped_first = self.plan.target is not None and is_for_good and not disk.member
+                if is_wiped_first:
+                    self._refusals[number] = 0
+                disk.was_tried(must_be_wiped=is_wiped_first)
 
     def target_lost(self) -> None:
         """Forget the examinations, since the next target needs them again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from chaos.drivers.native.array_state import ArrayState
+from chaos.drivers.native.array_state import ArrayState, awaited
 from workers.errors import EIO, OK
 from workers.shared import ControlBlock
 
@@ -84,6 +84,14 @@ def test_of_two_rebuilds_at_once_both_end():
         ("rebuild.started", (2, 2)),
         ("rebuild.finished", (2, 2, OK)),
     ]
+
+
+def test_slots_that_are_kept_for_disks_are_found_by_their_uuids():
+    (array,) = json.loads(array_of(0, None, None))
+    for slot, uuid in zip(array["base_bdevs_list"], ("a", "b", "c"), strict=True):
+        slot["uuid"] = uuid
+    array["base_bdevs_list"][2]["name"] = "nothing"  # what a refused request has left there
+    assert awaited(json.dumps([array]).encode(), ["c", "b", "a", "d"]) == 1 << 1
 
 
 def test_a_member_is_given_up_with_a_reason_or_without():
