@@ -252,7 +252,7 @@ def _show_slot(slot: Slot, disk: int | None, *, is_target: bool) -> None:
 def awaited(reply: bytes, uuids: list[str]) -> int:
     """Return a bit for each disk, by its UUID, for which a slot of an array is kept, as ``bdev_raid_get_bdevs`` shows."""
     kept = {
-        slot["uuid"]
+        slot.get("uuid")
         for array in json.loads(reply)
         for slot in array["base_bdevs_list"]
         if not slot["is_configured"] and not slot["name"]
