@@ -10,6 +10,7 @@ from workers.protocol import Crash
 
 OUR_SOURCES = ("/workers/native/",)  # frames of the adapter are no part of a signature
 FRAMES_IN_SIGNATURE = 2
+FOUND_LATE = "written to"  # freed memory; what reuses it finds that, and has nothing to do with it
 ASSERTION = re.compile(
     r"^(?P<file>[^:]+):\d+: (?P<function>\w+): Assertion `(?P<what>.*)' failed$", re.DOTALL
 )
@@ -23,6 +24,8 @@ def crash_of(death: Death, reactor: int, thread: int, symbols: Symbols) -> Crash
     if found is not None:
         message = f"{found['function']}: Assertion `{found['what']}' failed"
         where = f"{found['file']}:{found['function']}"
+    elif death.kind == "heap" and FOUND_LATE in death.message:
+        message, where = death.message, death.kind
     else:
         message = death.message
         shown = [f"{place.file_name}:{place.function}" for place in own[:FRAMES_IN_SIGNATURE]]
