@@ -16,6 +16,7 @@ class LastMeans:
     def __init__(self, queue: RpcQueue) -> None:
         self.queue = queue
         self.model = queue.model
+        self._in_sync = list(range(queue.plan.members))  # when the array was online last
         self._idle_turns = 0
         self._tries_left = TRIES
         self._begin()
@@ -28,6 +29,8 @@ class LastMeans:
 
     def came_back(self) -> None:
         """Take in that the array is online."""
+        disks = self.model.disks
+        self._in_sync = [number for number in disks.members() if disks[number].good]
         self._idle_turns, self._tries_left = 0, TRIES
         self._begin()
 
@@ -71,9 +74,19 @@ class LastMeans:
                 number = self._awaited.pop(0)
                 if number in there:
                     return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, number)
-        elif not self._has_created and len(there) >= plan.members and disks[there[0]].is_sound:
-            # The other disks become members, too; as they are not known to be good, they are then removed and rebuilt.
-            self._has_created = True
-            method, args = self.queue.creation(there[: plan.members])
-            return self.queue.call(method, *args)
+        elif not self._has_created and len(there) >= plan.members:
+            return self._create_around(there)
         return None
+
+    def _create_around(self, there: list[int]) -> Operate | None:
+        """Make an array around a disk with all data; the others become members, too, and are then removed and rebuilt."""
+        disks = self.model.disks
+        self._has_created = True
+        if not disks[there[0]].is_sound:
+            # No superblock is left, which only a loss of power does. A former member has all that was flushed.
+            there.sort(key=lambda number: number not in self._in_sync)
+            if there[0] not in self._in_sync:
+                return None
+            disks[there[0]].good = True
+        method, args = self.queue.creation(there[: self.queue.plan.members])
+        return self.queue.call(method, *args)

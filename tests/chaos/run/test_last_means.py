@@ -73,3 +73,12 @@ def test_nothing_is_tried_while_a_request_or_the_array_itself_may_still_come():
     assert means.next_step(nothing_moves=False) == 0
     means.queue.call(Rpc.BDEV_WAIT_FOR_EXAMINE)
     assert means.next_step(nothing_moves=True) is None
+
+
+def test_without_any_superblock_left_an_array_is_made_around_a_former_member():
+    means, model = last_means(superblock=True)
+    model.happened(Event("raid.deleted", 0, ()))
+    for disk in model.disks:
+        disk.good = False  # what wasn't flushed is lost
+    assert tried(means)[: DISKS + 1] == [0, 1, 2, (Rpc.BDEV_RAID_CREATE.value, 1)]
+    assert [disk.good for disk in model.disks] == [True, False, False]
