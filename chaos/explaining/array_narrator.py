@@ -186,7 +186,9 @@ class ArrayNarrator:
             return [Clause(number, f"channel {event.thread}", text, IMPORTANT)]
         text = f"{where} creates its channel of the array while the rebuild runs"
         own = self._offsets.get(event.thread, NO_REBUILD)
-        if not in_rebuild or own < 0:
+        if offset < 0:
+            pass  # a target in C doesn't show what its channels know
+        elif not in_rebuild or own < 0:
             text += ", without knowing of the rebuild"
         elif own < max(self._offset, self._copied_to):
             count = max(self._offset, self._copied_to) - own

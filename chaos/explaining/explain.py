@@ -46,6 +46,7 @@ class Explanation(msgspec.Struct, frozen=True):
     curve: Curve
     likely: Likely | None  # None: likely from the beginning, or not known
     is_whole: bool
+    tested: str = ""  # the target in C and its build; "": the built-in engine
     unfinished: str = ""  # a line about shrinking that stopped early
 
 
@@ -101,6 +102,7 @@ def explain(
         experiment=capsule.experiment.name,
         seed=capsule.seed,
         defects=[defect.id for defect in capsule.defects],
+        tested="" if capsule.plan.target is None else capsule.plan.target.words,
         exit_code=int(finding.verdict),
         signature=finding.signature,
         target=target_of(capsule.plan),

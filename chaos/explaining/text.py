@@ -50,11 +50,11 @@ def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
 
 
 def _head(explanation: Explanation) -> Iterator[str]:
-    defects = ", ".join(explanation.defects) or "none"
+    tested = explanation.tested or f"defects: {', '.join(explanation.defects) or 'none'}"
     yield f"{NAMES[explanation.exit_code]}: {explanation.signature}"
     yield from _wrapped("", f"{explanation.story.summary}.")
     yield (
-        f"{explanation.experiment}, seed {explanation.seed}, defects: {defects}; shrunk to "
+        f"{explanation.experiment}, seed {explanation.seed}, {tested}; shrunk to "
         f"{counted(explanation.outside, 'step')} of hosts, operator and nemesis, "
         f"{counted(explanation.choices, 'scheduling choice')}, {counted(explanation.steps, 'step')} in all"
     )

@@ -9,7 +9,10 @@ from chaos.plan.rpcs import Rpc
 from workers.protocol import APP_THREAD, Argument, Event
 from workers.reactor import FIRST_POLL_GROUP_THREAD
 
-NO_REBUILD = (0, 0)  # whether a rebuild runs, and its offset: not known of a channel
+NOT_KNOWN = (
+    0,
+    -1,
+)  # whether the channel knows of a rebuild, and of which offset: no target shows that
 
 
 class ServiceState:
@@ -56,4 +59,4 @@ class ServiceState:
 
     @staticmethod
     def _channel(nsid: int, thread: int) -> Event:
-        return Event("nvmf.namespace_channel_created", thread, (nsid, *NO_REBUILD))
+        return Event("nvmf.namespace_channel_created", thread, (nsid, *NOT_KNOWN))
