@@ -130,7 +130,7 @@ class Watch:
             return
         if self._seen == WARM_UP_RUNS:
             gc.collect()
-            gc.freeze()  # what lives by now stays, mostly code: a collection need not visit it each time
+            gc.freeze()  # collections need not visit what is alive now, mostly code
             return
         gc.collect()  # runs leave reference cycles behind, which would look like a leak
         self._own.add(self._seen, _own_sample())
@@ -138,7 +138,8 @@ class Watch:
             self._below.setdefault(kind, _Track()).add(self._seen, sample)
 
     def report(self) -> Resources | None:
-        """Return the changes, or None after too few runs."""
+        """Return the changes, or None after too few runs; it is the end of the watch."""
+        gc.unfreeze()
         first, last = self._own.first, self._own.last
         if first is None or last is None or self._own.count < WARM_UP_RUNS:
             return None

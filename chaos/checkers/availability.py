@@ -126,8 +126,7 @@ class _Array:
         if name == "raid.member_failed":
             self._to_go.append(args[1])
         elif name == "raid.member_removed":
-            if args[1] in self._leaving:
-                self._leaving.remove(args[1])
+            self._leaving = [disk for disk in self._leaving if disk != args[1]]
             self._asked = {op: disk for op, disk in self._asked.items() if disk != args[1]}
             # The slot's next member is another one, and needs a reason of its own.
             self._to_go = [disk for disk in self._to_go if disk != args[1]]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from chaos.checkers import Verdict
-from chaos.cli.parameters import Loudness
+from chaos.cli.parameters import Loudness, named_target
 from chaos.cli.screen import Screen
 from chaos.export.for_test import failure_text, replay_for_test
 from chaos.export.perfetto import perfetto_trace
@@ -144,4 +144,4 @@ def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -
             "will be skipped; a shrunk run (minimal.json) does better",
             "yellow",
         )
-    return pytest_file(capsule, replayed)
+    return pytest_file(capsule, replayed, named_target())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import msgspec
 
 from chaos.export.for_test import pack
+from chaos.plan.target_id import TargetId
 from chaos.replaying.replay import Replayed
-from chaos.store.capsule import Capsule, target_words
+from chaos.store.capsule import Capsule
 
 FILE = '''"""{head}
 
@@ -64,8 +66,11 @@ def test_failure_shows_with_its_defect():
 '''
 
 
-def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
-    """Write the file's text; ``replayed`` is the capsule's replay, which has shown the failure."""
+def pytest_file(capsule: Capsule, replayed: Replayed, tested: TargetId | None) -> str:
+    """Write the file's text; ``replayed`` is the capsule's replay, which has shown the failure.
+
+    ``tested``: the target in C of that replay, which its user has named. The one in the capsule is only what it was recorded on.
+    """
     assert capsule.expected is not None, (
         "a capsule without a recorded end has no failure to test for"
     )
@@ -73,10 +78,12 @@ def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
     defects = ", ".join(defect.id for defect in capsule.defects)
     what = f", with defect {defects}" if defects else ", on the reference engine"
     target = ENGINE
-    tested = capsule.plan.target
+    options = ["--allow-code"] if capsule.carries_code else []
     if tested is not None:
         what = f", on {tested.words}"
-        path = Path(tested.path)
+        option, named = tested.option
+        options = [option, shlex.quote(named), *options]
+        path = Path(named)
         target = IN_C.format(
             kind=_literal(tested.kind),
             path=_literal(str(path.resolve() if path.exists() else path)),
@@ -89,13 +96,7 @@ def pytest_file(capsule: Capsule, replayed: Replayed) -> str:
         signature=_prose(signature),
         signature_literal=_literal(signature),
         story="\n".join(_prose(f"  {line}") for line in replayed.story),
-        options="".join(
-            f" {_prose(word)}"
-            for word in (
-                *target_words(capsule),
-                *(["--allow-code"] if capsule.carries_code else []),
-            )
-        ),
+        options=_prose("".join(f" {word}" for word in options)),
         version=_prose(capsule.raidstorm_version),
         steps=replayed.steps,
         capsule=pack(msgspec.json.encode(capsule)),

@@ -90,9 +90,8 @@ def left_out(experiment: Experiment, target: TargetId) -> list[str]:
         for name, share in SHARES.items()
         if pair(getattr(experiment, share))[1] and not target.can(name)
     ]
-    if experiment.stack_share and experiment.superblock_share:
-        stacks = "stacks of bdevs"
-        names.append(
-            f"{stacks} where the array has a superblock" if acts("error_bdev", target) else stacks
-        )
+    if experiment.stack_share and not acts("error_bdev", target):
+        names.append("stacks of bdevs")
+    elif experiment.stack_share and experiment.superblock_share:
+        names.append("stacks of bdevs where the array has a superblock")
     return names

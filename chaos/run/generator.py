@@ -74,6 +74,7 @@ class Generator:
         if now_permille >= RUN_PERMILLE:
             self.phase = HEAL
             return Mark("heal")
+        self.operator.look()
         # Planned things come first: their moments were drawn.
         step = self.operator.setup.next_step() or self.nemesis.next_step(now_permille)
         if step is None and self.operator.setup.is_over:
@@ -89,6 +90,7 @@ class Generator:
 
     def _heal(self) -> OutsideStep | None:
         operator = self.operator
+        operator.look()
         setup = operator.setup
         if not (setup.is_over or setup.is_held):
             return setup.next_step()

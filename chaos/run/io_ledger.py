@@ -27,6 +27,7 @@ class IoLedger:
         self.writing: dict[int, int] = {}  # LBA -> writes in flight
         self.newest: dict[int, Write | CompareAndWrite] = {}  # LBA -> the settled write that it has
         self.connections: dict[int, set[int]] = {}  # connection -> its outstanding ops
+        self._closed: set[int] = set()  # by their hosts; only looked up
         self.lost_connections: set[int] = (
             set()
         )  # connections whose host doesn't receive anything any more
@@ -73,7 +74,14 @@ class IoLedger:
     def opened(self, step: Open) -> None:
         """Record a new connection of a host."""
         self.connections[step.connection] = set()
-        self._sessions.setdefault(step.host, []).append(step.connection)
+        session = self._sessions.get(step.host, [])
+        # A queue that the host has closed and opens anew at once is no longer its own.
+        kept = [each for each in session if each not in self._closed]
+        self._sessions[step.host] = [*kept, step.connection]
+
+    def closed(self, step: Disconnect) -> None:
+        """Record that a host has closed a connection, which the target may still hold."""
+        self._closed.add(step.connection)
 
     def connects(self, step: Connect) -> None:
         """Record that a queue is being connected; the admin queue is a session's first."""
@@ -110,6 +118,7 @@ class IoLedger:
     def connection_ended(self, connection: int) -> None:
         """Drop a connection that the target has destroyed, with all its requests."""
         self.lost_connections.discard(connection)
+        self._closed.discard(connection)
         for op in sorted(self.connections.pop(connection, ())):
             step = self.outstanding.pop(op, None)
             if isinstance(step, CHANGING):

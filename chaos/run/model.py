@@ -75,7 +75,7 @@ class Model:
                     return  # answered when something happens, or never
                 ledger.connections[step.connection].add(step.op)
             case Disconnect():
-                pass
+                ledger.closed(step)
             case Inject():
                 self._injected(step)
                 return

@@ -49,8 +49,10 @@ class ArrayState:
         self._result: int | None = None  # it has ended so, but the replies still show it
         self._failing: set[int] = set()  # disks on which an I/O has failed; only looked up
         self._announced: set[int] = set()  # disks that are members in sync; only looked up
+        self._leaving: set[int] = set()  # disks whose removal has begun; only looked up
         self._process: dict[str, Any] | None = None
         self._slots: list[dict[str, Any]] = []
+        self._shown: dict[str, Any] = {}  # the array's part of the reply
         self._data_offset = 0  # of the rebuild's target
 
     def copied(self, disk: int, end: int) -> None:
@@ -73,20 +75,24 @@ class ArrayState:
             self._has_failed = True
 
     def removal_begins(self, slot: int) -> list[Event]:
-        """Return the event of a removal that begins, if there is a member in this slot."""
-        if slot not in self._members:
+        """Return the event of a removal that begins, if there is a member in this slot, and it has not begun already."""
+        if slot not in self._members or self._members[slot] in self._leaving:
             return []
+        self._leaving.add(self._members[slot])
         return [_event("raid.removing_member", slot, self._members[slot])]
 
     def given_up(self, slot: int) -> list[Event]:
         """Return the events of a member that the target gives up: rightly so, if some I/O has failed on its disk.
 
-        SPDK gives up even the last one. That disk has all acknowledged data still, since its failed write isn't acknowledged.
+        SPDK gives up even the last one. That is no event: the disk has all acknowledged data still, since its failed write isn't
+        acknowledged.
         """
+        disk = self._members.get(slot, NO_SLOT)
+        if self.is_last(disk):
+            return []
         events = self.removal_begins(slot)
-        if events and self._members[slot] in self._failing:
-            disk = self._members[slot]
-            return [] if self.is_last(disk) else [_event("raid.member_failed", slot, disk), *events]
+        if events and disk in self._failing:
+            return [_event("raid.member_failed", slot, disk), *events]
         return events
 
     def io_failed(self, disk: int) -> None:
@@ -106,7 +112,9 @@ class ArrayState:
         if not self._is_hidden:
             self._result = status
             return []
-        return [*self._end(status), *self._rebuild(self._process, self._members, self._slots)]
+        events = [*self._end(status), *self._rebuild(self._process, self._members, self._slots)]
+        self._record(self._shown, self._members)
+        return events
 
     def _end(self, status: int) -> list[Event]:
         slot, self._rebuilt, self._is_hidden, self._result = self._rebuilt, NO_SLOT, False, None
@@ -143,13 +151,14 @@ class ArrayState:
         sizes = [slots[place]["data_size"] for place in members]
         self._blocks = min(sizes) if sizes else self._blocks
         process = array.get("process")
+        self._failing -= set(members.values()) - set(self._members.values())
         events = self._states(state, array, members)
         if self._state == RaidState.ONLINE:
             events += self._rebuild_hidden(process, members)
             events += self._removed(members)
             events += self._rebuild(process, members, slots)
         self._state, self._members = state, members
-        self._process, self._slots = process, slots
+        self._process, self._slots, self._shown = process, slots, array
         self._record(array, members)
         return events
 
@@ -188,7 +197,7 @@ class ArrayState:
         gone = [row for row in self._members.items() if members.get(row[0]) != row[1]]
         left = {disk for _, disk in gone}
         self._announced -= left
-        self._failing -= left
+        self._leaving -= left
         return [_event("raid.member_removed", *row) for row in gone]
 
     def _rebuild(

@@ -23,5 +23,6 @@ class ChannelFailures:
 
     def struck(self, disk: int) -> None:
         """Take in that a channel of this disk could not be created."""
-        self._disks[disk].header.channel_failures -= 1
-        self._known[disk] -= 1
+        if self._known[disk]:
+            self._disks[disk].header.channel_failures -= 1
+            self._known[disk] -= 1

@@ -90,8 +90,8 @@ def opened_for(identity: TargetId) -> Target:
 
 def _named_for(identity: TargetId) -> tuple[TargetKind, str] | None:
     """Return what the user, not the capsule, has named for this run."""
-    kind, path = json.loads(os.environ.get(ALLOWED, '["", ""]'))
-    if kind == identity.kind:
-        return kind, path
+    if named := os.environ.get(ALLOWED):
+        kind, path = json.loads(named)
+        return (identity.kind, path) if kind == identity.kind else None
     is_open = (os.getpid(), identity.kind, identity.path) in _OPENED
     return (identity.kind, identity.path) if is_open else None

@@ -70,10 +70,12 @@ class Symbols:
             asked = [hex(offset) for offset in unknown]
             command = ["addr2line", "-a", "-f", "-i", "-e", str(self.library), *asked]
             answers = _answers(self._ask(command).splitlines())
-            for offset in unknown:
-                named = answers.get(offset) or [Place(self.function_at(offset), "", 0)]
-                self._places[offset] = named
-        return [place for offset in wanted for place in self._places[offset]]
+            self._places |= {offset: answers[offset] for offset in unknown if offset in answers}
+        return [place for offset in wanted for place in self._places_at(offset)]
+
+    def _places_at(self, offset: int) -> list[Place]:
+        """Return what is known of an address; without an answer, its function alone."""
+        return self._places.get(offset) or [Place(self.function_at(offset), "", 0)]
 
     @staticmethod
     def _ask(command: list[str]) -> str:

@@ -38,6 +38,11 @@ class Operator:
         self.queue.in_flight = {step.op: step for step in in_flight}
         self.setup.go_on_after(since_start)
 
+    def look(self) -> None:
+        """Look at the array once more, for what may be needed when it is gone."""
+        if self.repair.last_means is not None:
+            self.repair.last_means.look()
+
     def next_step(self, now_permille: int) -> Operate | None:
         """Return the next RPC during the chaos, if one is to be sent now."""
         step = self.queue.go_on() if self.queue.script else None

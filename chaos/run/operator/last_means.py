@@ -17,6 +17,9 @@ class LastMeans:
         self.queue = queue
         self.model = queue.model
         self._in_sync = list(range(queue.plan.members))  # when the array was online last
+        self._sound: list[int] | None = (
+            None  # when the first of these means was tried: to take a disk out counts as harm
+        )
         self._idle_turns = 0
         self._tries_left = TRIES
         self._begin()
@@ -27,10 +30,13 @@ class LastMeans:
         self._awaited: list[int] | None = None  # by the array, as the target has answered
         self._has_created = False
 
-    def came_back(self) -> None:
-        """Take in that the array is online."""
+    def look(self) -> None:
+        """Take in the members of an array that is online; this is asked in each turn, so also just before a loss of power."""
+        if not self.model.array.is_online:
+            return
         disks = self.model.disks
         self._in_sync = [number for number in disks.members() if disks[number].good]
+        self._sound = None
         self._idle_turns, self._tries_left = 0, TRIES
         self._begin()
 
@@ -60,7 +66,10 @@ class LastMeans:
     def _untried(self) -> Operate | int | None:
         plan, disks = self.queue.plan, self.model.disks
         there = [number for number, disk in enumerate(disks) if disk.arrived]
-        there.sort(key=lambda number: not disks[number].is_sound)
+        if self._sound is None:
+            self._sound = disks.sound()
+        sound = self._sound
+        there.sort(key=lambda number: number not in sound)
         if plan.superblock:
             for number in there:
                 if number not in self._reattached:
@@ -75,18 +84,17 @@ class LastMeans:
                 if number in there:
                     return self.queue.call_for(Rpc.BDEV_RAID_ADD_BASE_BDEV, number)
         elif not self._has_created and len(there) >= plan.members:
-            return self._create_around(there)
+            return self._create_around(there, sound)
         return None
 
-    def _create_around(self, there: list[int]) -> Operate | None:
+    def _create_around(self, there: list[int], sound: list[int]) -> Operate | None:
         """Make an array around a disk with all data; the others become members, too, and are then removed and rebuilt."""
-        disks = self.model.disks
         self._has_created = True
-        if not disks[there[0]].is_sound:
-            # No superblock is left, which only a loss of power does. A former member has all that was flushed.
-            there.sort(key=lambda number: number not in self._in_sync)
-            if there[0] not in self._in_sync:
-                return None
-            disks[there[0]].good = True
+        # Without a superblock anywhere, which only a loss of power causes, a former member has all that was flushed.
+        sources = sound or self._in_sync
+        there.sort(key=lambda number: number not in sources)
+        if there[0] not in sources:
+            return None
+        self.model.disks[there[0]].good = True
         method, args = self.queue.creation(there[: self.queue.plan.members])
         return self.queue.call(method, *args)

@@ -46,8 +46,6 @@ class Repair:
             return None
         if not model.array.is_online:
             return self._revive()
-        if self.last_means is not None:
-            self.last_means.came_back()
         if model.array.rebuild is not None:
             return None
         model.disks.trust(model.array.members_in_sync())
@@ -150,7 +148,9 @@ class Repair:
                 # SPDK may refuse a disk for the superblock on it, so an operator has to wipe it first.
                 self._refusals[number] += 1
                 is_for_good = status == EEXIST or self._refusals[number] >= REFUSALS_MAX
-                is_wiped_first = self.plan.target is not None and is_for_good and not disk.member
+                others = [other for other in self.model.disks.sound() if other != number]
+                may_be_wiped = self.plan.target is not None and self.model.array.is_online
+                is_wiped_first = may_be_wiped and is_for_good and not disk.member and bool(others)
                 if is_wiped_first:
                     self._refusals[number] = 0
                 disk.was_tried(must_be_wiped=is_wiped_first)
@@ -158,3 +158,4 @@ class Repair:
     def target_lost(self) -> None:
         """Forget the examinations, since the next target needs them again."""
         self._looked_at.clear()
+        self._refusals = [0] * len(self.model.disks)

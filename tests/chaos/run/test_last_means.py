@@ -27,7 +27,7 @@ def last_means(*, superblock: bool) -> tuple[LastMeans, Model]:
         disk.presence = Presence.ARRIVED
     model.happened(Event("raid.created", 0, (0, 1)))
     means = LastMeans(RpcQueue(plan, model))
-    means.came_back()
+    means.look()
     return means, model
 
 
@@ -51,18 +51,39 @@ def test_disks_are_put_back_then_awaited_members_added_a_bounded_number_of_times
     ask, add = Rpc.BDEV_RAID_GET_BDEVS.value, Rpc.BDEV_RAID_ADD_BASE_BDEV.value
     assert tried(means) == [0, 1, 2, (ask, 0), (add, 1)] * TRIES
     # The array has come back meanwhile, so all means count again.
-    means.came_back()
+    model.happened(Event("raid.assembled", 0, (0, 1)))
+    means.look()
+    model.happened(Event("raid.deleted", 0, ()))
     assert tried(means)[:DISKS] == [0, 1, 2]
 
 
 def test_an_array_without_superblock_is_made_around_the_disk_that_has_all_data():
     means, model = last_means(superblock=False)
-    model.happened(Event("raid.deleted", 0, ()))
     model.disks[0].good = False
+    model.happened(Event("raid.deleted", 0, ()))
     assert tried(means) == [(Rpc.BDEV_RAID_CREATE.value, 0)] * TRIES
-    model.disks[1].good = False
-    means.came_back()
+    means, model = last_means(superblock=False)
+    for disk in model.disks:
+        disk.good = False
+    means.look()
+    model.happened(Event("raid.deleted", 0, ()))
     assert tried(means) == []  # no disk is known to have all data
+
+
+def test_a_disk_that_was_taken_out_and_put_back_is_as_good_as_before():
+    means, model = last_means(superblock=True)
+    model.disks[0].good = False
+    model.happened(Event("raid.deleted", 0, ()))
+    found = []
+    while len(found) <= DISKS:
+        step = means.next_step(nothing_moves=True)
+        found.append(step)
+        if isinstance(step, int):
+            model.disks[step].good = False  # as the model takes a disk that is pulled
+    assert found[:DISKS] == [1, 0, 2]
+    assert found[DISKS].method == Rpc.BDEV_RAID_CREATE.value
+    assert found[DISKS].args[2] == 1  # the first of its members
+    assert model.disks[1].good
 
 
 def test_nothing_is_tried_while_a_request_or_the_array_itself_may_still_come():

@@ -97,11 +97,19 @@ def test_slots_that_are_kept_for_disks_are_found_by_their_uuids():
 def test_a_member_is_given_up_with_a_reason_or_without():
     state, _ = followed(array_of(0, 1))
     assert rows(state.given_up(0)) == [("raid.removing_member", (0, 0))]
+    assert state.removal_begins(0) == []  # it was pulled as well
     state.io_failed(1)
     assert rows(state.given_up(1)) == [
         ("raid.member_failed", (1, 1)),
         ("raid.removing_member", (1, 1)),
     ]
+    assert rows(state.take(array_of(0, None))) == [("raid.member_removed", (1, 1))]
+    assert rows(state.take(array_of(0, 1, process=(1, 0)))) == [("rebuild.started", (1, 1))]
+    assert state.take(array_of(0, 1)) == []
+    assert rows(state.rebuild_ended(OK)) == [("rebuild.finished", (1, 1, OK))]
+    assert rows(state.given_up(1)) == [
+        ("raid.removing_member", (1, 1))
+    ]  # the failure was before it became a member
     assert rows(state.take(array_of(0, None))) == [("raid.member_removed", (1, 1))]
     state.io_failed(0)
     assert state.given_up(0) == []  # the last one: it still has all acknowledged data
