@@ -92,7 +92,8 @@ def prepare(
         )
     if target is not None and facet.defects:
         raise ExperimentError(
-            "--defect is for the built-in engine, and this run has a target of its own"
+            f"{facet.name} has defects, which are variants of the built-in engine, and this run has a target of "
+            "its own; leave them out"
         )
     sources = tuple(read_defect(name) for name in facet.defects)
     compose(sources)

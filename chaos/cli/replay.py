@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import msgspec
 
 from chaos.base.interrupt import Interrupt
@@ -62,6 +63,8 @@ def run(catalog: Catalog, arguments: ReplayArguments) -> int:
 def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) -> Outcome:
     """Replay the target on its engine, or on the one that was named."""
     capsule, is_recording = capsule_of(catalog, arguments.target)
+    if capsule.plan.target is not None:
+        _refuse_engines(arguments)
     capsule, checks = engine_and_checks(
         arguments.target,
         capsule,
@@ -81,6 +84,18 @@ def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) 
         )
     remark = "; ".join(filter(None, (remark, _other_build(capsule))))
     return Outcome(capsule, chosen, replayed, remark)
+
+
+def _refuse_engines(arguments: ReplayArguments) -> None:
+    """Refuse what is for runs of the built-in engine."""
+    if arguments.driver not in (None, "native"):
+        raise click.UsageError(
+            f"this is a run of a target in C, which the driver {arguments.driver} can't replay; leave --driver out"
+        )
+    if arguments.defects and arguments.defects != ("none",):
+        raise click.UsageError(
+            "defects are variants of the built-in engine, and this is a run of a target in C; leave --defect out"
+        )
 
 
 def _other_build(capsule: Capsule) -> str:

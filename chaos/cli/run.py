@@ -18,7 +18,7 @@ from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
 from chaos.cli.campaigns import Rows, campaigns_on, looked_up, total_line
 from chaos.cli.cluster import open_cluster
-from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Loudness
+from chaos.cli.parameters import INTERRUPTED, SEED_MAX, Catalog, Loudness, named_target
 from chaos.cli.screen import Screen, print_json
 from chaos.plan.driver_names import DRIVERS, DriverName
 from chaos.store.store import Store
@@ -124,6 +124,14 @@ def _refuse_bad(arguments: RunArguments) -> None:
             raise click.UsageError(
                 f"run takes no NAME:SEED; use 'run {before} --seed {seed}' or 'replay {name}'"
             )
+    if (
+        named_target() is not None
+        and "--driver" in arguments.of_a_suite
+        and arguments.driver != "native"
+    ):
+        raise click.UsageError(
+            f"--spdk and --target run on the driver native, not on {arguments.driver}; leave --driver out"
+        )
     if arguments.cluster and arguments.jobs_typed:
         raise click.UsageError("--jobs is for this machine; with --cluster, every worker is one")
 

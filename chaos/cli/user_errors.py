@@ -6,6 +6,7 @@ from chaos.base.interrupt import InterruptedRunError
 from chaos.campaigns.known import KnownError
 from chaos.campaigns.suite import SuiteError
 from chaos.clustering.remote_job import ClusterError
+from chaos.drivers.native.opened import UnnamedTargetError
 from chaos.judging.user_checks import CodeError
 from chaos.plan.experiment import ExperimentError
 from chaos.run.driver import DriverError
@@ -32,6 +33,7 @@ USER_ERRORS = (
     StoredError,
     StoreError,
     SuiteError,
+    UnnamedTargetError,
 )
 
 __all__ = ["USER_ERRORS", "DriverError", "InterruptedRunError"]

@@ -22,6 +22,12 @@ from chaos.plan.target_id import TargetId, TargetKind
 # By process too: a forked process must not use its parent's server.
 EXAMPLE = "example"  # the name of the target that comes with raidstorm
 ALLOWED = "RAIDSTORM_ALLOWED_TARGET"  # kind and path, for this process and those that it starts
+
+
+class UnnamedTargetError(TargetError):
+    """A run needs a target that its user has not named; the message is one sentence."""
+
+
 _OPENED: dict[tuple[int, TargetKind, str], Target] = {}
 
 
@@ -76,12 +82,12 @@ def _build(kind: TargetKind, path: Path) -> Built:
 def opened_for(identity: TargetId) -> Target:
     """Return the target on which a run is to be played: the one that is allowed now, or the one of this identity, if open.
 
-    Raise TargetError where there is none.
+    Raise UnnamedTargetError where there is none.
     """
     named = _named_for(identity)
     if named is None:
         option, path = identity.option
-        raise TargetError(
+        raise UnnamedTargetError(
             f"this run was recorded on {identity.words}; give {option} {path} (or another build) to load it"
         )
     open_target(*named)

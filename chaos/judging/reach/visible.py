@@ -49,6 +49,10 @@ NOT_SHOWN = (
 )
 
 
+# Counts of what hosts may send only if the target can do it, by the beginning of their names.
+OF_CAPABILITIES = ("abort", "compare", "flush", "fua", "unmap", "write_zeroes")
+
+
 def gates_for(gates: Mapping[str, int], target: TargetId | None) -> dict[str, int]:
     """Return the gates that a run of this target can be judged by."""
     if target is None:
@@ -62,5 +66,8 @@ def _is_shown(name: str, target: TargetId) -> bool:
         row = STATES[state]
         of = (*row.begins, *(STATES[row.during].begins if row.during else ()))
         return SHOWN.issuperset(of) and (not crossed or acts(fault, target))
+    needed = next((what for what in OF_CAPABILITIES if name.startswith(what)), None)
+    if needed is not None and not target.can(needed):
+        return False
     events = [event for event, count in COUNTED_EVENTS.items() if count == name]
     return name not in NOT_SHOWN and SHOWN.issuperset(events)
