@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from chaos.cli.parameters import USAGE
 from chaos.drivers.native.build import NATIVE
 from tests.chaos.drivers.native.targets import needs_compiler
 from tests.inside import inside
-from tests.support import raidstorm
+from tests.support import SEED_DEFECT, raidstorm
 
 pytestmark = needs_compiler
 CRASHING = NATIVE / "example" / "mistake_crash.c"
@@ -148,3 +149,33 @@ def test_a_soak_keeps_each_signature_once_and_a_known_one_apart(folder, red):
     done = raidstorm(*soak, "--known", str(known), "--out", str(folder / "known-soaks"), cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no channel" in done.stdout
+
+
+def test_what_is_for_the_built_in_engine_is_refused(red):
+    for words, sentence in (
+        (("replay", red, *on(CRASHING), "--driver", "sim"), "which the driver sim can't replay"),
+        (("replay", red, *on(CRASHING), "--defect", SEED_DEFECT), "leave --defect out"),
+        (
+            ("run", "baseline", *on("example"), "--driver", "sim"),
+            "run on the driver native, not on sim",
+        ),
+        (
+            ("run", "baseline", *on("example"), "--defect", SEED_DEFECT),
+            "variants of the built-in engine",
+        ),
+    ):
+        done = inside(*words)
+        assert done.returncode == USAGE, words
+        assert sentence in done.stderr, words
+
+
+def test_an_exported_test_names_the_target_that_its_user_has_named(folder, red, tmp_path):
+    """Load no file that a capsule from elsewhere names."""
+    capsule = json.loads(Path(red, "minimal.json").read_text())
+    capsule["plan"]["target"]["path"] = "/somewhere/else.c"
+    (tmp_path / "capsule.json").write_text(json.dumps(capsule))
+    options = ("--to", "pytest", "--out", "test_foreign.py", *on(CRASHING))
+    assert inside("export", str(tmp_path), *options, cwd=folder).returncode == 0
+    text = (folder / "test_foreign.py").read_text()
+    assert "else.c" not in text
+    assert str(CRASHING) in text

@@ -5,7 +5,9 @@ from collections import Counter
 from chaos.drivers.sim import SimDriver
 from chaos.judging.reach.count import count_reach
 from chaos.judging.reach.states import count_states
+from chaos.judging.reach.visible import gates_for
 from chaos.plan.plan import resolve
+from chaos.plan.target_id import TargetId
 from chaos.run.controller import Controller
 from chaos.steps.history import Completed, EngineEvent, Invoked, Undelivered
 from chaos.steps.schedule import (
@@ -196,3 +198,10 @@ def test_write_is_torn_by_a_power_loss_that_takes_some_of_its_blocks_only():
             )
             return
     raise AssertionError("no write was torn")
+
+
+def test_gates_that_a_target_in_c_can_t_reach_are_left_out():
+    gates = {"reads": 1, "flushes": 1, "unmaps_in_rebuild": 1, "commands_aborted": 1}
+    assert gates_for(gates, None) == gates
+    target = TargetId(kind="spdk", path="x", name="x", version="1", capabilities={"unmap": True})
+    assert gates_for(gates, target) == {"reads": 1, "unmaps_in_rebuild": 1}

@@ -8,8 +8,9 @@ from chaos.judging.judge import judge
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.run.disk_view import Disks, DiskView, Health
+from chaos.run.io_ledger import IoLedger
 from chaos.run.model import Model
-from chaos.steps.schedule import Inject, Operate
+from chaos.steps.schedule import Disconnect, Inject, Open, Operate
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.stack import member_bdev_id
 from workers.protocol import Event
@@ -291,3 +292,17 @@ def test_image_of_an_only_member_does_not_come_back():
     rebuild(model, 2)
     leave(model, 0)
     assert not may_return_stale(model, 0)
+
+
+def test_a_cut_loses_the_connections_that_are_a_hosts_own_by_then():
+    """Leave out a queue that was closed and opened anew, though the target still holds it (swarm 187 on SPDK)."""
+    ledger = IoLedger()
+    for op, connection in enumerate((1001, 1002), 1):
+        ledger.opened(Open(op, 0, connection))
+    ledger.closed(Disconnect(3, 0, 1002, 1))
+    ledger.lose_host(0)
+    assert ledger.lost_connections == {1001, 1002}  # it waits for the end of this one
+    ledger.lost_connections.clear()
+    ledger.opened(Open(4, 0, 1003))
+    ledger.lose_host(0)
+    assert ledger.lost_connections == {1001, 1003}
