@@ -66,7 +66,7 @@ def test_failure_shows_with_its_defect():
 '''
 
 
-def pytest_file(capsule: Capsule, replayed: Replayed, tested: TargetId | None) -> str:
+def pytest_file(capsule: Capsule, replayed: Replayed, tested: TargetId | None = None) -> str:
     """Write the file's text; ``replayed`` is the capsule's replay, which has shown the failure.
 
     ``tested``: the target in C of that replay, which its user has named. The one in the capsule is only what it was recorded on.
