@@ -8,7 +8,7 @@ from chaos.run.execution import Execution
 
 SHOWN_MAX = 6
 STACKED = ("error", "delay", "passthru")
-ARRAY = "raid0 "
+ARRAY = "raid0"
 OF_DISKS = ("disk", "media of disk")
 
 
@@ -66,12 +66,11 @@ def _belongs_outside(row: tuple[str, str, int], of_array: int) -> bool:
         case "thread":
             return owner == "app_thread" or "poll_group" in owner
         case "channel":
-            of_array = owner.startswith(ARRAY)
-            return not of_array and (
+            return not owner.startswith(f"{ARRAY} ") and (
                 owner.endswith(" on app_thread") or not owner.startswith(OF_DISKS)
             )
         case "descriptor":
-            return count == (of_array if owner == ARRAY.strip() else 1)
+            return count == (of_array if owner == ARRAY else 1)
         case "claim":
             return _is_raid(owner) or owner.startswith(STACKED)
         case _:

@@ -84,7 +84,7 @@ enum raidstorm_record {
 	 * target as a member, after a failure none does. STATE may show no process any more before that, or only afterwards.
 	 */
 	RAIDSTORM_REBUILD_ENDED = 20,
-	RAIDSTORM_MEMBER_GIVEN_UP = 21, /* slot: its removal begins, without a request and though its disk is plugged in */
+	RAIDSTORM_MEMBER_GIVEN_UP = 21, /* slot: the target begins to remove it by itself */
 	RAIDSTORM_LOG = 18, /* level (0 error, 1 warning, 2 notice), text: one line, without addresses and times */
 };
 

@@ -259,7 +259,7 @@ class NativeDriver:
     def _missed(self, pending: PendingIo, outcome: Outcome) -> None:
         """Report a member that has missed a change of a host: from then on, it must not be read.
 
-        SPDK ends its use of the member by itself, but only its removal is visible in the array's state.
+        SPDK gives the member up by itself, but says so only later, on the app thread.
         """
         io, thread = pending.io, pending.thread
         slot = self._array.slot_of(pending.disk)

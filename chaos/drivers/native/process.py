@@ -30,9 +30,8 @@ INTERFACE = 1
 WAIT_SECONDS = 0.25  # from one look at a silent target to the next
 STEP_CPU_SECONDS_MAX = 10.0
 STEP_SECONDS_MAX = 60.0
-RECEIVED_BYTES_MAX = (
-    1 << 15
-)  # of an answer at a time; a larger buffer would be mapped anew for each call
+# Of an answer at a time; a larger buffer would be mapped anew for each call.
+RECEIVED_BYTES_MAX = 1 << 15
 END_MILLISECONDS_MAX = 5_000
 OUTPUT_SHOWN_BYTES = 2_000
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")

@@ -9,10 +9,8 @@ from chaos.plan.rpcs import Rpc
 from workers.protocol import APP_THREAD, Argument, Event
 from workers.reactor import FIRST_POLL_GROUP_THREAD
 
-NOT_KNOWN = (
-    0,
-    -1,
-)  # whether the channel knows of a rebuild, and of which offset: no target shows that
+# Whether a channel knows of a rebuild, and of which offset: no target shows that.
+NOT_KNOWN = (0, -1)
 
 
 class ServiceState:
