@@ -23,7 +23,7 @@ from collections.abc import Callable
 Other = tuple[Callable[..., int], int, bool]
 CALL = struct.Struct("<6Q")  # call, four numbers, bytes that follow
 ANSWER = struct.Struct("<qQ")  # result, bytes that follow
-# Of a call at a time; a larger buffer would be mapped anew for each call.
+# This much of a call at a time; a larger buffer would be mapped anew for each call.
 RECEIVED_BYTES_MAX = 1 << 15
 DELIVER, TIMER, POLLERS, END_IO, RPC, PLUG, UNPLUG, RESIZE = 1, 2, 3, 4, 5, 6, 7, 8
 FAIL_CHANNELS, FAIL_ALLOCATION, OPEN_QUEUE, COMMAND, CLOSE_QUEUE, CENSUS, START = range(9, 16)

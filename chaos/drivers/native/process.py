@@ -30,7 +30,7 @@ INTERFACE = 1
 WAIT_SECONDS = 0.25  # from one look at a silent target to the next
 STEP_CPU_SECONDS_MAX = 10.0
 STEP_SECONDS_MAX = 60.0
-# Of an answer at a time; a larger buffer would be mapped anew for each call.
+# This much of an answer at a time; a larger buffer would be mapped anew for each call.
 RECEIVED_BYTES_MAX = 1 << 15
 END_MILLISECONDS_MAX = 5_000
 OUTPUT_SHOWN_BYTES = 2_000
