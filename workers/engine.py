@@ -36,6 +36,7 @@ from workers.raid.metadata import Metadata
 from workers.raid.raid1 import Raid1, Raid1Channel, Raid1Device
 from workers.raid.rebuild import Rebuild
 from workers.raid.slots import Slots
+from workers.raid.write_order import WriteOrder
 from workers.rpc import Rpc
 from workers.services import EngineCore
 from workers.thread import IoDevices, Wait
@@ -67,6 +68,7 @@ class EngineClasses:
     metadata: type[Metadata] = Metadata
     examine: type[Examine] = Examine
     rebuild: type[Rebuild] = Rebuild
+    write_order: type[WriteOrder] = WriteOrder
     nvmf_target: type[NvmfTarget] = NvmfTarget
     nvme_controller: type[NvmeController] = NvmeController
     poll_group: type[PollGroup] = PollGroup
@@ -85,6 +87,7 @@ class Services:
     metadata: Metadata
     examine: Examine
     rebuild: Rebuild
+    write_order: WriteOrder
     nvmf: NvmfTarget
     namespaces: Namespaces
     rpc: Rpc
@@ -103,6 +106,7 @@ class Services:
             *self.metadata.waits(),
             *self.examine.waits(),
             *self.namespaces.waits(),
+            *self.write_order.waits(),
         ]
 
 
@@ -155,6 +159,7 @@ def build_services(reactor: BuiltCore) -> Services:
         metadata=metadata,
         examine=classes.examine(reactor, layer, configuration, metadata),
         rebuild=classes.rebuild(reactor, raid, raid_bdev, metadata, slots),
+        write_order=classes.write_order(reactor),
         nvmf=nvmf,
         namespaces=classes.namespaces(reactor, layer, nvmf),
         rpc=classes.rpc(reactor),

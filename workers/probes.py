@@ -55,6 +55,7 @@ PROBES = {
     "raid.reset": "the array is being reset",
     "raid.starting_degraded": "an operator starts an array without all of its members",
     "raid.straddled": "an I/O is split at the rebuild's offset: I/O type, first block, end, offset",
+    "raid.write_waits": "a change waits for an earlier one of the same blocks: first block, end",
     "raid.superblock_ended": "a write of the superblocks ends: status",
     "raid.superblock_failed": "the array goes offline, since no superblock could record a removal",
     "raid.superblock_writing": "superblocks are being written: sequence number",

@@ -70,6 +70,14 @@ class ConfigurationService(Protocol):
     def go_offline(self, thread: SpdkThread) -> None: ...
 
 
+class WriteOrderService(Protocol):
+    """See :class:`workers.raid.write_order.WriteOrder`."""
+
+    async def enter(self, thread: SpdkThread, offset: int, end: int) -> int: ...
+
+    def leave(self, thread: SpdkThread, number: int) -> None: ...
+
+
 class NeighbourServices(Protocol):
     """The services that call each other."""
 
@@ -90,6 +98,9 @@ class NeighbourServices(Protocol):
 
     @property
     def rebuild(self) -> RebuildService: ...
+
+    @property
+    def write_order(self) -> WriteOrderService: ...
 
 
 class EngineCore(ThreadCore, Protocol):

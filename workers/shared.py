@@ -12,11 +12,12 @@ from typing import NamedTuple, overload
 WORD_MAX = (1 << 63) - 1
 THREADS_MAX = 62
 SLOTS_MAX = 8
-# Each disk with an error, a delay and a passthru bdev on it, plus the array and its passthru.
-BDEVS_MAX = 2 + 4 * SLOTS_MAX
+NAMESPACES_MAX = 4
+# Each disk with an error, a delay and a passthru bdev on it, plus the array, its passthru, and its partitions.
+BDEVS_MAX = 2 + 4 * SLOTS_MAX + NAMESPACES_MAX
 DEVICES_MAX = 1 + 3 * BDEVS_MAX
 LOCKS_MAX = 16
-NAMESPACES_MAX = 4
+WRITES_MAX = 512
 REACTORS_MAX = 8
 
 
@@ -133,6 +134,55 @@ class LockTable(Record):
                 words[base + place] = value
 
 
+class WriteRow(NamedTuple):
+    """A change of an array's blocks [offset, end) that is in flight, or waits for an earlier one."""
+
+    number: int
+    thread: int
+    offset: int
+    end: int
+    waits: int
+
+
+class WriteTable(Record):
+    """The changes of an array's blocks, in the order of their arrival (see ``raid/write_order.py``)."""
+
+    __slots__ = ()
+    ROW = 5
+    SIZE = 2 + ROW * WRITES_MAX
+    count = Word(0)
+    last_number = Word(1)
+
+    @property
+    def is_full(self) -> bool:
+        return self.count >= WRITES_MAX
+
+    def rows(self) -> list[WriteRow]:
+        count = self.words[0]
+        if not count:
+            return []
+        flat = self.words[2 : 2 + self.ROW * count].tolist()
+        return [WriteRow(*flat[i : i + self.ROW]) for i in range(0, len(flat), self.ROW)]
+
+    def add(self, thread: int, offset: int, end: int, *, waits: bool) -> int:
+        """Append a change, and return its number."""
+        self.last_number += 1
+        number = self.last_number
+        self._put(self.count, WriteRow(number, thread, offset, end, int(waits)))
+        self.count += 1
+        return number
+
+    def store(self, rows: list[WriteRow]) -> None:
+        self.count = len(rows)
+        for place, row in enumerate(rows):
+            self._put(place, row)
+
+    def _put(self, place: int, row: WriteRow) -> None:
+        base = 2 + self.ROW * place
+        for at, value in enumerate(row):
+            self.words[base + at] = value
+
+
 class BdevRecord(Record):
     """A bdev's size, injected faults, and its LBA range locks, granted and pending."""
 
@@ -220,6 +270,7 @@ class ControlBlock:
         + BDEVS_MAX * BdevRecord.SIZE
         + RaidRecord.SIZE
         + SubsystemRecord.SIZE
+        + WriteTable.SIZE
     )
     SIZE = 8 * WORDS
 
@@ -231,6 +282,7 @@ class ControlBlock:
         self.bdevs = [BdevRecord(self._take(BdevRecord.SIZE)) for _ in range(BDEVS_MAX)]
         self.raid = RaidRecord(self._take(RaidRecord.SIZE))
         self.subsystem = SubsystemRecord(self._take(SubsystemRecord.SIZE))
+        self.writes = WriteTable(self._take(WriteTable.SIZE))
 
     def _take(self, count: int) -> memoryview:
         first, self._next = self._next, self._next + count

@@ -10,7 +10,7 @@ from workers.raid.rebuild import Rebuild
 
 class Defective(Rebuild):
     async def announce(self, thread):
-        self.record.operational += 1
+        self.record.discovered += 1
         return await super().announce(thread)
 """
 READS_SHORT = """
@@ -39,7 +39,7 @@ class Defective(Metadata):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (COUNTS_ONE_MORE, "operational members and occupied slots differ"),
+        (COUNTS_ONE_MORE, "discovered members and configured slots differ"),
         (READS_SHORT, "a member's read has another length"),
         (GOES_BACK, "a superblock's sequence number doesn't grow"),
     ],

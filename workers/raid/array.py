@@ -64,14 +64,11 @@ class RaidBdev:
         return any(is_in_sync(slot) for slot in self.slots)
 
     def check_counts(self) -> None:
-        """Assert that the array's counters agree with its slots; called after each change of either."""
-        record, slots = self.record, self.slots
-        configured = sum(slot.is_configured for slot in slots)
+        """Assert what SPDK asserts of the array's counters; called after each change of them or of a slot."""
+        record = self.record
+        configured = sum(slot.is_configured for slot in self.slots)
         assert record.discovered == configured, "discovered members and configured slots differ"
-        assert record.discovered <= record.operational, "more members are discovered than operate"
-        if record.state == RaidState.ONLINE:
-            occupied = sum(1 for slot in slots if slot.bdev)
-            assert record.operational == occupied, "operational members and occupied slots differ"
+        assert record.operational <= record.num_slots, "more members operate than there are slots"
 
     async def fail_base_bdev(self, thread: SpdkThread, number: int, generation: int) -> bool:
         """Fail a member that missed a write: no channel reads from it from now on, and it is removed soon.
@@ -307,11 +304,21 @@ class RaidChannel(IoChannel):
     # Client I/O.
 
     async def execute(self, io: BdevIo) -> Completion:
-        """Route an I/O: rebuilt blocks go through the twin, others through the plain channel."""
-        offset = self.process_offset
-        module = self.device.module
+        """Execute an I/O; a change waits until earlier ones of its blocks have ended."""
         if io.io_type is IoType.FLUSH:
             return await self._flush(io)
+        if io.io_type is IoType.READ:
+            return await self.route(io)
+        order = self.device.reactor.services.write_order
+        number = await order.enter(self.thread, io.offset, io.end)
+        completion = await self.route(io)
+        order.leave(self.thread, number)
+        return completion
+
+    async def route(self, io: BdevIo) -> Completion:
+        """Send rebuilt blocks through the twin, others through the plain channel."""
+        offset = self.process_offset
+        module = self.device.module
         if offset == OFFSET_INVALID or io.offset >= offset:
             return await module.submit(self, self, io)
         twin = self.processed
