@@ -89,8 +89,8 @@ class Story:
     def add(self, step):
         return self._add(step, Invoked(self._number(), step))
 
-    def answer(self, op, *values, status=0, copies=NOT_LOOKED):
-        answer = Completed(self._number(), op, status, 0, list(values), copies)
+    def answer(self, op, *values, status=0, copies=NOT_LOOKED, value=0):
+        answer = Completed(self._number(), op, status, value, list(values), copies)
         return self._add(ENGINE_STEP, answer)
 
     def happen(self, name, *args, thread=1):

@@ -36,6 +36,7 @@ from workers.thread import Future, SpdkThread, run_flow
 
 FIRST_POLL_GROUP_THREAD = 1
 FIRST_DYNAMIC_THREAD = 16
+CREATE_THREAD = "reactor.create_thread"
 # The receiving thread may have exited by the time these arrive.
 MAY_COME_TOO_LATE = ("nvmf.disconnect", "nvmf.namespace_changed", "rebuild.stop_requested")
 
@@ -79,7 +80,9 @@ class Reactor:
     def add_thread(self, thread_id: int, name: str) -> SpdkThread:
         """Create a thread on this reactor."""
         thread = self.threads[thread_id] = SpdkThread(self, thread_id, name)
-        self.block.globals.thread_mask |= 1 << thread_id
+        shared = self.block.globals
+        shared.thread_mask |= 1 << thread_id
+        shared.born_mask |= 1 << thread_id
         return thread
 
     def exit_thread(self, thread: SpdkThread) -> None:
@@ -126,6 +129,7 @@ class Reactor:
         pair = (sender, receiver)
         step = self._deliveries.get(pair)
         if step is None:
+            self._assert_exists(receiver, handler)
             step = self._deliveries[pair] = Deliver(self.reactor_of(receiver), sender, receiver)
         message = Message(step.reactor, sender, receiver, handler, token, args)
         if step.reactor == self.number:
@@ -133,6 +137,14 @@ class Reactor:
         else:
             self.outcome.outgoing.append(message)
         self.outcome.posted.append(step)
+
+    def _assert_exists(self, thread_id: int, handler: str) -> None:
+        """Assert that a thread gets its first message from another one after it was created (``spdk_thread_send_msg``)."""
+        has_place = 0 <= thread_id < THREADS_MAX and self.reactor_of(thread_id) < self.layout.reactors
+        exists = has_place and self.block.globals.born_mask >> thread_id & 1
+        assert exists or (has_place and handler == CREATE_THREAD), (
+            f"spdk_thread_send_msg: {handler} is sent to thread {thread_id}, which doesn't exist"
+        )
 
     def emit(self, name: str, thread: int, args: tuple[int, ...]) -> None:
         """Emit an event."""
@@ -247,7 +259,7 @@ class Reactor:
     def _deliver_to_nobody(self, message: Message) -> None:
         """Handle a message to a thread that has exited, or does not exist yet."""
         receiver, handler = message.receiver, message.handler
-        if handler == "reactor.create_thread":
+        if handler == CREATE_THREAD:
             self.add_thread(receiver, message.args[0])
             self.answer(message, OK)
         elif handler == "io_device.visit":

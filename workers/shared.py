@@ -74,7 +74,7 @@ class Globals(Record):
     """The words that exist once."""
 
     __slots__ = ()
-    SIZE = 6
+    SIZE = 7
     clock_us = Word(0)
     ticket = Word(1)
     thread_mask = Word(2)
@@ -83,6 +83,7 @@ class Globals(Record):
     # While reactors run free, the ticket of the step in progress. It stays if the step never ends, because its process
     # was killed or crashed in it. The target is dead then, and every reactor stops.
     step_under_way = Word(5)
+    born_mask = Word(6)  # threads that exist or have existed
 
 
 class Device(Record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
+from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
 from chaos.steps.history import Completed, EngineEvent, Invoked, Undelivered, was_observed
 from chaos.steps.schedule import (
@@ -58,21 +59,28 @@ def check_protocol(execution: Execution) -> list[Finding]:
                 what = f"op {step.op} was answered after its connection had been destroyed"
                 return [_finding("late", what, entry)]
             if entry.__class__ is Completed:
-                odd = _oddity(step, entry, is_strict=execution.plan.target is None)
+                odd = _oddity(step, entry, execution.plan)
                 if odd is not None:
                     return [_finding(*odd, entry)]
     return []
 
 
-def _oddity(step: OutsideStep, entry: Completed, *, is_strict: bool) -> tuple[str, str] | None:
-    """Return what is wrong with an answer; "do not retry" is judged of the engine alone, as SPDK uses it differently."""
+def _oddity(step: OutsideStep, entry: Completed, plan: Plan) -> tuple[str, str] | None:
+    """Return what is wrong with an answer.
+
+    "Do not retry" and the numbers of threads are judged of the engine alone, as SPDK uses them differently.
+    """
     if step.__class__ not in JUDGED:
         return None
+    is_strict = plan.target is None
     kind = type(step).__name__.lower()
     status = entry.status
     if status == SUCCESS:
         if step.__class__ is Read and len(entry.values) != step.blocks:
             return "data", f"read op {step.op} returned {len(entry.values)} of {step.blocks} blocks"
+        if step.__class__ is Open and is_strict and not 1 <= entry.value <= plan.layout.reactors:
+            what = f"open op {step.op} was answered with thread {entry.value}, which doesn't exist"
+            return "thread", what
         return None
     if _can_be(step, status) or (not is_strict and _can_be(step, status ^ DO_NOT_RETRY)):
         return None

@@ -275,7 +275,9 @@ class Host:
         return bool(self.links) and self.links[ADMIN_QID].number == connection
 
     def _opened(self, link: Link, status: int, thread: int) -> None:
-        if status != 0:
+        # A thread that the engine can't have is the check's finding (see checkers/protocol.py); no request can reach it.
+        is_reachable = self.plan.target is not None or 1 <= thread <= self.plan.layout.reactors
+        if status != 0 or not is_reachable:
             self.links.pop()
             if self.state is CONNECTING:
                 self.begin_closing()

@@ -57,3 +57,20 @@ def test_invariants_are_looked_at_where_they_may_break(source, message):
     rig.run_until(lambda: bool(rig.named("rebuild.finished")))
     assert rig.crash is not None
     assert message in rig.crash
+
+
+@pytest.mark.parametrize("thread", [7, 15, 17, 61, 99, -3])
+def test_a_message_to_a_thread_that_does_not_exist_crashes_the_target(thread):
+    source = f"""
+from workers.rpc import Rpc
+
+class Defective(Rpc):
+    def bdev_raid_get_bdevs(self, thread):
+        thread.send({thread}, "nvmf.disconnect", 1)
+        return 0
+"""
+    rig = Rig(defects=(DefectSource("own", source),))
+    rig.configure(superblock=False, groups=2, namespace=False)
+    rig.rpc("bdev_raid_get_bdevs")
+    rig.run_until(lambda: rig.crash is not None)
+    assert f"is sent to thread {thread}, which doesn't exist" in rig.crash

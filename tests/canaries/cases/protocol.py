@@ -51,8 +51,13 @@ def one_of_each() -> Story:
         CompareAndWrite(11, 0, 1, 1, 0, 1, 0, 1),
     )
     for step in steps:
-        story.add(step).answer(step.op)
+        story.add(step).answer(step.op, value=int(isinstance(step, Open)))
     return story.read(12, 1)
+
+
+def opened(thread: int) -> Story:
+    """Open a connection, which is accepted on this thread."""
+    return Story().add(Open(1, 0, 1)).answer(1, value=thread)
 
 
 def free(name: str, execution: Execution, *expected: str) -> Case:
@@ -60,6 +65,7 @@ def free(name: str, execution: Execution, *expected: str) -> Case:
     return judged("check_protocol", name, execution, *expected)
 
 
+REACTORS = Story().execution().plan.layout.reactors
 RETRIED = int(NvmeStatus.INVALID_NAMESPACE) & ~DO_NOT_RETRY
 
 
@@ -90,6 +96,26 @@ CASES = [
         ),
         "INVALID protocol/answer/status of write, ops 1",
         "2: write op 1 was answered with COMPARE_FAILURE, which is impossible for it",
+    ),
+    case(
+        "a connection on the first thread, and on the last",
+        opened(1).add(Open(2, 0, 2)).answer(2, value=REACTORS).execution(),
+    ),
+    case(
+        "a connection on the app thread",
+        opened(0).execution(),
+        "INVALID protocol/answer/thread, ops 1",
+        "2: open op 1 was answered with thread 0, which doesn't exist",
+    ),
+    case(
+        "a connection on a thread beyond the last",
+        opened(REACTORS + 1).execution(),
+        "INVALID protocol/answer/thread, ops 1",
+        f"2: open op 1 was answered with thread {REACTORS + 1}, which doesn't exist",
+    ),
+    case(
+        "a thread as a target in C numbers it",
+        of_target(opened(99).execution()),
     ),
     case(
         "all answered",
@@ -292,7 +318,7 @@ CASES = [
         "connections",
         Story()
         .add(Open(1, 0, 1))
-        .answer(1)
+        .answer(1, value=1)
         .add(Connect(2, 0, 1, 1, 0, 0))
         .answer(2)
         .answer(2)
