@@ -13,6 +13,7 @@ from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.layer import BdevLayer
 from workers.bdev.locks import RangeLocks
 from workers.bdev.media import DiskChannel, DiskDevice
+from workers.bdev.split import SplitChannel, SplitDevice, partitions
 from workers.bdev.stack import (
     DelayChannel,
     ErrorChannel,
@@ -57,6 +58,7 @@ class EngineClasses:
     passthru_channel: type[StackedChannel] = StackedChannel
     delay_channel: type[DelayChannel] = DelayChannel
     error_channel: type[ErrorChannel] = ErrorChannel
+    split_channel: type[SplitChannel] = SplitChannel
     raid_bdev: type[RaidBdev] = RaidBdev
     raid_channel: type[RaidChannel] = RaidChannel
     processed_channel: type[ProcessedChannel] = ProcessedChannel
@@ -144,8 +146,13 @@ def build_services(reactor: BuiltCore) -> Services:
             lower = _stacked(
                 reactor, bdevs, kind, lower, stacked_bdev_id(layout, kind, disk.number)
             )
+    whole = raid_bdev
     if layout.array_passthru:
-        _stacked(reactor, bdevs, Stack.PASSTHRU, raid_bdev, raid_passthru_id(layout))
+        whole = _stacked(reactor, bdevs, Stack.PASSTHRU, raid_bdev, raid_passthru_id(layout))
+    for number, bdev_id in enumerate(partitions(layout)):
+        device = SplitDevice(reactor, _key(bdev_id) + 1, whole, number)
+        name = f"{whole.name}p{number}"
+        bdevs[bdev_id] = classes.bdev(reactor, bdev_id, name, _key(bdev_id), device)
     layer = classes.bdev_layer(reactor, bdevs)
     metadata = classes.metadata(reactor, raid)
     slots = classes.slots(reactor, layer, raid, metadata)

@@ -2,6 +2,7 @@
 
 OK = 0
 EPERM = -1
+ENOENT = -2
 EIO = -5
 EBUSY = -16
 EEXIST = -17

@@ -135,6 +135,10 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
     stacks: tuple[int, ...] = ()
     array_passthru: bool = False  # a passthru bdev stands on the array
     rebuild_blocks_per_ms: int = 0  # process_max_bandwidth; 0: no bound
+    namespaces: int = (
+        1  # more than one: each is a partition of the array (see workers/bdev/split.py)
+    )
+    partition_blocks: int = 0  # of each partition but the last
 
     @property
     def capacity(self) -> int:

@@ -140,7 +140,9 @@ class Reactor:
 
     def _assert_exists(self, thread_id: int, handler: str) -> None:
         """Assert that a thread gets its first message from another one after it was created (``spdk_thread_send_msg``)."""
-        has_place = 0 <= thread_id < THREADS_MAX and self.reactor_of(thread_id) < self.layout.reactors
+        has_place = (
+            0 <= thread_id < THREADS_MAX and self.reactor_of(thread_id) < self.layout.reactors
+        )
         exists = has_place and self.block.globals.born_mask >> thread_id & 1
         assert exists or (has_place and handler == CREATE_THREAD), (
             f"spdk_thread_send_msg: {handler} is sent to thread {thread_id}, which doesn't exist"

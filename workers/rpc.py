@@ -11,6 +11,7 @@ from typing import Protocol
 
 from workers.bdev.bdev import Bdev
 from workers.bdev.layer import BdevLayer
+from workers.bdev.split import partitions
 from workers.bdev.stack import raid_passthru_id
 from workers.core import Core
 from workers.errors import EINVAL, ENODEV, OK
@@ -20,7 +21,7 @@ from workers.protocol import Answer
 from workers.raid.configuration import Configuration
 from workers.raid.examine import Examine
 from workers.raid.membership import Membership
-from workers.shared import REACTORS_MAX, RaidState
+from workers.shared import NAMESPACES_MAX, REACTORS_MAX, RaidState
 from workers.thread import SpdkThread
 
 
@@ -122,13 +123,24 @@ class Rpc:
     # The NVMe-oF target.
 
     async def nvmf_subsystem_add_ns(self, thread: SpdkThread, nsid: int) -> int:
-        """Attach the array, or the passthru bdev on it."""
+        """Attach the array, the passthru bdev on it, or one of its partitions: the first as namespace 1, and so on."""
         services, layout = self.reactor.services, self.reactor.layout
         bdev = raid_passthru_id(layout) if layout.array_passthru else services.raid_bdev.id
+        parts = partitions(layout)
+        if parts and 1 <= nsid <= NAMESPACES_MAX:
+            if nsid > len(parts):
+                return ENODEV
+            bdev = parts[nsid - 1]
         return await services.namespaces.add(thread, nsid, bdev)
 
     async def nvmf_subsystem_remove_ns(self, thread: SpdkThread, nsid: int) -> int:
         return await self.reactor.services.namespaces.remove(thread, nsid)
+
+    async def nvmf_subsystem_add_listener(self, thread: SpdkThread, listener: int) -> int:
+        return await self.reactor.services.namespaces.add_listener(thread, listener)
+
+    async def nvmf_subsystem_remove_listener(self, thread: SpdkThread, listener: int) -> int:
+        return await self.reactor.services.namespaces.remove_listener(thread, listener)
 
     async def nvmf_create_poll_group(self, thread: SpdkThread, reactor: int) -> int:
         """Create a thread with a poll group on this reactor."""

@@ -13,6 +13,7 @@ WORD_MAX = (1 << 63) - 1
 THREADS_MAX = 62
 SLOTS_MAX = 8
 NAMESPACES_MAX = 4
+NO_NAMESPACE = NAMESPACES_MAX + 1
 # Each disk with an error, a delay and a passthru bdev on it, plus the array, its passthru, and its partitions.
 BDEVS_MAX = 2 + 4 * SLOTS_MAX + NAMESPACES_MAX
 DEVICES_MAX = 1 + 3 * BDEVS_MAX
@@ -252,7 +253,9 @@ class SubsystemRecord(Record):
 
     __slots__ = ()
     SIZE = 1 + NAMESPACES_MAX
-    paused = Word(0)  # nsid that is being changed; 0: active
+    paused = Word(
+        0
+    )  # nsid that is being changed; 0: active; NO_NAMESPACE: a change that concerns none
 
     def bdev_of(self, nsid: int) -> int | None:
         bdev = self.words[nsid]

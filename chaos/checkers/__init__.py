@@ -12,6 +12,7 @@ from chaos.checkers.crash import check_crash
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.liveness import check_liveness
 from chaos.checkers.mirrors import check_mirrors
+from chaos.checkers.order import check_order
 from chaos.checkers.protocol import check_protocol
 from chaos.checkers.quiesce import check_quiesce
 from chaos.checkers.recovery import check_recovery
@@ -39,6 +40,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
         "an array comes back with members that hold all acknowledged data",
     ),
     "copies": (check_copies, "acknowledged data is on every member that may be read"),
+    "order": (check_order, "changes in flight together come to all members in one order"),
     "superblock": (
         check_superblock,
         "superblocks go forward and call no member CONFIGURED that lacks acknowledged data",

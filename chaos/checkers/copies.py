@@ -11,7 +11,8 @@ from chaos.steps.block_words import blocks
 from chaos.steps.history import NOT_LOOKED, Completed, EngineEvent, Entry, Invoked
 from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
 
-RELEVANT = MOVES | {"disk.misdirected"}
+CONNECTION_ENDED = "nvmf.qpair_destroyed"
+RELEVANT = MOVES | {"disk.misdirected", CONNECTION_ENDED}
 
 
 class Holders:
@@ -21,6 +22,8 @@ class Holders:
         self.members = Members()
         self._offset = plan.data_offset
         self.changes: dict[int, Changing] = {}
+        self._in_flight: dict[int, Changing] = {}
+        self._met: dict[int, bool] = {}  # ops that met another change of their blocks
         self._away = PulledDisks()
         self._tainted: list[range] = []  # LBAs that a disk has ever changed silently
 
@@ -32,16 +35,36 @@ class Holders:
         elif entry.__class__ is Invoked:
             step = entry.step
             if step.__class__ in CHANGING:
-                self.changes[step.op] = step
+                self._sent(step)
             elif step.__class__ is Inject:
                 self._away.injected(step)
                 if step.fault == "bit_rot":
                     self._taint(step.args[0], 1)
             elif step.__class__ in (Kill, PowerLoss):
                 self.members.take(entry)
+                self._in_flight.clear()
+        elif entry.__class__ is Completed:
+            self._in_flight.pop(entry.op, None)
+
+    def _sent(self, step: Changing) -> None:
+        self.changes[step.op] = step
+        for other in self._in_flight.values():
+            if other.slba < step.slba + step.blocks and step.slba < other.slba + other.blocks:
+                self._met[step.op] = self._met[other.op] = True
+        self._in_flight[step.op] = step
+
+    def has_met_another(self, step: Changing) -> bool:
+        """Return whether another change of its blocks was in flight with it: each disk may hold either (see order.py)."""
+        return step.op in self._met
 
     def _observe(self, entry: EngineEvent) -> None:
         event = entry.event
+        if event.name == CONNECTION_ENDED:
+            kept = {
+                op: step for op, step in self._in_flight.items() if step.connection != event.args[0]
+            }
+            self._in_flight = kept
+            return
         self.members.take(entry)
         self._away.observe(event)
         if event.name == "disk.misdirected":
@@ -77,13 +100,11 @@ def check_copies(execution: Execution) -> list[Finding]:
     """Compare, for each acknowledged change, the disks that must hold it with those that do."""
     holders = Holders(execution.plan)
     for entry in execution.history:
-        if entry.__class__ is not Completed:
-            holders.take(entry)
-            continue
-        if entry.copies == NOT_LOOKED:
+        holders.take(entry)
+        if entry.__class__ is not Completed or entry.copies == NOT_LOOKED:
             continue
         step = holders.changes[entry.op]
-        if holders.is_tainted(step):
+        if holders.is_tainted(step) or holders.has_met_another(step):
             continue
         lacking = [disk for disk in holders.wanted(step) if not entry.copies & 1 << disk]
         if lacking or not entry.copies:

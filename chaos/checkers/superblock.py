@@ -84,7 +84,7 @@ def check_superblock(execution: Execution) -> list[Finding]:
             continue
         step = holders.changes[entry.op]
         newest = superblocks.newest(holders.members.disks)
-        if newest is None or holders.is_tainted(step):
+        if newest is None or holders.is_tainted(step) or holders.has_met_another(step):
             continue
         for disk in superblocks.configured(newest):
             if not entry.copies & 1 << disk and not holders.is_away(disk):

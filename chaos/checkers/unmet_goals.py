@@ -40,7 +40,7 @@ class UnmetGoals:
         self.array = ARRAY["raid.deleted"]
         self.poll_groups = 0
         self.connections: dict[int, bool] = {}
-        self.is_attached = self.lacks_channels = False
+        self.attached: dict[int, bool] = {}  # namespaces, with whether a poll group lacks a channel
 
     def follow(self, history: History) -> None:
         """Follow a whole history."""
@@ -72,11 +72,11 @@ class UnmetGoals:
             case "nvmf.poll_group_destroyed":
                 self.poll_groups -= 1
             case "nvmf.namespace_attached":
-                self.is_attached = True
+                self.attached.setdefault(args[0], False)
             case "nvmf.namespace_detached":
-                self.is_attached = self.lacks_channels = False
+                self.attached.pop(args[0], None)
             case "nvmf.namespace_channel_failed":
-                self.lacks_channels = True
+                self.attached[args[0]] = True
             case "nvmf.qpair_connected":
                 self.connections[args[0]] = True
             case "nvmf.qpair_destroyed":
@@ -109,9 +109,15 @@ class UnmetGoals:
             wants.append(self.array)
         elif lacking > 0:
             wants.append(("members-missing", f"missing members: {lacking} of {plan.members}"))
-        if not self.is_attached:
-            wants.append(("namespace-detached", "the namespace isn't attached"))
-        elif self.lacks_channels:
+        detached = plan.layout.namespaces - len(self.attached)
+        if detached:
+            what = (
+                "the namespace isn't attached"
+                if plan.layout.namespaces == 1
+                else f"namespaces not attached: {detached} of {plan.layout.namespaces}"
+            )
+            wants.append(("namespace-detached", what))
+        elif any(self.attached.values()):
             wants.append(("channels-missing", "a poll group has no channel of the namespace"))
         return wants
 
@@ -120,7 +126,7 @@ class UnmetGoals:
         if self.connections:
             count = len(self.connections)
             wants.append(("connections-left", f"open connections: {count}"))
-        if self.is_attached:
+        if self.attached:
             wants.append(("namespace-attached", "the namespace is still attached"))
         return wants
 

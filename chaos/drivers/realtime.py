@@ -243,7 +243,7 @@ class RealtimeRun:
             message = await self._inject(step)
         else:
             self._took(step)
-            message = message_of(step)
+            message = message_of(step, self.plan.layout)
         if message is not None:
             if message.reactor == self._stalls.reactor:
                 self.recorder.held_up()

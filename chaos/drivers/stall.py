@@ -76,10 +76,11 @@ class Stalls:
         """
         assert self.reactor is None, "of two reactors that are stopped only one would be continued"
         self.reactor = reactor
+        layout = self.recorder.plan.layout
         self._awaited = [
             op
             for op, step in self.recorder.model.ledger.outstanding.items()
-            if (message := message_of(step)) is not None and message.reactor == reactor
+            if (message := message_of(step, layout)) is not None and message.reactor == reactor
         ]
         self.processes.signal_worker(reactor, signal.SIGSTOP)
         for _ in range(STOP_ATTEMPTS_MAX):

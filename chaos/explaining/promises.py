@@ -11,6 +11,7 @@ PROMISES = {
     "recovery": "An array is assembled only from members that hold all acknowledged data.",
     "copies": "A change is acknowledged only when every member that may be read has it, and the rebuild target has "
     "it too where the rebuild has passed.",
+    "order": "Changes of a block that are in flight together come to all members in the same order.",
     "superblock": "Superblocks go forward, and none calls a member CONFIGURED that lacks acknowledged data: after a "
     "restart it would be read.",
     "channels": "When an iteration over the array's channels is over, each of them agrees with the array.",
@@ -28,6 +29,7 @@ HARM = {
     "mirrors": "Equal reads return different data, by the member that serves them.",
     "recovery": "Reads that this member serves return older data than was acknowledged.",
     "copies": "A read served by that copy returns older data than was acknowledged.",
+    "order": "Equal reads return different data, by the member that serves them, although nothing is written any more.",
     "superblock/configured": "After a restart the array is assembled with this member, and reads that it serves return older "
     "data than was acknowledged.",
     "channels/birth": "Through this channel a member is left out that must get each write, or one is read that lacks "

@@ -150,7 +150,7 @@ def _flows(
                         path.append((ended.number, path[0][1]))
                 events += _flow(op, path, places)
         elif not isinstance(step, FinishIo | FireTimer):
-            message = message_of(step)
+            message = message_of(step, execution.plan.layout)
             if message is not None:
                 key = (message.sender, message.receiver)
                 under_way.setdefault(key, deque()).append((one, message.token))

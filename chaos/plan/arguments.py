@@ -13,6 +13,7 @@ class Argument(StrEnum):
     STACKED_BDEV = "bdev_on_disk"  # an error bdev or a delay bdev
     ARRAY = "array"  # the number that its UUID is made of
     NAMESPACE = "namespace"
+    LISTENER = "listener"
     REACTOR = "reactor"
     SUPERBLOCK = "superblock"  # 1: it is written, or wiped; 0: neither
     ERROR = "error"  # workers.bdev.stack.ErrorType

@@ -16,7 +16,7 @@ from chaos.plan.reach_vocabulary import REACH_NAMES, current_names, hint_for_gat
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from chaos.plan.triggers import TRIGGERS
 from chaos.plan.wrong_values import with_hint
-from workers.shared import REACTORS_MAX, SLOTS_MAX
+from workers.shared import NAMESPACES_MAX, REACTORS_MAX, SLOTS_MAX
 from workers.spelling import did_you_mean
 
 Range = int | tuple[int, int]
@@ -81,11 +81,13 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     compare_share: Range = 0
     abort_share: Range = 0
     meet_share: Range = 0
+    resend_share: Range = 0
     hurry_share: Range = 0
     event_requests_share: int = 0
     keep_alive_ms: Range = 0
     outside_share: Range = (8, 25)
     timer_share: Range = (5, 40)
+    namespaces: Range = 1
     namespace_at_start_share: int = 100
     all_poll_groups_at_start_share: int = 100
     steps: Range = (600, 1_200)
@@ -142,6 +144,8 @@ _BOUNDS = {
     "compare_share": (0, 100),
     "abort_share": (0, 100),
     "meet_share": (0, 100),
+    "resend_share": (0, 100),
+    "namespaces": (1, NAMESPACES_MAX),
     "hurry_share": (0, 100),
     "event_requests_share": (0, 100),
     "keep_alive_ms": (0, 3_600_000),
@@ -204,6 +208,12 @@ def validate(experiment: Experiment) -> Experiment:
     if pair(experiment.blocks_per_io)[1] > pair(experiment.blocks)[0]:
         raise ExperimentError(
             f"experiment {experiment.name}: blocks_per_io is larger than the array can be"
+        )
+    smallest = pair(experiment.blocks)[0] // pair(experiment.namespaces)[1]
+    if pair(experiment.blocks_per_io)[1] > smallest:
+        raise ExperimentError(
+            f"experiment {experiment.name}: blocks_per_io is larger than a namespace can be, which has "
+            f"{smallest} blocks where the smallest array is divided into {pair(experiment.namespaces)[1]}"
         )
     return experiment
 

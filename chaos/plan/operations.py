@@ -19,6 +19,7 @@ OperationKind = Literal[
     "array_reset",
     "namespace_attach",
     "namespace_detach",
+    "listener_change",
     "poll_group_create",
     "poll_group_destroy",
 ]
@@ -69,6 +70,9 @@ OPERATIONS: dict[str, OperationRow] = {
     ),
     "namespace_detach": OperationRow(
         "the namespace is detached; every poll group releases its channel", Subject.SERVICE
+    ),
+    "listener_change": OperationRow(
+        "a listener is added or removed: the subsystem pauses for no namespace", Subject.SERVICE
     ),
     "poll_group_create": OperationRow(
         "a thread with a poll group is created on a reactor that has none", Subject.SERVICE

@@ -56,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
         str, ...
     ]  # a scheduler, and what else it searches with; see plan/strategies.py
     meet_share: int = 0  # percent of I/O that goes where other I/O is in flight
+    resend_share: int = 0  # percent of I/O that changes again what is in doubt, if there is such
     settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
     target: TargetId | None = None  # in C; None: the built-in engine
     avoid: tuple[str, ...] = ()  # triggers; see plan/triggers.py
@@ -94,7 +95,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
     disks = members + draw(experiment.spares)
     disk_blocks = blocks + (DATA_OFFSET if superblock else 0)
     grow = draw(experiment.grow_blocks)
-    return Plan(
+    plan = Plan(
         layout=Layout(
             reactors=reactors,
             disks=disks,
@@ -137,8 +138,19 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         planned=tuple(_shape(strategies, _draw_planned(experiment, stream), experiment, seed)),
         strategies=strategies,
         meet_share=draw(experiment.meet_share),
+        resend_share=draw(experiment.resend_share),
         avoid=experiment.avoid,
     )
+    return _divided(plan, draw(experiment.namespaces))
+
+
+def _divided(plan: Plan, namespaces: int) -> Plan:
+    """Return the plan with its array divided into this number of namespaces."""
+    if namespaces == 1:
+        return plan
+    part = plan.blocks // namespaces
+    layout = msgspec.structs.replace(plan.layout, namespaces=namespaces, partition_blocks=part)
+    return msgspec.structs.replace(plan, layout=layout)
 
 
 def _draw_stacks(experiment: Experiment, disks: int, stream: Stream) -> tuple[int, ...]:

@@ -30,6 +30,8 @@ class Rpc(StrEnum):
     BDEV_RAID_GET_BDEVS = "bdev_raid_get_bdevs"
     NVMF_SUBSYSTEM_ADD_NS = "nvmf_subsystem_add_ns"
     NVMF_SUBSYSTEM_REMOVE_NS = "nvmf_subsystem_remove_ns"
+    NVMF_SUBSYSTEM_ADD_LISTENER = "nvmf_subsystem_add_listener"
+    NVMF_SUBSYSTEM_REMOVE_LISTENER = "nvmf_subsystem_remove_listener"
     NVMF_CREATE_POLL_GROUP = "nvmf_create_poll_group"
     NVMF_DESTROY_POLL_GROUP = "nvmf_destroy_poll_group"
 
@@ -96,6 +98,12 @@ RPCS: dict[str, RpcRow] = {
     ),
     Rpc.NVMF_SUBSYSTEM_REMOVE_NS: RpcRow(
         "the operator detaches namespace {namespace}", (Argument.NAMESPACE,)
+    ),
+    Rpc.NVMF_SUBSYSTEM_ADD_LISTENER: RpcRow(
+        "the operator adds listener {listener}", (Argument.LISTENER,)
+    ),
+    Rpc.NVMF_SUBSYSTEM_REMOVE_LISTENER: RpcRow(
+        "the operator removes listener {listener}", (Argument.LISTENER,)
     ),
     Rpc.NVMF_CREATE_POLL_GROUP: RpcRow(
         "a poll group is created on reactor {reactor}", (Argument.REACTOR,)

@@ -173,7 +173,7 @@ class Controller:
             self._take_outside(step)  # type: ignore[arg-type]
 
     def _take_outside(self, step: OutsideStep) -> None:
-        message = message_of(step)
+        message = message_of(step, self.plan.layout)
         if step.__class__ is Inject:
             message = nemesis_message(step, self.driver.disks, self.plan)
         if message is not None:

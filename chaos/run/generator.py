@@ -10,6 +10,7 @@ from enum import Enum
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
+from chaos.plan.namespaces import blocks_of, namespace_of
 from chaos.plan.plan import Plan
 from chaos.run.hosts import Host, HostState
 from chaos.run.model import Model
@@ -104,7 +105,7 @@ class Generator:
             if found is not None:
                 return found
         model = self.model
-        is_served = model.service.namespace_attached and not model.service.channels_missing
+        is_served = operator.service.is_whole
         if operator.is_array_whole and is_served and not model.ledger.outstanding:
             self.phase = AUDIT
             return Mark("audit")
@@ -131,7 +132,9 @@ class Generator:
             slba = self._audited
             if len(self.model.ledger.connections[auditor.links[1].number]) >= self.plan.queue_depth:
                 return None
-            count = min(AUDIT_READ_BLOCKS, blocks - slba)
+            layout = self.plan.layout
+            there = blocks_of(layout, namespace_of(layout, slba), blocks)
+            count = min(AUDIT_READ_BLOCKS, there.stop - slba)
             self._audited += count
             return Read(
                 self.model.ledger.new_op(),

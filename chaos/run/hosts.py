@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from chaos.base.prng import Stream
+from chaos.plan.namespaces import all_namespaces, first_block
 from chaos.plan.plan import Plan
 from chaos.run.avoidance import holds_channels
 from chaos.run.host_io import HostIo
@@ -44,6 +45,7 @@ class Host:
         self.stream = stream
         self._keep_alive_us = plan.keep_alive_ms * MICROSECONDS_PER_MS // 2  # 0: there is none
         self.io = HostIo(number, plan, model, stream)
+        self._last_namespace = all_namespaces(plan.layout)[-1]  # the one that grows with the array
         self.state = DOWN
         self.is_slow = False
         self.ios_left = 0
@@ -135,7 +137,7 @@ class Host:
             return self._command(AdminOpcode.GET_LOG_PAGE, CHANGED_NAMESPACE_LIST)
         if self._must_identify:
             self._must_identify = False
-            return self._command(AdminOpcode.IDENTIFY, 0, 1)
+            return self._command(AdminOpcode.IDENTIFY, 0, self._last_namespace)
         if self.plan.event_requests and self._event_requests < EVENT_REQUESTS:
             self._event_requests += 1
             return self._command(AdminOpcode.ASYNC_EVENT_REQUEST)
@@ -156,12 +158,13 @@ class Host:
         outstanding = self.model.ledger.connections[link.number]
         if outstanding and self.plan.abort_share and self.stream.chance(self.plan.abort_share, 100):
             return self._command(AdminOpcode.ABORT, qid, self.stream.choice(sorted(outstanding)))
-        if not self.io.is_served(link.thread) or len(outstanding) >= self.plan.queue_depth:
+        served = self.io.namespaces_on(link.thread)
+        if not served or len(outstanding) >= self.plan.queue_depth:
             return None
         if self.plan.hurry_share and self.stream.chance(1, REPLACE_ONE_IN):
             return self._replace_queue()
         self.ios_left -= 1
-        return self.io.next_step(link)
+        return self.io.next_step(link, served)
 
     def _replace_queue(self) -> HostStep:
         """Close the last I/O queue and connect another one with its id, while the old one may still drain."""
@@ -264,7 +267,7 @@ class Host:
                 self._event_requests -= 1
                 self._must_read_log = True
             case Admin(opcode=AdminOpcode.IDENTIFY) if status == 0 and value:
-                self.model.grown(value)
+                self.model.grown(first_block(self.plan.layout, self._last_namespace) + value)
             case _:
                 pass
 

@@ -60,6 +60,35 @@ class IoLedger:
         writing = self.writing
         return any(lba in writing for lba in range(slba, slba + blocks))
 
+    def may_be_changed(self, slba: int, blocks: int) -> bool:
+        """Return whether a host may change these blocks: every write in flight there is in doubt.
+
+        Otherwise any order of the two would be right, and the members could differ. What is in doubt is written again by a
+        real host, too.
+        """
+        if not self.is_being_written(slba, blocks):
+            return True
+        return all(
+            self._is_in_doubt(step)
+            for step in self.outstanding.values()
+            if isinstance(step, CHANGING)
+            and step.slba < slba + blocks
+            and slba < step.slba + step.blocks
+        )
+
+    def in_doubt(self) -> list[Changing]:
+        """Return the changes whose hosts won't learn how they end, while the target may still carry them out."""
+        if not (self.lost_connections or self._closed):
+            return []
+        return [
+            step
+            for step in self.outstanding.values()
+            if isinstance(step, CHANGING) and self._is_in_doubt(step)
+        ]
+
+    def _is_in_doubt(self, step: Changing) -> bool:
+        return step.connection in self.lost_connections or step.connection in self._closed
+
     def requests(self) -> list[Operate]:
         """Return the RPCs that are not answered yet."""
         return [step for step in self.outstanding.values() if isinstance(step, Operate)]
@@ -104,7 +133,8 @@ class IoLedger:
         self._hold(step, -1)
         if status == 0 and step.__class__ in (Write, CompareAndWrite):
             for lba in range(step.slba, step.slba + step.blocks):
-                self.newest[lba] = step
+                if lba not in self.writing:
+                    self.newest[lba] = step
 
     def _hold(self, step: Changing, change: int) -> None:
         for lba in range(step.slba, step.slba + step.blocks):

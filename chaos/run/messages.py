@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaos.plan.injection import apply_to_disk
+from chaos.plan.namespaces import first_block, namespace_of
 from chaos.plan.plan import Plan
 from chaos.steps.payload import payload
 from chaos.steps.schedule import (
@@ -28,18 +29,16 @@ from chaos.steps.schedule import (
 )
 from workers.bdev.disk import Disk
 from workers.nvmf.status import Opcode
-from workers.protocol import APP_THREAD, NEMESIS, OPERATOR, Message
+from workers.protocol import APP_THREAD, NEMESIS, OPERATOR, Layout, Message
 from workers.reactor import FIRST_POLL_GROUP_THREAD
 
-NAMESPACE = 1
 
-
-def message_of(step: OutsideStep) -> Message | None:
+def message_of(step: OutsideStep, layout: Layout) -> Message | None:
     """Return the frame that a step from outside puts on the wire, if it puts one there."""
     match step:
         # The most frequent classes come first, since each comparison takes time.
         case Read() | Write() | Flush() | Unmap() | WriteZeroes() | CompareAndWrite():
-            return _nvm_command(step)
+            return _nvm_command(step, layout)
         case Open():
             return _to(APP_THREAD, step.connection, "nvmf.accept", step.op, step.connection)
         case Connect():
@@ -74,24 +73,25 @@ def message_of(step: OutsideStep) -> Message | None:
             return None
 
 
-def _nvm_command(step: Io) -> Message:
+def _nvm_command(step: Io, layout: Layout) -> Message:
+    if isinstance(step, Flush):
+        return _io(step, Opcode.FLUSH, (step.namespace, 0, 0))
+    nsid = namespace_of(layout, step.slba)
+    where = (nsid, step.slba - first_block(layout, nsid), step.blocks)
     match step:
         case Read():
-            return _io(step, Opcode.READ, step.slba, step.blocks)
+            return _io(step, Opcode.READ, where)
         case Write():
             data = payload(step.host, step.op, step.slba, step.blocks)
-            return _io(step, Opcode.WRITE, step.slba, step.blocks, data, fua=step.fua)
+            return _io(step, Opcode.WRITE, where, data, fua=step.fua)
         case Unmap():
-            return _io(step, Opcode.DATASET_MANAGEMENT, step.slba, step.blocks)
+            return _io(step, Opcode.DATASET_MANAGEMENT, where)
         case WriteZeroes():
-            return _io(step, Opcode.WRITE_ZEROES, step.slba, step.blocks)
+            return _io(step, Opcode.WRITE_ZEROES, where)
         case CompareAndWrite():
             data = payload(step.host, step.op, step.slba, step.blocks)
             expected = payload(step.expected_host, step.expected_op, step.slba, step.blocks)
-            opcode = Opcode.COMPARE_AND_WRITE
-            return _io(step, opcode, step.slba, step.blocks, data, expected=expected)
-        case Flush():
-            return _io(step, Opcode.FLUSH, 0, 0)
+            return _io(step, Opcode.COMPARE_AND_WRITE, where, data, expected=expected)
 
 
 def nemesis_message(step: Inject, disks: list[Disk], plan: Plan) -> Message | None:
@@ -106,8 +106,7 @@ def nemesis_message(step: Inject, disks: list[Disk], plan: Plan) -> Message | No
 def _io(
     step: Io,
     opcode: Opcode,
-    slba: int,
-    blocks: int,
+    where: tuple[int, int, int],
     data: bytes = b"",
     *,
     fua: bool = False,
@@ -121,9 +120,7 @@ def _io(
         step.connection,
         step.op,
         int(opcode),
-        NAMESPACE,
-        slba,
-        blocks,
+        *where,
         int(fua),
         data,
         expected,

@@ -1,7 +1,8 @@
 """Which steps from outside are allowed now, so that a failure that follows is the target's.
 
 The generator keeps the rules by its way of choosing. A player that reorders recorded steps, or leaves some out, asks
-here. The fault budget leaves a disk with all acknowledged data. Hosts change no blocks with a write in flight. Arrays are
+here. The fault budget leaves a disk with all acknowledged data. Hosts change no blocks with a write in flight,
+except one that its host has given up. Arrays are
 created from equal disks.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.plan.faults import DISK_HEALS, FAULTS, REPLACEMENTS
+from chaos.plan.namespaces import first_block
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.array_view import Cause
@@ -114,9 +116,13 @@ class Rules:
     def answered(self, step: OutsideStep, status: int, value: int) -> None:
         """Take in an answer to one of the steps."""
         self.sessions.answered(step, status, value)
-        is_size = isinstance(step, Admin) and step.opcode == AdminOpcode.IDENTIFY
-        if is_size and status == 0 and value:
-            self.model.grown(value)
+        if (
+            isinstance(step, Admin)
+            and step.opcode == AdminOpcode.IDENTIFY
+            and status == 0
+            and value
+        ):
+            self.model.grown(first_block(self.plan.layout, step.second) + value)
         if isinstance(step, Operate) and self.model.array.is_online:
             self.model.array.move(Cause.DISMANTLING_OVER)
 
@@ -136,9 +142,7 @@ class Rules:
             return True
         if step.slba + step.blocks > model.blocks:
             return False
-        return not isinstance(step, CHANGING) or not model.ledger.is_being_written(
-            step.slba, step.blocks
-        )
+        return not isinstance(step, CHANGING) or model.ledger.may_be_changed(step.slba, step.blocks)
 
     def _bind_clones(self, step: Kill | PowerLoss) -> Kill | PowerLoss:
         if isinstance(step, PowerLoss):

@@ -32,7 +32,7 @@ class Connect(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="conne
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="read"):
-    """A host reads blocks [slba, slba + blocks) of namespace 1."""
+    """A host reads blocks [slba, slba + blocks) of the array, in the namespace that has them."""
 
     op: int
     host: int
@@ -104,12 +104,13 @@ class Admin(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="admin")
 
 
 class Flush(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="flush"):
-    """A host flushes namespace 1."""
+    """A host flushes a namespace."""
 
     op: int
     host: int
     connection: int
     thread: int
+    namespace: int = 1
 
 
 class Disconnect(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="disconnect"):

@@ -7,6 +7,7 @@ from enum import Enum
 
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.disk import Disk
+from workers.bdev.split import SplitDevice, partition_blocks, partitions
 from workers.bdev.stack import (
     Stack,
     StackedDevice,
@@ -75,40 +76,52 @@ class BdevLayer:
         """Offer a bdev to the modules: one configured to stand on it claims it, else RAID examines it."""
         if self.claims[bdev.id] is not None or self.status[bdev.id] is not BdevStatus.READY:
             return
-        upper = self._stands_on(bdev.id)
-        if upper is not None:
-            self._build_on(thread, self.bdevs[upper], bdev)
-        elif bdev.id != raid_bdev_id(self.layout) and bdev.id != raid_passthru_id(self.layout):
+        uppers = self._standing_on(bdev.id)
+        if uppers:
+            self._build_on(thread, uppers, bdev)
+        elif bdev.id != raid_bdev_id(self.layout) and bdev.id < raid_passthru_id(self.layout):
             run_flow(self.reactor.services.examine.look_at(thread, bdev))
 
-    def _stands_on(self, bdev: int) -> int | None:
-        """Return the bdev that is configured right on this one."""
+    def _standing_on(self, bdev: int) -> list[Bdev]:
+        """Return what is configured right on this bdev: one bdev, or the partitions of the array."""
         layout = self.layout
-        if bdev == raid_bdev_id(layout):
-            upper = raid_passthru_id(layout)
-            return upper if upper in self.bdevs else None
-        if bdev > 4 * layout.disks:
-            return None
-        disk = disk_of(layout, bdev)
-        ids = [disk, *(stacked_bdev_id(layout, kind, disk) for kind in stack_of(layout, disk))]
-        above = ids[ids.index(bdev) + 1 :]
-        return above[0] if above else None
+        passthru = raid_passthru_id(layout)
+        if bdev == raid_bdev_id(layout) and passthru in self.bdevs:
+            ids = [passthru]
+        elif bdev in (raid_bdev_id(layout), passthru):
+            ids = partitions(layout)
+        elif bdev > passthru:
+            ids = []
+        else:
+            disk = disk_of(layout, bdev)
+            ids = [disk, *(stacked_bdev_id(layout, kind, disk) for kind in stack_of(layout, disk))]
+            ids = ids[ids.index(bdev) + 1 :][:1]
+        return [self.bdevs[upper] for upper in ids]
 
-    def _build_on(self, thread: SpdkThread, upper: Bdev, base: Bdev) -> None:
+    def _build_on(self, thread: SpdkThread, uppers: list[Bdev], base: Bdev) -> None:
         def remove(app: SpdkThread) -> None:
-            app.send(app.id, "bdev.base_removed", upper.id)
+            for upper in uppers:
+                app.send(app.id, "bdev.base_removed", upper.id)
 
-        descriptor = self.open(base, upper.name, remove, lambda app: self._follow(app, upper, base))
-        assert isinstance(descriptor, Descriptor), f"{base.name} can't be opened by {upper.name}"
+        owner = uppers[0].name
+        descriptor = self.open(base, owner, remove, lambda app: self._follow(app, uppers, base))
+        assert isinstance(descriptor, Descriptor), f"{base.name} can't be opened by {owner}"
         self.claim(descriptor)
-        # A stacked bdev has a UUID of its own, derived from the lower one's.
-        identity = base.record.identity + 32
-        self.register(upper, base.record.num_blocks, identity)
-        self.examine(thread, upper)
+        for place, upper in enumerate(uppers):
+            # A stacked bdev has a UUID of its own, derived from the lower one's.
+            self.register(upper, self._size_on(upper, base), base.record.identity + 32 + place)
+            self.examine(thread, upper)
 
-    def _follow(self, thread: SpdkThread, upper: Bdev, base: Bdev) -> None:
-        if self.status[upper.id] is BdevStatus.READY:
-            self.resize(thread, upper, base.record.num_blocks)
+    def _size_on(self, upper: Bdev, base: Bdev) -> int:
+        whole = base.record.num_blocks
+        if isinstance(upper.module, SplitDevice):
+            return partition_blocks(self.layout, upper.module.number, whole)
+        return whole
+
+    def _follow(self, thread: SpdkThread, uppers: list[Bdev], base: Bdev) -> None:
+        for upper in uppers:
+            if self.status[upper.id] is BdevStatus.READY:
+                self.resize(thread, upper, self._size_on(upper, base))
 
     def is_ready(self, bdev: int) -> bool:
         """Return whether the bdev can be opened."""
@@ -160,6 +173,8 @@ class BdevLayer:
         if self.status[bdev.id] is BdevStatus.REMOVING:
             return EBUSY
         self.status[bdev.id] = BdevStatus.REMOVING
+        iterations = self.reactor.block.devices[bdev.key].iterations
+        thread.emit("bdev.unregistering", bdev.id, iterations)
         await thread.for_each_channel(bdev, "abort_queued")
         await bdev.module.let_go(thread)
         for descriptor in list(self.descriptors[bdev.id]):
@@ -264,12 +279,17 @@ class BdevLayer:
         return await self.unregister(thread, self.bdevs[disk])
 
     async def base_removed(self, thread: SpdkThread, upper: int) -> None:
-        """Unregister a bdev whose base is being removed."""
+        """Unregister a bdev whose base is being removed; the last one there closes the base."""
         bdev = self.bdevs[upper]
         await self.unregister(thread, bdev)
-        assert isinstance(bdev.module, StackedDevice), f"{bdev.name} stands on nothing"
-        base = bdev.module.base
-        descriptor = next(held for held in self.descriptors[base.id] if held.owner == bdev.name)
+        module = bdev.module
+        assert isinstance(module, StackedDevice | SplitDevice), f"{bdev.name} stands on nothing"
+        base = module.base
+        uppers = self._standing_on(base.id)
+        if any(self.status[other.id] is not BdevStatus.ABSENT for other in uppers):
+            return
+        owner = uppers[0].name
+        descriptor = next(held for held in self.descriptors[base.id] if held.owner == owner)
         self.release_claim(base)
         self.close(descriptor)
 

@@ -1,13 +1,13 @@
-"""Add and remove namespaces: pause, change, resume. Mirrors ``subsystem.c``."""
+"""Changes of the subsystem, which are namespaces and listeners: pause, change, resume. Mirrors ``subsystem.c``."""
 
 from __future__ import annotations
 
 from workers.bdev.layer import BdevLayer, Descriptor
-from workers.errors import EEXIST, EINVAL, ENODEV, OK
+from workers.errors import EEXIST, EINVAL, ENODEV, ENOENT, OK
 from workers.nvmf.target import NvmfTarget
 from workers.protocol import APP_THREAD
 from workers.services import EngineCore
-from workers.shared import NAMESPACES_MAX
+from workers.shared import NAMESPACES_MAX, NO_NAMESPACE
 from workers.thread import Future, SpdkThread, Wait
 
 
@@ -21,6 +21,7 @@ class Namespaces:
         self.record = target.subsystem
         self.descriptors: dict[int, tuple[int, Descriptor]] = {}
         self._attached = 0  # numbers attachments, so that a late REMOVE applies only to its own
+        self.listeners: list[int] = []  # besides the one that hosts use
         self._changing = False
         self._queue: list[Future] = []
 
@@ -67,6 +68,28 @@ class Namespaces:
         self._tell_hosts(thread)
         return OK
 
+    # A pause for a listener concerns no namespace: I/O goes on, admin commands and connects wait.
+
+    async def add_listener(self, thread: SpdkThread, listener: int) -> int:
+        """Listen at one more address."""
+        await self._begin_change(thread, NO_NAMESPACE)
+        status = EEXIST if listener in self.listeners else OK
+        if status == OK:
+            self.listeners.append(listener)
+            thread.emit("nvmf.listener_changed", listener, 1)
+        await self._end_change(thread)
+        return status
+
+    async def remove_listener(self, thread: SpdkThread, listener: int) -> int:
+        """Stop listening at an address."""
+        await self._begin_change(thread, NO_NAMESPACE)
+        status = OK if listener in self.listeners else ENOENT
+        if status == OK:
+            self.listeners.remove(listener)
+            thread.emit("nvmf.listener_changed", listener, 0)
+        await self._end_change(thread)
+        return status
+
     async def bdev_removed(self, thread: SpdkThread, nsid: int, attachment: int) -> None:
         """Detach a namespace whose bdev goes away (message)."""
         if nsid in self.descriptors and self.descriptors[nsid][0] == attachment:
@@ -91,13 +114,15 @@ class Namespaces:
 
     async def _begin_change(self, thread: SpdkThread, nsid: int) -> None:
         # A subsystem changes its state for one request at a time, so the others queue up.
+        shown = 0 if nsid == NO_NAMESPACE else nsid
         while self._changing:
+            thread.emit("nvmf.pause_queued", shown)
             turn = Future()
             self._queue.append(turn)
             await turn
         self._changing = True
         self.record.paused = nsid
-        thread.emit("nvmf.pausing", nsid)
+        thread.emit("nvmf.pausing", shown)
         await thread.for_each_channel(self.target, "pause", nsid)
 
     async def _end_change(self, thread: SpdkThread) -> None:

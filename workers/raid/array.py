@@ -181,6 +181,9 @@ class RaidChannel(IoChannel):
         if complete:
             self.tell("raid.channel_created")
         else:
+            taken = [channel for channel in self.base_channels if channel is not None]
+            new = sum(channel.references == 1 for channel in taken)
+            self.thread.emit("raid.channel_failed", len(taken), new)
             self.give_back()
         return complete
 

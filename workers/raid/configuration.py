@@ -68,6 +68,7 @@ class Configuration:
                 continue
             status = self.slots.occupy(place, bdev, DATA_OFFSET if superblock else 0)
             if status != OK:
+                thread.emit("raid.creation_failed", status, len(self.slots.occupied()))
                 self.dismiss(thread)
                 return status
             self._configured(place)
@@ -77,6 +78,7 @@ class Configuration:
         self.is_configuring = False
         self.waiters.wake()
         if status != OK:
+            thread.emit("raid.creation_failed", status, len(self.slots.occupied()))
             self.dismiss(thread)
             return status
         return await self.configure(thread)

@@ -56,7 +56,10 @@ class WriteOrder:
         """Return the changes that wait here, each with the earlier ones in its way."""
         rows = self.table.rows()
         return [
-            (self._turns[row.number], f"the earlier change of blocks {other.offset}-{other.end - 1}")
+            (
+                self._turns[row.number],
+                f"the earlier change of blocks {other.offset}-{other.end - 1}",
+            )
             for place, row in enumerate(rows)
             if row.number in self._turns
             for other in rows[:place]

@@ -13,13 +13,13 @@ from chaos.run.moments import due_of
 from chaos.run.operator.repair import CLEAR_SUPERBLOCK, KEEP_SUPERBLOCK, Repair
 from chaos.run.operator.rpc_queue import RPCS_MAX, RpcQueue
 from chaos.run.operator.service import Service
-from chaos.run.operator.setup import NAMESPACE
 from chaos.run.wrong_requests import wrong_requests
 from chaos.steps.schedule import Operate
 from workers.bdev.stack import raid_bdev_id
 
 RESETS_MAX = 8  # of one bdev, by impatient initiators
 RESET_AGAIN_ONE_IN = 6
+SECOND_LISTENER = 2
 OF_REBUILD = ("rebuild_stop", "add_in_rebuild")
 OF_CHANNELS = ("namespace_attach", "poll_group_create")
 # From an operation's kind to its first RPC, or to None where it isn't applicable now.
@@ -150,14 +150,14 @@ class PlannedOperations:
         if kind in OF_CHANNELS and holds_channels(model):
             return None
         match kind:
+            case "namespace_attach" if model.array.is_online:
+                return self._change_namespace(is_attached=False)
             case "namespace_attach":
-                if not model.service.namespace_attached and model.array.is_online:
-                    self.service.wants_namespace = True
-                    return self.queue.call(Rpc.NVMF_SUBSYSTEM_ADD_NS, NAMESPACE)
+                pass
             case "namespace_detach":
-                if model.service.namespace_attached:
-                    self.service.wants_namespace = False
-                    return self.queue.call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, NAMESPACE)
+                return self._change_namespace(is_attached=True)
+            case "listener_change":
+                return self._change_listener()
             case "poll_group_create":
                 missing = [r for r in range(self.plan.layout.reactors) if r not in groups]
                 if missing:
@@ -166,6 +166,29 @@ class PlannedOperations:
                 if len(groups) > 1:
                     return self.queue.call(Rpc.NVMF_DESTROY_POLL_GROUP, self.stream.choice(groups))
         return None
+
+    def _change_namespace(self, *, is_attached: bool) -> Operate | None:
+        """Detach one that is attached, or attach one that isn't."""
+        service = self.service
+        able = [
+            nsid
+            for nsid in service.namespaces
+            if self.model.service.is_attached(nsid) is is_attached
+        ]
+        if not able:
+            return None
+        nsid = able[0] if len(able) == 1 else self.stream.choice(able)
+        service.wanted = [each for each in service.wanted if each != nsid]
+        if is_attached:
+            return self.queue.call(Rpc.NVMF_SUBSYSTEM_REMOVE_NS, nsid)
+        service.wanted.append(nsid)
+        return self.queue.call(Rpc.NVMF_SUBSYSTEM_ADD_NS, nsid)
+
+    def _change_listener(self) -> Operate:
+        """Add the second listener, or remove it: the subsystem pauses for no namespace."""
+        is_there = SECOND_LISTENER in self.model.service.listeners
+        add, remove = Rpc.NVMF_SUBSYSTEM_ADD_LISTENER, Rpc.NVMF_SUBSYSTEM_REMOVE_LISTENER
+        return self.queue.call(remove if is_there else add, SECOND_LISTENER)
 
     def target_lost(self) -> None:
         """Drop all resets, since their bdevs are gone."""

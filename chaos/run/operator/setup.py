@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from chaos.plan.namespaces import all_namespaces
 from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.avoidance import holds_channels
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
 
-NAMESPACE = 1
 FOR_HOSTS = (Rpc.NVMF_CREATE_POLL_GROUP, Rpc.NVMF_SUBSYSTEM_ADD_NS)
 
 
@@ -31,7 +31,8 @@ class Setup:
             for reactor in range(self.plan.poll_groups_at_start)
         ]
         if members and self.plan.namespace_at_start:
-            calls.append((Rpc.NVMF_SUBSYSTEM_ADD_NS, (NAMESPACE,)))
+            namespaces = all_namespaces(self.plan.layout)
+            calls += [(Rpc.NVMF_SUBSYSTEM_ADD_NS, (nsid,)) for nsid in namespaces]
         return calls
 
     def next_step(self) -> Operate | None:

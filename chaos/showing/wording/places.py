@@ -10,6 +10,7 @@ from chaos.showing.wording.phrases import listed
 from chaos.steps.block_words import blocks
 from chaos.steps.history import History, Invoked
 from chaos.steps.schedule import Open
+from workers.bdev.split import partitions
 from workers.bdev.stack import disk_of, raid_bdev_id, raid_passthru_id
 from workers.protocol import FIRST_CONNECTION, NEMESIS, OPERATOR
 from workers.reactor import FIRST_DYNAMIC_THREAD, FIRST_POLL_GROUP_THREAD
@@ -79,6 +80,8 @@ class Places:
         layout = self.plan.layout
         if number in (raid_bdev_id(layout), raid_passthru_id(layout)):
             return "the array"
+        if number in partitions(layout):
+            return f"partition {partitions(layout).index(number)} of the array"
         if number > raid_passthru_id(layout):
             return "a bdev that doesn't exist"  # one of the operator's wrong requests
         return disk_name(disk_of(layout, number))
