@@ -48,7 +48,7 @@ def steps_per_second(driver: SimDriver | LockstepDriver, seeds: range) -> float:
     for seed in seeds:
         execution = Controller(resolve(EXPERIMENT, seed), driver, ()).explore(seed)
         assert not judge(execution), f"seed {seed} is not valid"
-        count_reach(execution.history)
+        count_reach(execution.history, execution.plan.layout)
         steps += execution.steps
     return steps / (time.perf_counter() - begun)
 

@@ -151,7 +151,7 @@ def build_services(reactor: BuiltCore) -> Services:
         whole = _stacked(reactor, bdevs, Stack.PASSTHRU, raid_bdev, raid_passthru_id(layout))
     for number, bdev_id in enumerate(partitions(layout)):
         device = SplitDevice(reactor, _key(bdev_id) + 1, whole, number)
-        name = f"{whole.name}p{number}"
+        name = f"split_{whole.name}p{number}"
         bdevs[bdev_id] = classes.bdev(reactor, bdev_id, name, _key(bdev_id), device)
     layer = classes.bdev_layer(reactor, bdevs)
     metadata = classes.metadata(reactor, raid)

@@ -214,7 +214,7 @@ class Runner:
             fingerprint=execution.fingerprint,
             steps=execution.steps,
             seconds=seconds,
-            reach=count_reach(execution.history),
+            reach=count_reach(execution.history, execution.plan.layout),
             run_dir="",
             replay="",
             divergence=judged.divergence,

@@ -18,6 +18,8 @@ from chaos.checkers.quiesce import check_quiesce
 from chaos.checkers.recovery import check_recovery
 from chaos.checkers.references import check_references
 from chaos.checkers.register import check_register
+from chaos.checkers.self_healing import check_self_healing
+from chaos.checkers.sizes import check_sizes
 from chaos.checkers.states import check_states
 from chaos.checkers.superblock import check_superblock
 from chaos.run.execution import Execution
@@ -44,6 +46,11 @@ CHECKS: dict[str, tuple[Check, str]] = {
     "superblock": (
         check_superblock,
         "superblocks go forward and call no member CONFIGURED that lacks acknowledged data",
+    ),
+    "sizes": (check_sizes, "no host is told a size that a restart would take back"),
+    "self_healing": (
+        check_self_healing,
+        "a disk that comes back is taken in and rebuilt, and an array comes up, without an RPC",
     ),
     "channels": (check_channels, "all channels agree with the array after each iteration"),
     "quiesce": (check_quiesce, "no client I/O is in flight in blocks that are quiesced"),

@@ -140,7 +140,7 @@ class _Array:
                 self._to_go.append(disk)
                 self._asked[step.op] = disk
         elif step.__class__ is Inject:
-            if step.fault == "disk_pull":
+            if step.fault in ("disk_pull", "bdev_delete"):
                 self._to_go.append(step.disk)
             _take_fault(step, FAILURE, self._failed)
             _take_fault(step, READ_FAULTS, self.unreadable)

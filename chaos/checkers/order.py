@@ -25,23 +25,22 @@ from chaos.steps.schedule import (
     Unmap,
     WriteZeroes,
 )
+from workers.bdev.disk import FaultKind
+from workers.bdev.io import IoType
+from workers.bdev.stack import ErrorType
 from workers.nvmf.status import AdminOpcode, NvmeStatus
+from workers.protocol import Event
 
 CONNECTION_ENDED = "nvmf.qpair_destroyed"
+LEAVING = ("disk_pull", "bdev_delete")
 SUCCESS = int(NvmeStatus.SUCCESS)
 # After one of these, a change in flight may fail on some members, or on all.
 DISTURBING = frozenset(
-    (
-        "disk.fault",
-        "bdev.error_injected",
-        "bdev.resetting",
-        "bdev.unregistering",
-        "raid.member_failed",
-        "raid.removing_member",
-    )
+    ("bdev.resetting", "bdev.unregistering", "raid.member_failed", "raid.removing_member")
 )
+FAILING = {"disk.fault": FaultKind.ERROR, "bdev.error_injected": ErrorType.FAILURE}
 CORRUPTING = "disk.misdirected"
-RELEVANT = DISTURBING | MOVES | {CORRUPTING, CONNECTION_ENDED}
+RELEVANT = DISTURBING | MOVES | FAILING.keys() | {CORRUPTING, CONNECTION_ENDED}
 ZEROING = (Unmap, WriteZeroes)  # they leave what others leave, too
 
 
@@ -90,7 +89,8 @@ class Order:
                 self._looking[step.op] = step
         elif step.__class__ is Inject:
             self.away.injected(step)
-            self._disturbed = entry.number
+            if step.fault in LEAVING:
+                self._disturbed = entry.number
             if step.fault == "bit_rot":
                 self.groups.clear()
         elif step.__class__ is Admin and step.opcode == AdminOpcode.ABORT:
@@ -111,10 +111,18 @@ class Order:
         elif event.name == CORRUPTING:
             self.groups.clear()
         else:
-            if event.name in DISTURBING:
+            if event.name in DISTURBING or self._fails_a_change(event):
                 self._disturbed = entry.number
             self.members.take(entry)
             self.away.observe(event)
+
+    @staticmethod
+    def _fails_a_change(event: Event) -> bool:
+        return (
+            event.name in FAILING
+            and event.args[1] == FAILING[event.name]
+            and event.args[2] in (IoType.WRITE, IoType.UNMAP)
+        )
 
     # Changes.
 

@@ -30,9 +30,9 @@ class PulledDisks:
 
     def injected(self, step: Inject) -> None:
         """Follow an action of the nemesis on a disk."""
-        if step.fault == "disk_pull":
+        if step.fault in ("disk_pull", "bdev_delete"):
             self._is_out[step.disk] = True
-        elif step.fault.startswith("disk_return"):
+        elif step.fault == "bdev_create" or step.fault.startswith("disk_return"):
             self._is_out[step.disk] = False
 
     def observe(self, event: Event) -> None:

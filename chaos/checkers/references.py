@@ -7,7 +7,7 @@ from chaos.checkers.members import members_in_sync
 from chaos.run.execution import Execution
 
 SHOWN_MAX = 6
-STACKED = ("error", "delay", "passthru")
+STACKED = ("error", "delay", "passthru", "split")
 ARRAY = "raid0"
 OF_DISKS = ("disk", "media of disk")
 

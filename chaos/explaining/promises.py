@@ -14,6 +14,9 @@ PROMISES = {
     "order": "Changes of a block that are in flight together come to all members in the same order.",
     "superblock": "Superblocks go forward, and none calls a member CONFIGURED that lacks acknowledged data: after a "
     "restart it would be read.",
+    "sizes": "A host learns a size only when the superblocks have it, so that a restart doesn't take it back.",
+    "self_healing": "A disk with a known superblock that comes back is taken in and rebuilt without an RPC, and an array "
+    "comes up when all its members are there.",
     "channels": "When an iteration over the array's channels is over, each of them agrees with the array.",
     "quiesce": "No I/O of a host is in flight in blocks that are quiesced.",
     "states": "The array's state, its counters and its rebuild fit together at every moment.",
@@ -32,6 +35,9 @@ HARM = {
     "order": "Equal reads return different data, by the member that serves them, although nothing is written any more.",
     "superblock/configured": "After a restart the array is assembled with this member, and reads that it serves return older "
     "data than was acknowledged.",
+    "sizes": "After a restart the namespace is smaller, and blocks that hosts have written are gone.",
+    "self_healing/member": "The array stays without redundancy until an operator notices.",
+    "self_healing/array": "Nothing is served until an operator notices.",
     "channels/birth": "Through this channel a member is left out that must get each write, or one is read that lacks "
     "some.",
     "channels/member kept": "I/O through this channel still reaches a disk that the array has released.",

@@ -85,6 +85,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     hurry_share: Range = 0
     event_requests_share: int = 0
     keep_alive_ms: Range = 0
+    alone_share: int = 0
     outside_share: Range = (8, 25)
     timer_share: Range = (5, 40)
     namespaces: Range = 1
@@ -149,6 +150,7 @@ _BOUNDS = {
     "hurry_share": (0, 100),
     "event_requests_share": (0, 100),
     "keep_alive_ms": (0, 3_600_000),
+    "alone_share": (0, 100),
     "timer_share": (1, 100),
     "disk_queue_depth": (1, 1_024),
     "disk_io_blocks_max": (0, 65_536),

@@ -12,6 +12,7 @@ from chaos.plan.arguments import BLOCK_RANGE, Argument
 FaultName = Literal[
     "disk_failure",
     "disk_pull",
+    "bdev_delete",
     "read_errors",
     "write_errors",
     "unmap_errors",
@@ -20,6 +21,7 @@ FaultName = Literal[
     "disk_slow",
     "disk_hang",
     "superblock_errors",
+    "superblock_slow",
     "channel_failures",
     "error_bdev",
     "delay_bdev",
@@ -90,6 +92,13 @@ FAULTS: dict[str, FaultRow] = {
         heal="disk_return",
         harms=True,
     ),
+    "bdev_delete": FaultRow(
+        "the bdev of a disk is deleted by RPC, and created again: its I/O in flight still succeeds",
+        effect="bdevs_deleted",
+        words="the bdev of {disk} is deleted",
+        heal="bdev_create",
+        harms=True,
+    ),
     "read_errors": FaultRow(
         "a few reads of a range of blocks fail",
         effect="read_errors_effective",
@@ -142,6 +151,12 @@ FAULTS: dict[str, FaultRow] = {
         words="writes of the superblock on {disk} are made to fail, {times}",
         arguments=(Argument.COUNT,),
         harms=True,
+    ),
+    "superblock_slow": FaultRow(
+        "writes of a member's superblock take much longer",
+        effect="slow_superblocks_effective",
+        words="writes of the superblock on {disk} become slow: they take {latency_us} us longer",
+        arguments=(Argument.LATENCY_US,),
     ),
     "channel_failures": FaultRow(
         "a few channels of a disk can't be created",
@@ -232,6 +247,9 @@ HEALS: dict[str, HealRow] = {
         "injected I/O faults end", words="the injected errors of {disk} are healed"
     ),
     "disk_return": HealRow("a pulled disk returns as it was", words="{disk} is plugged in again"),
+    "bdev_create": HealRow(
+        "the bdev of a disk is created again", words="the bdev of {disk} is created again"
+    ),
     "disk_return_blank": HealRow(
         "another, blank disk takes its place",
         words="{disk} is replaced by a blank disk",

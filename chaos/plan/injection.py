@@ -33,6 +33,8 @@ def apply_to_disk(step: Inject, disk: Disk, sizes: tuple[int, int]) -> str | Non
         case "disk_pull":
             disk.pull()
             return "bdev.hot_remove"
+        case "bdev_delete":
+            return "bdev.hot_remove"  # the disk itself works on
         case "disk_grow":
             disk.header.num_blocks = max(disk.num_blocks, min(args[0], disk.capacity_blocks))
             return "bdev.grown"
@@ -73,6 +75,9 @@ def _add_fault(fault: str, args: tuple[int, ...], disk: Disk) -> None:
             disk.add_fault(FaultKind.ERROR, ALL_TYPES, 0, end, FOREVER)
         case "disk_slow":
             disk.add_fault(FaultKind.SLOW, ALL_TYPES, 0, end, FOREVER, args[0])
+        case "superblock_slow":
+            types = (IoType.WRITE,)
+            disk.add_fault(FaultKind.SLOW, types, 0, SUPERBLOCK_END, FOREVER, args[0])
         case "disk_hang":
             disk.add_fault(FaultKind.HANG, ALL_TYPES, 0, end, FOREVER)
         case "bad_blocks":
@@ -105,7 +110,7 @@ def _return_disk(fault: str, disk: Disk, sizes: tuple[int, int]) -> str:
             disk.header.present = 1
         case "disk_return":
             disk.header.present = 1
-        case "disk_arrive":
+        case "disk_arrive" | "bdev_create":
             pass
         case unknown:
             raise ValueError(f"there is no fault {unknown!r}")

@@ -58,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
     meet_share: int = 0  # percent of I/O that goes where other I/O is in flight
     resend_share: int = 0  # percent of I/O that changes again what is in doubt, if there is such
     settle_steps: int = SETTLE_STEPS_MAX  # a phase after the chaos that takes more never ends
+    alone: bool = False  # after the chaos the target must get along without RPCs for a while
     target: TargetId | None = None  # in C; None: the built-in engine
     avoid: tuple[str, ...] = ()  # triggers; see plan/triggers.py
 
@@ -139,6 +140,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         strategies=strategies,
         meet_share=draw(experiment.meet_share),
         resend_share=draw(experiment.resend_share),
+        alone=superblock and stream.chance(experiment.alone_share, 100),
         avoid=experiment.avoid,
     )
     return _divided(plan, draw(experiment.namespaces))

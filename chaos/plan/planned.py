@@ -8,6 +8,7 @@ import msgspec
 
 from chaos.plan.experiment import Anchor
 
+FLUSH_FAILED = "flush_failed"  # an event: an injected fault has failed a flush
 PlannedAnchor = Anchor | Literal["event"]
 
 

@@ -58,6 +58,7 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
             array_passthru=layout.array_passthru and bool(stacks),
         ),
         target=target,
+        alone=False,  # see docs/internals/drivers.md
         settle_steps=min(plan.settle_steps, SETTLE_STEPS),
         planned=tuple(_acting(plan.planned, target)),
         **{share: 0 for name, share in SHARES.items() if not target.can(name)},

@@ -92,6 +92,8 @@ class ArrayView:
         self.blocks = plan.blocks  # as in the last event with its size
         self.rebuild: RebuildView | None = None
         self.rebuilds_started = 0
+        # A request that creates it is in flight: its disks are assumed to be equal, so they must stay so.
+        self.is_being_created = False
 
     def move(self, cause: Cause) -> None:
         """Change state and intent; no other function does."""
@@ -133,7 +135,10 @@ class ArrayView:
 
     def may_harm(self, number: int) -> bool:
         """Return whether another good copy would be left: the fault budget."""
-        return self.intent is KEEP and any(other != number for other in self.disks.sound())
+        # Without superblocks, the next array is created from its disks as they are, so they must be equal.
+        is_kept_in_disks = self.is_online or self.plan.superblock
+        may_change = self.intent is KEEP and is_kept_in_disks and not self.is_being_created
+        return may_change and any(other != number for other in self.disks.sound())
 
     def harm(self, number: int) -> None:
         """Mark a disk that may miss acknowledged data."""
@@ -227,5 +232,6 @@ class ArrayView:
             # A superblock may list it as a member, though no event has said so.
             self.disks[self.rebuild.disk].superblock.left_behind = False
         self.rebuild = None
+        self.is_being_created = False
         self.move(Cause.TARGET_LOST)
         self.disks.target_lost(clones)

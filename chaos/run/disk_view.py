@@ -34,7 +34,8 @@ WELL, FAULTED, WEAK = Health
 # From the health before a fault to the health after it. A weakening fault outlasts others.
 _WEAKENED = dict.fromkeys(Health, WEAK)
 _FAULTED = {WELL: FAULTED, FAULTED: FAULTED, WEAK: WEAK}
-_ARRIVALS = frozenset(("disk_arrive", *(name for name in HEALS if name.startswith("disk_return"))))
+_RETURNS = tuple(name for name in HEALS if name.startswith("disk_return"))
+_ARRIVALS = frozenset(("disk_arrive", "bdev_create", *_RETURNS))
 _HARMLESS = frozenset(
     ("disk_grow", "bit_rot", "misdirected_write")
 )  # these don't change the known health
@@ -80,6 +81,7 @@ class DiskView:
     small: bool = False  # too small for the array's present size
     foreign: bool = False  # another array's member
     refused: bool = False  # the operator has learned that the array refuses it
+    is_deleted: bool = False  # only its bdev is away
     superblock: SuperblockView = field(default_factory=SuperblockView)
 
     @property
@@ -123,8 +125,9 @@ class DiskView:
         """Record a fault or a heal; the caller decides whether its good data is lost."""
         if fault in _ARRIVALS:
             self._arrives(fault)
-        elif fault == "disk_pull":
+        elif fault in ("disk_pull", "bdev_delete"):
             self.presence = AWAY
+            self.is_deleted = fault == "bdev_delete"
         elif fault == "disk_heal":
             self.health = WELL
         elif fault == "disk_image":
@@ -135,6 +138,7 @@ class DiskView:
 
     def _arrives(self, fault: str) -> None:
         self.presence = ARRIVED
+        self.is_deleted = False
         if fault == "disk_return_stale":
             self.superblock.returned_stale = True
         elif HEALS[fault].replaces:
@@ -245,6 +249,7 @@ class Disks(list[DiskView]):
                 disk.presence = LATE
             if clones:
                 disk.presence, disk.health = LATE, WELL
+                disk.is_deleted = False
                 disk.small = disk.foreign = disk.refused = False
                 disk.blocks = largest
                 disk.good = number in clones

@@ -1,7 +1,8 @@
 """The generator: offers the next outside step, phase by phase.
 
-setup -> chaos -> heal -> audit -> done. Chaos injects faults and runs operations. Heal repairs everything and demands
-that every request in flight finishes. Audit reads every block back, disconnects, and detaches the namespace.
+setup -> chaos -> (alone ->) heal -> audit -> done. Chaos injects faults and runs operations. In some runs the target must
+then get along without RPCs. Heal repairs everything and demands that every request in flight finishes. Audit reads every
+block back, disconnects, and detaches the namespaces.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.namespaces import blocks_of, namespace_of
 from chaos.plan.plan import Plan
+from chaos.run.alone import Alone
 from chaos.run.hosts import Host, HostState
 from chaos.run.model import Model
 from chaos.run.nemesis import Nemesis
 from chaos.run.nemesis.steps import inject
 from chaos.run.operator import Operator
-from chaos.steps.schedule import Impair, Kill, Mark, OutsideStep, PowerLoss, Read
+from chaos.steps.schedule import RESTED, Impair, Kill, Mark, OutsideStep, PowerLoss, Read
 
 AUDIT_READ_BLOCKS = 16
 
@@ -27,6 +29,7 @@ class Phase(Enum):
 
     SETUP = "setup"
     CHAOS = "chaos"
+    ALONE = "alone"
     HEAL = "heal"
     AUDIT = "audit"
     TEARDOWN = "teardown"
@@ -34,7 +37,7 @@ class Phase(Enum):
 
 
 # A name of its own, since the lookup of a member in its class costs more than a comparison.
-SETUP, CHAOS, HEAL, AUDIT, TEARDOWN, DONE = Phase
+SETUP, CHAOS, ALONE, HEAL, AUDIT, TEARDOWN, DONE = Phase
 
 
 class Generator:
@@ -49,8 +52,10 @@ class Generator:
             Host(number, plan, model, stream.fork(f"host {number}")) for number in range(plan.hosts)
         ]
         self.nemesis = Nemesis(plan, model, self.hosts, stream.fork("nemesis"))
+        self.alone = Alone(plan, model, self.operator, self.nemesis, stream.fork("alone"))
         self._stream = stream.fork("order")
         self._audited = 0
+        self._has_rested = False
 
     def next_step(self, now_permille: int) -> OutsideStep | None:
         """Return the next outside step, or None: the target must take a step first."""
@@ -59,6 +64,8 @@ class Generator:
             return self._chaos(now_permille)
         if phase is HEAL:
             return self._heal()
+        if phase is ALONE:
+            return self._stay_alone()
         if phase is AUDIT:
             return self._audit()
         if phase is SETUP:
@@ -73,8 +80,8 @@ class Generator:
 
     def _chaos(self, now_permille: int) -> OutsideStep | None:
         if now_permille >= RUN_PERMILLE:
-            self.phase = HEAL
-            return Mark("heal")
+            self.phase = ALONE if self.plan.alone else HEAL
+            return Mark(self.phase.value)
         self.operator.look()
         # Planned things come first: their moments were drawn.
         step = self.operator.setup.next_step() or self.nemesis.next_step(now_permille)
@@ -89,12 +96,29 @@ class Generator:
                 return found
         return None
 
+    def _stay_alone(self) -> OutsideStep | None:
+        step = self.alone.next_step()
+        if step is not None:
+            return step
+        if self.alone.is_past:
+            is_judged = self.alone.is_judged and not self._has_rested
+            self._has_rested = True
+            if is_judged:
+                return Mark(RESTED)
+            self.phase = HEAL
+            return Mark(HEAL.value)
+        for host in self.hosts:
+            found = host.next_step(new_work=False)
+            if found is not None:
+                return found
+        return None
+
     def _heal(self) -> OutsideStep | None:
         operator = self.operator
         operator.look()
         setup = operator.setup
         if not (setup.is_over or setup.is_held):
-            return setup.next_step()
+            return setup.next_step() or self.nemesis.heal_all()
         step = self.nemesis.heal_all() or (
             None if setup.is_held else operator.heal() or self.last_means(nothing_moves=False)
         )
@@ -113,6 +137,9 @@ class Generator:
 
     def last_means(self, *, nothing_moves: bool = True) -> OutsideStep | None:
         """Return what the operator tries at last while it heals; a disk that it takes out is put back by the nemesis."""
+        if self.phase is ALONE and nothing_moves:
+            self.alone.rests()
+            return self._stay_alone()
         last = self.operator.repair.last_means
         if self.phase is not HEAL or last is None or self.model.array.is_to_be_recreated:
             return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from chaos.plan.faults import AIMED_FAULTS, FAULTS
 from chaos.plan.injection import blocks_after
 from chaos.plan.plan import Plan
+from chaos.plan.planned import FLUSH_FAILED
 from chaos.plan.rpcs import Rpc
 from chaos.run.anchors import Anchors
 from chaos.run.array_view import ArrayView, Cause
@@ -26,6 +27,7 @@ from chaos.steps.schedule import (
     OutsideStep,
 )
 from workers.bdev.disk import FaultKind
+from workers.bdev.io import IoType
 from workers.bdev.stack import disk_of, member_bdev_id
 from workers.errors import ENODEV, OK
 from workers.nvmf.status import AdminOpcode
@@ -52,6 +54,7 @@ class Model:
         self.stalled: tuple[int, int] | None = None  # reactor, and the step until which
         self.clock_us = 0
         self.steps = 0  # taken so far
+        self.array_moved_at = 0  # the step of the last event of the array, its rebuild, or bdevs
 
     def mark(self, event: str) -> None:
         """Count an event that planned things may be anchored to."""
@@ -92,6 +95,8 @@ class Model:
                 self.array.leaves(self.disk_of(step.args[0]), self._leaving())
             case Rpc.BDEV_RAID_DELETE if step.args[0]:
                 self.array.move(Cause.WIPE_SENT)
+            case Rpc.BDEV_RAID_CREATE if not self.array.is_online:
+                self.array.is_being_created = True
             case Rpc.FRAMEWORK_START_INIT:
                 for number in step.args:
                     self.disks[number].presence = ARRIVED
@@ -159,8 +164,10 @@ class Model:
 
     def _rpc_answered(self, step: Operate, status: int) -> None:
         match step.method:
-            case Rpc.BDEV_RAID_CREATE if status == OK:
-                self.array.move(Cause.CREATION_ANSWERED)
+            case Rpc.BDEV_RAID_CREATE:
+                self.array.is_being_created = False
+                if status == OK:
+                    self.array.move(Cause.CREATION_ANSWERED)
             case Rpc.BDEV_RAID_DELETE if status == ENODEV:
                 self.array.move(Cause.DELETION_REFUSED)
             case Rpc.BDEV_RAID_DELETE if status == OK and step.args[0]:
@@ -182,6 +189,7 @@ class Model:
         elif event.name.startswith("nvmf."):
             self.service.observe(event)
         elif event.name not in UNHEEDED:
+            self.array_moved_at = self.steps
             self._observe(event)
 
     def _observe(self, event: Event) -> None:
@@ -196,6 +204,8 @@ class Model:
             case "raid.member_removed":
                 self.array.member_removed(args[1], self._leaving())
             case "disk.fault":
+                if args[2] == IoType.FLUSH:
+                    self.mark(FLUSH_FAILED)
                 if args[1] in (FaultKind.ERROR, FaultKind.BAD_BLOCKS):
                     self.trouble = max(0, args[3] - self.plan.data_offset)
             case _:

@@ -88,12 +88,26 @@ class Observer:
             found = superblock.decode(sector)
         except superblock.SuperblockError:
             return [Written(number, disk, by_target, -1, -1, 0, sector == _BLANK)]
-        configured = 0
+        configured = named = 0
         for entry in found.entries:
+            bit = self._disk_bit(number_of(entry.uuid))
+            named |= bit
             if entry.state is superblock.EntryState.CONFIGURED:
-                configured |= self._disk_bit(number_of(entry.uuid))
+                configured |= bit
         array = number_of(found.uuid)
-        return [Written(number, disk, by_target, found.seq_number, array, configured, False)]
+        return [
+            Written(
+                number,
+                disk,
+                by_target,
+                found.seq_number,
+                array,
+                configured,
+                False,
+                found.raid_size,
+                named,
+            )
+        ]
 
     def _disk_bit(self, identity: int) -> int:
         """Return the bit of the disk with this identity, stacked bdevs included; 0: another device is there now."""

@@ -13,7 +13,8 @@ from chaos.steps.schedule import Operate, Script
 def take_over(plan: Plan, model: Model, rules: Rules, script: Script) -> Generator:
     """Return a generator that heals, waits for what is in flight, and audits."""
     generator = Generator(plan, model, Stream(0))
-    generator.phase = Phase.HEAL
+    generator.phase = Phase.ALONE if plan.alone else Phase.HEAL
+    generator.alone.adopt()
     generator.operator.adopt(
         [step for step in model.ledger.outstanding.values() if isinstance(step, Operate)],
         rules.rpcs_since_start,

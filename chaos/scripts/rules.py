@@ -228,16 +228,18 @@ class Rules:
             case "disk_return_stale":
                 superblock = self.model.plan.superblock
                 is_fair = self.model.disks.may_be_stale(step.disk, superblock=superblock)
-                return not view.present and is_fair
+                return not view.present and not view.is_deleted and is_fair
+            case "bdev_create":
+                return view.is_deleted
             case name if name == "disk_return" or name in REPLACEMENTS:
-                return not view.present
+                return not view.present and not view.is_deleted
             case "disk_arrive":
                 return view.present and not view.arrived
             case "disk_grow":
                 return True
             case "disk_image" | "disk_heal":
                 return view.present
-            case "disk_pull":
+            case "disk_pull" | "bdev_delete":
                 return view.present and (not view.is_sound or self.model.array.may_harm(step.disk))
             case name:
                 assert name not in DISK_HEALS, f"the heal {name} has a rule of its own"

@@ -119,9 +119,10 @@ def _injected(ledger: Ledger, number: int, step: Inject) -> None:
     match step.fault:
         case "disk_heal":
             # An RPC resets the latency of the delay bdev, and nothing ends silent corruption.
-            ledger.keep(number, lane, (words("disk_pull"), "delay bdev", *map(words, SILENT)))
-        case "disk_return" | "disk_return_stale" | "disk_arrive":
-            ledger.end(number, lane=lane, what=words("disk_pull"))
+            ledger.keep(number, lane, (*AWAY, "delay bdev", *map(words, SILENT)))
+        case "disk_return" | "disk_return_stale" | "disk_arrive" | "bdev_create":
+            for away in AWAY:
+                ledger.end(number, lane=lane, what=away)
             ledger.end(number, lane=lane, kinds=("absent",))
         case name if name in REPLACEMENTS:
             ledger.end(number, lane=lane, kinds=("fault", "absent"))
@@ -187,3 +188,6 @@ def _emitted(ledger: Ledger, number: int, event: Event) -> None:
 def words(fault: str) -> str:
     """Write a kind of fault in words."""
     return fault.replace("_", " ")
+
+
+AWAY = (words("disk_pull"), words("bdev_delete"))

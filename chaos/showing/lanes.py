@@ -61,7 +61,7 @@ EFFECTS = (
 )
 # RPCs by which the nemesis breaks a disk's stacked bdev.
 FAULT_RPCS = tuple(method for method, row in RPCS.items() if row.is_for_stack)
-HEALING = ("disk_heal", "disk_arrive")
+HEALING = ("disk_heal", "disk_arrive", "bdev_create")
 
 
 class Lane(msgspec.Struct, frozen=True):

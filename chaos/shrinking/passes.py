@@ -24,7 +24,7 @@ from chaos.shrinking.hang_up import hang_up
 from chaos.shrinking.lateness import as_late
 from chaos.shrinking.shrinker import Attempt, Case, OutOfBudgetError, Shrinker, is_outside
 from chaos.shrinking.simplify import fewer_settle_steps, simpler_plans, simpler_steps
-from chaos.steps.schedule import ENGINE_STEPS, Connect, Item, Late, Mark, Rest, Step
+from chaos.steps.schedule import ENGINE_STEPS, RESTED, Connect, Item, Late, Mark, Rest, Step
 
 ROUNDS_MAX = 20
 LONG = 40  # outside steps
@@ -79,7 +79,7 @@ def first_case(shrinker: Shrinker, plan: Plan, schedule: list[Step]) -> Attempt 
         (
             number
             for number, step in enumerate(schedule)
-            if isinstance(step, Mark) and step.phase == "heal"
+            if isinstance(step, Mark) and step.phase in ("heal", RESTED)
         ),
         len(schedule),
     )

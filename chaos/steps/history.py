@@ -93,6 +93,8 @@ class Written(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="writt
     array: int
     configured: int
     blank: bool
+    blocks: int = 0  # the array's size there
+    named: int = 0  # a bit mask of the disks that it lists, in any state
 
 
 class Compared(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="compared"):

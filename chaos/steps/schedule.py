@@ -175,9 +175,12 @@ class PowerLoss(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="pow
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="mark"):
-    """A phase of the run begins: chaos, heal, audit, done."""
+    """A phase of the run begins: chaos, alone, heal, audit, done; or the target has come to rest (RESTED)."""
 
     phase: str
+
+
+RESTED = "rested"  # a Mark: the target has come to rest, and no RPC has helped it
 
 
 class Rest(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="rest"):
@@ -217,6 +220,7 @@ __all__ = [
     "IO",
     "OF_BLOCKS",
     "ORDER",
+    "RESTED",
     "Admin",
     "Changing",
     "CompareAndWrite",

@@ -296,7 +296,8 @@ class BdevLayer:
     async def resume(self, thread: SpdkThread, disk: int) -> int:
         """Release I/O that hangs on a disk or is held by its error bdev."""
         for number in (disk, stacked_bdev_id(self.layout, Stack.ERROR, disk)):
-            if self.is_ready(number):
+            # A bdev that is going waits for its I/O, which a fault may hold.
+            if self.status.get(number, BdevStatus.ABSENT) is not BdevStatus.ABSENT:
                 await self.bdevs[number].module.let_go(thread)
         return OK
 

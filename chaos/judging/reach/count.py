@@ -7,6 +7,7 @@ and ``states.py`` for named states. The names are in ``chaos/plan/reach_vocabula
 from __future__ import annotations
 
 from chaos.judging.reach.array import ArrayCounts
+from chaos.judging.reach.corners import Corners
 from chaos.judging.reach.disks import DiskCounts
 from chaos.judging.reach.host_effects import HostEffects
 from chaos.judging.reach.refusals import count_refusals
@@ -16,7 +17,15 @@ from chaos.judging.reach.situation import Situation
 from chaos.judging.reach.states import count_states
 from chaos.plan.faults import HOST_FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES
-from chaos.steps.history import Completed, Crashed, EngineEvent, History, Invoked, Undelivered
+from chaos.steps.history import (
+    Completed,
+    Crashed,
+    EngineEvent,
+    History,
+    Invoked,
+    Seen,
+    Undelivered,
+)
 from chaos.steps.schedule import (
     IO,
     Admin,
@@ -30,7 +39,7 @@ from chaos.steps.schedule import (
     PowerLoss,
     Stall,
 )
-from workers.protocol import Event
+from workers.protocol import Event, Layout
 
 CLOSE_TOGETHER_STEPS = 40
 # These events count in any situation.
@@ -51,6 +60,8 @@ COUNTED_EVENTS = {
     "nvmf.namespace_attached": "namespaces_attached",
     "nvmf.namespace_detached": "namespaces_detached",
     "nvmf.namespace_resized": "namespaces_resized",
+    "nvmf.listener_changed": "listeners_changed",
+    "nvmf.pause_queued": "pauses_queued",
     "nvmf.poll_group_created": "poll_groups_created",
     "nvmf.poll_group_destroyed": "poll_groups_destroyed",
     "raid.assembled": "arrays_assembled",
@@ -66,6 +77,7 @@ COUNTED_EVENTS = {
     "raid.starting_degraded": "arrays_started_degraded",
     "raid.superblock_written": "superblocks_written",
     "rebuild.limited": "rebuilds_limited",
+    "raid.write_waits": "changes_that_waited",
     "reactor.held_up": "reactor_stalls",
     "rebuild.started": "rebuilds_started",
 }
@@ -74,12 +86,10 @@ _ANSWERED = frozenset((Operate, Admin, *IO))
 _UNCOUNTED = frozenset(
     (
         "raid.channel",
-        "raid.channel_created",
         "raid.channel_destroyed",
         "bdev.quiesced",
         "bdev.unquiesced",
         "rebuild.window_locked",
-        "rebuild.window_done",
     )
 )
 assert not _UNCOUNTED & COUNTED_EVENTS.keys()
@@ -88,17 +98,19 @@ assert not _UNCOUNTED & COUNTED_EVENTS.keys()
 class _Counting:
     """The counters of all topics along one history."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
         self.situation = Situation()
         self.counts = self.situation.counts
         self.hosts = HostEffects(self.counts)
         self.disks = DiskCounts(self.situation)
         self.array = ArrayCounts(self.situation)
         self.sessions = SessionCounts(self.situation)
+        self.corners = Corners(self.situation, layout)
         self._last_fault = -CLOSE_TOGETHER_STEPS
 
     def invoked(self, number: int, step: OutsideStep) -> None:
         self.hosts.invoked(step)
+        self.corners.invoked(number, step)
         if step.__class__ in _ANSWERED:  # most steps
             self.situation.in_flight[step.op] = step
             return
@@ -136,8 +148,9 @@ class _Counting:
         if step is not None:
             count_answer(self.situation, entry, step)
 
-    def happened(self, event: Event) -> None:
+    def happened(self, number: int, event: Event) -> None:
         self.hosts.happened(event)
+        self.corners.happened(number, event.name, event.thread, event.args)
         if event.name in COUNTED_EVENTS:
             self.counts[COUNTED_EVENTS[event.name]] += 1
         match event.name.partition(".")[0]:
@@ -151,20 +164,22 @@ class _Counting:
                 pass
 
 
-def count_reach(history: History) -> dict[str, int]:
+def count_reach(history: History, layout: Layout) -> dict[str, int]:
     """Count by name; the result has every name, also those with 0."""
-    counting = _Counting()
+    counting = _Counting(layout)
     for entry in history:
         # Classes are compared: match and isinstance ask a struct's metaclass, which is slow.
         if entry.__class__ is EngineEvent:
             if entry.event.name not in _UNCOUNTED:
-                counting.happened(entry.event)
+                counting.happened(entry.number, entry.event)
         elif entry.__class__ is Invoked:
             counting.invoked(entry.number, entry.step)
         elif entry.__class__ is Completed:
             counting.completed(entry)
         elif entry.__class__ is Undelivered:
             counting.hosts.undelivered(entry.op)
+        elif entry.__class__ is Seen:
+            counting.corners.seen(entry)
         elif entry.__class__ is Crashed:
             counting.counts["crashes"] += 1
     counted = {name: counting.counts.get(name, 0) for name in REACH_NAMES}

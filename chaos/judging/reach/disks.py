@@ -11,6 +11,7 @@ from workers.bdev.stack import ErrorType
 
 _RETURNS = {
     "disk_arrive": "disks_arrived",
+    "bdev_create": "bdevs_created_again",
     "disk_return": "disks_returned",
     "disk_return_blank": "disks_returned_blank",
     "disk_return_stale": "disks_returned_stale",
@@ -65,10 +66,10 @@ class DiskCounts:
                 return False
             case "disk_failure":
                 self._failing[disk] = True
-            case "disk_pull":
-                self._pulled[disk] = True
+            case "disk_pull" | "bdev_delete":
+                self._pulled[disk] = step.fault == "disk_pull"
                 self._returning.pop(disk, None)
-            case "superblock_errors":
+            case "superblock_errors" | "superblock_slow":
                 self._superblock_faults[disk] = True
             case _:
                 pass
@@ -98,13 +99,16 @@ class DiskCounts:
     def _met(self, kind: FaultKind, disk: int, io_type: IoType, first: int) -> None:
         """Count an I/O that a fault affected."""
         counts = self.counts
-        if kind in _BY_KIND:
+        is_superblock = first == 0 and io_type is IoType.WRITE and disk in self._superblock_faults
+        if kind is FaultKind.SLOW and is_superblock:
+            counts["slow_superblocks_effective"] += 1
+        elif kind in _BY_KIND:
             counts[_BY_KIND[kind]] += 1
         elif kind is FaultKind.ERROR:
             if disk in self._failing:
                 counts["disks_failed"] += self._failing[disk]
                 self._failing[disk] = False
-            elif first == 0 and io_type is IoType.WRITE and disk in self._superblock_faults:
+            elif is_superblock:
                 counts["superblock_errors_effective"] += 1
             else:
                 counts[_ERRORS[io_type]] += 1

@@ -1,10 +1,11 @@
-"""pairs: two things close together, whose effects meet in the array."""
+"""pairs: two things close together, whose effects meet in the array; the second soon after the first, or after its effect."""
 
 from __future__ import annotations
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE, Experiment, Fault, Operation, pair
-from chaos.plan.planned import Planned
+from chaos.plan.planned import FLUSH_FAILED, Planned
+from chaos.plan.rpcs import Rpc
 
 PAIRS_DRAWN = (1, 3)
 APART_STEPS_MAX = 40
@@ -44,7 +45,39 @@ MEETING = (
     ("disk_hang", "array_reset"),
     ("host_vanish", "namespace_detach"),
     ("network_cut", "namespace_attach"),
+    ("bdev_delete", "member_removal"),
+    ("bdev_delete", "bdev_delete"),
+    ("bdev_delete", "poll_group_create"),
+    ("bdev_reset", "disk_pull"),
+    ("bdev_reset", "bdev_delete"),
+    ("array_reset", "array_recreate"),
+    ("array_reset", "last_member_removal"),
+    ("superblock_slow", "disk_grow"),
+    ("superblock_errors", "disk_grow"),
+    ("listener_change", "namespace_attach"),
+    ("listener_change", "namespace_detach"),
+    ("namespace_detach", "listener_change"),
 )
+# The second comes after the first has had its effect: the event, and the most steps after it.
+EFFECTS = (
+    ("flush_errors", "power_loss", FLUSH_FAILED, 120),
+    ("superblock_slow", "member_removal", "raid.superblock_writing", 6),
+    ("superblock_slow", "disk_pull", "raid.superblock_writing", 6),
+    ("superblock_errors", "member_removal", "raid.superblock_writing", 6),
+    ("superblock_errors", "disk_pull", "raid.superblock_writing", 6),
+    ("superblock_slow", "target_kill", "raid.superblock_writing", 20),
+    ("disk_grow", "target_kill", "raid.grown", 40),
+    ("disk_grow", "power_loss", "bdev.resized", 40),
+    ("disk_grow", "target_kill", "nvmf.namespace_resized", 20),
+    ("array_recreate", "channel_failures", "raid.deleted", 6),
+    ("array_recreate", "wrong_requests", "raid.deleted", 4),
+    ("last_member_removal", "wrong_requests", "raid.deleted", 4),
+    ("channel_failures", "poll_group_create", "raid.member_removed", 20),
+    ("member_removal", "disk_pull", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10),
+    ("member_removal", "disk_failure", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10),
+    ("member_removal", "bdev_delete", "raid.member_removed", 12),
+)
+EFFECT_PERCENT = 40
 
 
 def add_pairs(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
@@ -52,14 +85,19 @@ def add_pairs(planned: list[Planned], experiment: Experiment, stream: Stream) ->
     wanted: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     kinds: dict[str, Fault | Operation] = {kind.kind: kind for kind in wanted}
     meeting = [both for both in MEETING if both[0] in kinds and both[1] in kinds]
+    effects = [row for row in EFFECTS if row[0] in kinds and row[1] in kinds]
     added: list[Planned] = []
-    for _ in range(stream.between(*PAIRS_DRAWN) if meeting else 0):
-        first, second = stream.choice(meeting)
+    for _ in range(stream.between(*PAIRS_DRAWN) if meeting or effects else 0):
+        event, stages = "", APART_STEPS_MAX
+        if effects and (not meeting or stream.chance(EFFECT_PERCENT, 100)):
+            first, second, event, stages = stream.choice(effects)
+        else:
+            first, second = stream.choice(meeting)
         lasting = [
             stream.between(*pair(kind.lasting if isinstance(kind, Fault) else 0))
             for kind in (kinds[first], kinds[second])
         ]
         added.append(Planned(first, "run", stream.integer_below(RUN_PERMILLE), 0, lasting[0]))
-        stage = stream.integer_below(stream.between(1, APART_STEPS_MAX))
-        added.append(Planned(second, "event", 0, 1, lasting[1], event=first, stage=stage))
+        stage = stream.integer_below(stream.between(1, stages))
+        added.append(Planned(second, "event", 0, 1, lasting[1], event=event or first, stage=stage))
     return [*planned, *added]

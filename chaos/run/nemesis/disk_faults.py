@@ -15,6 +15,7 @@ from chaos.run.model import Model
 from chaos.run.nemesis.budget import may_break
 from chaos.run.nemesis.heals import Heals, end_of
 from chaos.run.nemesis.steps import NemesisStep, inject, inject_error, set_latency
+from chaos.run.nemesis.victims import FLEETING, FLEETING_PERCENT, SPARE_PERCENT, Place, places
 from chaos.steps.schedule import Inject, Operate
 from workers.bdev.io import IoType
 from workers.bdev.stack import ErrorType, Stack, stack_of
@@ -25,6 +26,7 @@ SLOW_US = (1_000, 50_000)
 CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
 IMAGE_PERMILLE = 20  # from the image of a disk to its pull
+OF_SUPERBLOCKS = ("superblock_errors", "superblock_slow")
 STACK_NEEDED = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}
 # Bit masks over IoType: the I/O that an error bdev affects.
 ERROR_BDEV_TYPES = (
@@ -85,13 +87,12 @@ class DiskFaults:
         """Return a disk this may happen to now, within the budget."""
         fault = FAULTS[kind]
         needed = STACK_NEEDED.get(kind)
-        if kind == "superblock_errors" and not self.plan.superblock:
+        if kind in OF_SUPERBLOCKS and not self.plan.superblock:
             return None
         able = [
             number
             for number, disk in enumerate(self.model.disks)
-            if disk.member
-            and disk.presence is ARRIVED
+            if disk.presence is ARRIVED
             and disk.health is WELL
             and number not in self.heals.delayed
             and (needed is None or needed in stack_of(self.plan.layout, number))
@@ -99,7 +100,21 @@ class DiskFaults:
         ]
         if kind == "disk_pull" and self._to_be_stale in able:
             return self._to_be_stale
-        return self.stream.choice(able) if able else None
+        return self._draw(able) if able else None
+
+    def _draw(self, able: list[int]) -> int | None:
+        """Draw mostly from those that are on their way into the array or out of it, else from the members."""
+        found = places(self.model)
+        fleeting = [number for number in able if found[number] in FLEETING]
+        if fleeting and self.stream.chance(FLEETING_PERCENT, 100):
+            return self.stream.choice(fleeting)
+        spare = [number for number in able if found[number] is Place.SPARE]
+        if spare and self.stream.chance(SPARE_PERCENT, 100):
+            return self.stream.choice(spare)
+        members = [number for number in able if self.model.disks[number].member]
+        if not self.model.disks.members():
+            members = able  # there is no array just now
+        return self.stream.choice(members) if members else None
 
     def _keep_image(self, disk: int, planned: Planned, now_permille: int) -> Inject:
         """Keep what the disk holds; it is pulled when the array has gone on."""
@@ -131,7 +146,7 @@ class DiskFaults:
                 return (times,)
             case "bad_blocks":
                 return (first, min(end, first + BAD_BLOCKS_MAX))
-            case "disk_slow":
+            case "disk_slow" | "superblock_slow":
                 return (stream.between(*SLOW_US),)
             case "channel_failures":
                 return (stream.between(1, CHANNEL_FAILURES_MAX),)

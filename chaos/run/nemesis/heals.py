@@ -69,7 +69,8 @@ class Heals:
             return set_latency(self.plan, self.model, self.delayed.pop(0), 0)
         for number, disk in enumerate(self.model.disks):
             if disk.presence is not ARRIVED:
-                return inject(self.model, "disk_arrive" if disk.present else "disk_return", number)
+                heal = "bdev_create" if disk.is_deleted else "disk_return"
+                return inject(self.model, "disk_arrive" if disk.present else heal, number)
             if disk.health is not WELL:
                 return inject(self.model, "disk_heal", number)
             if disk.unfit and not disk.member:
@@ -103,6 +104,8 @@ class Heals:
     def _return_of(self, number: int, heal: str) -> str:
         """Return how a disk returns that was to return like this."""
         disks, superblock = self.model.disks, self.plan.superblock
+        if disks[number].is_deleted:
+            return "bdev_create"
         if superblock and not self.plan.starts_degraded and self._is_missed(number):
             return "disk_return"
         if heal == "disk_return_stale" and not disks.may_be_stale(number, superblock=superblock):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chaos.base.prng import Stream
 from chaos.plan.rpcs import Rpc
+from chaos.run.array_view import Cause
 from chaos.run.operator.last_means import LastMeans
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
-from workers.errors import EEXIST, EINVAL, ENODEV
+from workers.errors import EEXIST, EINVAL, ENODEV, OK
 
 REFUSALS_MAX = 3  # of a disk, until it is wiped before it is tried again
 IMPATIENT_ONE_IN = 25  # turns, while disks are late
@@ -122,7 +123,9 @@ class Repair:
             self._is_left_over = False
             self._looked_at.clear()
             return self.queue.run([(Rpc.BDEV_WAIT_FOR_EXAMINE, ())])
-        sound = [number for number in self.recreate_from if self.model.disks[number].is_sound]
+        disks = self.model.disks
+        is_first = not any(disk.good for disk in disks)  # no array was ever online
+        sound = [number for number in self.recreate_from if is_first or disks[number].is_sound]
         if len(sound) < self.plan.members or any(number not in there for number in sound):
             return None
         method, args = self.queue.creation(sound)
@@ -134,13 +137,23 @@ class Repair:
         """Handle an answer; the next repair comes after a drawn number of turns."""
         if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EEXIST, EINVAL):
             self._refused(step.args[0], status)
-        if step.method == Rpc.BDEV_RAID_CREATE and status == EEXIST:
-            self._is_left_over = True
-            self._looked_at.clear()
+        if step.method == Rpc.BDEV_RAID_CREATE and status != OK:
+            self._not_created(step, status)
         self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
         # There is no pause between the examination of one disk and the next.
         is_looking = step.method == Rpc.BDEV_EXAMINE
         self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)
+
+    def _not_created(self, step: Operate, status: int) -> None:
+        """Try again with the same disks, which the target has let go."""
+        if status == EEXIST:
+            self._is_left_over = True
+            self._looked_at.clear()
+        disks = range(len(self.model.disks))
+        wanted = [number for number in disks if self.queue.bdev(number) in step.args[2:]]
+        if len(wanted) == self.plan.members and not self.model.array.is_online:
+            self.recreate_from = wanted
+            self.model.array.move(Cause.WIPE_SENT)
 
     def _refused(self, bdev: int, status: int) -> None:
         for number, disk in enumerate(self.model.disks):

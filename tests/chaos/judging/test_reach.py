@@ -157,7 +157,7 @@ def test_arrays_are_often_assembled_whole_and_sometimes_not():
     driver, total = SimDriver(), Counter()
     for seed in range(60):
         plan = resolve(EXPERIMENTS["restart-from-superblock"], seed)
-        total.update(count_reach(Controller(plan, driver, ()).explore(seed).history))
+        total.update(count_reach(Controller(plan, driver, ()).explore(seed).history, plan.layout))
     assert total["arrays_assembled_whole"] * 5 > total["arrays_assembled"]
     assert total["arrays_started_degraded"] > 5
     assert total["disks_late"] > 20

@@ -39,7 +39,7 @@ def reach_of(experiment):
     for seed in range(SEEDS):
         execution = explore(experiment, seed)
         assert judge(execution) == [], f"seed {seed}"
-        add_reach(reach, count_reach(execution.history))
+        add_reach(reach, count_reach(execution.history, execution.plan.layout))
     return reach
 
 
@@ -82,7 +82,7 @@ def test_nothing_is_asked_for_while_a_rebuild_runs_and_each_run_settles(name):
         execution = explore(avoiding(name), seed)
         assert judge(execution) == [], f"seed {seed}"
         assert sent_in_rebuild(execution) == [], f"seed {seed}"
-        add_reach(reach, count_reach(execution.history))
+        add_reach(reach, count_reach(execution.history, execution.plan.layout))
     assert reach["rebuilds_finished"] > SEEDS // 4
     assert reach["connects"] > SEEDS
 

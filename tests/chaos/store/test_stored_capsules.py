@@ -55,7 +55,7 @@ def test_gate_with_an_old_name_counts_what_has_a_new_one():
     assert capsule.experiment.reach == {"slow_ios_effective": 1}
     assert capsule.schedule is not None
     execution = Controller(capsule.plan, SimDriver(), ()).replay(capsule.schedule)
-    assert count_reach(execution.history)["slow_ios_effective"] > 0
+    assert count_reach(execution.history, execution.plan.layout)["slow_ios_effective"] > 0
     # Written again, it has the new name, and is read as it was.
     again = msgspec.json.decode(msgspec.json.encode(capsule), type=type(capsule))
     assert again == capsule
