@@ -34,6 +34,8 @@ class ExamineService(Protocol):
 
     def serve_returning(self, thread: SpdkThread) -> None: ...
 
+    def look_again(self, thread: SpdkThread) -> None: ...
+
 
 class RebuildService(Protocol):
     """See :class:`workers.raid.rebuild.Rebuild`."""

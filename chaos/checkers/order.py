@@ -14,6 +14,7 @@ from chaos.checkers.members import MOVES, Members
 from chaos.checkers.pulled_disks import PulledDisks
 from chaos.run.execution import Execution
 from chaos.steps.history import Compared, Completed, EngineEvent, Entry, Invoked
+from chaos.steps.payload import NEVER_WRITTEN
 from chaos.steps.schedule import (
     CHANGING,
     Admin,
@@ -32,6 +33,7 @@ from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Event
 
 CONNECTION_ENDED = "nvmf.qpair_destroyed"
+BROKEN = -1  # before any step that disturbs
 LEAVING = ("disk_pull", "bdev_delete")
 SUCCESS = int(NvmeStatus.SUCCESS)
 # After one of these, a change in flight may fail on some members, or on all.
@@ -41,18 +43,18 @@ DISTURBING = frozenset(
 FAILING = {"disk.fault": FaultKind.ERROR, "bdev.error_injected": ErrorType.FAILURE}
 CORRUPTING = "disk.misdirected"
 RELEVANT = DISTURBING | MOVES | FAILING.keys() | {CORRUPTING, CONNECTION_ENDED}
-ZEROING = (Unmap, WriteZeroes)  # they leave what others leave, too
+ZEROING = (Unmap, WriteZeroes)
 
 
 class Group(msgspec.Struct, gc=False):
     """The changes of a block that were in flight together."""
 
     ops: list[int]
+    values: list[int]  # what the blocks hold after each of them
     in_flight: int
     is_whole: bool = True  # each is on all members or on none
-    shown: int = 0  # the op that a read has shown after their end
+    shown: int | None = None  # the value that a read has shown after their end
     shown_by: int = 0  # that read's op
-    shown_at: int = 0  # the step of its answer
 
 
 class Order:
@@ -66,7 +68,9 @@ class Order:
         self._changing = 0  # a bit for each block with a change in flight
         self._looking: dict[int, Read] = {}  # reads of blocks whose changes had ended by then
         self._disturbed = 0  # the last step that may have kept a change from some members
-        self._begun: dict[int, int] = {}  # op -> the step that sent it
+        self._begun: dict[
+            int, int
+        ] = {}  # op -> the step that sent it; BROKEN: an abort has named it
 
     def take(self, entry: Entry) -> Finding | None:
         """Follow the next entry; return a finding if it is a read that contradicts an earlier one."""
@@ -94,7 +98,7 @@ class Order:
             if step.fault == "bit_rot":
                 self.groups.clear()
         elif step.__class__ is Admin and step.opcode == AdminOpcode.ABORT:
-            self._disturbed = entry.number
+            self._begun[step.second] = BROKEN
         elif step.__class__ in (Kill, PowerLoss):
             self.members.take(entry)
             self.groups.clear()
@@ -128,11 +132,10 @@ class Order:
 
     def _sent(self, number: int, step: Changing) -> None:
         mask = _mask(step)
-        is_plain = step.__class__ not in ZEROING
         if self._changing & mask or self.groups:
             for lba in _span(step):
                 if self._changing >> lba & 1:
-                    self._join(lba, step.op, is_plain=is_plain)
+                    self._join(lba, step)
                 else:
                     self.groups.pop(lba, None)
         self._changing |= mask
@@ -144,16 +147,16 @@ class Order:
             if read.slba >= step.slba + step.blocks or step.slba >= read.slba + read.blocks
         }
 
-    def _join(self, lba: int, op: int, *, is_plain: bool) -> None:
+    def _join(self, lba: int, step: Changing) -> None:
         """Put a change into the group of those in flight there."""
         group = self.groups.get(lba)
         if group is None:
-            there = [other for other, step in self._in_flight.items() if lba in _span(step)]
-            whole = not any(self._in_flight[other].__class__ in ZEROING for other in there)
-            group = self.groups[lba] = Group(there, len(there), whole)
-        group.ops.append(op)
+            there = [other for other in self._in_flight.values() if lba in _span(other)]
+            ops, values = [other.op for other in there], [_value(other) for other in there]
+            group = self.groups[lba] = Group(ops, values, len(there))
+        group.ops.append(step.op)
+        group.values.append(_value(step))
         group.in_flight += 1
-        group.is_whole = group.is_whole and is_plain
 
     def _ended(self, op: int, *, is_whole: bool) -> None:
         step = self._in_flight.pop(op)
@@ -177,10 +180,10 @@ class Order:
             return None
         for lba, value in zip(_span(read), entry.values, strict=False):
             group = self.groups.get(lba)
-            if group is None or not _is_over(group) or value not in group.ops:
+            if group is None or not _is_over(group) or value not in group.values:
                 continue
-            if not group.shown:
-                group.shown, group.shown_by, group.shown_at = value, read.op, entry.number
+            if group.shown is None:
+                group.shown, group.shown_by = value, read.op
             elif value != group.shown and read.op > group.shown_by:
                 return _flipped(read, entry, lba, value, group)
         return None
@@ -197,7 +200,7 @@ class Order:
         for lba, group in sorted(self.groups.items()):
             values = {disk: contents[disk][lba] for disk in sorted(disks)}
             held = list(values.values())
-            is_one_of_them = all(value in group.ops for value in held)
+            is_one_of_them = all(value in group.values for value in held)
             if _is_over(group) and is_one_of_them and held.count(held[0]) < len(held):
                 return _differs(lba, group, values, when, number)
         return None
@@ -219,6 +222,15 @@ def check_order(execution: Execution) -> list[Finding]:
     return [] if found is None else [found]
 
 
+def _value(step: Changing) -> int:
+    """Return what its blocks hold afterwards."""
+    return NEVER_WRITTEN if step.__class__ in ZEROING else step.op
+
+
+def _words(value: int | None) -> str:
+    return f"op {value}" if value else "zeroes"
+
+
 def _is_over(group: Group) -> bool:
     return group.is_whole and group.in_flight == 0
 
@@ -229,18 +241,18 @@ def _flipped(read: Read, entry: Completed, lba: int, value: int, group: Group) -
         kind="flipped",
         shape="read",
         summary=(
-            f"read op {read.op} of host {read.host} got op {value} in block {lba}, but op {group.shown_by} had read "
-            f"op {group.shown} there when both writes had ended"
+            f"read op {read.op} of host {read.host} got {_words(value)} in block {lba}, but op {group.shown_by} had read "
+            f"{_words(group.shown)} there when all changes had ended"
         ),
         step=entry.number,
         verdict=Verdict.INVALID,
-        ops=[value, group.shown, group.shown_by, read.op],
+        ops=[*group.ops, group.shown_by, read.op],
         blocks=(lba, lba),
     )
 
 
 def _differs(lba: int, group: Group, values: dict[int, int], when: str, number: int) -> Finding:
-    shown = ", ".join(f"disk {disk}: op {value}" for disk, value in values.items())
+    shown = ", ".join(f"disk {disk}: {_words(value)}" for disk, value in values.items())
     ops = ", ".join(f"op {op}" for op in group.ops)
     return Finding(
         check="order",

@@ -86,6 +86,7 @@ REACH_NAMES = {
     "adds_refused_unknown": "bdevs not added since there are none of that name (-19)",
     "removals_refused": "of these, bdevs not removed since they are no members (-19)",
     "creates_refused_name": "of these, arrays not created since there is one of that name (-17)",
+    "creates_refused_claimed": "of these, arrays not created of a bdev that is claimed, or named twice (-1)",
     "creates_refused_alone": "of these, arrays not created of a single bdev (-22)",
     "disks_failed": "disks whose failing I/O the target met",
     "disks_pulled": "disks whose removal the target noticed",

@@ -14,6 +14,8 @@ from chaos.plan.target_id import TargetId
 
 # All other faults act on disks, hosts and processes from outside, so every target has them.
 NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
+# These need RPCs, or a layout, that the interface doesn't know.
+OF_THE_ENGINE = ("listener_change",)
 # After these, an array only comes back when its disks are examined again.
 NEED_EXAMINE = ("array_recreate", "last_member_removal", "add_to_offline")
 # What hosts may ask for, by the capability that it needs.
@@ -56,9 +58,12 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
             capacity_blocks=disk_blocks + grow if grow > 0 else 0,
             stacks=stacks,
             array_passthru=layout.array_passthru and bool(stacks),
+            namespaces=1,
         ),
         target=target,
-        alone=False,  # see docs/internals/drivers.md
+        # These three are the engine's alone: see docs/internals/drivers.md.
+        alone=False,
+        resend_share=0,
         settle_steps=min(plan.settle_steps, SETTLE_STEPS),
         planned=tuple(_acting(plan.planned, target)),
         **{share: 0 for name, share in SHARES.items() if not target.can(name)},
@@ -73,6 +78,8 @@ def acts(kind: str, target: TargetId) -> bool:
     """Return whether this fault or operation does something on the target."""
     operations = target.capabilities.get("operations")
     if operations is not None and kind in OPERATIONS and kind not in operations:
+        return False
+    if kind in OF_THE_ENGINE:
         return False
     if kind in NEED_EXAMINE and not target.can("examine"):
         return False
@@ -90,6 +97,15 @@ def left_out(experiment: Experiment, target: TargetId) -> list[str]:
         name
         for name, share in SHARES.items()
         if pair(getattr(experiment, share))[1] and not target.can(name)
+    ]
+    names += [
+        what
+        for what, is_wanted in (
+            ("several namespaces", pair(experiment.namespaces)[1] > 1),
+            ("changes sent again while they are in doubt", pair(experiment.resend_share)[1] > 0),
+            ("a phase without RPCs", experiment.alone_share > 0),
+        )
+        if is_wanted
     ]
     if experiment.stack_share and not acts("error_bdev", target):
         names.append("stacks of bdevs")

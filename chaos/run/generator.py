@@ -54,6 +54,7 @@ class Generator:
         self.nemesis = Nemesis(plan, model, self.hosts, stream.fork("nemesis"))
         self.alone = Alone(plan, model, self.operator, self.nemesis, stream.fork("alone"))
         self._stream = stream.fork("order")
+        self.stays_alone = plan.alone
         self._audited = 0
         self._has_rested = False
 
@@ -80,7 +81,7 @@ class Generator:
 
     def _chaos(self, now_permille: int) -> OutsideStep | None:
         if now_permille >= RUN_PERMILLE:
-            self.phase = ALONE if self.plan.alone else HEAL
+            self.phase = ALONE if self.stays_alone else HEAL
             return Mark(self.phase.value)
         self.operator.look()
         # Planned things come first: their moments were drawn.

@@ -17,6 +17,10 @@ def wrong_requests(plan: Plan, model: Model) -> list[RpcCall]:
         (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (UNKNOWN_BDEV,)),
         (Rpc.BDEV_RAID_ADD_BASE_BDEV, (UNKNOWN_BDEV,)),
         (Rpc.BDEV_RAID_CREATE, (0, 0, 0)),
+        (
+            Rpc.BDEV_RAID_CREATE,
+            (0, 0, member_bdev_id(plan.layout, 0), member_bdev_id(plan.layout, 0)),
+        ),
         (Rpc.NVMF_CREATE_POLL_GROUP, (UNKNOWN_BDEV,)),
     ]
     if model.array.is_online:

@@ -160,6 +160,8 @@ class Configuration:
         if record.state == RaidState.CONFIGURING and self._is_abandoned():
             self.dismiss(thread)  # no disk with its superblock is left
             thread.emit("raid.deleted")
+            # Another array's disks may have been found meanwhile, and there is one array at a time.
+            self.reactor.services.examine.look_again(thread)
         self.waiters.wake()
         return status
 

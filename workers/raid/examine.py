@@ -152,6 +152,10 @@ class Examine:
     def array_is_online(self, thread: SpdkThread) -> None:
         """Examine members that were not CONFIGURED again: an array that is online can rebuild them."""
         self.returning.clear()
+        self.look_again(thread)
+
+    def look_again(self, thread: SpdkThread) -> None:
+        """Examine all bdevs again that no one has claimed."""
         for number in self.layer.bdevs:
             if not self.layer.claims[number]:
                 self._again(thread, number)

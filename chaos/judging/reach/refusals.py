@@ -16,7 +16,11 @@ from workers.shared import BDEVS_MAX
 
 # The error of a refused add -> its name; other errors need a closer look.
 _ADDS = {EEXIST: "adds_refused_foreign", EINVAL: "adds_refused_full"}
-_CREATES = {EEXIST: "creates_refused_name", EINVAL: "creates_refused_alone"}
+_CREATES = {
+    EEXIST: "creates_refused_name",
+    EINVAL: "creates_refused_alone",
+    EPERM: "creates_refused_claimed",
+}
 
 
 def count_refusals(history: History) -> dict[str, int]:

@@ -58,26 +58,29 @@ MEETING = (
     ("listener_change", "namespace_detach"),
     ("namespace_detach", "listener_change"),
 )
-# The second comes after the first has had its effect: the event, and the most steps after it.
+# The second comes after the first has had its effect: the event, the most steps after it, and how often against the others.
 EFFECTS = (
-    ("flush_errors", "power_loss", FLUSH_FAILED, 120),
-    ("superblock_slow", "member_removal", "raid.superblock_writing", 6),
-    ("superblock_slow", "disk_pull", "raid.superblock_writing", 6),
-    ("superblock_errors", "member_removal", "raid.superblock_writing", 6),
-    ("superblock_errors", "disk_pull", "raid.superblock_writing", 6),
-    ("superblock_slow", "target_kill", "raid.superblock_writing", 20),
-    ("disk_grow", "target_kill", "raid.grown", 40),
-    ("disk_grow", "power_loss", "bdev.resized", 40),
-    ("disk_grow", "target_kill", "nvmf.namespace_resized", 20),
-    ("array_recreate", "channel_failures", "raid.deleted", 6),
-    ("array_recreate", "wrong_requests", "raid.deleted", 4),
-    ("last_member_removal", "wrong_requests", "raid.deleted", 4),
-    ("channel_failures", "poll_group_create", "raid.member_removed", 20),
-    ("member_removal", "disk_pull", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10),
-    ("member_removal", "disk_failure", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10),
-    ("member_removal", "bdev_delete", "raid.member_removed", 12),
+    ("flush_errors", "power_loss", FLUSH_FAILED, 24, 4),
+    ("superblock_slow", "member_removal", "raid.superblock_writing", 6, 1),
+    ("superblock_slow", "disk_pull", "raid.superblock_writing", 6, 1),
+    ("superblock_errors", "member_removal", "raid.superblock_writing", 6, 1),
+    ("superblock_errors", "disk_pull", "raid.superblock_writing", 6, 1),
+    ("superblock_slow", "target_kill", "raid.superblock_writing", 20, 1),
+    ("disk_grow", "superblock_slow", "disk_grow", 10, 3),
+    ("disk_grow", "target_kill", "raid.grown", 40, 1),
+    ("disk_grow", "power_loss", "bdev.resized", 40, 1),
+    ("disk_grow", "target_kill", "nvmf.namespace_resized", 20, 1),
+    ("array_recreate", "channel_failures", "raid.deleted", 6, 2),
+    ("array_recreate", "wrong_requests", "raid.deleted", 4, 2),
+    ("last_member_removal", "wrong_requests", "raid.deleted", 4, 2),
+    ("channel_failures", "poll_group_create", "raid.member_removed", 20, 1),
+    ("member_removal", "disk_pull", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10, 1),
+    ("member_removal", "disk_failure", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10, 1),
+    ("member_removal", "bdev_delete", "raid.member_removed", 12, 1),
+    ("bdev_reset", "disk_pull", "bdev.resetting", 6, 2),
+    ("bdev_reset", "bdev_delete", "bdev.resetting", 6, 1),
 )
-EFFECT_PERCENT = 40
+EFFECT_PERCENT = 50
 
 
 def add_pairs(planned: list[Planned], experiment: Experiment, stream: Stream) -> list[Planned]:
@@ -85,12 +88,13 @@ def add_pairs(planned: list[Planned], experiment: Experiment, stream: Stream) ->
     wanted: list[Fault | Operation] = [*experiment.faults, *experiment.operations]
     kinds: dict[str, Fault | Operation] = {kind.kind: kind for kind in wanted}
     meeting = [both for both in MEETING if both[0] in kinds and both[1] in kinds]
-    effects = [row for row in EFFECTS if row[0] in kinds and row[1] in kinds]
+    able = [row for row in EFFECTS if row[0] in kinds and row[1] in kinds]
+    effects = [row for row in able for _ in range(row[-1])]
     added: list[Planned] = []
     for _ in range(stream.between(*PAIRS_DRAWN) if meeting or effects else 0):
         event, stages = "", APART_STEPS_MAX
         if effects and (not meeting or stream.chance(EFFECT_PERCENT, 100)):
-            first, second, event, stages = stream.choice(effects)
+            first, second, event, stages, _ = stream.choice(effects)
         else:
             first, second = stream.choice(meeting)
         lasting = [

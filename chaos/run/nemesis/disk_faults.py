@@ -22,6 +22,7 @@ from workers.bdev.stack import ErrorType, Stack, stack_of
 
 TRANSIENT_ERRORS_MAX = 3
 READ_ERRORS_MAX = 24
+FLUSH_ERRORS_MAX = 6
 SLOW_US = (1_000, 50_000)
 CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
@@ -142,7 +143,9 @@ class DiskFaults:
                 return (first, end, times)
             case "unmap_errors":
                 return (0, blocks, times)
-            case "flush_errors" | "superblock_errors":
+            case "flush_errors":
+                return (stream.between(1, FLUSH_ERRORS_MAX),)
+            case "superblock_errors":
                 return (times,)
             case "bad_blocks":
                 return (first, min(end, first + BAD_BLOCKS_MAX))
