@@ -77,7 +77,7 @@ class Alone:
 
     def _next(self) -> OutsideStep | None:
         if not self.operator.setup.is_over:
-            return self.operator.setup.next_step() or self.nemesis.heal_all()
+            return self.operator.setup.next_step() or self._return_disks()
         match self.stage:
             case Stage.SETTLING | Stage.RETURNING:
                 step = self._return_disks()

@@ -108,7 +108,8 @@ class Rules:
                     self.delayed.append(disk)
             case Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 removed = self._member_of(step.args[0])
-                if removed is not None and not self.model.disks.sound():
+                is_in_sync = removed in self.model.array.members_in_sync()
+                if is_in_sync and not self.model.disks.sound():
                     self.model.array.move(Cause.DISMANTLING_BEGUN)
             case _:
                 pass

@@ -43,6 +43,9 @@ EVENTS = {
     "bdev.resized": _of("bdev blocks", "{bdev} has {blocks} now"),
     "bdev.split": _of("bdev blocks", "a request of {bdev} with {blocks} is split"),
     "bdev.unquiesced": _of("bdev lock", "the quiesce of {bdev} ends (lock {lock})"),
+    "bdev.unregistering": _of(
+        "bdev visits", "{bdev} begins to go (iterations over its channels under way: {visits})"
+    ),
     "bdev.unregistered": _of("bdev", "the bdev of {bdev} is unregistered"),
     "disk.cache_lost": _of("disk blocks", "{disk} has lost {blocks} that were not flushed"),
     "disk.channel_failed": _of("disk", "{where} can't get a channel of {disk}"),
@@ -69,8 +72,12 @@ EVENTS = {
         "nsid", "{where} can't get its channel of namespace {nsid}"
     ),
     "nvmf.namespace_detached": _of("nsid", "namespace {nsid} is detached"),
+    "nvmf.listener_changed": _of("listener presence", "listener {listener} is {presence}"),
     "nvmf.namespace_resized": _of("nsid", "namespace {nsid} has grown"),
-    "nvmf.pausing": _of("nsid", "the subsystem begins to pause for namespace {nsid}"),
+    "nvmf.pausing": _of("subject", "the subsystem begins to pause for {subject}"),
+    "nvmf.pause_queued": _of(
+        "subject", "a change of the subsystem for {subject} waits for another one's end"
+    ),
     "nvmf.poll_group_created": _of("", "a poll group is created on {where}"),
     "nvmf.poll_group_destroyed": _of(
         "", "the poll group of {where} is destroyed, and the thread exits"
@@ -89,12 +96,20 @@ EVENTS = {
         "members rebuild_offset twin_members",
         "the channel of {where} is created with members {members}, {rebuild_offset}{twin_members}",
     ),
+    "raid.channel_failed": _of(
+        "taken new",
+        "{where} can't create its channel of the array, and gives back the channels of members it has got: {taken}, "
+        "of these only here: {new}",
+    ),
     "raid.channel_destroyed": _of("", "the array's channel of {where} is destroyed"),
     "raid.configuring": _of(
         "sequence count",
         "a superblock (sequence number {sequence}) is found; the array waits for {count} of its members",
     ),
     "raid.created": _of("*disks", "the array is created from {disks}"),
+    "raid.creation_failed": _of(
+        "status let_go", "the array can't be created{status}; members that it lets go: {let_go}"
+    ),
     "raid.deleted": _of("", "the array is deleted"),
     "raid.grown": _of("blocks", "the array has {blocks} now"),
     "raid.last_member_removed": _of("", "the last member is removed, and the array goes offline"),
@@ -113,6 +128,9 @@ EVENTS = {
     "raid.straddled": _of(
         "io_type first end offset",
         "{where} splits a {io_type} of {range} at the rebuild offset {offset}",
+    ),
+    "raid.write_waits": _of(
+        "first end", "a change of {range} waits on {where} for an earlier one of the same blocks"
     ),
     "raid.superblock_ended": _of("status", "the writing of the superblocks ends{status}"),
     "raid.superblock_failed": _of(
@@ -165,6 +183,8 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "fault": lambda value: FAULT_KINDS[FaultKind(value)],
     "io_type": kind_of,
     "members": _slots,
+    "presence": lambda value: "added" if value else "removed",
+    "subject": lambda value: f"namespace {value}" if value else "no namespace",
     "rebuild_offset": lambda value: "no rebuild" if value < 0 else f"rebuild offset {value}",
     "status": lambda value: " with success" if value == 0 else f" with {status_of(value)}",
     "success": lambda value: "" if value else ", in vain",

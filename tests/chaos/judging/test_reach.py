@@ -27,7 +27,7 @@ from chaos.steps.schedule import (
 from experiments.catalog import EXPERIMENTS
 from workers.bdev.io import IoType
 from workers.bdev.stack import ErrorType
-from workers.protocol import Event
+from workers.protocol import Event, Layout
 
 SEEDS = 400
 ADMIN, QUEUE = 100, 101
@@ -46,6 +46,7 @@ def answered(op, status=0, value=0):
     return Completed(1, op, status, value, [])
 
 
+LAYOUT = Layout(2, 4, 72, 8)
 CONNECTED = [
     took(Open(1, 0, ADMIN)),
     answered(1),
@@ -57,7 +58,7 @@ CONNECTED = [
 
 
 def count(name, *history):
-    return count_reach(list(history))[name]
+    return count_reach(list(history), LAYOUT)[name]
 
 
 # Hosts.

@@ -16,7 +16,7 @@ from chaos.steps.schedule import Inject, Kill, Operate
 from experiments.catalog import EXPERIMENTS
 from tests.rig import Rig
 from workers.bdev.stack import member_bdev_id
-from workers.protocol import Event
+from workers.protocol import Event, Layout
 from workers.raid.superblock import decode
 from workers.raid.uuids import bdev_uuid
 
@@ -55,7 +55,7 @@ def test_refusal_is_counted_by_its_reason(before, rpc, status, name):
     history.append(Invoked(2, Operate(1, method, tuple(args))))
     history += [EngineEvent(3, Event(event, 0, tuple(values))) for event, *values in before[1:]]
     history.append(Completed(3, 1, status, 0, []))
-    assert count_reach(history)[name] == 1
+    assert count_reach(history, Layout(1, 4, 72, 8))[name] == 1
     assert list(count_refusals(history)) in ([name], [])
 
 

@@ -49,7 +49,8 @@ def explored() -> list[Explored]:
     for seed in range(SEEDS):
         execution = Controller(resolve(SWARM, seed), driver, ()).explore(seed)
         history = execution.history
-        runs.append(Explored(count_reach(history), count_states(history), judge(execution)))
+        reach = count_reach(history, execution.plan.layout)
+        runs.append(Explored(reach, count_states(history), judge(execution)))
     return runs
 
 

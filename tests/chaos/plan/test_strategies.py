@@ -17,7 +17,7 @@ from experiments.catalog import EXPERIMENTS
 from tests.inside import inside
 from tests.searching import SWARM, explore, searched_with
 
-SCHEDULERS = ("random", "pct", "hold")
+SCHEDULERS = ("random", "pct", "hold", "halfway")
 OTHERS = ("swarm", "pairs", "anchored", "frontier")
 PLACED = (Read, *CHANGING)
 # A rebuild from the start on, without anything that could delay planned things.
@@ -49,7 +49,7 @@ def test_seed_takes_one_scheduler_and_half_of_the_others():
         assert rest == [name for name in OTHERS if name in rest]
         taken.update([first, *rest])
     for name in SCHEDULERS:
-        assert 150 < taken[name] < 250
+        assert 110 < taken[name] < 190
     for name in OTHERS:
         assert 240 < taken[name] < 360
 
@@ -117,14 +117,18 @@ def test_swarm_leaves_half_of_the_kinds_out_entirely():
 
 def test_second_of_a_pair_comes_a_few_steps_after_the_first():
     meant = found = 0
-    for seed in range(60):
+    for seed in range(120):
         plan = resolve(searched_with(SWARM, "pairs"), seed)
         seconds = [one for one in plan.planned if one.anchor == "event"]
         assert 1 <= len(seconds) <= pairs.PAIRS_DRAWN[1]
         for one in seconds:
-            assert (one.event, one.kind) in pairs.MEETING
-            assert one.event in [other.kind for other in plan.planned]
-            assert one.stage < pairs.APART_STEPS_MAX
+            kinds = [other.kind for other in plan.planned]
+            effects = [row for row in pairs.EFFECTS if row[1:3] == (one.kind, one.event)]
+            if (one.event, one.kind) in pairs.MEETING:
+                assert one.event in kinds
+                assert one.stage < pairs.APART_STEPS_MAX
+            else:
+                assert any(row[0] in kinds and one.stage < row[3] for row in effects)
         alone = [one for one in seconds if (one.event, one.kind) == ("disk_pull", "target_kill")]
         if not alone:
             continue
@@ -243,7 +247,7 @@ def test_hosts_on_the_frontier_do_not_wait_to_be_told_of_an_attachment():
                     if entry.event.name == "nvmf.namespace_detached":
                         served = emitted = False
                 elif isinstance(entry, Invoked) and isinstance(entry.step, IO):
-                    assert served
+                    assert served or emitted  # a poll group's channel may have failed
                     count += not emitted
         return count
 

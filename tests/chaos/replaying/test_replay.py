@@ -255,7 +255,7 @@ def test_run_that_ends_at_the_bound_is_stuck_in_its_replay_too():
     """End a replay at the run's bound: it once ended a step before, and reported no failure."""
     for seed in range(3):
         plan = resolve(EXPERIMENTS["disk-failure"], seed)
-        plan = msgspec.structs.replace(plan, settle_steps=60)
+        plan = msgspec.structs.replace(plan, settle_steps=30)
         run = Controller(plan, SimDriver(), ()).explore(seed)
         assert run.settle_bound_hit
         again = Controller(plan, SimDriver(), ()).replay(run.schedule)
