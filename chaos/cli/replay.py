@@ -11,7 +11,7 @@ from chaos.base.interrupt import Interrupt
 from chaos.checkers.finding import NAMES
 from chaos.cli.parameters import Catalog, Loudness, named_target
 from chaos.cli.screen import Screen, count, print_json
-from chaos.cli.targets import capsule_of, engine_and_checks
+from chaos.cli.targets import capsule_of, engine_and_checks, refuse_defects
 from chaos.judging.user_checks import sha256
 from chaos.plan.driver_names import DriverName
 from chaos.replaying.replay import Replayed, replay_capsule
@@ -64,7 +64,7 @@ def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) 
     """Replay the target on its engine, or on the one that was named."""
     capsule, is_recording = capsule_of(catalog, arguments.target)
     if capsule.plan.target is not None:
-        _refuse_engines(arguments)
+        _refuse_engines(capsule, arguments)
     capsule, checks = engine_and_checks(
         arguments.target,
         capsule,
@@ -86,16 +86,13 @@ def execute(catalog: Catalog, arguments: ReplayArguments, interrupt: Interrupt) 
     return Outcome(capsule, chosen, replayed, remark)
 
 
-def _refuse_engines(arguments: ReplayArguments) -> None:
+def _refuse_engines(capsule: Capsule, arguments: ReplayArguments) -> None:
     """Refuse what is for runs of the built-in engine."""
     if arguments.driver not in (None, "native"):
         raise click.UsageError(
             f"this is a run of a target in C, which the driver {arguments.driver} can't replay; leave --driver out"
         )
-    if arguments.defects and arguments.defects != ("none",):
-        raise click.UsageError(
-            "defects are variants of the built-in engine, and this is a run of a target in C; leave --defect out"
-        )
+    refuse_defects(capsule, arguments.defects)
 
 
 def _other_build(capsule: Capsule) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import msgspec
 
+from chaos.base.interrupt import never
 from chaos.campaigns.catalog import find_experiment
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, Seed, command_name, named_target
@@ -14,6 +16,7 @@ from chaos.drivers.make import stepped_driver
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.plan.targets import resolve_for
 from chaos.run.controller import Controller
+from chaos.scripts.player import Player
 from chaos.store.capsule import Capsule, CapsuleError, capsule_defect, read_capsule
 from chaos.store.store import RunName, run_name
 from chaos.store.stored import dangling
@@ -79,12 +82,7 @@ def engine_and_checks(
     Raises CapsuleError when the run would need code from outside that is not allowed.
     """
     if defects:
-        if "none" in defects and len(defects) > 1:
-            raise click.UsageError("--defect none stands alone")
-        sources = () if defects == ("none",) else tuple(read_defect(name) for name in defects)
-        capsule = msgspec.structs.replace(
-            capsule, defects=[capsule_defect(source) for source in sources]
-        )
+        capsule = with_defects(capsule, defects)
     elif is_recording and capsule.carries_code and not allow_code:
         names = [defect.id for defect in capsule.defects if defect.source is not None]
         names += [code.name for code in capsule.checks]
@@ -102,22 +100,65 @@ def engine_and_checks(
     return capsule, checks
 
 
+def with_defects(capsule: Capsule, defects: tuple[str, ...]) -> Capsule:
+    """Return the capsule with these defects instead of its own ('none': without any)."""
+    if "none" in defects and len(defects) > 1:
+        raise click.UsageError("--defect none stands alone")
+    sources = () if defects == ("none",) else tuple(read_defect(name) for name in defects)
+    return msgspec.structs.replace(capsule, defects=[capsule_defect(source) for source in sources])
+
+
+def refuse_defects(capsule: Capsule, defects: tuple[str, ...]) -> None:
+    """Refuse defects for a run of a target in C."""
+    if capsule.plan.target is not None and defects not in ((), ("none",)):
+        raise click.UsageError(
+            "defects are variants of the built-in engine, and this is a run of a target in C; leave --defect out"
+        )
+
+
 def recorded(catalog: Catalog, target: str, *, allow_code: bool) -> Capsule:
-    """Return a capsule with its schedule, ready to be stepped through; NAME:SEED is run first.
+    """Return a capsule with its schedule, ready to be stepped through; NAME:SEED is run first."""
+    capsule = runnable(catalog, target, allow_code=allow_code)
+    return capsule if capsule.schedule is not None else explored(capsule)
+
+
+def runnable(
+    catalog: Catalog, target: str, *, allow_code: bool, defects: tuple[str, ...] = ()
+) -> Capsule:
+    """Return a capsule on its engine, or with these defects instead of its own; that of NAME:SEED has no schedule.
 
     Raises CapsuleError also when it carries defects from outside that are not allowed.
     """
     capsule, is_recording = capsule_of(catalog, target)
     names = [defect.id for defect in capsule.defects if defect.source is not None]
-    if is_recording and names and not allow_code:
+    if defects:
+        refuse_defects(capsule, defects)
+        capsule = _on_another_engine(with_defects(capsule, defects), capsule)
+    elif is_recording and names and not allow_code:
         raise CapsuleError(
             f"{target} carries code from outside ({', '.join(names)}); "
             "read it, then use --allow-code"
         )
-    if capsule.schedule is not None:
+    compose(capsule.defect_sources())
+    return capsule
+
+
+def _on_another_engine(capsule: Capsule, before: Capsule) -> Capsule:
+    """Play the script of a shrunk run, which has the steps whose order matters; another engine takes other ones between."""
+    defects = capsule.defect_sources()
+    if capsule.script is None or defects == before.defect_sources():
         return capsule
-    controller = Controller(
-        capsule.plan, stepped_driver(capsule.plan.target), capsule.defect_sources()
-    )
-    execution = controller.explore(capsule.seed)
+    driver = stepped_driver(capsule.plan.target)
+    played = Player(capsule.plan, driver, defects).play(capsule.script, to_the_end=not capsule.cut)
+    return msgspec.structs.replace(capsule, schedule=played.execution.schedule)
+
+
+def explored(capsule: Capsule, gives_up: Callable[[], bool] = never) -> Capsule:
+    """Run the capsule's seed, step by step, and return it with its schedule."""
+    driver = stepped_driver(capsule.plan.target, gives_up)
+    try:
+        controller = Controller(capsule.plan, driver, capsule.defect_sources())
+        execution = controller.explore(capsule.seed)
+    finally:
+        driver.close()
     return msgspec.structs.replace(capsule, schedule=execution.schedule)
