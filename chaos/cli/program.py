@@ -25,7 +25,7 @@ SECTIONS = {
         "repro": "measure how often a failure occurs",
         "check": "judge stored runs again with the present checks",
         "state": "show the engine's state at a step, as SPDK's RPCs would",
-        "crash-points": "restart after every disk write of a run, and judge that",
+        "crash-points": "restart after every write and answer of a run, and judge it",
     },
     "Keep": {
         "adopt": "keep a failure as a regression",

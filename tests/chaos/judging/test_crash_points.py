@@ -3,10 +3,12 @@
 import pytest
 
 from chaos.drivers.sim import SimDriver
-from chaos.judging.crash_points import SecondTarget, crash_points
-from chaos.plan.plan import resolve
+from chaos.judging.crash_points import PointKind, crash_points
+from chaos.judging.second_target import SecondTarget
 from chaos.run.controller import Controller
-from experiments.catalog import EXPERIMENTS
+from chaos.steps.history import Completed
+from chaos.steps.schedule import FinishIo, Operate
+from tests.chaos.judging.crash_runs import points_of, run_of
 from workers.protocol import DefectSource
 
 RUNS = 50
@@ -43,16 +45,26 @@ class Defective(Rebuild):
 """
 
 
-def points_of(name, seed, defects=()):
-    plan = resolve(EXPERIMENTS[name], seed)
-    if not plan.superblock:
-        return None
-    execution = Controller(plan, SimDriver(), defects).explore(seed)
-    return list(crash_points(plan, execution.schedule, defects))
+CHANGES_DATA_AS_IT_STARTS = """
+from workers.bdev.io import BLOCK_SIZE, BdevIo, IoType
+from workers.raid.examine import Examine
+from workers.raid.metadata import DATA_OFFSET
+
+class Defective(Examine):
+    async def _decide(self, thread, bdev, found):
+        if bdev.id == 0:
+            channel = thread.get_io_channel(bdev)
+            await channel.submit(BdevIo(IoType.WRITE, DATA_OFFSET, 1, bytes(BLOCK_SIZE)))
+            thread.put_io_channel(channel)
+        await super()._decide(thread, bdev, found)
+"""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["restart-from-superblock", "failure-during-rebuild", "three-way"])
+@pytest.mark.parametrize(
+    "name",
+    ["restart-from-superblock", "failure-during-rebuild", "three-way", "grow", "namespace-churn"],
+)
 def test_every_prefix_can_be_assembled_again(name):
     judged, runs, seed = 0, 0, 0
     while runs < (RUNS if name == "restart-from-superblock" else RUNS // 5):
@@ -70,7 +82,7 @@ def test_acknowledging_before_the_superblock_is_caught():
     defects = (DefectSource("hasty", ACKNOWLEDGES_BEFORE_THE_SUPERBLOCK),)
     for seed in range(40):
         points = points_of("disk-failure", seed, defects)
-        if points and any("was acknowledged" in f for point in points for f in point.findings):
+        if points and any("was acknowledged" in f.text for point in points for f in point.findings):
             return
     raise AssertionError("no prefix showed it")
 
@@ -85,6 +97,7 @@ def test_what_the_last_step_of_a_target_wrote_that_crashes_by_itself_is_judged()
         points = points_of("disk-failure", seed, defects)
         if points and points[-1].findings:
             assert [point for point in points[:-1] if point.findings] == []
+            assert points[-1].kind is PointKind.CRASH
             return
     raise AssertionError("the last point showed nothing")
 
@@ -95,8 +108,78 @@ def test_disks_arrive_in_another_order_at_each_point(monkeypatch):
 
     def listen(self, method, *args):
         orders.extend([args] if method == "framework_start_init" else [])
-        return call(self, method, *args)
+        call(self, method, *args)
 
     monkeypatch.setattr(SecondTarget, "_call", listen)
     assert points_of("restart-from-superblock", 0) or points_of("restart-from-superblock", 1)
     assert len({order[0] for order in orders}) > 1
+
+
+def test_an_answer_without_news_is_passed_over():
+    """Pass over most answers: they promise nothing, and no disk has changed since the last point."""
+    plan, schedule = run_of("restart-from-superblock", 5)
+    execution = Controller(plan, SimDriver(), ()).replay(schedule)
+    answered = {entry.number for entry in execution.history if entry.__class__ is Completed}
+    points = points_of("restart-from-superblock", 5)
+    after_answers = [point for point in points if point.kind is PointKind.ANSWER]
+    assert {point.step for point in after_answers} < answered
+    assert 0 < len(after_answers) < len(answered) / 2
+    assert all(point.answered for point in after_answers)
+    # This answer promises nothing, but the target was killed since the last point.
+    (starts,) = {
+        request.method
+        for point in after_answers
+        for request in point.answered
+        if isinstance(request, Operate) and request.method == "framework_start_init"
+    }
+    assert starts
+
+
+def test_a_step_that_writes_and_answers_is_one_point():
+    points = points_of("baseline", 4)
+    steps = [point.step for point in points]
+    assert len(steps) == len(set(steps))
+    both = [point for point in points if point.kind is PointKind.BOTH]
+    assert both
+    assert all(isinstance(point.after, FinishIo) and point.answered for point in both)
+
+
+def test_a_restart_that_has_read_the_same_is_not_run_again(monkeypatch):
+    """Find the same with every restart run anew, and with those that are known."""
+    runs = []
+    run = SecondTarget._run
+
+    def count(self, disks, trusted, order):
+        runs.append(order)
+        return run(self, disks, trusted, order)
+
+    def start_anew(self, disks, trusted, turn):
+        self._known.clear()
+        return start(self, disks, trusted, turn)
+
+    monkeypatch.setattr(SecondTarget, "_run", count)
+    defects = (DefectSource("hasty", ACKNOWLEDGES_BEFORE_THE_SUPERBLOCK),)
+    known = points_of("disk-failure", 4, defects)
+    runs_with_memory = len(runs)
+    start = SecondTarget.start
+    monkeypatch.setattr(SecondTarget, "start", start_anew)
+    assert points_of("disk-failure", 4, defects) == known
+    assert any(point.findings for point in known)
+    assert runs_with_memory < (len(runs) - runs_with_memory) / 4
+
+
+def test_data_that_a_target_changes_as_it_starts_is_judged():
+    defects = (DefectSource("scribbles", CHANGES_DATA_AS_IT_STARTS),)
+    plan, schedule = run_of("baseline", 9)
+    points = list(crash_points(plan, schedule, defects))
+    wrong = [finding for point in points for finding in point.findings]
+    (what,) = {finding.text.partition(",")[0] for finding in wrong}
+    assert what == "block 0 of disk 0 holds zeroes"
+
+
+def test_a_named_step_is_the_only_point():
+    """Judge after a step that is no point of its own, and in the same way after one that is."""
+    (first, *_) = (point for point in points_of("baseline", 4) if point.was_judged)
+    assert points_of("baseline", 4, at=first.step) == [first]
+    (other,) = points_of("baseline", 4, at=first.step + 1)
+    assert (other.step, other.kind) == (first.step + 1, PointKind.ASKED)
