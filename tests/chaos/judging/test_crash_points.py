@@ -7,7 +7,7 @@ from chaos.judging.crash_points import PointKind, crash_points
 from chaos.judging.second_target import SecondTarget
 from chaos.run.controller import Controller
 from chaos.steps.history import Completed
-from chaos.steps.schedule import FinishIo, Operate
+from chaos.steps.schedule import CHANGING, Admin, FinishIo, Operate
 from tests.chaos.judging.crash_runs import points_of, run_of
 from workers.protocol import DefectSource
 
@@ -133,6 +133,16 @@ def test_an_answer_without_news_is_passed_over():
         if isinstance(request, Operate) and request.method == "framework_start_init"
     }
     assert starts
+
+
+def test_an_answer_is_left_out_only_where_it_promises_something():
+    """Count no other answers while there is no array, since nothing is tried then."""
+    points = [point for seed in range(16) for point in points_of("swarm", seed) or ()]
+    left_out = [point for point in points if not point.was_judged]
+    assert left_out
+    for point in left_out:
+        if point.kind is PointKind.ANSWER:
+            assert any(isinstance(one, (*CHANGING, Admin, Operate)) for one in point.answered)
 
 
 def test_a_step_that_writes_and_answers_is_one_point():

@@ -69,6 +69,33 @@ def test_the_array_has_at_least_the_size_that_was_reported(line, judge, disks):
     assert finding.text == "the array has 39 blocks, though Identify has reported 40"
 
 
+def test_a_disk_that_the_array_has_gone_on_without_is_no_member(line, judge, disks):
+    line.emit("raid.member_failed", 1, 1)
+    line.emit("raid.member_removed", 1, 1)
+    (finding,) = judge.findings(WHOLE, 0, disks)
+    assert finding.text == "disk 1 is taken as a member, though the array has gone on without it"
+    line.emit("rebuild.started", 1, 1)
+    assert judge.findings(WHOLE, 0, disks) == []
+
+
+def test_a_member_that_was_removed_is_named_with_its_request(line, judge, disks):
+    op = line.rpc(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, 1)
+    line.emit("raid.member_removed", 1, 1)
+    line.answer(op)
+    (finding,) = judge.findings(WHOLE, 0, disks)
+    assert finding.text == "disk 1 is taken as a member, though it was removed"
+    assert finding.promise.request.op == op
+
+
+def test_the_last_member_comes_up_again_though_its_removal_was_requested_first(line, judge, disks):
+    for number in (0, 1):
+        line.rpc(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, number)
+    for number in (1, 0):
+        line.emit("raid.member_removed", number, number)
+    assert line.recorder.model.disks[0].superblock.left_behind
+    assert judge.findings(Restart(members=(0,), blocks=1_000), 1, disks) == []
+
+
 def test_only_disks_that_were_wiped_must_be_gone(line, judge, disks):
     assert not judge.must_be_gone()
     op = line.rpc(Rpc.BDEV_RAID_DELETE, 1)

@@ -44,9 +44,12 @@ def test_a_restart_is_known_by_all_that_a_target_can_see(second, disks):
     assert second.runs == 2
     second.start(disks, 0, 1)  # another disk comes first
     assert second.runs == 3
-    disks[1].pull()
+    disks[1].header.identity += 256  # another device is in its place
     assert second.start(disks, 0, 0).members == (0,)
     assert second.runs == 4
+    disks[1].pull()
+    assert second.start(disks, 0, 0).members == (0,)
+    assert second.runs == 5
 
 
 def test_a_change_of_data_alone_leads_to_no_other_restart(second, disks):
