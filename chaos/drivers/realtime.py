@@ -105,7 +105,9 @@ class RealtimeRun:
         stream = Stream(seed)
         self.recorder = Recorder(plan)
         self.generator = Generator(plan, self.recorder.model, stream.fork("generator"))
-        self.generator.stays_alone = False  # its rest is judged in steps, and an idle process takes none
+        self.generator.stays_alone = (
+            False  # its rest is judged in steps, and an idle process takes none
+        )
         self.recorder.generator = self.generator
         self._pace = stream.fork("pace")
         latency = stream.fork("disk latencies")

@@ -35,10 +35,6 @@ STRATEGIES = {
     "hold": Strategy(
         StrategyKind.SCHEDULER, "a reactor, a message pair or a disk I/O is held back for a while"
     ),
-    "halfway": Strategy(
-        StrategyKind.SCHEDULER,
-        "a request is stopped in the middle of its steps until something else comes",
-    ),
     "swarm": Strategy(
         StrategyKind.SHAPE, "half of the kinds of faults and operations are left out"
     ),

@@ -48,12 +48,10 @@ class Anchors:
         self._came_at: dict[tuple[str, int], int] = {}
         self._due: list[int] = []
         self.changed_at = 0  # the step of the last of CHANGES
-        self._last: dict[str, int] = {}  # event -> the step in which it came last
         self.next_due = NO_STEP_DUE  # the step from which on an anchored thing is due
 
     def came(self, event: str, step: int) -> None:
         """Count an event that came in this step."""
-        self._last[event] = step
         if event in CHANGES:
             self.changed_at = step
         occurrences = self._stages.get(event)
@@ -64,10 +62,6 @@ class Anchors:
         for stage in occurrences.get(count, ()):
             insort(self._due, step + stage)
         self._look_ahead()
-
-    def last_came(self, event: str) -> int:
-        """Return the step in which this event came last, or -1."""
-        return self._last.get(event, -1)
 
     def asked(self) -> None:
         """Drop what was due next: it has been asked for. If it couldn't come, it waits for a turn like all others."""

@@ -6,7 +6,7 @@ generator's. A replay has neither; its steps come from the recorded schedule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
@@ -20,8 +20,6 @@ from chaos.run.recorder import OUTSIDE_THREAD, Recorder
 from chaos.run.schedulers import scheduler_of
 from chaos.run.schedulers.base import Scheduler
 from chaos.run.schedulers.fair import FairScheduler
-from chaos.run.schedulers.halfway import HalfwayScheduler
-from chaos.run.trail import NO_ONE
 from chaos.steps.agenda import Agenda
 from chaos.steps.payload import op_of
 from chaos.steps.schedule import (
@@ -58,7 +56,6 @@ class Controller:
         self.driver = driver
         self.recorder = Recorder(plan)
         self.agenda = Agenda()
-        self._follows: Callable[[OutsideStep], int] | None = None
         driver.start(plan.layout, defects)
         self.recorder.observer = Observer(plan, driver.disks, driver.block)
 
@@ -72,8 +69,6 @@ class Controller:
         fair = FairScheduler()
         make_chaotic = scheduler_of(plan.strategies)
         chaotic = make_chaotic(order.fork("scheduler"), plan, recorder.model)
-        if isinstance(chaotic, HalfwayScheduler):
-            self.agenda.trail, self._follows = chaotic.trail, chaotic.sees
         scheduler: Scheduler = fair
         begin, bound = 0, plan.settle_steps
         now = 0
@@ -183,8 +178,7 @@ class Controller:
             message = nemesis_message(step, self.driver.disks, self.plan)
         if message is not None:
             self.driver.send(message)
-            delivery = Deliver(message.reactor, message.sender, message.receiver)
-            self.agenda.post(delivery, self._follows(step) if self._follows else NO_ONE)
+            self.agenda.post(Deliver(message.reactor, message.sender, message.receiver))
         self.recorder.took_outside(step)
         if step.__class__ in (Kill, PowerLoss):
             self.recorder.report(end_target(step, self.driver.disks))

@@ -4,25 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
-from typing import Protocol
 
 from workers.protocol import Deliver, EngineStep, FireTimer, Outcome
-
-
-class Follower(Protocol):
-    """What follows requests through the engine's steps; see ``chaos/run/trail.py``."""
-
-    def sent(self, step: Deliver, op: int) -> None:
-        """Take in a message from outside."""
-
-    def took(self, step: EngineStep) -> None:
-        """Take in that a step is taken."""
-
-    def absorb(self, outcome: Outcome) -> None:
-        """Take in what that step has set off."""
-
-    def clear(self) -> None:
-        """Forget all, since the target is gone."""
 
 
 class Agenda:
@@ -37,12 +20,9 @@ class Agenda:
         self._position: dict[EngineStep, int] = {}
         self._messages: dict[Deliver, int] = {}
         self._timers: list[tuple[int, int, int, FireTimer]] = []
-        self.trail: Follower | None = None
 
-    def post(self, step: Deliver, op: int = 0) -> None:
-        """Add a message from outside; ``op``: the request that is followed from here on."""
-        if self.trail is not None:
-            self.trail.sent(step, op)
+    def post(self, step: Deliver) -> None:
+        """Add a message that was sent."""
         waiting = self._messages.get(step, 0)
         self._messages[step] = waiting + 1
         if not waiting:
@@ -50,8 +30,6 @@ class Agenda:
 
     def absorb(self, outcome: Outcome) -> None:
         """Add the steps that a step's outcome has made possible."""
-        if self.trail is not None:
-            self.trail.absorb(outcome)
         messages = self._messages
         position, choices = self._position, self.choices
         # This is _add inlined, since a call for each step would take longer than the work itself.
@@ -76,8 +54,6 @@ class Agenda:
             self._took_timer(step)
             return
         place = self._position.pop(step)  # _remove, inlined
-        if self.trail is not None:
-            self.trail.took(step)
         choices = self.choices
         last = choices.pop()
         if place < len(choices):
@@ -89,8 +65,6 @@ class Agenda:
                 self._add(step)
 
     def _took_timer(self, timer: FireTimer) -> None:
-        if self.trail is not None:
-            self.trail.took(timer)
         place = bisect_left(self._timers, (timer.deadline_us, timer.reactor, timer.number, timer))
         if self._timers[place : place + 1] != [
             (timer.deadline_us, timer.reactor, timer.number, timer)
@@ -124,8 +98,6 @@ class Agenda:
 
     def clear(self) -> None:
         """Remove all choices, since the target is gone."""
-        if self.trail is not None:
-            self.trail.clear()
         self.choices.clear()
         self._position.clear()
         self._messages.clear()

@@ -52,6 +52,8 @@ BIRTH_OCCURRENCES_MAX = 3
 BIRTH_STAGES_MAX = 24  # steps
 BIRTHS = (("namespace_detach", "namespace_attach"), ("poll_group_destroy", "poll_group_create"))
 BIRTHS_DRAWN = (1, 3)
+LATE_BIRTHS_PERCENT = 35
+LATE_BIRTHS = (500, 980)  # thousandths of a rebuild's progress
 MISBIRTH = "channel_failures"
 
 
@@ -76,6 +78,14 @@ def anchor(planned: list[Planned], experiment: Experiment, stream: Stream) -> li
 
 def _birth(room: str, birth: str, stream: Stream) -> list[Planned]:
     occurrence = stream.between(1, BIRTH_OCCURRENCES_MAX)
+    if stream.chance(LATE_BIRTHS_PERCENT, 100):
+        # Begun before the rebuild ends, so that it may be half done when it does.
+        moment = stream.between(*LATE_BIRTHS)
+        rebuild = stream.between(1, BIRTH_OCCURRENCES_MAX)
+        return [
+            Planned(room, "event", 0, occurrence, 0, stream.choice(ROOM_MADE), 0),
+            Planned(birth, "rebuild", moment, rebuild, 0),
+        ]
     event, stage = stream.choice(BORN), stream.integer_below(BIRTH_STAGES_MAX)
     if event == "rebuild.window_done":
         stage += stream.integer_below(BIRTH_STAGES_MAX)  # of any of the next windows

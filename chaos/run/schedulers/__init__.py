@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from chaos.base.prng import Stream
 from chaos.plan.strategies import StrategyKind, names_of
 from chaos.run.schedulers.base import Scheduler
-from chaos.run.schedulers.halfway import HalfwayScheduler
 from chaos.run.schedulers.hold import HoldScheduler
 from chaos.run.schedulers.pct import PctScheduler
 from chaos.run.schedulers.random import RandomScheduler
@@ -22,7 +21,6 @@ SCHEDULERS: dict[str, MakeScheduler] = {
     "random": RandomScheduler,
     "pct": PctScheduler,
     "hold": HoldScheduler,
-    "halfway": HalfwayScheduler,
 }
 assert set(SCHEDULERS) == names_of(StrategyKind.SCHEDULER), "a strategy of this kind is not listed"
 
