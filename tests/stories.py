@@ -37,6 +37,9 @@ from workers.protocol import Crash, Event
 ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
 MISCOMPARE = int(NvmeStatus.COMPARE_FAILURE)
 PLAN = resolve(Experiment(name="register", blocks=8, blocks_per_io=1, superblock_share=0), 0)
+PLAN_OF_TWO_NAMESPACES = structs.replace(
+    PLAN, layout=structs.replace(PLAN.layout, namespaces=2, partition_blocks=4)
+)
 PLAN_WITH_SUPERBLOCK = resolve(
     Experiment(name="register", blocks=8, blocks_per_io=1, superblock_share=100), 0
 )
@@ -125,11 +128,11 @@ class Story:
     def write_fua(self, op):
         return self.add(Write(op, 0, 1, 1, 0, 1, True)).answer(op)
 
-    def send_flush(self, op):
-        return self.add(Flush(op, 0, 1, 1))
+    def send_flush(self, op, namespace=1):
+        return self.add(Flush(op, 0, 1, 1, namespace))
 
-    def flush(self, op):
-        return self.send_flush(op).answer(op)
+    def flush(self, op, namespace=1):
+        return self.send_flush(op, namespace).answer(op)
 
     def send_unmap(self, op, slba=0, blocks=1):
         return self.add(Unmap(op, 0, 1, 1, slba, blocks))

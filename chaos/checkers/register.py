@@ -27,6 +27,7 @@ from itertools import count
 from chaos.checkers.contradictions import Kind, Look, Wrong, explain, seen_by
 from chaos.checkers.finding import Finding
 from chaos.checkers.registers import Change, Registers
+from chaos.plan.namespaces import blocks_of
 from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
 from chaos.steps.history import Completed, EngineEvent, Entry, History, Invoked
@@ -107,7 +108,8 @@ class Reader:
         self.wrongs: list[Wrong] = []  # one per block, in order
         self.power_was_lost = False
         self._looking: dict[int, Looking] = {}
-        self._flushes: dict[int, int] = {}
+        self._flushes: dict[int, tuple[int, range]] = {}
+        self._layout = plan.layout
 
     def take(self, index: int, entry: Entry) -> None:
         """Read the next entry."""
@@ -159,7 +161,8 @@ class Reader:
             case Unmap() | WriteZeroes():
                 registers.sent(index, step)
             case Flush():
-                self._flushes[step.op] = index
+                there = blocks_of(self._layout, step.namespace, self.registers.blocks)
+                self._flushes[step.op] = (index, there)
             case Kill():
                 self._forget_requests()
                 registers.target_killed(index)
@@ -193,9 +196,9 @@ class Reader:
             self.registers.ended(index, change)
 
     def _flush_answered(self, op: int, status: int) -> None:
-        sent = self._flushes.pop(op)
+        sent, there = self._flushes.pop(op)
         if status == SUCCESS:
-            self.registers.flushed(sent)
+            self.registers.flushed(sent, there)
 
     def _judge(self, looked: Looking, entry: Completed) -> None:
         """Judge a read that did not return just the data of its blocks at the time it was sent."""

@@ -119,9 +119,13 @@ class Registers:
         del self.in_flight[op]
         change.end, change.is_void = index, True
 
-    def flushed(self, sent: int) -> None:
-        """Make durable what had been acknowledged when a flush that succeeded was sent."""
-        acknowledged = [op for op, when in self._volatile.items() if when < sent]
+    def flushed(self, sent: int, there: range) -> None:
+        """Make durable what had been acknowledged in these blocks when a flush of them that succeeded was sent."""
+        acknowledged = [
+            op
+            for op, when in self._volatile.items()
+            if when < sent and self.changes[op].step.slba in there
+        ]
         for op in reversed(
             acknowledged
         ):  # the newest first, which leaves little to do for the others

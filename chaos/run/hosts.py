@@ -16,6 +16,7 @@ from workers.nvmf.controller import ADMIN_QID
 from workers.nvmf.status import CHANGED_NAMESPACE_LIST, AdminOpcode
 
 GIVE_UP_ONE_IN = 100
+ASK_FOR_SIZE_ONE_IN = 30  # turns, where disks can grow
 REPLACE_ONE_IN = 40
 EVENT_REQUESTS = 2
 MICROSECONDS_PER_MS = 1_000
@@ -46,6 +47,7 @@ class Host:
         self._keep_alive_us = plan.keep_alive_ms * MICROSECONDS_PER_MS // 2  # 0: there is none
         self.io = HostIo(number, plan, model, stream)
         self._last_namespace = all_namespaces(plan.layout)[-1]  # the one that grows with the array
+        self._asks_for_size = plan.layout.capacity > plan.layout.disk_blocks
         self.state = DOWN
         self.is_slow = False
         self.ios_left = 0
@@ -137,6 +139,8 @@ class Host:
             return self._command(AdminOpcode.GET_LOG_PAGE, CHANGED_NAMESPACE_LIST)
         if self._must_identify:
             self._must_identify = False
+            return self._command(AdminOpcode.IDENTIFY, 0, self._last_namespace)
+        if self._asks_for_size and self.stream.chance(1, ASK_FOR_SIZE_ONE_IN):
             return self._command(AdminOpcode.IDENTIFY, 0, self._last_namespace)
         if self.plan.event_requests and self._event_requests < EVENT_REQUESTS:
             self._event_requests += 1

@@ -14,6 +14,7 @@ from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_dis
 from chaos.steps.schedule import (
     OF_BLOCKS,
     Connect,
+    Flush,
     Inject,
     Item,
     Kill,
@@ -34,6 +35,7 @@ RANGED_FAULTS = tuple(
     for name, row in FAULTS.items()
     if row.arguments[:2] == BLOCK_RANGE and Argument.SHIFT not in row.arguments
 )
+OF_NAMESPACES = (Rpc.NVMF_SUBSYSTEM_ADD_NS, Rpc.NVMF_SUBSYSTEM_REMOVE_NS)
 SETTLE_STEPS = (1_000, 4_000, 16_000)
 
 
@@ -47,6 +49,9 @@ def simpler_plans(case: Case) -> Iterator[Case]:
     yield from _fewer_hosts(case, hosts)
     yield from _fewer_reactors(case)
     yield from with_nothing_on_disks(case)
+    if plan.alone:
+        yield replace(case, plan=replace(plan, alone=False))
+    yield from _one_namespace(case)
     if layout.array_passthru:
         yield _with_layout(case, array_passthru=False)
     if layout.rebuild_blocks_per_ms:
@@ -77,6 +82,20 @@ def fewer_settle_steps(case: Case) -> Iterator[Case]:
 
 def _with_layout(case: Case, **changes: object) -> Case:
     return replace(case, plan=replace(case.plan, layout=replace(case.plan.layout, **changes)))
+
+
+def _one_namespace(case: Case) -> Iterator[Case]:
+    """Make the whole array the only namespace."""
+    if case.plan.layout.namespaces == 1:
+        return
+    script = tuple(
+        item
+        for item in case.script
+        if not (isinstance(item, Operate) and item.method in OF_NAMESPACES and item.args[0] > 1)
+    )
+    flushes = [replace(item, namespace=1) if isinstance(item, Flush) else item for item in script]
+    whole = _with_layout(case, namespaces=1, partition_blocks=0)
+    yield replace(whole, script=tuple(flushes))
 
 
 def _fewer_hosts(case: Case, hosts: list[int]) -> Iterator[Case]:

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from chaos.steps.schedule import WriteZeroes
 from tests.canaries.cases import Case, durability, judged, tell_briefly
-from tests.stories import ERROR, MISCOMPARE, Story
+from tests.stories import ERROR, MISCOMPARE, PLAN_OF_TWO_NAMESPACES, Story
 
 ENTRY = "register"
 
@@ -28,6 +28,17 @@ def state(name: str, story: Story, *expected: str) -> Case:
 
 
 CASES = [
+    case(
+        "a flush is for its own namespace",
+        Story(PLAN_OF_TWO_NAMESPACES)
+        .write(1, slba=3)
+        .write(2, slba=4)
+        .flush(3, 2)
+        .lose_power()
+        .read(4, 0, slba=3)
+        .read(5, 0, slba=4),
+        "lost 4-4, ops 2 5, steps 4 11",
+    ),
     *durability.CASES,
     case(
         "never written",
