@@ -17,14 +17,14 @@ def wrong_requests(plan: Plan, model: Model) -> list[RpcCall]:
         (Rpc.BDEV_RAID_REMOVE_BASE_BDEV, (UNKNOWN_BDEV,)),
         (Rpc.BDEV_RAID_ADD_BASE_BDEV, (UNKNOWN_BDEV,)),
         (Rpc.BDEV_RAID_CREATE, (0, 0, 0)),
-        (
-            Rpc.BDEV_RAID_CREATE,
-            (0, 0, member_bdev_id(plan.layout, 0), member_bdev_id(plan.layout, 0)),
-        ),
         (Rpc.NVMF_CREATE_POLL_GROUP, (UNKNOWN_BDEV,)),
     ]
+    disks = list(enumerate(model.disks))
+    there = [member_bdev_id(plan.layout, number) for number, disk in disks if disk.arrived]
+    if there:
+        # One that isn't there would be waited for.
+        wrong.append((Rpc.BDEV_RAID_CREATE, (0, 0, there[0], there[0])))
     if model.array.is_online:
-        disks = list(enumerate(model.disks))
         members = [number for number, disk in disks if disk.member]
         unfit = [number for number, disk in disks if disk.unfit and _can_be_asked_for(disk)]
         asked = [*members[:1], *unfit]

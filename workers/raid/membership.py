@@ -121,8 +121,6 @@ class Membership:
             return EINVAL
         status = self.slots.occupy(number, bdev, data_offset)
         if status == OK:
-            size = self.bdev.record.num_blocks
-            self.metadata.set_member(number, record.identity, data_offset, size)
             self.reactor.services.rebuild.begin(thread, number)
         return status
 

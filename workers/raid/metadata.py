@@ -64,11 +64,17 @@ class Metadata:
         if self.superblock is not None and self._entry(slot).state != state:
             self._replace(msgspec.structs.replace(self._entry(slot), state=state))
 
-    def set_member(self, slot: int, identity: int, data_offset: int, data_size: int) -> None:
-        """Put another device into the slot, as MISSING."""
+    def set_member(self, slot: int, identity: int, data_offset: int, data_size: int) -> Entry:
+        """Put a device into the slot, as CONFIGURED; return the slot's former entry."""
+        former = self._entry(slot)
+        uuid = bdev_uuid(identity)
+        self._replace(Entry(uuid, data_offset, data_size, EntryState.CONFIGURED, slot))
+        return former
+
+    def restore(self, former: Entry) -> None:
+        """Put a slot's former entry back."""
         if self.superblock is not None:
-            uuid = bdev_uuid(identity)
-            self._replace(Entry(uuid, data_offset, data_size, EntryState.MISSING, slot))
+            self._replace(former)
 
     def set_size(self, raid_size: int) -> None:
         """Set the size of the array and of its members' data; in blocks."""

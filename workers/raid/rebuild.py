@@ -140,10 +140,14 @@ class Rebuild:
         """Make the target CONFIGURED in the superblock, before any channel takes it as a member."""
         if not self.record.has_superblock:
             return OK
-        self.metadata.set_state(number, EntryState.CONFIGURED)
+        # Until here the slot is still its former member's, which is taken in again if the rebuild comes to nothing.
+        slot = self.record.slots[number]
+        identity = self.raid.base_bdev(slot).record.identity
+        blocks = self.bdev.record.num_blocks
+        former = self.metadata.set_member(number, identity, slot.data_offset, blocks)
         status = await self.metadata.write(thread)
         if status != OK:
-            self.metadata.set_state(number, EntryState.MISSING)
+            self.metadata.restore(former)
         elif self.metadata.state_of(number) is not EntryState.CONFIGURED:
             status = EIO  # its own superblock couldn't be written
         return status

@@ -25,7 +25,9 @@ class Repair:
         self.stream = stream
         self.recreate_from: list[int] = []  # disks of an array that was deleted to be created again
         self._is_left_over = False  # a superblock is where none should be
-        self._is_ghost = False  # the array that waits doesn't have the trusted disk
+        self._is_ghost = (
+            False  # the array that waits doesn't have the trusted disk, or was asked for by mistake
+        )
         self._looked_at: list[int] = []  # disks examined since the last change
         self._patience = -1  # turns until the next repair
         self._refusals = [0] * len(self.model.disks)
@@ -80,7 +82,7 @@ class Repair:
         if array.is_to_be_recreated:
             return self._create_again(there)
         if self._is_ghost and array.is_configuring:
-            # It comes from a disk that an earlier array has left behind, and takes the place of the right array.
+            # Mostly from a disk that an earlier array has left behind; it takes the place of the right array.
             self._is_ghost = False
             self._looked_at.clear()
             return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
@@ -139,7 +141,10 @@ class Repair:
             self._refused(step.args[0], status)
         if step.method == Rpc.BDEV_RAID_CREATE and status != OK:
             self._not_created(step, status)
-        self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
+        bdevs = step.args[2:]
+        is_mistake = step.method == Rpc.BDEV_RAID_CREATE and len(set(bdevs)) < len(bdevs)
+        is_other = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
+        self._is_ghost = is_other or (is_mistake and status == OK)
         # There is no pause between the examination of one disk and the next.
         is_looking = step.method == Rpc.BDEV_EXAMINE
         self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)

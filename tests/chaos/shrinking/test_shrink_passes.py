@@ -85,10 +85,19 @@ def case_of(*script):
     return Case(resolve(SWARM, 0), script, True)
 
 
+def first_hang(sources, first):
+    """Return the first seed of swarm from this one on that hangs with these defects: seed, plan, execution."""
+    for seed in range(first, first + 400):
+        plan = resolve(SWARM, seed)
+        execution = Controller(plan, SimDriver(), sources).explore(seed)
+        if [finding.check for finding in judge(execution)][:1] == ["liveness"]:
+            return seed, plan, execution
+    raise AssertionError(f"no hang in 400 seeds from {first} on")
+
+
 def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
     sources = (DefectSource("iteration-vs-exit-or-recreate"),)
-    plan = resolve(SWARM, 10_000_067)
-    execution = Controller(plan, SimDriver(), sources).explore(10_000_067)
+    _, plan, execution = first_hang(sources, 0)
     shrinker = Shrinker(judge(execution)[0], sources, (), lambda: False)
     first = first_case(shrinker, plan, execution.schedule)
     for settle_steps, is_taken in ((5, False), (40, True)):
@@ -101,12 +110,11 @@ def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
 @pytest.mark.slow
 def test_hang_among_keep_alives_shrinks_to_few_steps_without_any():
     sources = (DefectSource("aer-accounting-blocks-pause"),)
-    plan = resolve(SWARM, 50_000_131)
-    execution = Controller(plan, SimDriver(), sources).explore(50_000_131)
+    seed, plan, execution = first_hang(sources, 260)
     capsule = Capsule(
         raidstorm_version=tool_version(),
         experiment=SWARM,
-        seed=50_000_131,
+        seed=seed,
         driver="sim",
         plan=plan,
         schedule=execution.schedule,
