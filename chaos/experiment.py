@@ -17,6 +17,7 @@ from chaos.plan.experiment import (
 )
 from chaos.plan.faults import FaultName
 from chaos.plan.operations import OperationKind
+from chaos.plan.sequence import Act
 from chaos.plan.strategies import STRATEGY_NAMES
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "RUN_PERMILLE",
     "STRATEGY_NAMES",
     "SUPERBLOCK_SLOTS_MAX",
+    "Act",
     "Anchor",
     "Experiment",
     "ExperimentError",

@@ -12,9 +12,10 @@ _LINE = re.compile(r"\bline (\d+)")
 WHOSE = re.compile(r"^(?:experiment|suite) \S+: ")
 _OURS = re.compile(
     r"(?:(?P<table>[a-z]+)\[(?P<number>\d+)\](?:: |\.)?)?"
-    r"(?:reach (?P<gate>.+?) = |(?P<field>[a-z_]+))?"
+    r"(?:(?P<gates>reach(?:_per_run)?) (?P<gate>.+?) = |(?P<field>[a-z_]+))?"
 )
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_INLINE = re.compile(r"""\s*[\w.-]+\s*=\s*\[\s*(?:\{|#|$)""")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w.-]+)\s*=""")
 
 
@@ -33,7 +34,7 @@ def _path_of(error: str) -> KeyPath:
     if ours["table"]:
         path += [ours["table"], int(ours["number"])]
     if ours["gate"]:
-        path += ["reach", ours["gate"]]
+        path += [ours["gates"], ours["gate"]]
     if ours["field"]:
         path.append(ours["field"])
     return path
@@ -45,8 +46,17 @@ def line_of(text: str, path: KeyPath) -> int:
     table: list[str | int] = []
     counts: dict[str, int] = {}
     deepest = 0
+    array = ""  # the list of inline tables that goes on in this line
     for number, line in enumerate(text.splitlines(), 1):
         header, key = _HEADER.match(line), _KEY.match(line)
+        if key is not None and _INLINE.match(line):
+            array = _plain(key[1])
+            counts[array] = -1
+        if array and (depth := _of_inline(line, array, counts, path)):
+            if depth > deepest:
+                deepest, found = depth, number
+            array = "" if line.rstrip().endswith("]") else array
+            continue
         if header is not None:
             name = _plain(header[1])
             table = [name]
@@ -61,6 +71,15 @@ def line_of(text: str, path: KeyPath) -> int:
         if depth > deepest:
             deepest, found = depth, number
     return found
+
+
+def _of_inline(line: str, array: str, counts: dict[str, int], path: KeyPath) -> int:
+    """Count the inline tables that begin in a line; return how much of the path is here."""
+    depth = 1 if [array] == list(path[:1]) else 0
+    for _ in range(line.count("{")):
+        counts[array] += 1
+        depth = max(depth, _common([array, counts[array]], path))
+    return depth
 
 
 def _common(here: KeyPath, path: KeyPath) -> int:

@@ -18,6 +18,15 @@ from chaos.base.process_pool import Ended, LocalPool, Pool, Task, run_all
 from chaos.base.resources import Resources, Watch
 from chaos.campaigns.fidelity import Fidelity
 from chaos.campaigns.jobs import Job, run_job
+from chaos.campaigns.reached import (
+    NeverCame,
+    ReachedIn,
+    add_never_came,
+    add_run,
+    items_of,
+    missing_per_run,
+    never_came_in,
+)
 from chaos.campaigns.runner import Runner, RunResult, RunSpec, index_line, unwritten
 from chaos.checkers import Verdict
 from chaos.checkers.finding import worst
@@ -69,6 +78,9 @@ class Report(msgspec.Struct):
     exit_code: int = 0
     # All runs but those with a known failure count here, since these end too early to show anything else.
     reach: dict[str, int] = msgspec.field(default_factory=lambda: dict.fromkeys(REACH_NAMES, 0))
+    reached_in: dict[str, ReachedIn] = {}  # for each name that came
+    never_came: dict[str, NeverCame] = {}  # for each kind of fault or operation that was planned
+    sequence_items: int = 0
     known: dict[
         str, int
     ] = {}  # runs with a known failure, by title; their verdicts count nowhere else
@@ -92,6 +104,9 @@ class Report(msgspec.Struct):
             self.known[result.known] = self.known.get(result.known, 0) + 1
         else:
             add_reach(self.reach, result.reach)
+            add_run(self.reached_in, result.reach, result.seed)
+            add_never_came(self.never_came, never_came_in(result.outcome))
+            self.sequence_items = max(self.sequence_items, items_of(result.outcome))
             self._count(result.verdict)
         if self.driver == "realtime":
             self.fidelity = self.fidelity or Fidelity()
@@ -121,6 +136,11 @@ class Report(msgspec.Struct):
     def known_total(self) -> int:
         """Return how many runs ended with a known failure."""
         return sum(self.known.values())
+
+    @property
+    def judged(self) -> int:
+        """Return how many runs were not cut short by a known failure."""
+        return self.runs - self.known_total
 
 
 def _failure(report: Report, result: RunResult) -> Failure:
@@ -228,7 +248,7 @@ def run_campaign(
         report.fingerprints = dict(
             sorted(report.fingerprints.items(), key=lambda item: int(item[0]))
         )
-    report.exit_code = _exit_code(report, gates_for(spec.experiment.reach, spec.target), verdicts)
+    report.exit_code = _exit_code(report, spec, verdicts)
     return report
 
 
@@ -251,17 +271,21 @@ def _index_error(store: Store, spec: RunSpec, result: RunResult) -> str:
     return ""
 
 
-def _exit_code(report: Report, gates: dict[str, int], verdicts: list[Verdict]) -> int:
+def _exit_code(report: Report, spec: RunSpec, verdicts: list[Verdict]) -> int:
     if report.interrupted:
         return 130
-    judged = report.runs - report.known_total
-    report.gate_not_judged = bool(gates) and judged < DRIVERS[report.driver].gate_runs_min
+    experiment = spec.experiment
+    gates = gates_for(experiment.reach, spec.target, experiment.sequence)
+    per_run = gates_for(experiment.reach_per_run, spec.target, experiment.sequence)
+    has_gates = bool(gates or per_run)
+    report.gate_not_judged = has_gates and report.judged < DRIVERS[report.driver].gate_runs_min
     if not report.gate_not_judged and set(verdicts) == {Verdict.VALID}:
         report.missing = [
             f"{name}: {report.reach.get(name, 0)} of {wanted}"
             for name, wanted in gates.items()
             if report.reach.get(name, 0) < wanted
         ]
+        report.missing += missing_per_run(per_run, report.reached_in, report.judged)
         if report.missing:
             verdicts = [*verdicts, Verdict.NOT_EXERCISED]
     return int(worst(verdicts))

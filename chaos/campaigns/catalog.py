@@ -16,6 +16,7 @@ import msgspec
 from chaos.base.line_finder import WHOSE, line_of, line_of_error
 from chaos.campaigns.suite import Facet, Suite, SuiteError, check_suite
 from chaos.plan.experiment import Experiment, ExperimentError, Fault, Operation, validate
+from chaos.plan.sequence import Act
 from chaos.plan.wrong_values import line_path_of, with_hint, with_keyword_hint
 from workers.errors import ANYTHING_RAISED
 from workers.spelling import did_you_mean
@@ -83,8 +84,11 @@ def checked(found: Found, built_in: Mapping[str, Experiment]) -> Value:
         if isinstance(found.value, Experiment):
             return validate(found.value)
         return settled(found, built_in)
-    except (ExperimentError, SuiteError) as error:
-        raise type(error)(_with_line(found.where, str(error))) from None
+    except ExperimentError as error:
+        further = tuple(_with_line(found.where, sentence) for sentence in error.further)
+        raise ExperimentError(_with_line(found.where, str(error)), further) from None
+    except SuiteError as error:
+        raise SuiteError(_with_line(found.where, str(error))) from None
 
 
 def _with_line(where: str, error: str) -> str:
@@ -206,7 +210,7 @@ def from_python_file(path: Path) -> dict[str, object]:
     except ANYTHING_RAISED as error:  # a process's edge: the user's own code
         line = line_within(path, error)
         place = f" in line {line}" if line else ""
-        sentence = with_keyword_hint(str(error), (Experiment, Fault, Operation, Suite, Facet))
+        sentence = with_keyword_hint(str(error), (Experiment, Fault, Operation, Act, Suite, Facet))
         raise ExperimentError(
             f"{path} can't be run: {type(error).__name__}{place}: {sentence}"
         ) from None

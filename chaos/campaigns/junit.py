@@ -14,6 +14,7 @@ from junitparser import Error, Failure, Skipped
 from junitparser.xunit2 import JUnitXml, TestCase, TestSuite
 
 from chaos.campaigns import campaign
+from chaos.campaigns.reached import never_words, sequence_words
 from chaos.campaigns.suite_run import INTERRUPTED, FacetOutcome
 from chaos.campaigns.summary import Summary
 from chaos.checkers import Verdict
@@ -81,6 +82,8 @@ def _facts(outcome: FacetOutcome) -> dict[str, str]:
         "expect_code": str(facet.expect_code),
         "exit_code": "" if outcome.exit_code is None else str(outcome.exit_code),
         "missing": "; ".join(outcome.missing),
+        "sequence": sequence_words(outcome.sequence_items, outcome.reached_in, outcome.judged),
+        "never_came": "; ".join(never_words(outcome.never_came)),
         "gate_not_judged": "too few runs" if outcome.gate_not_judged else "",
         "seeds_run_first": ",".join(str(seed) for seed in outcome.seeds_run_first),
         "taken_over_from": outcome.taken_over_from,

@@ -19,6 +19,7 @@ from chaos.drivers.make import Driver, make_driver
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.reach.count import count_reach
+from chaos.judging.reach.sequences import count_sequence
 from chaos.judging.rejudge import Rejudged, rejudge
 from chaos.judging.user_checks import embed_check, load_check
 from chaos.plan.experiment import Experiment
@@ -27,6 +28,7 @@ from chaos.plan.targets import resolve_for
 from chaos.run.controller import Controller
 from chaos.run.driver import WorkerLostError
 from chaos.run.execution import Execution
+from chaos.run.outcome import PlannedOutcome
 from chaos.showing.described import describe_run
 from chaos.steps.recording import Recording
 from chaos.store.capsule import Capsule, DriverName, capsule_defect, expected_of, replay_line
@@ -77,6 +79,7 @@ class RunResult(msgspec.Struct, frozen=True):
     replay_seconds: float = 0.0  # of the replay
     unwritten: str = ""  # the reason why its files can't be written; the run is not counted then
     known: str = ""  # the title of the known failure that it is
+    outcome: PlannedOutcome | None = None  # of all that was planned
 
     @property
     def signature(self) -> str:
@@ -154,14 +157,16 @@ class Runner:
         difference = self._run_twice(head, execution) if is_twice else None
         seconds = time.perf_counter() - begun
         findings = judge(execution, self.checks, seed=head.seed)
+        outcome = execution.outcome
         if difference is not None:
             findings.append(difference)
         if recording is None:
-            return self._finish(head, path, Rejudged(execution, findings, None), seconds)
+            rejudged = Rejudged(execution, findings, None)
+            return self._finish(head, path, rejudged, outcome, seconds)
         begun = time.perf_counter()
         defects = head.defect_sources()
         rejudged = rejudge(execution, recording, findings, defects, self.checks)
-        result = self._finish(head, path, rejudged, seconds)
+        result = self._finish(head, path, rejudged, outcome, seconds)
         if rejudged.is_rebuilt and result.run_dir:
             write_history(
                 path / "workers", execution.history
@@ -203,7 +208,14 @@ class Runner:
             verdict=Verdict.NONDETERMINISM,
         )
 
-    def _finish(self, head: Capsule, path: Path, judged: Rejudged, seconds: float) -> RunResult:
+    def _finish(
+        self,
+        head: Capsule,
+        path: Path,
+        judged: Rejudged,
+        outcome: PlannedOutcome | None,
+        seconds: float,
+    ) -> RunResult:
         """Keep a run that failed, discard one that passed, and return its result."""
         execution, findings = judged.execution, judged.findings
         result = RunResult(
@@ -214,10 +226,11 @@ class Runner:
             fingerprint=execution.fingerprint,
             steps=execution.steps,
             seconds=seconds,
-            reach=count_reach(execution.history, execution.plan.layout),
+            reach=count_reach(execution.history, execution.plan.layout) | count_sequence(outcome),
             run_dir="",
             replay="",
             divergence=judged.divergence,
+            outcome=outcome,
         )
         known = self._known_as(result)
         if known:

@@ -12,6 +12,7 @@ from chaos.campaigns.campaign import CampaignRequest, Failure, Report
 from chaos.campaigns.catalog import find_experiment
 from chaos.campaigns.fidelity import Fidelity
 from chaos.campaigns.known import KnownFailure
+from chaos.campaigns.reached import NeverCame, ReachedIn, add_never_came, add_reached
 from chaos.campaigns.runner import RunSpec
 from chaos.campaigns.suite import Facet, Suite
 from chaos.checkers import Verdict
@@ -62,11 +63,19 @@ class FacetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     steps: int = 0
     seconds: float = 0.0
     reach: dict[str, int] = {}
+    reached_in: dict[str, ReachedIn] = {}
+    never_came: dict[str, NeverCame] = {}
+    sequence_items: int = 0
     failures: list[Failure] = []
     failures_left_out: int = 0
     error: str = ""
     seeds_run_first: list[int] = []  # the seeds that failed in the suite that is run again
     taken_over_from: str = ""  # the directory of that suite, where it was as expected
+
+    @property
+    def judged(self) -> int:
+        """Return how many runs were not cut short by a known failure."""
+        return self.runs - sum(self.known.values())
 
 
 def prepare(
@@ -216,6 +225,9 @@ def outcome_of(part: Part, report: Report, seeds_run_first: list[int]) -> FacetO
         steps=report.steps,
         seconds=report.seconds,
         reach={name: count for name, count in report.reach.items() if count},
+        reached_in=report.reached_in,
+        never_came=report.never_came,
+        sequence_items=report.sequence_items,
         failures=report.failures,
         failures_left_out=report.failures_left_out,
         error=report.error,
@@ -280,6 +292,9 @@ def joined(reports: Sequence[Report], name: str) -> Report:
             total.fidelity = (total.fidelity or Fidelity()).joined(report.fidelity)
         total.seconds = round(total.seconds + report.seconds, 3)
         add_reach(total.reach, report.reach)
+        add_reached(total.reached_in, report.reached_in)
+        add_never_came(total.never_came, report.never_came)
+        total.sequence_items = max(total.sequence_items, report.sequence_items)
         add_reach(total.known, report.known)
         total.known_runs = {**report.known_runs, **total.known_runs}
         total.failures = [*total.failures, *report.failures]

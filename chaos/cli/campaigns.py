@@ -103,8 +103,8 @@ class Rows:
         if outcome.error and outcome.failures:
             self._screen.say(f"  {outcome.error}", "red")
         if report is not None and self._screen.is_verbose:
-            part = self._parts[len(self._ended) - 1]
-            for line in detail_lines(report, links_of(part.request.spec.known)):
+            spec = self._parts[len(self._ended) - 1].request.spec
+            for line in detail_lines(report, spec.experiment, links_of(spec.known)):
                 self._screen.detail(line)
 
     def close(self) -> None:

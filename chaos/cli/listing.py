@@ -132,11 +132,15 @@ def _found_by(catalog: Catalog, name: str, at_most: int = 100) -> str:
 
 def _experiment_details(experiment: Experiment) -> list[str]:
     """Return what an experiment breaks and does, and its gates."""
-    kinds = {
+    kinds: dict[str, list[str]] = {
         "faults": [_planned(one) for one in experiment.faults],
         "operations": [_planned(one) for one in experiment.operations],
+        "sequence": [act.kind for act in experiment.sequence],
         "strategies": list(experiment.strategies),
-        "must reach": [f"{wanted} {name}" for name, wanted in experiment.reach.items()],
+        "must reach": [
+            *(f"{wanted} {name}" for name, wanted in experiment.reach.items()),
+            *(f"{name} in {wanted} % of runs" for name, wanted in experiment.reach_per_run.items()),
+        ],
         "checks": list(experiment.checks),
     }
     sizes = {"reactors": experiment.reactors, "members": experiment.members}

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Mapping
 from chaos.base.resources import HeldResources, Resources
 from chaos.campaigns.campaign import Report
 from chaos.campaigns.fidelity import Fidelity
+from chaos.campaigns.reached import in_runs, never_words
 from chaos.cli.screen import count
-from chaos.plan.reach_vocabulary import CROSSINGS, STATES, is_known
+from chaos.plan.experiment import Experiment
+from chaos.plan.reach_vocabulary import CROSSINGS, STATES, is_known, item_counted, sequence_item
 
 WIDTH = 100  # characters
 LABEL = 10  # characters
 SHOWN_DIVERGED_MAX = 3
 
 
-def detail_lines(report: Report, links: Mapping[str, str] | None = None) -> Iterator[str]:
+def detail_lines(
+    report: Report, experiment: Experiment | None = None, links: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Yield the lines, indented, each block with its label in front; ``links`` are those of known failures."""
     rate = report.steps / report.seconds if report.seconds else 0
     verdicts = {
@@ -28,7 +32,7 @@ def detail_lines(report: Report, links: Mapping[str, str] | None = None) -> Iter
     happened = {
         reach.replace("_", " "): number
         for reach, number in report.reach.items()
-        if number and not is_known(reach)
+        if number and not (is_known(reach) or item_counted(reach))
     }
     yield from _block("happened", happened)
     yield from _block(
@@ -37,6 +41,7 @@ def detail_lines(report: Report, links: Mapping[str, str] | None = None) -> Iter
     crossed = sum(1 for name in CROSSINGS if name in report.reach)
     if crossed:
         yield f"  {'pairs':<{LABEL}}{crossed} of {len(CROSSINGS)} pairs of a state and a fault that came in it"
+    yield from _reached(report, experiment)
     if report.resources is not None:
         yield from _resources(report.resources)
     if report.fidelity is not None:
@@ -60,6 +65,30 @@ def _known(report: Report, links: Mapping[str, str]) -> Iterator[str]:
         words = [title, links.get(title, ""), report.known_runs.get(title, "")]
         label = "" if place else "known"
         yield f"  {label:<{LABEL}}{number:>{digits},} {'  '.join(filter(None, words))}"
+
+
+def _reached(report: Report, experiment: Experiment | None) -> Iterator[str]:
+    """Yield a line for each gate and each item of the sequence, and then what was planned and never came."""
+    lines = []
+    if experiment is not None:
+        items = experiment.sequence[: report.sequence_items]
+        names = {name: name for name in (*experiment.reach, *experiment.reach_per_run)}
+        names |= {
+            sequence_item(number): f"{sequence_item(number)}, {act.kind},"
+            for number, act in enumerate(items, 1)
+        }
+        lines += [
+            f"{shown} {in_runs(report.reached_in.get(name), report.judged)}"
+            for name, shown in names.items()
+        ]
+    yield from _labelled("reached", lines)
+    never = [f"{words} never came" for words in never_words(report.never_came)]
+    yield from _labelled("planned", never)
+
+
+def _labelled(label: str, lines: list[str]) -> Iterator[str]:
+    for place, line in enumerate(lines):
+        yield f"  {'' if place else label:<{LABEL}}{line}"
 
 
 def in_columns(cells: list[str], room: int) -> list[str]:

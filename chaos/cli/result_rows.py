@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from chaos.campaigns.reached import sequence_words
 from chaos.campaigns.suite_run import FacetOutcome
 from chaos.checkers.finding import NAMES
 from chaos.cli.screen import count
@@ -62,7 +63,8 @@ def notes_of(outcome: FacetOutcome) -> str:
             few = "; too few runs to judge its gates" if outcome.gate_not_judged else ""
             not_caught = "; not caught" if defects and not outcome.known else ""
             known = f"{known}; " if (known := known_counts(outcome)) else ""
-            return f"{known}{highlights(outcome.reach)}{few}{with_defects}{not_caught}"
+            reached = "; ".join([highlights(outcome.reach), *_of_planned(outcome)])
+            return f"{known}{reached}{few}{with_defects}{not_caught}"
         case "interrupted":
             failed = failed_counts(outcome) if outcome.failures else ""
             return "; ".join(filter(None, ["interrupted", failed, known_counts(outcome)]))
@@ -71,6 +73,15 @@ def notes_of(outcome: FacetOutcome) -> str:
                 "; ".join(filter(None, [_why_failed(outcome), known_counts(outcome)]))
                 + with_defects
             )
+
+
+def _of_planned(outcome: FacetOutcome) -> list[str]:
+    """Say how often the sequence came to its end, and how many planned things never came; -v has the kinds."""
+    sequence = sequence_words(outcome.sequence_items, outcome.reached_in, outcome.judged)
+    planned = sum(one.planned for one in outcome.never_came.values())
+    never = sum(one.never for one in outcome.never_came.values())
+    missed = f"{never:,} of {planned:,} planned things never came" if never else ""
+    return [words for words in (sequence, missed) if words]
 
 
 def _why_failed(outcome: FacetOutcome) -> str:

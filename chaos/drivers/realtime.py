@@ -15,6 +15,7 @@ from chaos.base.prng import Stream
 from chaos.drivers.processes import CONTROLLER, Processes
 from chaos.drivers.stall import Stalls, step_lock
 from chaos.drivers.wire.bridge import Inbox
+from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.plan import Plan
 from chaos.run.controller import end_target
 from chaos.run.driver import Counts, DriverError
@@ -212,7 +213,8 @@ class RealtimeRun:
     async def _play(self, nursery: trio.Nursery) -> None:
         """Run hosts, operator and nemesis, until the run's phases are over or it is stuck."""
         begun = chaos_begun = trio.current_time()
-        duration = self.plan.milliseconds / 1_000 + SETTLE_SECONDS_MAX
+        chaos_ms = self.plan.milliseconds * self.plan.chaos_permille_max // RUN_PERMILLE
+        duration = chaos_ms / 1_000 + SETTLE_SECONDS_MAX
         while self.generator.phase is not Phase.DONE and self.recorder.crash is None:
             now = trio.current_time() - self._restarting_seconds
             if now > begun + duration:
@@ -340,13 +342,15 @@ class RealtimeRun:
         return RunEnd.SETTLED if self._settled else RunEnd.BOUND_HIT
 
     def _execution(self) -> Execution:
-        return self.recorder.execution(
+        execution = self.recorder.execution(
             end=self._end(),
             disks=self.processes.disks,
             # A keep-alive's timer outlives its controller by seconds; the stepping drivers see it end.
             census=sorted(row for row in self._census if row[0] != "timer"),
             waits=sorted(row for rows in self._waits.values() for row in rows),
         )
+        execution.outcome = self.generator.outcome()
+        return execution
 
     def _read_logs(self) -> None:
         """Read the steps of a target that has ended or stands still, and its state of the disks."""

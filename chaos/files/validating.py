@@ -64,7 +64,7 @@ def look_at(name: str, built_in: Built) -> list[Looked]:
         case ".json":
             return [_json(path, data)]
         case ".toml":
-            return [_toml(path, data, built_in)]
+            return _toml(path, data, built_in)
         case ".py":
             return _python(path, data.decode(errors="replace"), built_in)
         case _:
@@ -97,22 +97,33 @@ def _summary(path: Path, data: bytes, head: object) -> Looked:
         return Looked(str(path), "suite summary", _without(path, str(error)))
 
 
-def _toml(path: Path, data: bytes, built_in: Built) -> Looked:
+def _toml(path: Path, data: bytes, built_in: Built) -> list[Looked]:
     text = data.decode(errors="replace")
     what = "suite" if _OF_A_SUITE.search(text) else "experiment"
     what = "file of known failures" if _OF_KNOWN_FAILURES.search(text) else what
     try:
         if _OF_KNOWN_FAILURES.search(text):
-            return Looked(str(path), f"{len(entries_of(str(path), text))} known failures")
+            return [Looked(str(path), f"{len(entries_of(str(path), text))} known failures")]
         found = from_toml(path)
         what = "suite" if isinstance(found.value, Suite) else "experiment"
-        return Looked(str(path), _judged(found, built_in))
+        return [Looked(str(path), _judged(found, built_in))]
     except CodeError as error:
-        return Looked(str(path), what, str(error), line_of(text, ["checks"]))
+        return [Looked(str(path), what, str(error), line_of(text, ["checks"]))]
     except WRONG as error:
-        placed = re.match(rf"{re.escape(str(path))}:(\d+):", str(error))
-        line = int(placed[1]) if placed else 0
-        return Looked(str(path), what, _without(path, str(error)), line)
+        return [
+            Looked(str(path), what, _without(path, sentence), _line_in(path, sentence))
+            for sentence in _all_of(error)
+        ]
+
+
+def _all_of(error: Exception) -> list[str]:
+    """Return the sentences of an error: most have one."""
+    return [str(error), *(error.further if isinstance(error, ExperimentError) else ())]
+
+
+def _line_in(path: Path, sentence: str) -> int:
+    placed = re.match(rf"{re.escape(str(path))}:(\d+):", sentence)
+    return int(placed[1]) if placed else 0
 
 
 def _python(path: Path, text: str, built_in: Built) -> list[Looked]:
@@ -136,7 +147,10 @@ def _python(path: Path, text: str, built_in: Built) -> list[Looked]:
             looked.append(Looked(str(path), _judged(found, built_in)))
         except WRONG as error:
             line_ = line_of_variable(text, name)
-            looked.append(Looked(str(path), what, _without(path, str(error)), line_))
+            looked += [
+                Looked(str(path), what, _without(path, sentence), line_)
+                for sentence in _all_of(error)
+            ]
     if _replaces(variables):
         looked.append(_defect(path, text))
     nothing = (

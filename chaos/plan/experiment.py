@@ -12,15 +12,24 @@ import msgspec
 
 from chaos.plan.faults import FaultName
 from chaos.plan.operations import OperationKind
-from chaos.plan.reach_vocabulary import REACH_NAMES, current_names, hint_for_gate, is_known
+from chaos.plan.ranges import RUN_PERMILLE as RUN_PERMILLE
+from chaos.plan.ranges import Range as Range
+from chaos.plan.ranges import pair as pair
+from chaos.plan.reach_vocabulary import (
+    REACH_NAMES,
+    SEQUENCE_COMPLETED,
+    current_names,
+    hint_for_gate,
+    is_known,
+    item_counted,
+)
+from chaos.plan.sequence import Act
+from chaos.plan.sequence_checks import mistakes
 from chaos.plan.strategies import DEFAULT_SCHEDULER, STRATEGY_NAMES
 from chaos.plan.triggers import TRIGGERS
 from chaos.plan.wrong_values import with_hint
 from workers.shared import NAMESPACES_MAX, REACTORS_MAX, SLOTS_MAX
 from workers.spelling import did_you_mean
-
-Range = int | tuple[int, int]
-RUN_PERMILLE = 1_000
 
 Anchor = Literal["run", "rebuild"]
 
@@ -31,7 +40,11 @@ SUPERBLOCK_SLOTS_MAX = (
 
 
 class ExperimentError(Exception):
-    """The experiment can't be used; the message is one sentence."""
+    """The experiment can't be used; the message is one sentence, and so is each of the ``further`` mistakes."""
+
+    def __init__(self, message: str, further: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.further = further
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,21 +117,19 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     repair_delay: Range = (0, 60)
     faults: tuple[Fault, ...] = ()
     operations: tuple[Operation, ...] = ()
+    sequence: tuple[Act, ...] = ()
     strategies: tuple[str, ...] = (DEFAULT_SCHEDULER,)
     pairs: Range = 0
     absent_share: int = 0
     silent_share: int = 100
     reach: dict[str, int] = {}
+    reach_per_run: dict[str, int] = {}
     checks: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "reach", current_names(self.reach))
-
-
-def pair(value: Range) -> tuple[int, int]:
-    """Return both bounds of a range."""
-    return value if isinstance(value, tuple) else (value, value)
+        msgspec.structs.force_setattr(self, "reach_per_run", current_names(self.reach_per_run))
 
 
 # It names a directory of runs.
@@ -197,7 +208,10 @@ def validate(experiment: Experiment) -> Experiment:
         _check_planned(experiment, f"operations[{number}]", operation)
     _check_strategies(experiment)
     _check_avoid(experiment)
-    check_reach(f"experiment {experiment.name}", experiment.reach)
+    wrong = [f"experiment {experiment.name}: {mistake}" for mistake in mistakes(experiment)]
+    if wrong:
+        raise ExperimentError(wrong[0], tuple(wrong[1:]))
+    _check_gates(experiment)
     if pair(experiment.members)[1] + pair(experiment.spares)[1] > SLOTS_MAX:
         raise ExperimentError(
             f"experiment {experiment.name}: members and spares together are at most {SLOTS_MAX} disks"
@@ -227,15 +241,29 @@ def _check_planned(experiment: Experiment, where: str, planned: Fault | Operatio
         _check_bounds(experiment, f"{where}.lasting", planned.lasting, 0, RUN_PERMILLE)
 
 
-def check_reach(whose: str, reach: dict[str, int]) -> None:
+def check_reach(whose: str, reach: dict[str, int], field: str = "reach") -> None:
     """Raise ExperimentError for a gate that counts nothing."""
     for name, wanted in reach.items():
-        if not (name in REACH_NAMES or is_known(name)):
+        if not (name in REACH_NAMES or is_known(name) or item_counted(name)):
             raise ExperimentError(
-                f"{whose}: reach {name} = {wanted} is not counted{hint_for_gate(name)}"
+                f"{whose}: {field} {name} = {wanted} is not counted{hint_for_gate(name)}"
             )
         if wanted < 1:
-            raise ExperimentError(f"{whose}: reach {name} = {wanted} must be at least 1")
+            raise ExperimentError(f"{whose}: {field} {name} = {wanted} must be at least 1")
+
+
+def _check_gates(experiment: Experiment) -> None:
+    whose, items = f"experiment {experiment.name}", len(experiment.sequence)
+    for field in ("reach", "reach_per_run"):
+        gates: dict[str, int] = getattr(experiment, field)
+        check_reach(whose, gates, field)
+        for name, wanted in gates.items():
+            gate = f"{whose}: {field} {name} = {wanted}"
+            if item_counted(name) > items or (name == SEQUENCE_COMPLETED and not items):
+                count = f"of {items} items" if items else "that is missing"
+                raise ExperimentError(f"{gate} can't be reached by a sequence {count}")
+            if field == "reach_per_run" and wanted > 100:
+                raise ExperimentError(f"{gate} is in percent of the runs, so at most 100")
 
 
 def _check_strategies(experiment: Experiment) -> None:

@@ -311,6 +311,8 @@ HOST_HEALS = {name: row.heal for name, row in FAULTS.items() if row.carrier is C
 HOST_FAULTS = tuple(HOST_HEALS)
 REPLACEMENTS = tuple(name for name, row in HEALS.items() if row.replaces)
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
+# For these, an array's only member keeps its data: its superblock can't be written, or blocks can't be read, for a while.
+HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 # When one of these faults hits a disk, strategies send I/O there.
 AIMED_FAULTS = ("read_errors", "write_errors", "bad_blocks")
 

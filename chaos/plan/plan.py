@@ -8,6 +8,7 @@ from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE, Experiment, Fault, Operation, Range, pair
 from chaos.plan.faults import SILENT_FAULTS
 from chaos.plan.planned import Planned
+from chaos.plan.sequence import CHAOS_PHASES_MAX, PlannedAct, draw_sequence, fits_sequence
 from chaos.plan.shapes import shapes_of
 from chaos.plan.strategies import DEFAULT_SCHEDULER, draw_strategies
 from chaos.plan.target_id import TargetId
@@ -61,6 +62,12 @@ class Plan(msgspec.Struct, frozen=True):
     alone: bool = False  # after the chaos the target must get along without RPCs for a while
     target: TargetId | None = None  # in C; None: the built-in engine
     avoid: tuple[str, ...] = ()  # triggers; see plan/triggers.py
+    sequence: tuple[PlannedAct, ...] = ()
+
+    @property
+    def chaos_permille_max(self) -> int:
+        """Return the bound of the chaos phase, in thousandths of its planned length; a sequence may need longer."""
+        return RUN_PERMILLE * (CHAOS_PHASES_MAX if self.sequence else 1)
 
     @property
     def data_offset(self) -> int:
@@ -142,6 +149,7 @@ def resolve(experiment: Experiment, seed: int) -> Plan:
         resend_share=draw(experiment.resend_share),
         alone=superblock and stream.chance(experiment.alone_share, 100),
         avoid=experiment.avoid,
+        sequence=draw_sequence(experiment.sequence, Stream(seed).fork("sequence")),
     )
     return _divided(plan, draw(experiment.namespaces))
 
@@ -237,4 +245,5 @@ def fits(experiment: Experiment, plan: Plan) -> bool:
         and within(plan.queue_depth, experiment.queue_depth)
         and 1 <= plan.poll_groups_at_start <= layout.reactors
         and all(name in (*experiment.strategies, DEFAULT_SCHEDULER) for name in plan.strategies)
+        and fits_sequence(plan.sequence, experiment.sequence)
     )

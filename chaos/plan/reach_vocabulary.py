@@ -6,6 +6,8 @@ fault that came in it (``rebuild.window_locked x target_kill``). ``judging/reach
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from chaos.plan.faults import FAULTS
@@ -147,8 +149,11 @@ REACH_NAMES = {
     "changes_beside_superblock_faults": "changes of membership while a slow or failing superblock write was in flight",
     "slow_superblocks_effective": "superblock writes that a fault slowed down",
     "ends_after_growth": "targets killed or powered off just after the array had grown",
+    "sequence_completed": "sequences that came to their end",
 }
 TIMES = " x "
+SEQUENCE_COMPLETED = "sequence_completed"
+_ITEM = re.compile(r"sequence_item_([1-9]\d?)")
 
 
 class TargetState(msgspec.Struct, frozen=True):
@@ -231,6 +236,17 @@ CROSSINGS = [f"{state}{TIMES}{fault}" for state in STATES for fault in FAULTS]
 def is_known(name: str) -> bool:
     """Return whether this is a state, or a state and a fault."""
     return name in STATES or name in CROSSINGS
+
+
+def sequence_item(number: int) -> str:
+    """Return the name under which an item of sequences is counted, its number from 1."""
+    return f"sequence_item_{number}"
+
+
+def item_counted(name: str) -> int:
+    """Return the number of the sequence's item that this name counts; 0: it counts something else."""
+    found = _ITEM.fullmatch(name)
+    return int(found[1]) if found is not None else 0
 
 
 def hint_for_gate(name: str) -> str:

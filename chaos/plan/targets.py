@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -10,7 +10,9 @@ from chaos.plan.experiment import Experiment, pair
 from chaos.plan.operations import OPERATIONS
 from chaos.plan.plan import Plan, resolve
 from chaos.plan.planned import Planned
+from chaos.plan.sequence import WAIT, Act, PlannedAct
 from chaos.plan.target_id import TargetId
+from workers.probes import PROBES
 
 # All other faults act on disks, hosts and processes from outside, so every target has them.
 NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
@@ -28,6 +30,38 @@ SHARES = {
     "abort": "abort_share",
 }
 
+
+# The events that the driver native derives, or emits itself.
+SHOWN = frozenset(
+    (
+        "bdev.reset",
+        "bdev.resetting",
+        "disk.cache_lost",
+        "disk.channel_failed",
+        "disk.fault",
+        "disk.misdirected",
+        "disk.write_torn",
+        "nvmf.namespace_attached",
+        "nvmf.namespace_channel_created",
+        "nvmf.namespace_detached",
+        "nvmf.poll_group_created",
+        "nvmf.poll_group_destroyed",
+        "nvmf.qpair_connected",
+        "nvmf.qpair_destroyed",
+        "raid.assembled",
+        "raid.configuring",
+        "raid.created",
+        "raid.deleted",
+        "raid.last_member_removed",
+        "raid.member_failed",
+        "raid.member_removed",
+        "raid.removing_member",
+        "reactor.held_up",
+        "rebuild.finished",
+        "rebuild.started",
+        "rebuild.window_done",
+    )
+)
 
 # A target's periodic timers and its hosts' keep alive never stop, so a run that is stuck goes on to the bound. Healthy
 # ones have needed at most 4,100 steps in a phase.
@@ -66,6 +100,7 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
         resend_share=0,
         settle_steps=min(plan.settle_steps, SETTLE_STEPS),
         planned=tuple(_acting(plan.planned, target)),
+        sequence=() if sequence_obstacle(plan.sequence, target) else plan.sequence,
         **{share: 0 for name, share in SHARES.items() if not target.can(name)},
     )
 
@@ -86,6 +121,17 @@ def acts(kind: str, target: TargetId) -> bool:
     if kind in NEED_THE_TARGET:
         return kind in target.capabilities.get("faults", ())
     return True
+
+
+def sequence_obstacle(items: Sequence[Act | PlannedAct], target: TargetId) -> str:
+    """Return why this target can't do the sequence, which then is left out as a whole: a part would be another story."""
+    for number, item in enumerate(items, 1):
+        if item.kind != WAIT and not acts(item.kind, target):
+            return f"item {number}: {item.kind}"
+        for event in (item.after, item.until):
+            if event in PROBES and event not in SHOWN:
+                return f"item {number}: {event}"
+    return ""
 
 
 def left_out(experiment: Experiment, target: TargetId) -> list[str]:
@@ -111,4 +157,7 @@ def left_out(experiment: Experiment, target: TargetId) -> list[str]:
         names.append("stacks of bdevs")
     elif experiment.stack_share and experiment.superblock_share:
         names.append("stacks of bdevs where the array has a superblock")
+    obstacle = sequence_obstacle(experiment.sequence, target)
+    if obstacle:
+        names.append(f"the sequence ({obstacle})")
     return names

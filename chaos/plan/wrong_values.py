@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -12,7 +12,7 @@ from workers.spelling import did_you_mean
 NAMED_MAX = 8  # more are not named, unless one of them is close
 SHOWN_MAX = 40  # characters of a value; a longer one is not shown
 LISTED = ("faults", "operations")
-TABLES = (*LISTED, "facets", "known")
+TABLES = (*LISTED, "sequence", "facets", "known")
 
 _PATH = re.compile(r" - at `\$([^`]*)`")
 _STEP = re.compile(r"\.?([\w-]+)|\[(\d+)\]|\[\.\.\.\]")
@@ -25,6 +25,7 @@ _LENGTH = re.compile(r"Expected `array` of length 2, got (\d+)")
 _WANTED = {
     "int": "a whole number",
     "int | array": "a whole number or [low, high]",
+    "int | str": "a whole number or a name",
     "float": "a number",
     "str": "a string",
     "str | object": "the name of an experiment",
@@ -52,7 +53,7 @@ def with_hint(error: str, kind: type[msgspec.Struct], raw: object = None) -> str
     sentence = _in_words(error, path, raw)
     value, field = _VALUE.search(error), _FIELD.search(error)
     if value is not None:
-        known = [str(one) for one in get_args(place)]
+        known = _allowed(place)
         name = str(path[-1]) if path and isinstance(path[-1], str) else ""
         return sentence + (_hint(value[1], known, name) or _where_listed(path))
     if field is not None and isinstance(place, type) and issubclass(place, msgspec.Struct):
@@ -95,7 +96,7 @@ def shown(path: KeyPath) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif text.endswith("reach"):
+        elif text.endswith(("reach", "reach_per_run")):
             text += f" {step}"
         else:
             text += f".{step}" if text else step
@@ -166,6 +167,14 @@ def _type_at(kind: Any, path: KeyPath) -> Any:
         else:
             kind = next(iter(get_args(kind)), None)
     return kind
+
+
+def _allowed(kind: Any) -> list[str]:
+    """Return the strings that a type allows, also where it allows other things besides."""
+    parts = get_args(kind)
+    if get_origin(kind) is Literal:
+        return [str(one) for one in parts]
+    return [name for part in parts for name in _allowed(part)]
 
 
 def _where_listed(path: KeyPath) -> str:

@@ -76,9 +76,9 @@ class Controller:
             if scheduler is chaotic:
                 now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
             elif recorder.steps - begin >= bound:
-                return self._execution(self._end(generator, bound_hit=True))
+                return self._explored(generator, bound_hit=True)
             step = scheduler.next_step(self.agenda, generator, now)
-            while step is None and scheduler is chaotic and now < RUN_PERMILLE:
+            while step is None and scheduler is chaotic and generator.phase is Phase.CHAOS:
                 # Every actor waits for planned moments, so the time of the next one must pass.
                 begin -= max(1, plan.steps * IDLE_PERMILLE // RUN_PERMILLE)
                 now = (recorder.steps - begin) * RUN_PERMILLE // plan.steps
@@ -89,7 +89,12 @@ class Controller:
                 begin = recorder.steps
                 scheduler = chaotic if step.phase == "chaos" else fair
             self.take(step)
-        return self._execution(self._end(generator))
+        return self._explored(generator)
+
+    def _explored(self, generator: Generator, *, bound_hit: bool = False) -> Execution:
+        execution = self._execution(self._end(generator, bound_hit=bound_hit))
+        execution.outcome = generator.outcome()
+        return execution
 
     def settle(self, generator: Generator) -> Execution:
         """Heal, finish, audit: the phases after the chaos, in the fair order."""

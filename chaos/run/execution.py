@@ -8,6 +8,7 @@ import msgspec
 
 from chaos.plan.plan import Plan
 from chaos.run.driver import Counts
+from chaos.run.outcome import PlannedOutcome
 from chaos.steps.history import History
 from chaos.steps.schedule import Step
 from workers.protocol import Crash, WaitRow
@@ -37,6 +38,7 @@ class Execution(msgspec.Struct):
     disks: list[list[int]]  # by disk and block: see payload.py
     census: Counts
     waits: list[WaitRow] = []  # for a run that isn't settled: the waits
+    outcome: PlannedOutcome | None = None  # a replay has none: nothing is planned in it
 
     @property
     def settled(self) -> bool:

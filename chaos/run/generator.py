@@ -10,15 +10,17 @@ from __future__ import annotations
 from enum import Enum
 
 from chaos.base.prng import Stream
-from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.namespaces import blocks_of, namespace_of
 from chaos.plan.plan import Plan
+from chaos.plan.planned import Planned
 from chaos.run.alone import Alone
 from chaos.run.hosts import Host, HostState
 from chaos.run.model import Model
 from chaos.run.nemesis import Nemesis
 from chaos.run.nemesis.steps import inject
 from chaos.run.operator import Operator
+from chaos.run.outcome import PlannedOutcome, outcome_of
+from chaos.run.sequence import SequenceActor
 from chaos.steps.schedule import RESTED, Impair, Kill, Mark, OutsideStep, PowerLoss, Read
 
 AUDIT_READ_BLOCKS = 16
@@ -53,10 +55,12 @@ class Generator:
         ]
         self.nemesis = Nemesis(plan, model, self.hosts, stream.fork("nemesis"))
         self.alone = Alone(plan, model, self.operator, self.nemesis, stream.fork("alone"))
+        self.sequence = SequenceActor(plan, model, self.nemesis, self.operator)
         self._stream = stream.fork("order")
         self.stays_alone = plan.alone
         self._audited = 0
         self._has_rested = False
+        self._never_came: list[Planned] | None = None  # known when the chaos is over
 
     def next_step(self, now_permille: int) -> OutsideStep | None:
         """Return the next outside step, or None: the target must take a step first."""
@@ -80,12 +84,17 @@ class Generator:
         return self.operator.setup.next_step()
 
     def _chaos(self, now_permille: int) -> OutsideStep | None:
-        if now_permille >= RUN_PERMILLE:
+        if now_permille >= self.sequence.chaos_ends:
+            self._never_came = [*self.nemesis.waiting, *self.operator.planned.waiting]
+            self.sequence.stop()
             self.phase = ALONE if self.stays_alone else HEAL
             return Mark(self.phase.value)
         self.operator.look()
         # Planned things come first: their moments were drawn.
-        step = self.operator.setup.next_step() or self.nemesis.next_step(now_permille)
+        step: OutsideStep | None = self.operator.setup.next_step()
+        if step is None and self.model.in_sequence:
+            step = self.sequence.next_step(now_permille)
+        step = step or self.nemesis.next_step(now_permille)
         if step is None and self.operator.setup.is_over:
             step = self.operator.next_step(now_permille)
         if step is not None:
@@ -194,6 +203,13 @@ class Generator:
             self.phase = DONE
             return Mark("done")
         return step
+
+    def outcome(self) -> PlannedOutcome:
+        """Return which planned things have come, as far as the run has gone."""
+        sequence = self.sequence
+        return outcome_of(
+            self.plan, self._never_came, sequence.came, is_through=sequence.is_through
+        )
 
     # The target's answers and events.
 

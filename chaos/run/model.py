@@ -6,7 +6,7 @@ one thing: the disks, the array, the service, and the work in flight.
 
 from __future__ import annotations
 
-from chaos.plan.faults import AIMED_FAULTS, FAULTS
+from chaos.plan.faults import AIMED_FAULTS, FAULTS, HEALS
 from chaos.plan.injection import blocks_after
 from chaos.plan.plan import Plan
 from chaos.plan.planned import FLUSH_FAILED
@@ -21,6 +21,7 @@ from chaos.steps.schedule import (
     Admin,
     Connect,
     Disconnect,
+    Impair,
     Inject,
     Open,
     Operate,
@@ -48,6 +49,9 @@ class Model:
         self.service = ServiceView()
         self.ledger = IoLedger()
         self.anchors = Anchors(plan.planned)
+        self.in_sequence = bool(plan.sequence)  # a sequence goes on, and must not be disturbed
+        # A free slot is kept for these disks, which a sequence has taken out of the array.
+        self.awaited_disks: list[int] = []
         self.blocks = plan.blocks  # of the array, as hosts know it
         # The block of the array where a disk failed last, or will fail.
         self.trouble: int | None = None
@@ -81,6 +85,10 @@ class Model:
                 ledger.closed(step)
             case Inject():
                 self._injected(step)
+                return
+            case Impair():
+                if step.fault in HEALS:
+                    self.mark(step.fault)
                 return
             case Operate():
                 self._operated(step)
@@ -120,6 +128,8 @@ class Model:
         ]
 
     def _injected(self, step: Inject) -> None:
+        if step.fault in HEALS:
+            self.mark(step.fault)
         disk = self.disks[step.disk]
         layout = self.plan.layout
         largest = max(layout.disk_blocks, *(other.blocks for other in self.disks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.planned import Planned
+from chaos.plan.sequence import HELD_BACK
 from chaos.run.model import Model
 
 
@@ -11,6 +12,8 @@ def due_of(waiting: list[Planned], now_permille: int, model: Model) -> list[Plan
     """Return those whose moment has come, in their order; ``now_permille`` is how much of the chaos phase is over."""
     # This is asked of all of them in every turn of the outside; most wait for a moment of the run.
     anchors, steps = model.anchors, model.steps
+    if model.in_sequence:
+        waiting = [planned for planned in waiting if planned.kind not in HELD_BACK]
     return [
         planned
         for planned in waiting

@@ -12,11 +12,11 @@ from chaos.plan.planned import Planned
 from chaos.plan.strategies import STRATEGIES
 from chaos.plan.triggers import TRIGGERS
 from chaos.showing.labels import Labels
-from chaos.showing.wording.phrases import counted, listed
+from chaos.showing.sequence_text import sequence_rows
+from chaos.showing.wording.phrases import counted, listed, ordinal
 from workers.bdev.stack import Stack
 from workers.probes import PROBES
 
-ORDINALS = {1: "first", 2: "second", 3: "third"}
 # No heal follows these faults: they end at once, or the damage ends in another way.
 NOT_HEALED = (*TARGET_FAULTS, *SILENT_FAULTS, "disk_grow", "host_vanish", "reactor_stall")
 Section = tuple[str, list[tuple[str, str]]]
@@ -32,6 +32,8 @@ def lines_of(experiment: Experiment, seed: int, plan: Plan, labels: Labels) -> I
     yield from _section("search", strategies)
     if plan.avoid:
         yield from _section("avoided", [(name, TRIGGERS.get(name, "")) for name in plan.avoid])
+    if plan.sequence:
+        yield from _section(f"sequence ({len(plan.sequence)})", list(sequence_rows(plan)))
     planned = [(_moment(one), kind_in_words(one)) for one in in_order(plan.planned)]
     yield from _section(f"planned ({len(planned)})", planned or [("nothing", "")])
 
@@ -169,10 +171,10 @@ def _moment(one: Planned) -> str:
         case "run":
             return f"at {share} of the run"
         case "rebuild":
-            which = ORDINALS.get(one.occurrence, f"{one.occurrence}th")
+            which = ordinal(one.occurrence)
             return f"at {share} of the {which} rebuild, or a later one's"
         case "event":
-            which = ORDINALS.get(one.occurrence, f"{one.occurrence}th")
+            which = ordinal(one.occurrence)
             steps = f"{counted(one.stage, 'step')} after" if one.stage else "right after"
             return f"{steps} the {which} {one.event}"
 

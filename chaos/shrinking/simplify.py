@@ -43,8 +43,8 @@ def simpler_plans(case: Case) -> Iterator[Case]:
     """Propose plans that are smaller in one way each, the most effective first."""
     plan = case.plan
     layout = plan.layout
-    if plan.planned:
-        yield replace(case, plan=replace(plan, planned=()))
+    if plan.planned or plan.sequence:
+        yield replace(case, plan=replace(plan, planned=(), sequence=()))
     hosts = [item.host for item in case.script if hasattr(item, "host")]
     yield from _fewer_hosts(case, hosts)
     yield from _fewer_reactors(case)

@@ -124,8 +124,8 @@ class _Booth:
         return Voted(
             capsule=self._as_capsule(best, ballot),
             rebuilt=self._rebuilt(ballot),
-            planned_before=len(self.capsule.plan.planned),
-            planned=len(best.planned),
+            planned_before=_size(self.capsule.plan),
+            planned=_size(best),
             failed=ballot.failed,
             runs=ballot.runs,
             executions=self.executions,
@@ -145,11 +145,7 @@ class _Booth:
                 ballot.failed += 1
                 if ballot.first is None or (run.is_rebuilt and not ballot.first.is_rebuilt):
                     ballot.first = run
-            what = (
-                "1 planned thing"
-                if len(plan.planned) == 1
-                else f"{len(plan.planned)} planned things"
-            )
+            what = "1 planned thing" if _size(plan) == 1 else f"{_size(plan)} planned things"
             self.on_progress(f"{what}, {plan.hosts} hosts: {ballot.failed} of {ballot.runs} fail")
         return ballot
 
@@ -191,6 +187,10 @@ class _Booth:
         return replace(self.capsule, plan=plan, schedule=None, script=None, expected=expected)
 
 
+def _size(plan: Plan) -> int:
+    return len(plan.planned) + len(plan.sequence)
+
+
 def smaller_plans(plan: Plan) -> Iterator[Plan]:
     """Yield smaller plans, the much smaller ones first."""
     planned = plan.planned
@@ -199,6 +199,8 @@ def smaller_plans(plan: Plan) -> Iterator[Plan]:
         for first in range(0, len(planned), size):
             yield replace(plan, planned=(*planned[:first], *planned[first + size :]))
         size //= 2
+    for items in range(len(plan.sequence)):  # an item may mean the disk of an earlier one
+        yield replace(plan, sequence=plan.sequence[:items])
     if plan.hosts > 1:
         yield replace(plan, hosts=plan.hosts - 1)
     few, many = plan.ios_per_connection

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaos.base.process_pool import Ended
+from chaos.campaigns.reached import add_never_came, add_run, never_came_in
 from chaos.campaigns.runner import RunResult
 from chaos.judging.reach.count import add_reach
 from chaos.soak.agenda import Agenda
@@ -98,6 +99,8 @@ class Counter:
         lane.steps += result.steps
         if not result.known:
             add_reach(state.reach, result.reach)
+            add_run(lane.reached_in, result.reach, result.seed)
+            add_never_came(lane.never_came, never_came_in(result.outcome))
         if not result.findings:
             return
         self.ledger.add_failure(number, result)

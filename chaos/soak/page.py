@@ -14,6 +14,7 @@ from chaos.plan.faults import FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES, STATES, TIMES
 from chaos.showing.wording.phrases import counted
 from chaos.soak import plots
+from chaos.soak.exposure import never_rows, reached_rows
 from chaos.soak.plots import plots_of
 from chaos.soak.state import Drift, SoakState
 
@@ -69,6 +70,8 @@ def page_of(state: SoakState) -> str:
         minutes_min=round(60 * SLOPE_HOURS_MIN),
         faults=sorted(FAULTS),
         states={name: one.what for name, one in STATES.items()},
+        reached=reached_rows(state),
+        never=never_rows(state),
         crossed=lambda name, fault: state.reach.get(f"{name}{TIMES}{fault}", 0),
         happened=[(what, state.reach.get(name, 0)) for name, what in REACH_NAMES.items()],
     )

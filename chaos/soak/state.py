@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from chaos.base.estimates import NONE_SEEN_95
+from chaos.campaigns.reached import NeverCame, ReachedIn
 from chaos.campaigns.runner import RunSpec
 
 STATE = "soak.json"
@@ -38,6 +39,8 @@ class SeedLane(msgspec.Struct):
     known: int = 0  # runs with a known failure, which are not among the failed ones
     steps: int = 0
     seconds: float = 0.0  # of job processes
+    reached_in: dict[str, ReachedIn] = {}
+    never_came: dict[str, NeverCame] = {}  # by kind
 
     @property
     def name(self) -> str:

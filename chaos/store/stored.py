@@ -15,6 +15,7 @@ from chaos.drivers.free_replay import Divergence
 from chaos.plan.plan import Plan
 from chaos.run.driver import Counts
 from chaos.run.execution import Execution, RunEnd
+from chaos.run.outcome import PlannedOutcome
 from chaos.steps.history import Entry, History
 from chaos.steps.schedule import Step
 from chaos.store.capsule import Capsule, read_capsule
@@ -72,6 +73,7 @@ class StoredRest(msgspec.Struct, frozen=True):
     census: Counts
     interrupted: bool = False
     waits: list[WaitRow] = []
+    outcome: PlannedOutcome | None = None
 
     @property
     def end(self) -> RunEnd:

@@ -2,13 +2,15 @@
 
 import re
 
+import msgspec
 import pytest
 
 from chaos.cli.commands.list import SINGULAR, TOPICS
-from chaos.cli.listing import lines_of_topic
+from chaos.cli.listing import _experiment_details, lines_of_topic
 from experiments.catalog import EXPERIMENTS
 from experiments.found_by import FOUND_BY
 from experiments.suites import SUITES
+from tests.chaos.plan.test_sequence import PULLED_TWICE
 from tests.inside import CATALOG, inside
 from tests.support import SEED_DEFECT
 from workers.defects.loader import known_defects
@@ -87,3 +89,10 @@ def test_name_in_place_of_a_topic_is_answered_with_its_topics():
 
 def test_every_topic_has_its_singular():
     assert list(SINGULAR) == list(TOPICS)
+
+
+def test_details_of_an_experiment_have_its_sequence_and_gates_per_run():
+    lines = _experiment_details(PULLED_TWICE)
+    assert "sequence    disk_pull, disk_pull, target_kill" in lines
+    gated = msgspec.structs.replace(PULLED_TWICE, reach_per_run={"sequence_completed": 60})
+    assert "must reach  sequence_completed in 60 % of runs" in _experiment_details(gated)

@@ -40,7 +40,7 @@ def test_green_is_one_line(tmp_path):
     done = inside("run", "swarm", "--seeds", "2", "--out", str(tmp_path))
     assert done.stderr == ""
     assert re.fullmatch(
-        r"PASS  swarm  sim  2 runs  +[\d.]+ s   \d+ rebuilds?, .* of \d+ state × fault pairs"
+        r"PASS  swarm  sim  2 runs  +[\d.]+ s   \d+ rebuilds?, .* of \d+ state × fault pairs; \d+ of \d+ planned things never came"
         r"; too few runs to judge its gates\n",
         done.stdout,
     )

@@ -250,3 +250,87 @@ def test_line_is_that_of_the_deepest_key_that_is_there():
     assert line_of(EXPERIMENT, ["faults", 1, "lasting"]) == 8
     assert line_of(EXPERIMENT, ["faults", 2]) == 0
     assert line_of(EXPERIMENT, ["reach", "rebuilds_finished"]) == 17
+
+
+SEQUENCE = """name = "mine"
+sequence = [
+    {kind = "disk_pull", disk = 7},
+    # a comment
+    {kind = "wait", after = "flood"}, {kind = "disk_grow"},
+]
+steps = 900
+"""
+
+
+def test_each_mistake_of_a_sequence_has_its_line(files):
+    (files / "mine.toml").write_text(SEQUENCE)
+    done = inside("validate", "--format", "json", "mine.toml", cwd=files)
+    assert done.returncode == 2
+    found = json.loads(done.stdout)["files"]
+    assert [(one["line"], one["error"].partition(" = ")[0]) for one in found] == [
+        (3, "sequence[0].disk"),
+        (5, "sequence[1].after"),
+        (5, "sequence[2].kind"),
+    ]
+    tables = (
+        SEQUENCE.partition("sequence")[0]
+        + """
+[[sequence]]
+kind = "disk_pull"
+[[sequence]]
+kind = "wait"
+after = "flood"
+"""
+    )
+    (files / "mine.toml").write_text(tables)
+    done = inside("validate", "mine.toml", cwd=files)
+    assert done.stdout.startswith('WRONG  mine.toml:7: experiment: sequence[1].after = "flood": ')
+    python = """from chaos.experiment import Act, Experiment
+
+MINE = Experiment(name="mine", sequence=(Act(kind="disk_pull", disk=7), Act(kind="disk_grow")))
+"""
+    (files / "mine.py").write_text(python)
+    done = inside("validate", "mine.py", cwd=files)
+    assert done.stdout.count("WRONG  mine.py:3: experiment MINE: sequence[") == 2
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ('{kind = "disk_pull", disk = "sourc"}', "'sourc' is unknown; did you mean source?"),
+        ('{kind = "disk_pull", disk = 1.5}', "write a whole number or a name"),
+        ('{kind = "disk_pull", returns = "stael"}', "did you mean stale?"),
+        ('{kind = "disk_pul"}', "did you mean disk_pull?"),
+        ('{kind = "disk_pull", retuns = "stale"}', "unknown field 'retuns'; did you mean returns?"),
+    ],
+)
+def test_unknown_names_in_a_sequence_are_errors_with_a_hint(files, item, words):
+    (files / "mine.toml").write_text(f'name = "mine"\nsequence = [\n{item},\n]\n')
+    done = inside("validate", "mine.toml", cwd=files)
+    assert done.returncode == 2
+    assert words in done.stdout
+    assert done.stdout.startswith("WRONG  mine.toml:3: ")
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        ("sequence_item_2 = 50", "reach_per_run sequence_item_2 = 50 can't be reached"),
+        ("sequence_complete = 50", "did you mean sequence_completed?"),
+        ('sequence_completed = "x"', 'reach_per_run sequence_completed = "x" is a string'),
+    ],
+)
+def test_gate_per_run_has_its_line(files, gate, words):
+    text = f'name = "mine"\nsequence = [{{kind = "disk_pull"}}]\n[reach_per_run]\n{gate}\n'
+    (files / "mine.toml").write_text(text)
+    done = inside("validate", "mine.toml", cwd=files)
+    assert done.stdout.startswith("WRONG  mine.toml:4: "), done.stdout
+    assert words in done.stdout
+
+
+def test_line_of_an_inline_table():
+    assert line_of(SEQUENCE, ["sequence", 0, "disk"]) == 3
+    assert line_of(SEQUENCE, ["sequence", 2, "kind"]) == 5
+    assert line_of(SEQUENCE, ["steps"]) == 7
+    assert line_of('a = 1\nsequence = [{kind = "x"}]\nb = 2', ["sequence", 0]) == 2
+    assert line_of('a = 1\nsequence = [{kind = "x"}]\nb = 2', ["b"]) == 3

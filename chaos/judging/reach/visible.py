@@ -2,44 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chaos.judging.reach.count import COUNTED_EVENTS
-from chaos.plan.reach_vocabulary import STATES, TIMES
+from chaos.plan.reach_vocabulary import SEQUENCE_COMPLETED, STATES, TIMES, item_counted
+from chaos.plan.sequence import Act
 from chaos.plan.target_id import TargetId
-from chaos.plan.targets import acts
+from chaos.plan.targets import SHOWN, acts, sequence_obstacle
 
-# The events that the driver native derives, or emits itself.
-SHOWN = frozenset(
-    (
-        "bdev.reset",
-        "bdev.resetting",
-        "disk.cache_lost",
-        "disk.channel_failed",
-        "disk.fault",
-        "disk.misdirected",
-        "disk.write_torn",
-        "nvmf.namespace_attached",
-        "nvmf.namespace_channel_created",
-        "nvmf.namespace_detached",
-        "nvmf.poll_group_created",
-        "nvmf.poll_group_destroyed",
-        "nvmf.qpair_connected",
-        "nvmf.qpair_destroyed",
-        "raid.assembled",
-        "raid.configuring",
-        "raid.created",
-        "raid.deleted",
-        "raid.last_member_removed",
-        "raid.member_failed",
-        "raid.member_removed",
-        "raid.removing_member",
-        "reactor.held_up",
-        "rebuild.finished",
-        "rebuild.started",
-        "rebuild.window_done",
-    )
-)
 # Counted from several events, some of which are not shown; and a target may answer each abort "not aborted".
 NOT_SHOWN = (
     "commands_aborted",
@@ -53,14 +23,18 @@ NOT_SHOWN = (
 OF_CAPABILITIES = ("abort", "compare", "flush", "fua", "unmap", "write_zeroes")
 
 
-def gates_for(gates: Mapping[str, int], target: TargetId | None) -> dict[str, int]:
+def gates_for(
+    gates: Mapping[str, int], target: TargetId | None, sequence: Sequence[Act] = ()
+) -> dict[str, int]:
     """Return the gates that a run of this target can be judged by."""
     if target is None:
         return dict(gates)
-    return {name: wanted for name, wanted in gates.items() if _is_shown(name, target)}
+    return {name: wanted for name, wanted in gates.items() if _is_shown(name, target, sequence)}
 
 
-def _is_shown(name: str, target: TargetId) -> bool:
+def _is_shown(name: str, target: TargetId, sequence: Sequence[Act]) -> bool:
+    if name == SEQUENCE_COMPLETED or item_counted(name):
+        return not sequence_obstacle(sequence, target)
     state, crossed, fault = name.partition(TIMES)
     if state in STATES:
         row = STATES[state]

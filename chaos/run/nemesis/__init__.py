@@ -7,7 +7,7 @@ case here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE
@@ -62,6 +62,16 @@ class Nemesis:
                 return step
             # The budget doesn't allow it now, or it isn't applicable; it is tried again later.
         return None
+
+    def begin(
+        self, planned: Planned, now_permille: int, among: Sequence[int] | None
+    ) -> NemesisStep | None:
+        """Return the step of a sequence's fault, of one of these disks; None: not now."""
+        if FAULTS[planned.kind].carrier in (Carrier.INJECTION, Carrier.RPC):
+            return self.disks.begin(planned, now_permille, among)
+        if FAULTS[planned.kind].carrier is Carrier.RESTART:
+            return self.target.end_target(planned.kind, now_permille)
+        return self._begin[planned.kind](planned, now_permille)
 
     def adopt(self, heals: list[tuple[str, int]], delayed: list[int]) -> None:
         """Take over faults from elsewhere to heal in the end: (heal, host), and the disks whose delay bdev delays."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from chaos.plan.faults import HARMLESS_ALONE
 from chaos.run.model import Model
-
-# For these, an array's only member keeps its data: its superblock can't be written, or blocks can't be read, for a while.
-HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 
 
 def may_break(model: Model, kind: str, number: int) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chaos.base.prng import Stream
-from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.faults import FAULTS
 from chaos.plan.injection import ALL_TYPES
 from chaos.plan.plan import Plan
@@ -61,12 +62,14 @@ class DiskFaults:
         self._growing: list[int] = []
         self._to_be_stale: int | None = None  # imaged, and the next to be pulled
 
-    def begin(self, planned: Planned, now_permille: int) -> NemesisStep | None:
+    def begin(
+        self, planned: Planned, now_permille: int, among: Sequence[int] | None = None
+    ) -> NemesisStep | None:
         """Return the fault's step; None: it isn't applicable now, or the budget doesn't allow it."""
         kind = planned.kind
         if kind == "disk_grow":
             return self._begin_growing()
-        disk = self.victim(kind)
+        disk = self.victim(kind, among)
         if disk is None:
             return None
         if kind == "error_bdev":
@@ -84,8 +87,8 @@ class DiskFaults:
         self.heals.plan_heal(end_of(planned, now_permille), heal, disk)
         return inject(self.model, kind, disk, *self._arguments(kind))
 
-    def victim(self, kind: str) -> int | None:
-        """Return a disk this may happen to now, within the budget."""
+    def victim(self, kind: str, among: Sequence[int] | None = None) -> int | None:
+        """Return a disk this may happen to now, within the budget; ``among``: one of these disks."""
         fault = FAULTS[kind]
         needed = STACK_NEEDED.get(kind)
         if kind in OF_SUPERBLOCKS and not self.plan.superblock:
@@ -93,15 +96,18 @@ class DiskFaults:
         able = [
             number
             for number, disk in enumerate(self.model.disks)
-            if disk.presence is ARRIVED
-            and disk.health is WELL
+            if (among is None or number in among)
+            and disk.presence is ARRIVED
+            and (disk.health is WELL or (kind == "disk_pull" and among is not None))
             and number not in self.heals.delayed
             and (needed is None or needed in stack_of(self.plan.layout, number))
             and (not (fault.harms or fault.weakens) or may_break(self.model, kind, number))
         ]
         if kind == "disk_pull" and self._to_be_stale in able:
             return self._to_be_stale
-        return self._draw(able) if able else None
+        if among is not None or not able:
+            return self.stream.choice(able) if able else None
+        return self._draw(able)
 
     def _draw(self, able: list[int]) -> int | None:
         """Draw mostly from those that are on their way into the array or out of it, else from the members."""
@@ -120,7 +126,7 @@ class DiskFaults:
     def _keep_image(self, disk: int, planned: Planned, now_permille: int) -> Inject:
         """Keep what the disk holds; it is pulled when the array has gone on."""
         self._to_be_stale = disk
-        moment = min(RUN_PERMILLE, now_permille + IMAGE_PERMILLE)
+        moment = now_permille + IMAGE_PERMILLE
         self.waiting.append(msgspec.structs.replace(planned, moment=moment, anchor="run"))
         return inject(self.model, "disk_image", disk)
 

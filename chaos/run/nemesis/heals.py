@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.faults import IMPAIRMENTS
 from chaos.plan.injection import SMALLER_BY
 from chaos.plan.plan import Plan
@@ -30,7 +29,7 @@ class Due(msgspec.Struct, frozen=True):
 
 def end_of(planned: Planned, now_permille: int) -> int:
     """Return when a fault that begins now is healed."""
-    return min(RUN_PERMILLE, now_permille + planned.lasting)
+    return now_permille + planned.lasting
 
 
 class Heals:
@@ -46,6 +45,11 @@ class Heals:
     def plan_heal(self, permille: int, heal: str, number: int) -> None:
         """Plan the heal of this disk or host for this moment."""
         self.due.append(Due(permille, heal, number))
+
+    def hasten(self, due: Due, permille: int) -> None:
+        """Let a heal that is still due come at this moment."""
+        if due in self.due:
+            self.due[self.due.index(due)] = msgspec.structs.replace(due, permille=permille)
 
     def next_step(self, now_permille: int) -> NemesisStep | None:
         """Return a heal whose moment has come."""
@@ -95,13 +99,13 @@ class Heals:
             return inject(self.model, due.heal, due.number) if disk.present else None
         if disk.present:
             return None
-        return inject(self.model, self._return_of(due.number, due.heal), due.number)
+        return inject(self.model, self.return_of(due.number, due.heal), due.number)
 
     def _is_missed(self, number: int) -> bool:
         """Return whether superblocks may still call it a member: without this very disk, the array would wait forever."""
         return self.model.disks[number].member or not self.model.array.is_online
 
-    def _return_of(self, number: int, heal: str) -> str:
+    def return_of(self, number: int, heal: str) -> str:
         """Return how a disk returns that was to return like this."""
         disks, superblock = self.model.disks, self.plan.superblock
         if disks[number].is_deleted:

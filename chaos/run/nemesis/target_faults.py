@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chaos.base.prng import Stream
-from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
 from chaos.run.model import Model
@@ -45,7 +44,7 @@ class TargetFaults:
         if taken is not None:
             self.waiting.append(planned)  # the target's end follows
             return taken
-        return self._end_target(planned.kind, now_permille)
+        return self.end_target(planned.kind, now_permille)
 
     def _should_wait(self, planned: Planned, now_permille: int) -> bool:
         """Return whether to wait for a whole array, as half of the kills do for a while.
@@ -68,7 +67,8 @@ class TargetFaults:
         self.heals.plan_heal(ends, self.disk_faults.way_back(), disk)
         return inject(self.model, "disk_pull", disk)
 
-    def _end_target(self, kind: str, now_permille: int) -> Kill | PowerLoss | None:
+    def end_target(self, kind: str, now_permille: int) -> Kill | PowerLoss | None:
+        """Return the step that ends the target; None: no good copy is there, from which the next one could begin."""
         self._has_asked = False
         sound = self.model.disks.sound()
         if not sound:
@@ -91,10 +91,10 @@ class TargetFaults:
             disk = self.model.disks[number]
             late = stream.between(1, LATE_PERMILLE_MAX) if stream.chance(1, 3) else 0
             if disk.present:
-                arrivals.append(Due(min(RUN_PERMILLE, now_permille + late), "disk_arrive", number))
+                arrivals.append(Due(now_permille + late, "disk_arrive", number))
                 if disk.faulted:
                     ends = now_permille + stream.between(1, LATE_PERMILLE_MAX)
-                    arrivals.append(Due(min(RUN_PERMILLE, ends), "disk_heal", number))
+                    arrivals.append(Due(ends, "disk_heal", number))
         return arrivals
 
     def _lost(self) -> tuple[tuple[int, ...], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from chaos.base.prng import Stream
 from chaos.plan.operations import OPERATIONS, Subject
@@ -22,8 +22,9 @@ RESET_AGAIN_ONE_IN = 6
 SECOND_LISTENER = 2
 OF_REBUILD = ("rebuild_stop", "add_in_rebuild")
 OF_CHANNELS = ("namespace_attach", "poll_group_create")
+Among = Sequence[int] | None  # the disks that it may choose; None: all
 # From an operation's kind to its first RPC, or to None where it isn't applicable now.
-Begin = Callable[[str], Operate | None]
+Begin = Callable[[str, Among], Operate | None]
 
 
 class PlannedOperations:
@@ -48,26 +49,35 @@ class PlannedOperations:
 
     def next_step(self, now_permille: int) -> Operate | None:
         """Return the first RPC of an operation whose moment has come, or one more reset."""
-        if len(self.queue.in_flight) >= RPCS_MAX:
+        if not self._has_room:
             return None
         if self.resets and self.stream.chance(1, RESET_AGAIN_ONE_IN):
             return self.queue.call(Rpc.BDEV_RESET, self.resets.pop())
         if self.queue.script:
             return None
         for planned in due_of(self.waiting, now_permille, self.model):
-            step = self._begin[planned.kind](planned.kind)
+            step = self._begin[planned.kind](planned.kind, None)
             if step is not None:
                 self.waiting.remove(planned)
                 self.model.mark(planned.kind)
                 return step
         return None
 
-    def _ask_wrongly(self, kind: str) -> Operate:
+    @property
+    def _has_room(self) -> bool:
+        return len(self.queue.in_flight) < RPCS_MAX
+
+    def begin(self, kind: str, among: Among) -> Operate | None:
+        """Return the first RPC of an operation of a sequence; None: not now."""
+        is_free = self._has_room and not self.queue.script
+        return self._begin[kind](kind, among) if is_free else None
+
+    def _ask_wrongly(self, kind: str, among: Among) -> Operate:
         return self.queue.run(wrong_requests(self.plan, self.model))
 
     # Members.
 
-    def _change_members(self, kind: str) -> Operate | None:
+    def _change_members(self, kind: str, among: Among) -> Operate | None:
         array, disks = self.model.array, self.model.disks
         if not array.is_online or array.is_to_be_recreated:
             return None
@@ -76,7 +86,10 @@ class PlannedOperations:
         members = [number for number in disks.sound() if disks[number].member]
         match kind:
             case "member_removal":
-                victims = [number for number in members if array.may_harm(number)]
+                wanted = members if among is None else among
+                victims = [
+                    number for number in members if number in wanted and array.may_harm(number)
+                ]
                 if victims:
                     return self._remove(self.stream.choice(victims))
             case "rebuild_stop" if array.rebuild is not None:
@@ -132,8 +145,10 @@ class PlannedOperations:
 
     # Resets, and operations for hosts.
 
-    def _reset(self, kind: str) -> Operate | None:
+    def _reset(self, kind: str, among: Among) -> Operate | None:
         members = self.model.disks.members()
+        if among is not None:
+            members = [number for number in members if number in among]
         if not members or (kind == "array_reset" and not self.model.array.is_online):
             return None
         bdev = raid_bdev_id(self.plan.layout)
@@ -144,7 +159,7 @@ class PlannedOperations:
             self.resets = [bdev] * self.stream.between(1, RESETS_MAX)
         return self.queue.call(Rpc.BDEV_RESET, bdev)
 
-    def _change_service(self, kind: str) -> Operate | None:
+    def _change_service(self, kind: str, among: Among) -> Operate | None:
         model = self.model
         groups = model.service.poll_groups
         if kind in OF_CHANNELS and holds_channels(model):

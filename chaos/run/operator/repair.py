@@ -61,10 +61,13 @@ class Repair:
         disks = self.model.disks
         if len(disks.members()) >= self.plan.members:
             return None
+        free = self.plan.members - len(disks.members())
+        kept = [number for number in self.model.awaited_disks if not disks[number].member]
         candidates = [
             number
             for number, disk in enumerate(disks)
             if disk.arrived
+            and (free > len(kept) or number in kept)
             and not disk.faulted
             and not disk.member
             and not disk.refused  # only a try shows whether the array accepts a disk

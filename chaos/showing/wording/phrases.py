@@ -27,6 +27,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'es' if noun.endswith(('s', 'sh', 'ch', 'x')) else 's'}"
 
 
+def ordinal(number: int) -> str:
+    """Write a number that orders: first, second, third, 4th."""
+    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+
+
 def times(count: int) -> str:
     """Write a count: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -19,7 +19,8 @@ from experiments.swarm import SWARM
 
 SEEDS = 500
 AT_LEAST = 5  # a hundredth of the seeds
-ABSENT = ("crashes",)  # never seen on the reference engine
+# The reference engine never crashes, and swarm has no sequence.
+ABSENT = ("crashes", "sequence_completed")
 GATE_SEEDS = 60
 REFUSAL_SEEDS = 400
 REFUSALS = [

@@ -17,7 +17,7 @@ from chaos.shrinking.lateness import as_delays
 from chaos.shrinking.minimal import minimize
 from chaos.shrinking.passes import first_case
 from chaos.shrinking.shrinker import Attempt, Case, Shrinker
-from chaos.shrinking.simplify import simpler_steps
+from chaos.shrinking.simplify import simpler_plans, simpler_steps
 from chaos.shrinking.simplify_disks import with_fewer_disks, with_nothing_on_disks
 from chaos.steps.history import Completed
 from chaos.steps.schedule import (
@@ -40,6 +40,7 @@ from chaos.steps.schedule import (
 from chaos.store.capsule import Capsule, capsule_defect
 from chaos.store.version import tool_version
 from experiments.catalog import EXPERIMENTS
+from tests.chaos.plan.test_sequence import PULLED_TWICE
 from workers.bdev.stack import disk_of
 from workers.nvmf.status import AdminOpcode
 from workers.protocol import FIRST_CONNECTION, DefectSource
@@ -327,3 +328,8 @@ def test_bdevs_of_kept_disks_are_named_anew():
     for old, new in named:
         assert disk_of(gone.plan.layout, new) == disk_of(plan.layout, old) - 1
         assert (new - 1) // (disks - 1) == (old - 1) // disks
+
+
+def test_steps_of_a_sequence_are_recorded_so_the_plan_needs_it_no_longer():
+    first, *_ = simpler_plans(Case(resolve(PULLED_TWICE, 1), (), True))
+    assert first.plan.sequence == ()

@@ -7,7 +7,7 @@ import pytest
 
 from chaos.checkers import Finding, Verdict
 from chaos.drivers.sim import SimDriver
-from chaos.plan.experiment import Experiment, Fault
+from chaos.experiment import Act, Experiment, Fault
 from chaos.plan.plan import resolve
 from chaos.replaying.repro import Run
 from chaos.run.controller import Controller
@@ -79,6 +79,19 @@ def test_plan_becomes_as_small_as_two_of_five_runs_allow(monkeypatch):
     assert voted.executions == sum(asked.values())
     # No smaller plan would have been accepted.
     assert not any(failures_in(smaller) >= 1 for smaller in list(smaller_plans(plan))[:1])
+
+
+def test_sequence_becomes_shorter_from_its_end(monkeypatch):
+    acts = (Act(kind="disk_pull"), Act(kind="disk_pull", disk="same"), Act(kind="target_kill"))
+    experiment = Experiment(name="many", hosts=1, sequence=acts)
+    plan = resolve(experiment, 1)
+    shorter = [one.sequence for one in smaller_plans(plan) if one.sequence != plan.sequence]
+    assert shorter == [(), plan.sequence[:1], plan.sequence[:2]]
+    voters(monkeypatch, lambda plan, _: len(plan.sequence) >= 2)
+    capsule = msgspec.structs.replace(free_capsule(), experiment=experiment, plan=plan)
+    voted = shrink_by_vote(capsule, (), lambda: False)
+    assert voted.capsule.plan.sequence == plan.sequence[:2]
+    assert (voted.planned_before, voted.planned) == (3, 2)
 
 
 def test_one_of_five_is_too_few_to_vote_with(monkeypatch):

@@ -11,14 +11,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from chaos.drivers.make import NativeDriver
+from chaos.drivers.native.opened import opened_for
+from chaos.experiment import Act
 from chaos.judging.judge import judge
-from chaos.plan.targets import resolve_for
+from chaos.judging.reach.visible import gates_for
+from chaos.plan.targets import left_out, resolve_for, sequence_obstacle
 from chaos.replaying.replay import replay_capsule
+from chaos.run.controller import Controller
 from chaos.shrinking.minimal import minimize
 from chaos.store.capsule import Capsule, expected_of, parse_capsule
 from chaos.store.version import tool_version
 from experiments.catalog import EXPERIMENTS
 from tests.chaos.drivers.native.targets import explore, needs_compiler, opened, with_mistake
+from tests.chaos.plan.test_sequence import PULLED_TWICE
 
 pytestmark = needs_compiler
 EXPERIMENT = "connect-during-rebuild"
@@ -40,6 +46,36 @@ def test_the_example_survives(experiment):
         execution = explore(target, experiment, seed)
         assert execution.settled, (seed, execution.end)
         assert judge(execution) == [], seed
+
+
+def test_a_sequence_comes_in_the_example(tmp_path):
+    target = opened("example")
+    driver = NativeDriver(opened_for(target))
+    try:
+        for seed in range(6):
+            execution = Controller(resolve_for(PULLED_TWICE, seed, target), driver, ()).explore(
+                seed
+            )
+            assert judge(execution) == [], seed
+            assert execution.outcome.is_through, seed
+    finally:
+        driver.close()
+
+
+def test_a_sequence_that_the_target_cannot_do_is_left_out_as_a_whole():
+    target = opened("example")
+    gates = {"sequence_completed": 60, "connects": 100}
+    unseen = Act(kind="wait", after="raid.superblock_writing")
+    acts = (*PULLED_TWICE.sequence, unseen)
+    experiment = msgspec.structs.replace(PULLED_TWICE, sequence=acts)
+    assert resolve_for(experiment, 1, target).sequence == ()
+    assert "the sequence (item 4: raid.superblock_writing)" in left_out(experiment, target)
+    assert gates_for(gates, target, acts) == {"connects": 100}
+    assert gates_for(gates, target, PULLED_TWICE.sequence) == gates
+    assert left_out(PULLED_TWICE, target) == []
+    cannot = msgspec.structs.replace(target, capabilities={**target.capabilities, "faults": []})
+    grow = (Act(kind="disk_grow"),)
+    assert sequence_obstacle(grow, cannot) == "item 1: disk_grow"
 
 
 @pytest.mark.slow
