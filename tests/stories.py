@@ -16,6 +16,7 @@ from chaos.steps.history import (
     History,
     Invoked,
     Seen,
+    Written,
 )
 from chaos.steps.schedule import (
     CompareAndWrite,
@@ -24,6 +25,7 @@ from chaos.steps.schedule import (
     Flush,
     Inject,
     Kill,
+    Operate,
     PowerLoss,
     Read,
     Step,
@@ -147,6 +149,16 @@ class Story:
         return self.send_compare(op, expected).answer(op, status=status)
 
     # Other events.
+
+    def inject(self, fault, disk, *args):
+        return self.add(Inject(96, fault, disk, args))
+
+    def operate(self, op, method, *args):
+        return self.add(Operate(op, method, args))
+
+    def write_superblock(self, disk, sequence, configured=3, *, array=1, blocks=8, named=3):
+        """Observe that a disk has got a superblock of an array of two disks, unless another one is given."""
+        return self.observe(Written, disk, True, sequence, array, configured, False, blocks, named)
 
     def end(self, connection):
         return self.happen("nvmf.qpair_destroyed", connection)

@@ -61,7 +61,7 @@ class Holders:
         event = entry.event
         if event.name == CONNECTION_ENDED:
             kept = {
-                op: step for op, step in self._in_flight.items() if step.connection != event.args[0]
+                op: step for op, step in self._in_flight.items() if event.args != (step.connection,)
             }
             self._in_flight = kept
             return

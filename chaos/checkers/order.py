@@ -3,6 +3,8 @@
 A host that has lost its session may change blocks again while its old request still waits in the target. Then both orders
 are right. But when both have ended, the members must agree, and once a read has shown which change came last, no later
 read may show the other. Only changes are judged that were acknowledged, or that nothing can have kept from some members.
+
+The members are compared when the last of the changes is acknowledged, at the end of each rebuild, and at the end of the run.
 """
 
 from __future__ import annotations
@@ -12,20 +14,18 @@ import msgspec
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, Members
 from chaos.checkers.pulled_disks import PulledDisks
+from chaos.plan.faults import SILENT_FAULTS
 from chaos.run.execution import Execution
-from chaos.steps.history import Compared, Completed, EngineEvent, Entry, Invoked
-from chaos.steps.payload import NEVER_WRITTEN
-from chaos.steps.schedule import (
-    CHANGING,
-    Admin,
-    Changing,
-    Inject,
-    Kill,
-    PowerLoss,
-    Read,
-    Unmap,
-    WriteZeroes,
+from chaos.steps.block_words import blocks
+from chaos.steps.history import (
+    NOT_LOOKED,
+    Compared,
+    Completed,
+    EngineEvent,
+    Entry,
+    Invoked,
 )
+from chaos.steps.schedule import CHANGING, Admin, Changing, Inject, Kill, PowerLoss, Read
 from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType
 from workers.bdev.stack import ErrorType
@@ -33,27 +33,22 @@ from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Event
 
 CONNECTION_ENDED = "nvmf.qpair_destroyed"
-BROKEN = -1  # before any step that disturbs
-LEAVING = ("disk_pull", "bdev_delete")
 SUCCESS = int(NvmeStatus.SUCCESS)
-# After one of these, a change in flight may fail on some members, or on all.
+RESET_BEGINS, RESET_ENDS = "bdev.resetting", "bdev.reset"
+# At one of these, a change in flight may fail on some members only.
 DISTURBING = frozenset(
-    ("bdev.resetting", "bdev.unregistering", "raid.member_failed", "raid.removing_member")
+    (RESET_BEGINS, "bdev.unregistering", "raid.member_failed", "raid.removing_member")
 )
 FAILING = {"disk.fault": FaultKind.ERROR, "bdev.error_injected": ErrorType.FAILURE}
-CORRUPTING = "disk.misdirected"
-RELEVANT = DISTURBING | MOVES | FAILING.keys() | {CORRUPTING, CONNECTION_ENDED}
-ZEROING = (Unmap, WriteZeroes)
+RELEVANT = DISTURBING | MOVES | FAILING.keys() | {CONNECTION_ENDED, RESET_ENDS}
 
 
 class Group(msgspec.Struct, gc=False):
-    """The changes of a block that were in flight together."""
+    """The changes of a block that were in flight together, without those that may have ended on some members only."""
 
     ops: list[int]
-    values: list[int]  # what the blocks hold after each of them
-    in_flight: int
-    is_whole: bool = True  # each is on all members or on none
-    shown: int | None = None  # the value that a read has shown after their end
+    is_whole: bool = True  # none of them did
+    shown: int = 0  # the op that a read has shown after their end
     shown_by: int = 0  # that read's op
 
 
@@ -65,15 +60,12 @@ class Order:
         self.away = PulledDisks()
         self.groups: dict[int, Group] = {}  # LBA -> the changes that were in flight together last
         self._in_flight: dict[int, Changing] = {}
-        self._changing = 0  # a bit for each block with a change in flight
+        self._disturbed: dict[int, bool] = {}  # ops that may be on some members only
+        self._resets: dict[tuple[int, ...], bool] = {}  # bdevs that are being reset
         self._looking: dict[int, Read] = {}  # reads of blocks whose changes had ended by then
-        self._disturbed = 0  # the last step that may have kept a change from some members
-        self._begun: dict[
-            int, int
-        ] = {}  # op -> the step that sent it; BROKEN: an abort has named it
 
     def take(self, entry: Entry) -> Finding | None:
-        """Follow the next entry; return a finding if it is a read that contradicts an earlier one."""
+        """Follow the next entry; return a finding if it is an answer that shows two orders."""
         # Classes are compared: isinstance asks a struct's metaclass, which is slow.
         if entry.__class__ is Completed:
             return self._answered(entry)
@@ -87,122 +79,117 @@ class Order:
     def _invoked(self, entry: Invoked) -> None:
         step = entry.step
         if step.__class__ in CHANGING:
-            self._sent(entry.number, step)
+            self._sent(step)
         elif step.__class__ is Read:
-            if self.groups and not self._changing & _mask(step):
+            if not self._changing() & _mask(step):
                 self._looking[step.op] = step
         elif step.__class__ is Inject:
             self.away.injected(step)
-            if step.fault in LEAVING:
-                self._disturbed = entry.number
-            if step.fault == "bit_rot":
-                self.groups.clear()
-        elif step.__class__ is Admin and step.opcode == AdminOpcode.ABORT:
-            self._begun[step.second] = BROKEN
+        elif step.__class__ is Admin:
+            if step.opcode == AdminOpcode.ABORT:
+                self._disturbed[step.second] = True
         elif step.__class__ in (Kill, PowerLoss):
             self.members.take(entry)
-            self.groups.clear()
             self._in_flight.clear()
-            self._looking.clear()
-            self._changing = 0
+            self._resets.clear()
 
     def _observe(self, entry: EngineEvent) -> None:
         event = entry.event
         if event.name == CONNECTION_ENDED:
             for op, step in list(self._in_flight.items()):
-                if step.connection == event.args[0]:
-                    self._ended(op, is_whole=self._disturbed < self._begun[op])
-        elif event.name == CORRUPTING:
-            self.groups.clear()
-        else:
-            if event.name in DISTURBING or self._fails_a_change(event):
-                self._disturbed = entry.number
-            self.members.take(entry)
-            self.away.observe(event)
+                if event.args == (step.connection,):
+                    self._ended(op, is_whole=op not in self._disturbed)
+            return
+        if event.name in DISTURBING or _fails_a_write(event):
+            self._disturb()
+        if event.name == RESET_BEGINS:
+            self._resets[event.args] = True
+        elif event.name == RESET_ENDS:
+            self._resets.pop(event.args, None)
+        self.away.observe(event)
+        if self.members.take(entry):
+            self.groups.clear()  # what came before the array was down, such as a kill, may have cut changes short
 
-    @staticmethod
-    def _fails_a_change(event: Event) -> bool:
-        return (
-            event.name in FAILING
-            and event.args[1] == FAILING[event.name]
-            and event.args[2] in (IoType.WRITE, IoType.UNMAP)
-        )
+    def _disturb(self) -> None:
+        self._disturbed |= dict.fromkeys(self._in_flight, True)
 
     # Changes.
 
-    def _sent(self, number: int, step: Changing) -> None:
-        mask = _mask(step)
-        if self._changing & mask or self.groups:
-            for lba in _span(step):
-                if self._changing >> lba & 1:
-                    self._join(lba, step)
-                else:
-                    self.groups.pop(lba, None)
-        self._changing |= mask
+    def _sent(self, step: Changing) -> None:
+        mask, changing = _mask(step), self._changing()
+        for lba in _span(step):
+            if changing >> lba & 1:
+                self._join(lba, step.op)
+            else:
+                self.groups.pop(lba, None)
         self._in_flight[step.op] = step
-        self._begun[step.op] = number
-        self._looking = {
-            op: read
-            for op, read in self._looking.items()
-            if read.slba >= step.slba + step.blocks or step.slba >= read.slba + read.blocks
-        }
+        if self._resets:
+            self._disturbed[step.op] = True
+        self._looking = {op: read for op, read in self._looking.items() if not _mask(read) & mask}
 
-    def _join(self, lba: int, step: Changing) -> None:
+    def _join(self, lba: int, op: int) -> None:
         """Put a change into the group of those in flight there."""
-        group = self.groups.get(lba)
-        if group is None:
-            there = [other for other in self._in_flight.values() if lba in _span(other)]
-            ops, values = [other.op for other in there], [_value(other) for other in there]
-            group = self.groups[lba] = Group(ops, values, len(there))
-        group.ops.append(step.op)
-        group.values.append(_value(step))
-        group.in_flight += 1
+        if lba not in self.groups:
+            there = [other for other, step in self._in_flight.items() if lba in _span(step)]
+            self.groups[lba] = Group(there)
+        self.groups[lba].ops.append(op)
 
     def _ended(self, op: int, *, is_whole: bool) -> None:
         step = self._in_flight.pop(op)
-        self._changing = 0
-        for other in self._in_flight.values():
-            self._changing |= _mask(other)
-        for lba in _span(step) if self.groups else ():
-            group = self.groups.get(lba)
-            if group is not None and op in group.ops:
-                group.in_flight -= 1
-                group.is_whole = group.is_whole and is_whole
+        for lba in () if is_whole else _span(step):
+            if lba in self.groups:
+                self.groups[lba].ops.remove(op)
+                self.groups[lba].is_whole = False
+
+    def _changing(self) -> int:
+        """Return a bit for each block with a change in flight."""
+        changing = 0
+        for step in self._in_flight.values():
+            changing |= _mask(step)
+        return changing
 
     # What shows their order.
 
     def _answered(self, entry: Completed) -> Finding | None:
-        if entry.op in self._in_flight:
+        step = self._in_flight.get(entry.op)
+        if step is not None:
             self._ended(entry.op, is_whole=entry.status == SUCCESS)
-            return None
+            return self._acknowledged(entry, step) if entry.copies != NOT_LOOKED else None
         read = self._looking.pop(entry.op, None)
-        if read is None or entry.status != SUCCESS:
+        if read is None:
             return None
         for lba, value in zip(_span(read), entry.values, strict=False):
             group = self.groups.get(lba)
-            if group is None or not _is_over(group) or value not in group.values:
+            if group is None or value not in group.ops:
                 continue
-            if group.shown is None:
+            if not group.shown:
                 group.shown, group.shown_by = value, read.op
-            elif value != group.shown and read.op > group.shown_by:
+            elif value != group.shown:
                 return _flipped(read, entry, lba, value, group)
         return None
 
-    def compare(self, entry: Compared) -> Finding | None:
-        """Compare the members at the end of a rebuild."""
-        there = [disk for disk in self.members.disks if disk not in self.away]
-        return self.compare_disks(there, entry.blocks, "end of a rebuild", entry.number)
+    def _acknowledged(self, entry: Completed, step: Changing) -> Finding | None:
+        """Judge a change that met others: where all have ended, it is on all members now, or on none."""
+        groups = [self.groups[lba] for lba in _span(step) if lba in self.groups]
+        if not all(group.is_whole for group in groups) or self._changing() & _mask(step):
+            return None
+        holds = {disk: entry.copies >> disk & 1 for disk in self._disks()}
+        if groups and len(set(holds.values())) > 1:
+            return _holds_partly(step, groups, holds, entry.number)
+        return None
 
-    def compare_disks(
-        self, disks: list[int], contents: list[list[int]], when: str, number: int
-    ) -> Finding | None:
-        """Return the first block whose members don't agree on the last of several changes."""
+    def _disks(self) -> list[int]:
+        """Return the members whose content proves something."""
+        return [disk for disk in sorted(self.members.disks) if disk not in self.away]
+
+    def compare(self, contents: list[list[int]], when: str, number: int) -> Finding | None:
+        """Return the first block whose members don't agree on the last of several changes that have ended."""
+        disks, changing = self._disks(), self._changing()
         for lba, group in sorted(self.groups.items()):
-            values = {disk: contents[disk][lba] for disk in sorted(disks)}
-            held = list(values.values())
-            is_one_of_them = all(value in group.values for value in held)
-            if _is_over(group) and is_one_of_them and held.count(held[0]) < len(held):
-                return _differs(lba, group, values, when, number)
+            held = {disk: contents[disk][lba] for disk in disks}
+            last = dict.fromkeys(value for value in held.values() if value in group.ops)
+            if len(last) > 1 and not changing >> lba & 1:
+                return _differs(lba, group, held, when, number)
         return None
 
 
@@ -210,29 +197,34 @@ def check_order(execution: Execution) -> list[Finding]:
     """Judge each block that two changes in flight at the same time have changed."""
     order = Order()
     for entry in execution.history:
+        if _is_silent(entry):
+            return []  # from now on a member may lack a change, though no fault is the target's
         finding = order.take(entry)
-        if entry.__class__ is Compared and entry.after == "rebuild.finished":
-            finding = order.compare(entry)
+        if entry.__class__ is Compared:
+            finding = order.compare(entry.blocks, "end of a rebuild", entry.number)
         if finding is not None:
             return [finding]
     if not execution.settled:
-        return []
-    disks = order.members.disks
-    found = order.compare_disks(disks, execution.disks, "end of run", execution.steps)
+        return []  # a removal that hangs leaves the array with a member that misses changes
+    found = order.compare(execution.disks, "end of run", execution.steps)
     return [] if found is None else [found]
 
 
-def _value(step: Changing) -> int:
-    """Return what its blocks hold afterwards."""
-    return NEVER_WRITTEN if step.__class__ in ZEROING else step.op
+def _is_silent(entry: Entry) -> bool:
+    """Return whether a disk begins to change data silently."""
+    return (
+        entry.__class__ is Invoked
+        and entry.step.__class__ is Inject
+        and entry.step.fault in SILENT_FAULTS
+    )
 
 
-def _words(value: int | None) -> str:
-    return f"op {value}" if value else "zeroes"
-
-
-def _is_over(group: Group) -> bool:
-    return group.is_whole and group.in_flight == 0
+def _fails_a_write(event: Event) -> bool:
+    return (
+        event.name in FAILING
+        and event.args[1] == FAILING[event.name]
+        and event.args[2] == IoType.WRITE
+    )
 
 
 def _flipped(read: Read, entry: Completed, lba: int, value: int, group: Group) -> Finding:
@@ -241,25 +233,24 @@ def _flipped(read: Read, entry: Completed, lba: int, value: int, group: Group) -
         kind="flipped",
         shape="read",
         summary=(
-            f"read op {read.op} of host {read.host} got {_words(value)} in block {lba}, but op {group.shown_by} had read "
-            f"{_words(group.shown)} there when all changes had ended"
+            f"read op {read.op} of host {read.host} got op {value} in block {lba}, but op {group.shown_by} had read "
+            f"op {group.shown} there when both writes had ended"
         ),
         step=entry.number,
         verdict=Verdict.INVALID,
-        ops=[*group.ops, group.shown_by, read.op],
+        ops=[value, group.shown, group.shown_by, read.op],
         blocks=(lba, lba),
     )
 
 
 def _differs(lba: int, group: Group, values: dict[int, int], when: str, number: int) -> Finding:
-    shown = ", ".join(f"disk {disk}: {_words(value)}" for disk, value in values.items())
-    ops = ", ".join(f"op {op}" for op in group.ops)
+    shown = ", ".join(f"disk {disk}: op {value}" for disk, value in values.items())
     return Finding(
         check="order",
         kind="divergence",
         shape=when,
         summary=(
-            f"block {lba} was changed by {ops}, in flight together; all have ended, and the members "
+            f"block {lba} was changed by {_named(group.ops)}, in flight together; all have ended, and the members "
             f"don't agree which came last: {shown}"
         ),
         step=number,
@@ -267,6 +258,30 @@ def _differs(lba: int, group: Group, values: dict[int, int], when: str, number: 
         ops=list(group.ops),
         blocks=(lba, lba),
     )
+
+
+def _holds_partly(
+    step: Changing, groups: list[Group], holds: dict[int, int], number: int
+) -> Finding:
+    others = list(dict.fromkeys(op for group in groups for op in group.ops if op != step.op))
+    shown = ", ".join(f"disk {disk} {'holds' if it else 'lacks'} it" for disk, it in holds.items())
+    return Finding(
+        check="order",
+        kind="divergence",
+        shape="acknowledgement",
+        summary=(
+            f"op {step.op} ({blocks(step.slba, step.blocks)}) was in flight together with {_named(others)}; all have "
+            f"ended, and the members don't agree whether it came last: {shown}"
+        ),
+        step=number,
+        verdict=Verdict.INVALID,
+        ops=[*others, step.op],
+        blocks=(step.slba, step.slba + step.blocks - 1),
+    )
+
+
+def _named(ops: list[int]) -> str:
+    return ", ".join(f"op {op}" for op in ops)
 
 
 def _mask(step: Changing | Read) -> int:

@@ -8,21 +8,25 @@ all disks are there that the newest superblock calls CONFIGURED.
 from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
-from chaos.checkers.members import Members
+from chaos.checkers.members import NO_DISK, Members
 from chaos.checkers.superblock import Superblocks
-from chaos.plan.faults import FAULTS
+from chaos.plan.faults import FAULTS, REPLACEMENTS
+from chaos.plan.plan import Plan
 from chaos.plan.rpcs import RPCS, Rpc
 from chaos.run.execution import Execution
-from chaos.steps.history import EngineEvent, Entry, Invoked, Written
+from chaos.steps.history import Completed, EngineEvent, Entry, Invoked, Written
 from chaos.steps.schedule import RESTED, Inject, Kill, Mark, Operate, PowerLoss
 from workers.bdev.stack import disk_of
-from workers.protocol import Layout
+from workers.protocol import Event, Layout
 
 LEAVING = ("disk_pull", "bdev_delete")
-# Requests that concern the array: what it does after one of them isn't its own doing.
+HEALS = ("disk_heal", *REPLACEMENTS)
+GROWTH = "disk_grow"  # it harms no disk
+# Requests that concern the array or its members: what it does after one of them isn't its own doing.
 HELPING = frozenset(
     (
         Rpc.BDEV_EXAMINE,
+        Rpc.BDEV_RESET,
         Rpc.BDEV_RAID_CREATE,
         Rpc.BDEV_RAID_DELETE,
         Rpc.BDEV_RAID_ADD_BASE_BDEV,
@@ -41,34 +45,56 @@ class Disks:
         self.superblocks = Superblocks()
         self.found: dict[int, bool] = {}
         self._harmed: dict[int, bool] = {}
+        self._asked: dict[int, bool] = {}  # requests that concern the array, not yet answered
+        self._unfinished: dict[int, bool] = {}  # disks in slots that the superblocks don't show yet
 
     def take(self, entry: Entry) -> None:
         """Follow the next entry of a history."""
         self.members.take(entry)
         self.superblocks.take(entry)
         if entry.__class__ is EngineEvent:
-            name, args = entry.event.name, entry.event.args
-            if name == "bdev.registered" and not self._harmed:
-                self.found[args[0]] = True
+            self._observe(entry.event)
+        elif entry.__class__ is Completed:
+            self._asked.pop(entry.op, None)
         elif entry.__class__ is Invoked:
             step = entry.step
             if isinstance(step, Operate):
-                if step.method in HELPING:
-                    self.found.clear()
-                elif RPCS[step.method].is_for_stack:
-                    self._harm(disk_of(self.layout, step.args[0]))
+                self._operated(step)
             elif isinstance(step, Inject):
                 self._injected(step)
             elif isinstance(step, Kill | PowerLoss):
                 self.found.clear()
+                self._asked.clear()
+                self._unfinished.clear()
+
+    def _observe(self, event: Event) -> None:
+        match event.name:
+            case "bdev.registered" if not self._harmed and not self._asked:
+                self.found |= dict.fromkeys(event.args, True)
+            case "raid.deleted":
+                self.found.clear()  # what was found while that array had its members need not be looked at again
+            case "rebuild.started":
+                self._unfinished[event.args[1]] = True
+            case "rebuild.finished" if event.args[2] == 0:
+                self._unfinished.pop(event.args[1], None)
+            case "raid.superblock_writing":
+                self._unfinished.clear()
+            case _:
+                pass
+
+    def _operated(self, step: Operate) -> None:
+        if step.method in HELPING:
+            self.found.clear()
+            self._asked[step.op] = True
+        elif RPCS[step.method].is_for_stack:
+            self._harm(disk_of(self.layout, step.args[0]))
 
     def _injected(self, step: Inject) -> None:
         if step.fault in LEAVING:
-            self.found.clear()
-            self._harmed.pop(step.disk, None)
-        elif step.fault in FAULTS:
+            self.found.clear()  # a rebuild may have lost its source, or its target
+        elif step.fault in FAULTS and step.fault != GROWTH:
             self._harm(step.disk)
-        elif step.fault == "disk_heal":
+        elif step.fault in HEALS:
             self._harmed.pop(step.disk, None)
 
     def _harm(self, disk: int) -> None:
@@ -76,69 +102,78 @@ class Disks:
         self.found.clear()
         self._harmed[disk] = True
 
+    def has_own(self, disk: int, newest: Written) -> bool:
+        """Return whether the disk has been found, with a superblock of this array, which hasn't grown since."""
+        own = self.superblocks.by_disk.get(disk)
+        return (
+            disk in self.found
+            and own is not None
+            and own.array == newest.array
+            and own.blocks == newest.blocks
+        )
+
+    def has_place(self, disk: int) -> bool:
+        """Return whether its slot is its own: once a rebuild has begun, it may be another disk's before superblocks show it."""
+        return all(other == disk for other in self._unfinished)
+
 
 def check_self_healing(execution: Execution) -> list[Finding]:
     """Judge each rest of the target for which no RPC has helped."""
-    if not execution.plan.superblock:
-        return []
     disks = Disks(execution.plan.layout)
     for entry in execution.history:
         disks.take(entry)
-        if (
-            entry.__class__ is Invoked
-            and isinstance(entry.step, Mark)
-            and entry.step.phase == RESTED
-        ):
-            finding = _judge(disks, entry.number)
+        if entry.__class__ is Invoked and entry.step == Mark(RESTED):
+            finding = _judge(disks, execution.plan, entry.number)
             if finding is not None:
                 return [finding]
     return []
 
 
-def _judge(disks: Disks, number: int) -> Finding | None:
-    members, superblocks = disks.members.disks, disks.superblocks
-    sound = sorted(disks.found)
-    if members:
-        newest = superblocks.newest(members)
-        for disk in sound:
-            if newest is not None and disk not in members and _is_owed(disks, disk, newest):
-                return _finding(
-                    "member",
-                    f"disk {disk} came back with its superblock, and is not taken in again: the array's superblock "
-                    f"(sequence {newest.sequence}, on disk {newest.disk}) lists it",
-                    number,
-                )
-        return None
-    there = [superblocks.by_disk[disk] for disk in sound if disk in superblocks.by_disk]
-    if not there:
-        return None
-    newest = max(there, key=lambda written: (written.sequence, -written.disk))
-    awaited = superblocks.configured(newest)
-    is_whole = awaited and all(disk in sound and _has_own(disks, disk, newest) for disk in awaited)
-    if not is_whole:
+def _judge(disks: Disks, plan: Plan, number: int) -> Finding | None:
+    members = disks.members
+    newest = disks.superblocks.newest(members.disks or list(disks.found))
+    if newest is None or members.target != NO_DISK:
+        return None  # nothing is known of an array, or a rebuild goes on
+    if members.disks:
+        return _left_out(disks, newest, number)
+    return _not_up(disks, plan, newest, number)
+
+
+def _left_out(disks: Disks, newest: Written, number: int) -> Finding | None:
+    """Judge an array that is online."""
+    for disk in _disks_in(newest.named):
+        is_known = disks.has_own(disk, newest) and disks.has_place(disk)
+        if is_known and disk not in disks.members.disks:
+            return _finding(
+                "member",
+                f"disk {disk} came back with its superblock, and is not taken in again: the array's superblock "
+                f"(sequence {newest.sequence}, on disk {newest.disk}) lists it",
+                number,
+            )
+    return None
+
+
+def _not_up(disks: Disks, plan: Plan, newest: Written, number: int) -> Finding | None:
+    """Judge an array that is not online."""
+    # Else it may wait for a device that was replaced.
+    is_known = len(_disks_in(newest.named)) == plan.members
+    # Else another array of this name may come up instead.
+    is_alone = all(each.array == newest.array for each in disks.superblocks.by_disk.values())
+    awaited = _disks_in(newest.configured)
+    is_whole = newest.disk in awaited and all(disks.has_own(disk, newest) for disk in awaited)
+    if not (is_known and is_alone and is_whole):
         return None
     shown = ", ".join(f"disk {disk}" for disk in awaited)
     return _finding(
         "array",
-        f"the array has not come up, though {shown} are there, all that the newest superblock (sequence "
-        f"{newest.sequence}, on disk {newest.disk}) calls CONFIGURED",
+        f"the array has not come up, though the target has found all disks that the newest superblock (sequence "
+        f"{newest.sequence}, on disk {newest.disk}) calls CONFIGURED ({shown})",
         number,
     )
 
 
-def _is_owed(disks: Disks, disk: int, newest: Written) -> bool:
-    has_place = bool(newest.named & 1 << disk)
-    return has_place and _has_own(disks, disk, newest)
-
-
-def _has_own(disks: Disks, disk: int, newest: Written) -> bool:
-    """Return whether the disk has a superblock of this array, and it is the device that wrote it."""
-    own = disks.superblocks.by_disk.get(disk)
-    is_replaced = any(
-        gone == disk and own is not None and step > own.number
-        for gone, step in disks.superblocks.gone
-    )
-    return own is not None and own.array == newest.array and not is_replaced
+def _disks_in(mask: int) -> list[int]:
+    return [disk for disk in range(mask.bit_length()) if mask >> disk & 1]
 
 
 def _finding(shape: str, summary: str, number: int) -> Finding:

@@ -7,7 +7,7 @@ from types import ModuleType
 from chaos.run.execution import Execution
 from chaos.steps.schedule import Inject
 from tests.canaries.cases import Case, judged
-from tests.stories import PLAN_WITH_SUPERBLOCK, Story
+from tests.stories import ERROR, PLAN_WITH_SUPERBLOCK, Story
 
 
 def case(name: str, execution: Execution, *expected: str) -> Case:
@@ -27,6 +27,23 @@ def pulled(story: Story, disk: int, *then: str) -> Story:
     for fault in ("disk_pull", *then):
         story.add(Inject(90, fault, disk, ()))
     return story
+
+
+def in_flight(slba: int = 0, blocks: int = 1) -> Story:
+    """Leave a write of a connection that others don't use in flight."""
+    return online(0, 1).send_write(9, slba, blocks, connection=7)
+
+
+def missed(story: Story) -> Execution:
+    """Acknowledge a write of blocks 1 and 2 that one member lacks."""
+    return story.send_write(1, 1, 2).answer(1, copies=1).execution()
+
+
+def finding(step: int) -> tuple[str, str]:
+    return (
+        "INVALID copies/member/write, ops 1",
+        f"{step}: write op 1 of host 0 (blocks 1-2) was acknowledged, but disk 1 lacks it and may be read",
+    )
 
 
 def away(name: str, story: Story, *expected: str) -> Case:
@@ -91,15 +108,15 @@ CASES = [
         online(0, 1).write(1).read(2, 1).execution(),
     ),
     case(
-        "a miss, then what is right",
+        "what is right, then a miss",
         online(0, 1)
         .send_write(1)
-        .send_write(2)
+        .send_write(2, 1)
         .answer(1, copies=3)
         .answer(2, copies=2)
         .execution(),
         "INVALID copies/member/write, ops 2",
-        "5: write op 2 of host 0 (block 0) was acknowledged, but disk 0 lacks it and may be read",
+        "5: write op 2 of host 0 (block 1) was acknowledged, but disk 0 lacks it and may be read",
     ),
     case(
         "before the rebuild has come there",
@@ -281,6 +298,27 @@ CASES = [
         .execution(),
         "INVALID copies/member/write, ops 1",
         "7: write op 1 of host 0 (block 0) was acknowledged, but disk 1 lacks it and may be read; disk 1 lacks it and may be read",
+    ),
+    case("an earlier one was in flight in its first block", missed(in_flight(0, 2))),
+    case("an earlier one was in flight in its last block", missed(in_flight(2, 2))),
+    case(
+        "a later one was in flight with it",
+        online(0, 1).send_write(1).send_write(2).answer(1, copies=2).execution(),
+    ),
+    case("another one was in flight before its blocks", missed(in_flight(0, 1)), *finding(4)),
+    case("another one was in flight behind its blocks", missed(in_flight(3, 1)), *finding(4)),
+    case("the earlier one had failed", missed(in_flight(1).answer(9, status=ERROR)), *finding(5)),
+    case("the earlier one's connection had ended", missed(in_flight(1).end(7)), *finding(5)),
+    case("another connection had ended", missed(in_flight(1).end(6))),
+    case(
+        "the target of the earlier one was killed",
+        missed(in_flight(1).kill().happen("raid.assembled", 0, 1)),
+        *finding(6),
+    ),
+    case(
+        "the target of the earlier one lost power",
+        missed(in_flight(1).lose_power().happen("raid.assembled", 0, 1)),
+        *finding(6),
     ),
     away(
         "one is away",

@@ -36,6 +36,12 @@ CASES = [
     case("two", did(OUT, ("disk_pull", 2)), "[1, 2]"),
     case("pulled and returned", did(OUT, BACK), "[1]"),
     case("replaced", did(("disk_return_blank", 0)), "[0]"),
+    case("its bdev was deleted", did(("bdev_delete", 1)), "[1]"),
+    case(
+        "its bdev was deleted and created, and a new array",
+        did(("bdev_delete", 1), ("bdev_create", 1)).happen("raid.created", 0, 1),
+        "[]",
+    ),
     case("another fault", did(("disk_failure", 0)), "[]"),
     case("healed", did(OUT, ("disk_heal", 1)), "[1]"),
     case(

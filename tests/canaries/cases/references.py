@@ -76,6 +76,7 @@ CASES = [
             ("channel", "delay0 on app_thread", 1),
             ("descriptor", "raid0 of disk0", 1),
             ("descriptor", "passthru of raid0", 1),
+            ("descriptor", "split 1 of raid0", 1),
             ("claim", "error0 of disk0", 1),
         ),
     ),

@@ -125,6 +125,10 @@ CASES = [
         changed(both(2, 1), 1),
     ),
     case(
+        "another change of its blocks was in flight with it",
+        changed(both().send_write(7, 3), 1),
+    ),
+    case(
         "a newer one says so",
         changed(written(both(), 0, 2, 1), 1),
     ),
