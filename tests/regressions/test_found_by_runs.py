@@ -1,12 +1,14 @@
 """Red runs on the reference engine, each reduced to the few steps that matter, with its story."""
 
 from tests.rig import HostRig, Rig, fill
+from tests.workers.test_superblock import make_foreign, members, online, rig_with_data
 from workers.bdev.bdev import NOMEM_RETRY_US, Gate
 from workers.bdev.disk import FOREVER, FaultKind
 from workers.bdev.io import BLOCK_SIZE, IoType
 from workers.bdev.stack import ErrorType, Stack, member_bdev_id, stacked_bdev_id
 from workers.nvmf.status import NvmeStatus, Opcode
-from workers.protocol import FinishIo, FireTimer
+from workers.protocol import NEMESIS, FinishIo, FireTimer
+from workers.shared import RaidState
 
 NOTHING = bytes(BLOCK_SIZE)
 
@@ -178,3 +180,63 @@ def test_flush_that_fails_on_a_failed_rebuilds_target_is_no_error_while_the_last
     rig.settle(hold=is_held)
     assert rig.block.raid.slots[0].remove_scheduled
     assert host.finish(flush).status == 0
+
+
+def test_io_that_hangs_on_a_disk_is_released_by_its_heal_while_the_bdev_goes_away():
+    """swarm, seed 78: flushes, writes and the removal of a member that never ended.
+
+    The bdev was deleted while an I/O hung on its disk. The bdev waited for that I/O, and the heal of the disk passed by a
+    bdev on its way out.
+    """
+    rig = Rig()
+    rig.configure()
+    host = HostRig(rig)
+    rig.driver.disks[1].add_fault(FaultKind.HANG, (IoType.FLUSH,), 0, 32, FOREVER)
+    flush = host.io(Opcode.FLUSH)
+    rig.settle()
+    assert flush not in rig.replies
+    rig.send(0, NEMESIS, 0, "bdev.hot_remove", 1)  # the disk itself works on
+    rig.settle()
+    assert not rig.named("bdev.unregistered")
+    rig.driver.disks[1].heal()
+    rig.send(0, NEMESIS, 0, "bdev.resume", 1)
+    rig.settle()
+    assert rig.replies[flush].status == NvmeStatus.SUCCESS
+    assert [event.args for event in rig.named("bdev.unregistered")] == [(1,)]
+
+
+def test_member_comes_back_by_itself_after_a_replacement_that_came_to_nothing():
+    """swarm, seed 737: a member that came back was left alone, though no one had taken its place.
+
+    The slot's entry was given to the replacement when its rebuild began, not when it had ended. SPDK gives it then.
+    """
+    rig = rig_with_data()
+    rig.pull(1)
+    rig.settle()
+    assert members(rig) == [0]
+    assert rig.call("bdev_raid_add_base_bdev", 2) == 0
+    rig.pull(2)
+    rig.settle()
+    assert [event.args[2] == 0 for event in rig.named("rebuild.finished")] == [False]
+    rig.plug(1)
+    rig.settle()
+    assert members(rig) == [0, 1]
+
+
+def test_disks_are_looked_at_again_when_another_array_that_waited_is_given_up():
+    """swarm, seed 1653: an array with all its members didn't come up after a restart.
+
+    A foreign disk had come first, and its array waited in the only place. It was pulled, and no one looked at the others.
+    """
+    rig = rig_with_data()
+    make_foreign(rig, 2)
+    rig.restart(2)
+    assert rig.block.raid.state == RaidState.CONFIGURING
+    rig.plug(0)
+    rig.plug(1)
+    rig.settle()
+    assert not online(rig)
+    rig.pull(2)
+    rig.settle()
+    assert online(rig)
+    assert members(rig) == [0, 1]
