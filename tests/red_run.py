@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from chaos.campaigns.runner import Runner, RunSpec
-from chaos.showing.story import Storyteller
+from chaos.showing.wording.words import Words, exact_words
 from chaos.store.store import Store
 from chaos.store.stored import StoredRun, read_run
 from experiments.catalog import EXPERIMENTS
@@ -31,9 +31,9 @@ def run_directory(
     return Path(result.run_dir)
 
 
-def storyteller_of(run: StoredRun) -> Storyteller:
-    """Return the storyteller of a run."""
-    return Storyteller(run.execution, run.capsule.labels)
+def words_of(run: StoredRun) -> Words:
+    """Return the words for a run, as its pages have them."""
+    return exact_words(run.execution, run.capsule.labels)
 
 
-__all__ = ["read_run", "run_directory", "storyteller_of"]
+__all__ = ["read_run", "run_directory", "words_of"]

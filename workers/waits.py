@@ -11,7 +11,7 @@ from functools import partial
 from types import CoroutineType, FrameType, MethodType
 from typing import Any
 
-from workers.bdev.bdev import Bdev, BdevChannel
+from workers.bdev.bdev import EVERYTHING, Bdev, BdevChannel
 from workers.bdev.io import IoType
 from workers.bdev.layer import BdevLayer
 from workers.bdev.locks import RangeLocks
@@ -236,7 +236,10 @@ def _name(coroutine: Any) -> str:
 
 def _told(args: tuple[Argument, ...]) -> str:
     """Format the numbers, texts and bdevs among the arguments."""
-    shown = [value.name if isinstance(value, Bdev) else value for value in args]
+    shown = [
+        value.name if isinstance(value, Bdev) else "all blocks" if value == EVERYTHING else value
+        for value in args
+    ]
     return ", ".join(str(value) for value in shown if isinstance(value, (int, str)))
 
 

@@ -22,6 +22,7 @@ from chaos.judging.reach.count import count_reach
 from chaos.judging.reach.sequences import count_sequence
 from chaos.judging.rejudge import Rejudged, rejudge
 from chaos.judging.user_checks import embed_check, load_check
+from chaos.narrating.described import Engine, describe_run
 from chaos.plan.experiment import Experiment
 from chaos.plan.target_id import TargetId
 from chaos.plan.targets import resolve_for
@@ -29,7 +30,6 @@ from chaos.run.controller import Controller
 from chaos.run.driver import WorkerLostError
 from chaos.run.execution import Execution
 from chaos.run.outcome import PlannedOutcome
-from chaos.showing.described import describe_run
 from chaos.steps.recording import Recording
 from chaos.store.capsule import Capsule, DriverName, capsule_defect, expected_of, replay_line
 from chaos.store.store import KNOWN, IndexLine, Store, StoreError
@@ -250,7 +250,9 @@ class Runner:
     def _keep(self, head: Capsule, path: Path, judged: Rejudged, result: RunResult) -> RunResult:
         """Write a failing run's directory, if there is room for it, and return its path."""
         execution, findings = judged.execution, judged.findings
-        described = describe_run(execution, findings, head.seed)
+        # A report shows the first run of a signature. The stories of those without a directory must not cost much.
+        engine = None if self.store.is_full(result.group) else Engine(self.spec.defects)
+        described = describe_run(execution, findings, head.seed, engine=engine)
         capsule = msgspec.structs.replace(
             head,
             labels=described.labels,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.run.execution import Execution
+from chaos.steps.crash_words import crash_words
 from chaos.steps.history import Crashed
 
 
@@ -14,7 +15,7 @@ def check_crash(execution: Execution) -> list[Finding]:
             check="crash",
             kind=entry.crash.kind,
             shape=entry.crash.where,
-            summary=f"reactor {entry.crash.reactor} crashed: {entry.crash.message}",
+            summary=f"reactor {entry.crash.reactor} crashed: {crash_words(entry.crash)}",
             step=entry.number,
             verdict=Verdict.CRASHED,
         )

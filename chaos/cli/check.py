@@ -13,9 +13,9 @@ from chaos.cli.parameters import Loudness, command_name
 from chaos.cli.screen import Screen, count, print_json
 from chaos.judging.judge import judge, verdict_of
 from chaos.judging.user_checks import load_check, load_embedded_check
-from chaos.showing.described import describe_run
+from chaos.narrating.described import describe_run
 from chaos.store.capsule import replay_line
-from chaos.store.stored import StoredError, StoredRun, read_run
+from chaos.store.stored import StoredError, StoredResult, StoredRun, read_run
 from workers.spelling import did_you_mean
 
 
@@ -111,12 +111,17 @@ def _check(
         code=int(verdict),
         verdict=verdict.name.lower(),
         findings=findings,
-        story=described.story,
+        story=_story(stored, findings) or described.story,
         as_stored=_gist(now) == _gist(then),
         stored_code=int(verdict_of(then)),
         stored_findings=then,
         replay=replay_line(command_name(), target, capsule),
     )
+
+
+def _story(stored: StoredResult, findings: list[Finding]) -> list[str]:
+    """Return the stored story of a finding that is still the first: it has more, since the run was taken again for it."""
+    return stored.story if _gist(findings[:1]) == _gist(stored.findings[:1]) else []
 
 
 def _gist(findings: list[Finding]) -> list[tuple[str, int, int]]:

@@ -23,7 +23,7 @@ class ExplainArguments(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments as they were typed."""
 
     target: str
-    budget: float  # seconds
+    budget: float  # seconds of processor time
     continuations: int
     allow_code: bool = False
     out: str | None = None
@@ -31,7 +31,7 @@ class ExplainArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run(catalog: Catalog, arguments: ExplainArguments) -> int:
-    """Explain the target, print and write the sentences, and return the exit code."""
+    """Explain the target, print and write the sentences, and return 0 when that is done."""
     interrupt = Interrupt()
     screen = Screen(output=arguments.output)
     explanation, lines = execute(catalog, arguments, screen, interrupt)
@@ -39,7 +39,7 @@ def run(catalog: Catalog, arguments: ExplainArguments) -> int:
         print_json(explanation)
     for line in lines:
         screen.say(line)
-    return explanation.exit_code if explanation.is_whole else INTERRUPTED
+    return 0 if explanation.is_whole else INTERRUPTED
 
 
 def execute(

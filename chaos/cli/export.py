@@ -15,7 +15,7 @@ from chaos.export.for_test import failure_text, replay_for_test
 from chaos.export.perfetto import perfetto_trace
 from chaos.export.pytest_file import pytest_file
 from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
+from chaos.showing.wording.words import exact_words
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule
 from chaos.store.stored import StoredError, dangling, read_run
 
@@ -122,8 +122,8 @@ def _perfetto(folder: Path) -> bytes:
         "story": "\n".join(result.story),
         "replay": result.replay,
     }
-    teller = Storyteller(run.execution, labels)
-    return perfetto_trace(run.execution, teller, result.findings, about)
+    words = exact_words(run.execution, labels)
+    return perfetto_trace(run.execution, words, result.findings, about)
 
 
 def _pytest(path: Path, capsule: Capsule, screen: Screen, *, allow_code: bool) -> str:

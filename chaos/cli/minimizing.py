@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import msgspec
 
 from chaos.base.interrupt import Interrupt
+from chaos.base.processor_time import processor_seconds
 from chaos.checkers import Check
 from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.repro import made_folder
 from chaos.cli.screen import Screen
 from chaos.cli.targets import capsule_of
+from chaos.explaining.explain import belongs, case_of
 from chaos.explaining.minimal_files import MinimalReport, write_minimal
 from chaos.judging.user_checks import load_check, load_embedded_check
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import Minimal, minimize
-from chaos.store.capsule import Capsule, CapsuleError
+from chaos.store.capsule import Capsule, CapsuleError, read_capsule
 from chaos.store.capsule import replay_line as replay_line_of
 from workers.defects.loader import compose
 
@@ -36,7 +37,8 @@ class Shrunk(msgspec.Struct, frozen=True):
     minimal: Minimal
     report: MinimalReport
     replay: str  # the line to type
-    seconds: float
+    seconds: float  # of processor time
+    was_there: bool = False  # an earlier result, which is smaller than this time's
 
 
 def make_ready(catalog: Catalog, target: str, *, allow_code: bool) -> Ready:
@@ -66,21 +68,40 @@ def folder_of(target: str, out: str | None) -> Path:
 def make_small(
     ready: Ready, folder: Path, budget: float, interrupt: Interrupt, screen: Screen
 ) -> Shrunk:
-    """Shrink within a budget (seconds), and write its files."""
-    begun = time.monotonic()
+    """Shrink within a budget (seconds of processor time), and write its files; a smaller run that is there stays."""
+    begun = processor_seconds()
     with screen.progress("looking at the failure") as bar:
         minimal = minimize(
             ready.capsule,
             ready.checks,
-            lambda: interrupt() or time.monotonic() - begun > budget,
+            lambda: interrupt() or processor_seconds() - begun > budget,
             bar.show_case,
             interrupt,
-            f"{budget:g} s",
+            f"{budget:g} s of processor time",
         )
-    seconds = time.monotonic() - begun
+    seconds = processor_seconds() - begun
+    stays = _smaller_before(folder / MINIMAL, ready.capsule, minimal)
+    minimal = stays or minimal
     replay = replay_line(folder / MINIMAL, minimal.capsule)
     report = write_minimal(folder, minimal.capsule, ready.checks, replay)
-    return Shrunk(minimal, report, replay, seconds)
+    return Shrunk(minimal, report, replay, seconds, stays is not None)
+
+
+def _smaller_before(path: Path, whole: Capsule, minimal: Minimal) -> Minimal | None:
+    """Return the result of an earlier time, if it is the same failure and smaller than this time's; else None."""
+    try:
+        before = read_capsule(path)
+    except CapsuleError:
+        return None  # there is none, or one that can't be used any more
+    old, new = before.expected, minimal.capsule.expected
+    if old is None or new is None or not belongs(before, whole):
+        return None
+    was, now = case_of(before), case_of(minimal.capsule)
+    if old.signature != new.signature or was.size >= now.size:
+        return None
+    return msgspec.structs.replace(
+        minimal, capsule=before, outside=was.outside, set_up=was.set_up, choices=was.choices
+    )
 
 
 def replay_line(path: Path, capsule: Capsule) -> str:

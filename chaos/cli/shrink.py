@@ -9,7 +9,7 @@ import msgspec
 from chaos.base.interrupt import Interrupt
 from chaos.checkers.finding import NAMES
 from chaos.cli.minimizing import Shrunk, folder_of, make_ready, make_small
-from chaos.cli.parameters import Catalog
+from chaos.cli.parameters import INTERRUPTED, Catalog
 from chaos.cli.screen import Screen, count, print_json
 from chaos.cli.voting import by_vote, show_voted
 from chaos.shrinking.files import MINIMAL
@@ -21,24 +21,24 @@ class ShrinkArguments(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments as they were typed."""
 
     target: str
-    budget: float  # seconds
+    budget: float  # seconds of processor time
     allow_code: bool = False
     out: str | None = None
     output: str = "text"
 
 
 def run(catalog: Catalog, arguments: ShrinkArguments) -> int:
-    """Shrink the target, print what is left, and return the failure's own code."""
+    """Shrink the target, print what is left, and return 0 when that is done: the failure is what was asked for."""
     interrupt = Interrupt()
     screen = Screen(output=arguments.output)
     folder, small = execute(catalog, arguments, screen, interrupt)
     if isinstance(small, Voted):
-        return show_voted(folder, small, screen)
-    if screen.prints_text:
+        show_voted(folder, small, screen)
+    elif screen.prints_text:
         _show(screen, small)
     else:
         _print_json(folder, small)
-    return small.report.code
+    return INTERRUPTED if interrupt.requested else 0
 
 
 def execute(
@@ -70,6 +70,7 @@ def _print_json(folder: Path, shrunk: Shrunk) -> None:
             "executions": minimal.executions,
             "seconds": round(shrunk.seconds, 2),
             "minimal": str(folder / MINIMAL),
+            "was_there": shrunk.was_there,
             "unfinished": unfinished_line(minimal.capsule),
         }
     )
@@ -81,11 +82,15 @@ def _show(screen: Screen, shrunk: Shrunk) -> None:
     screen.say(
         f"  from {minimal.outside_before} to {count(minimal.outside, 'step')} of hosts, operator and nemesis "
         f"({minimal.set_up} of them set the target up), {count(minimal.choices, 'scheduling choice')} off the "
-        f"default order; {count(minimal.executions, 'execution')} in {shrunk.seconds:.1f} s"
+        f"default order; {count(minimal.executions, 'execution')} in {shrunk.seconds:.1f} s of processor time"
     )
     unfinished = unfinished_line(minimal.capsule)
     if unfinished:
         screen.say(f"  {unfinished}", "yellow")
+    if shrunk.was_there:
+        screen.say(
+            "  it was there already, and is smaller than what this time has found, so it stays"
+        )
     for line in shrunk.report.story:
         screen.say(f"    {line}")
     screen.say(f"  replay: {shrunk.replay}", "bold")

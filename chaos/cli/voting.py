@@ -16,7 +16,7 @@ from chaos.store.capsule import CapsuleError, write_capsule
 
 
 def by_vote(ready: Ready, budget: float, interrupt: Interrupt, screen: Screen) -> Voted:
-    """Shrink within a budget (seconds)."""
+    """Shrink within a budget (seconds by the wall clock, since free runs are slow by design)."""
     begun = time.monotonic()
     with screen.progress("running it free again") as bar:
         return shrink_by_vote(
@@ -28,8 +28,8 @@ def by_vote(ready: Ready, budget: float, interrupt: Interrupt, screen: Screen) -
         )
 
 
-def show_voted(folder: Path, voted: Voted, screen: Screen) -> int:
-    """Write the capsule of the plan, print what it is, and return the failure's own code."""
+def show_voted(folder: Path, voted: Voted, screen: Screen) -> None:
+    """Write the capsule of the plan, and print what it is."""
     path = folder / MINIMAL
     try:
         write_capsule(path, voted.capsule)
@@ -39,7 +39,7 @@ def show_voted(folder: Path, voted: Voted, screen: Screen) -> int:
     assert expected is not None, "a capsule of a vote has its failure"
     if screen.prints_text:
         _show(screen, path, voted, expected.signature)
-        return expected.verdict
+        return
     print_json(
         {
             "exit_code": expected.verdict,
@@ -53,7 +53,6 @@ def show_voted(folder: Path, voted: Voted, screen: Screen) -> int:
             "minimal": str(path),
         }
     )
-    return expected.verdict
 
 
 def _show(screen: Screen, path: Path, voted: Voted, signature: str) -> None:

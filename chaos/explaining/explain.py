@@ -8,11 +8,12 @@ import msgspec
 
 from chaos.checkers import Check, Finding
 from chaos.drivers.make import stepped_driver
-from chaos.explaining.account import Story, StoryScript, tell
-from chaos.explaining.close_look import CloseLook, look_closely
 from chaos.explaining.likelihood import CONTINUATIONS, Curve, Rise, Subject, curve
 from chaos.explaining.necessity import Need, changes, needs
 from chaos.judging.judge import judge
+from chaos.narrating.account import Story, tell
+from chaos.narrating.close_look import CloseLook, look_closely
+from chaos.narrating.script_order import ScriptOrder
 from chaos.run.controller import DivergenceError
 from chaos.scripts.player import Player
 from chaos.showing.plan_text import target_of
@@ -41,7 +42,7 @@ class Explanation(msgspec.Struct, frozen=True):
     outside: int
     choices: int
     story: Story
-    needs: list[Need]
+    needs: list[Need]  # empty for a run that is not minimal: see ``unfinished``
     untried: int  # steps and choices whose removal was not tried
     curve: Curve
     likely: Likely | None  # None: likely from the beginning, or not known
@@ -82,10 +83,13 @@ def explain(
     on_progress("looking closely")
     look, finding, others = _failure(capsule, checks)
     case, numbers = script_of(capsule)
-    story = tell(capsule.plan, look, finding, StoryScript(list(case.script), numbers), others)
+    story = tell(capsule.plan, look, finding, ScriptOrder(list(case.script), numbers), others)
     shrinker = Shrinker(finding, capsule.defect_sources(), checks, is_over)
-    on_progress("leaving out each step")
-    needed = needs(shrinker, case, numbers, look.moments, is_over)
+    unfinished = unfinished_line(capsule)
+    needed: list[Need] = []
+    if not unfinished:
+        on_progress("leaving out each step")
+        needed = needs(shrinker, case, numbers, look.moments, is_over)
     subject = Subject(
         case, look.execution.schedule, numbers, finding, capsule.defect_sources(), checks
     )
@@ -111,11 +115,13 @@ def explain(
         choices=case.choices,
         story=story,
         needs=needed,
-        untried=sum(1 for _ in changes(case, numbers, look.moments)) - len(needed),
+        untried=0
+        if unfinished
+        else sum(1 for _ in changes(case, numbers, look.moments)) - len(needed),
         curve=found,
         likely=None if rise is None else Likely(rise, story.steps[rise.last - 1]),
         is_whole=not is_over(),
-        unfinished=unfinished_line(capsule),
+        unfinished=unfinished,
     )
 
 
@@ -139,10 +145,15 @@ def _failure(
     return look, finding, [other for other in findings if other is not finding]
 
 
+def case_of(capsule: Capsule) -> Case:
+    """Return the script of a shrunk capsule as a case."""
+    assert capsule.script is not None, "a shrunk capsule has its script"
+    return Case(capsule.plan, tuple(capsule.script), not capsule.cut)
+
+
 def script_of(capsule: Capsule) -> tuple[Case, list[int]]:
     """Return the script as a case, and the place of each of its items in the schedule."""
-    assert capsule.script is not None, "a shrunk capsule has its script"
-    case = Case(capsule.plan, tuple(capsule.script), not capsule.cut)
+    case = case_of(capsule)
     player = Player(capsule.plan, stepped_driver(capsule.plan.target), capsule.defect_sources())
     played = player.play(list(case.script), to_the_end=case.to_the_end)
     schedule = capsule.schedule or []

@@ -1,6 +1,6 @@
 """The files of a shrunk run: minimal.json to replay, minimal.log and minimal.html to read.
 
-The page tells the story as 'raidstorm explain' does.
+Terminal and page have the story of 'raidstorm explain'.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ import msgspec
 
 from chaos.checkers import Check, Finding
 from chaos.checkers.finding import NAMES
-from chaos.explaining.account import Story, StoryScript, tell
-from chaos.explaining.clauses import Sentence
-from chaos.explaining.close_look import CloseLook, look_closely
-from chaos.explaining.explain import script_of
-from chaos.judging.judge import judge, verdict_of
-from chaos.showing.described import describe_run
+from chaos.drivers.make import stepped_driver
+from chaos.judging.judge import judge
+from chaos.judging.same_failure import wanted_first
+from chaos.narrating.described import DescribedRun, Engine, describe_run
+from chaos.run.controller import Controller
 from chaos.showing.lanes import lanes_of
 from chaos.showing.narrative import narrate
 from chaos.showing.timeline import About, page, timeline_from
 from chaos.showing.trace import lines_of
-from chaos.showing.wording.places import named
 from chaos.shrinking.files import MINIMAL, MINIMAL_LOG, MINIMAL_PAGE
 from chaos.store.capsule import Capsule, CapsuleError, write_capsule
 
@@ -39,54 +37,37 @@ def write_minimal(
     folder: Path, capsule: Capsule, checks: tuple[Check, ...], replay: str
 ) -> MinimalReport:
     """Replay a shrunk run, write its files and return its report; ``replay`` is the line that the page shows."""
-    look = look_closely(
-        capsule.plan, capsule.schedule or [], capsule.defect_sources(), cut=capsule.cut
-    )
-    execution = look.execution
+    engine = Engine(capsule.defect_sources(), capsule.script, capsule.cut)
+    controller = Controller(capsule.plan, stepped_driver(capsule.plan.target), engine.defects)
+    execution = controller.replay(capsule.schedule or [], cut=capsule.cut)
     findings = judge(execution, checks)
-    verdict, story, labels, teller = describe_run(execution, findings, capsule.seed, capsule.labels)
-    narrated = narrate(execution, teller, findings)
+    if capsule.cut and capsule.expected is not None:
+        findings = wanted_first(findings, capsule.expected.signature)
+    described = describe_run(execution, findings, capsule.seed, capsule.labels, engine)
+    labels, words = described.labels, described.words
+    narrated = narrate(execution, words, findings)
     log = "\n".join(lines_of(lanes_of(execution.plan, labels), narrated))
-    about = _about(capsule, look, findings, replay)
-    timeline = timeline_from(narrated, execution, teller, findings, about)
+    about = _about(capsule, described, replay)
+    timeline = timeline_from(narrated, execution, words, findings, about)
     try:
         write_capsule(folder / MINIMAL, capsule)
         (folder / MINIMAL_LOG).write_text(log + "\n", encoding="utf-8")
         (folder / MINIMAL_PAGE).write_text(page(timeline), encoding="utf-8")
     except OSError as error:
         raise CapsuleError(f"{folder} can't be written: {error.strerror}") from None
-    return MinimalReport(int(verdict), findings, story, execution.steps)
+    return MinimalReport(int(described.verdict), findings, described.story, execution.steps)
 
 
-def _about(capsule: Capsule, look: CloseLook, findings: list[Finding], replay: str) -> About:
-    story = _story(capsule, look, findings) if findings else None
+def _about(capsule: Capsule, described: DescribedRun, replay: str) -> About:
+    told = described.told
     return About(
         experiment=f"{capsule.experiment.name}, shrunk",
         driver=capsule.driver,
         seed=capsule.seed,
-        verdict=NAMES[int(verdict_of(findings))],
+        verdict=NAMES[int(described.verdict)],
         defects=[defect.id for defect in capsule.defects],
-        story=[] if story is None else sentence_lines(story.sentences, findings[0]),
+        story=described.story,
         replay=replay,
-        promise="" if story is None else story.promise,
-        consequence="" if story is None else story.harm,
+        promise="" if told is None else told.promise,
+        consequence="" if told is None else told.harm,
     )
-
-
-def _story(capsule: Capsule, look: CloseLook, findings: list[Finding]) -> Story:
-    case, numbers = script_of(capsule)
-    script = StoryScript(list(case.script), numbers)
-    return tell(capsule.plan, look, findings[0], script, findings[1:])
-
-
-def sentence_lines(sentences: list[Sentence], finding: Finding) -> list[str]:
-    """Write sentences as the lines of a page's story, with the finding and its wait chains at the end."""
-    lines = [
-        f"step {one.first}: {one.text}"
-        if one.first == one.last
-        else f"steps {one.first}-{one.last}: {one.text}"
-        for one in sentences
-    ]
-    if finding.check != "crash":  # a crash's own sentence is the last
-        lines.append(f"step {finding.step}: {named(finding.summary)}")
-    return [*lines, *(f"  {line}" for line in finding.waits)]

@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from chaos.drivers.make import stepped_driver
-from chaos.explaining.close_look import Moment
 from chaos.judging.judge import judge
+from chaos.narrating.close_look import Moment
 from chaos.scripts.player import LEFT_OUT, Player
 from chaos.showing.wording.words import Words
 from chaos.shrinking.lateness import STEPS_UNTIL_NEVER

@@ -7,10 +7,10 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from chaos.checkers.finding import NAMES
-from chaos.explaining.clauses import Sentence
 from chaos.explaining.explain import Explanation
 from chaos.explaining.likelihood import LIKELY, Point
-from chaos.explaining.necessity import IMPOSSIBLE, Need
+from chaos.explaining.necessity import IMPOSSIBLE
+from chaos.narrating.clauses import Sentence
 from chaos.showing.wording.phrases import counted
 
 WIDTH = 110
@@ -41,8 +41,7 @@ def lines_of(explanation: Explanation, replay: str = "") -> list[str]:
         *(["", f"Replay: {replay}"] if replay else []),
         "",
         "-" * WIDTH,
-        "Why each step is needed: the result without it",
-        *_needs(explanation.needs, explanation.untried),
+        *_needs(explanation),
         "",
         *_curve(explanation),
         *([] if explanation.is_whole else ["", "Interrupted: some rows are missing."]),
@@ -59,7 +58,7 @@ def _head(explanation: Explanation) -> Iterator[str]:
         f"{counted(explanation.choices, 'scheduling choice')}, {counted(explanation.steps, 'step')} in all"
     )
     if explanation.unfinished:
-        yield from _wrapped("", f"Shrinking: {explanation.unfinished}")
+        yield from _wrapped("", f"This run is not minimal. Shrinking: {explanation.unfinished}")
     yield explanation.target
 
 
@@ -79,7 +78,15 @@ def _contradiction(sentences: list[Sentence]) -> Iterator[str]:
         yield from _wrapped(f"  step {sentence.first:>5}  ", sentence.text)
 
 
-def _needs(needs: list[Need], untried: int) -> Iterator[str]:
+def _needs(explanation: Explanation) -> Iterator[str]:
+    if explanation.unfinished:
+        yield from _wrapped(
+            "",
+            "Which steps are needed is left out: this run is not minimal, so some of them are not.",
+        )
+        return
+    yield "Why each step is needed: the result without it"
+    needs, untried = explanation.needs, explanation.untried
     ground = [need for need in needs if IMPOSSIBLE in need.without]
     rows = [need for need in needs if need not in ground]
     width = min(WHAT_WIDTH, max((len(need.what) for need in rows), default=0))

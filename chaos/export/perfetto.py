@@ -19,9 +19,9 @@ from chaos.showing.landmarks import landmarks
 from chaos.showing.lanes import IS_ANSWERED, Lane, asker_of, lanes_of
 from chaos.showing.narrative import StepText, narrate
 from chaos.showing.rebuild_curve import rebuild_curves
-from chaos.showing.story import Storyteller
 from chaos.showing.wording.bars import bar_label
 from chaos.showing.wording.places import Places
+from chaos.showing.wording.words import Words
 from chaos.steps.history import Completed
 from chaos.steps.schedule import Deliver, FinishIo, FireTimer, Kill, PowerLoss, Step
 from workers.bdev.io import IoType
@@ -36,21 +36,21 @@ TraceEvent = dict[str, Any]
 
 
 def perfetto_trace(
-    execution: Execution, teller: Storyteller, findings: list[Finding], about: dict[str, Any]
+    execution: Execution, words: Words, findings: list[Finding], about: dict[str, Any]
 ) -> bytes:
     """Write the whole file; ``about`` is shown as the trace's metadata."""
-    lanes = lanes_of(execution.plan, teller.labels)
+    lanes = lanes_of(execution.plan, words.labels)
     places = {lane.key: (PROCESSES[lane.kind], number) for number, lane in enumerate(lanes, 1)} | {
         "ARRAY": (ARRAY_PROCESS, ARRAY_THREAD)
     }
-    narrated = narrate(execution, teller, findings)
+    narrated = narrate(execution, words, findings)
     events = [
         *_names(lanes, places),
-        *_slices(execution, narrated, places, teller.words.places),
+        *_slices(execution, narrated, places, words.places),
         *_flows(execution, narrated, places),
         *_bands(bands_of(execution), places),
         *_counter(execution),
-        *_instants(execution, teller, findings),
+        *_instants(execution, words, findings),
     ]
     return msgspec.json.encode({"displayTimeUnit": "ms", "otherData": about, "traceEvents": events})
 
@@ -223,9 +223,7 @@ def _counter(execution: Execution) -> list[TraceEvent]:
     return sorted(events, key=lambda event: int(event["ts"]))
 
 
-def _instants(
-    execution: Execution, teller: Storyteller, findings: list[Finding]
-) -> list[TraceEvent]:
+def _instants(execution: Execution, words: Words, findings: list[Finding]) -> list[TraceEvent]:
     return [
         {
             "ph": "i",
@@ -237,6 +235,6 @@ def _instants(
             "ts": landmark.step * STEP_US,
             "args": {"step": landmark.step, "what": landmark.words},
         }
-        for landmark in landmarks(execution, teller, findings)
+        for landmark in landmarks(execution, words, findings)
         if landmark.kind not in ("array", "rebuild")
     ]

@@ -12,6 +12,7 @@ from chaos.drivers.make import stepped_driver
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.steps.agenda import Agenda
+from chaos.steps.crash_words import crash_words
 from chaos.steps.schedule import FinishIo
 from workers.bdev.disk import Disk
 from workers.bdev.io import BLOCK_SIZE, IoType
@@ -137,7 +138,7 @@ class SecondTarget:
                 if event.name == "raid.assembled" and not self._members:
                     self._members = event.args
             if outcome.crash is not None:
-                self._crash = outcome.crash.message
+                self._crash = crash_words(outcome.crash)
         self._is_at_rest = False
 
     def _has_ended(self) -> bool:

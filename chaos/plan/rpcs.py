@@ -113,3 +113,10 @@ RPCS: dict[str, RpcRow] = {
     ),
 }
 assert set(RPCS) == set(Rpc)
+# At the beginning of a life they only set the target up.
+SET_UP = (
+    Rpc.FRAMEWORK_START_INIT,
+    Rpc.BDEV_RAID_CREATE,
+    Rpc.NVMF_CREATE_POLL_GROUP,
+    Rpc.NVMF_SUBSYSTEM_ADD_NS,
+)

@@ -26,6 +26,7 @@ from chaos.drivers.native.process import TargetError
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
 from chaos.judging.user_checks import CodeError, embed_check, load_check, load_embedded_check
+from chaos.narrating.described import Engine, describe_run
 from chaos.plan.driver_names import DRIVERS
 from chaos.plan.experiment import Experiment, ExperimentError
 from chaos.plan.plan import resolve
@@ -39,7 +40,6 @@ from chaos.pytesting.test_failure import (
 )
 from chaos.replaying.replay import Replayed, replay_capsule
 from chaos.scripts.player import LEFT_OUT, Player
-from chaos.showing.described import describe_run
 from chaos.steps.schedule import Item, Late, Mark, Rest, describe
 from chaos.store.capsule import (
     Capsule,
@@ -160,7 +160,7 @@ class Tester:
             played = Player(plan, SimDriver(), sources).play(steps, to_the_end=True)
             execution = played.execution
             findings = judge(execution, tuple(load_check(path) for path in experiment.checks))
-            described = describe_run(execution, findings, seed)
+            described = describe_run(execution, findings, seed, engine=Engine(sources))
             replayed = Replayed(
                 verdict=described.verdict,
                 findings=findings,
@@ -191,6 +191,7 @@ class Tester:
                 labels=described.labels,
                 schedule=execution.schedule,
                 script=steps,
+                unfinished="it has not been shrunk",
                 expected=expected_of(execution, findings),
             )
             path = Store(Path(self.settings.out)).begin(capsule)

@@ -11,10 +11,11 @@ from chaos.checkers import Check, Finding, Verdict
 from chaos.drivers.make import make_driver
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.judging.judge import judge
+from chaos.judging.same_failure import wanted_first
+from chaos.narrating.described import Engine, describe_run
 from chaos.plan.driver_names import DriverName
 from chaos.run.controller import Controller, DivergenceError
 from chaos.scripts.player import Player
-from chaos.showing.described import describe_run
 from chaos.showing.trace import trace_lines
 from chaos.store.capsule import Capsule
 from workers.protocol import DefectSource
@@ -60,7 +61,11 @@ def replay_capsule(
     finally:
         driver.close()
     findings = judge(execution, checks)
-    described = describe_run(execution, findings, capsule.seed, capsule.labels)
+    if capsule.cut and capsule.expected is not None:
+        findings = wanted_first(findings, capsule.expected.signature)
+    script = capsule.script if defects == capsule.defect_sources() else None
+    engine = Engine(defects, script, capsule.cut)
+    described = describe_run(execution, findings, capsule.seed, capsule.labels, engine)
     return Replayed(
         verdict=described.verdict,
         findings=findings,
@@ -68,5 +73,5 @@ def replay_capsule(
         fingerprint=execution.fingerprint,
         steps=execution.steps,
         ends_early=execution.interrupted,
-        trace=list(trace_lines(execution, described.teller, findings)),
+        trace=list(trace_lines(execution, described.words, findings)),
     )

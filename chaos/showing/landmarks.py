@@ -11,8 +11,9 @@ from chaos.plan.faults import FAULTS, HOST_HEALS
 from chaos.run.execution import Execution
 from chaos.showing.lanes import FAULT_RPCS
 from chaos.showing.narrative import step_of
-from chaos.showing.story import Storyteller
 from chaos.showing.wording.places import named
+from chaos.showing.wording.words import Words
+from chaos.steps.crash_words import crash_words
 from chaos.steps.history import Crashed, EngineEvent, Invoked
 from chaos.steps.schedule import Impair, Inject, Kill, Mark, Operate, PowerLoss, Stall, Step
 
@@ -39,7 +40,7 @@ class Landmark(msgspec.Struct, frozen=True, array_like=True):
     words: str
 
 
-def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[Landmark]:
+def landmarks(execution: Execution, words: Words, findings: list[Finding]) -> list[Landmark]:
     """Return all landmarks of a run, by step."""
     found: list[Landmark] = []
     for entry in execution.history:
@@ -48,15 +49,15 @@ def landmarks(execution: Execution, teller: Storyteller, findings: list[Finding]
                 kind = _kind_of(entry.step)
                 if kind is not None:
                     step = entry.step
-                    words = step.phase if isinstance(step, Mark) else teller.words.step(step)
-                    found.append(Landmark(entry.number, kind, words))
+                    text = step.phase if isinstance(step, Mark) else words.step(step)
+                    found.append(Landmark(entry.number, kind, text))
             case EngineEvent() if entry.event.name in ARRAY_EVENTS:
-                found.append(Landmark(entry.number, "array", teller.words.event(entry.event)))
+                found.append(Landmark(entry.number, "array", words.event(entry.event)))
             case EngineEvent() if entry.event.name in REBUILD_EVENTS:
-                found.append(Landmark(entry.number, "rebuild", teller.words.event(entry.event)))
+                found.append(Landmark(entry.number, "rebuild", words.event(entry.event)))
             case Crashed():
-                words = f"reactor {entry.crash.reactor} crashed: {entry.crash.message}"
-                found.append(Landmark(entry.number, "crash", words))
+                text = f"reactor {entry.crash.reactor} crashed: {crash_words(entry.crash)}"
+                found.append(Landmark(entry.number, "crash", text))
             case _:
                 pass
     steps = len(execution.schedule)

@@ -8,9 +8,10 @@ from chaos.checkers import Finding
 from chaos.run.execution import Execution
 from chaos.showing.lanes import RANK, asker_of, marks_of_entry, marks_of_step
 from chaos.showing.serving import Serving
-from chaos.showing.story import Storyteller
 from chaos.showing.wording.places import named
 from chaos.showing.wording.steps import ops_listed
+from chaos.showing.wording.words import Words
+from chaos.steps.crash_words import crash_words
 from chaos.steps.history import Completed, Crashed, EngineEvent, Entry, Invoked, Undelivered
 from chaos.steps.schedule import ENGINE_STEPS, Mark, Step
 
@@ -27,7 +28,7 @@ class StepText(msgspec.Struct, frozen=True):
     shown: list[str]
 
 
-def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) -> list[StepText]:
+def narrate(execution: Execution, words: Words, findings: list[Finding]) -> list[StepText]:
     """Write all steps in words, in order."""
     is_crash_found = any(finding.check == "crash" for finding in findings)
     shown: dict[int, list[str]] = {}
@@ -42,7 +43,7 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
             continue
         ends.setdefault(entry.number, []).append(entry)
         # A crash is a finding too, and the finding's sentence says the same.
-        text = "" if isinstance(entry, Crashed) and is_crash_found else _shown(entry, teller)
+        text = "" if isinstance(entry, Crashed) and is_crash_found else _shown(entry, words)
         if text:
             shown.setdefault(entry.number, []).append(f"{EVENT_SIGN}{text}")
         more = marks_of_entry(entry, askers)
@@ -56,7 +57,7 @@ def narrate(execution: Execution, teller: Storyteller, findings: list[Finding]) 
         for entry in ends.get(number, ()):
             serving.end(entry)
         step_marks = [*marks_of_step(step, note, execution.plan), *marks.get(number, ())]
-        text = _words(step, note, ops, teller)
+        text = _words(step, note, ops, words)
         narrated.append(StepText(number, step, _strongest(step_marks), text, shown.get(number, [])))
     return narrated
 
@@ -87,22 +88,22 @@ def _strongest(marks: list[tuple[str, str]]) -> dict[str, str]:
     return kept
 
 
-def _words(step: Step, note: str, ops: list[int], teller: Storyteller) -> str:
+def _words(step: Step, note: str, ops: list[int], words: Words) -> str:
     if isinstance(step, Mark):
         return f"--- {step.phase} ---"
     if isinstance(step, ENGINE_STEPS):
-        return teller.words.engine(step, note, ops_listed(ops))
-    return teller.words.outside(step)
+        return words.engine(step, note, ops_listed(ops))
+    return words.outside(step)
 
 
-def _shown(entry: Entry, teller: Storyteller) -> str:
+def _shown(entry: Entry, words: Words) -> str:
     match entry:
         case EngineEvent(event=event):
-            return teller.words.event(event)
+            return words.event(event)
         case Completed():
-            return teller.words.answer(entry)
+            return words.answer(entry)
         case Crashed(crash=crash):
-            return f"CRASH on reactor {crash.reactor}: {crash.message}"
+            return f"CRASH on reactor {crash.reactor}: {crash_words(crash)}"
         case Undelivered(op=op):
             return f"op {op} is answered, but the answer doesn't reach its host"
         case _:

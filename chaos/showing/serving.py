@@ -21,12 +21,22 @@ from chaos.steps.schedule import (
     Read,
     Step,
     Unmap,
+    Write,
     WriteZeroes,
 )
 from workers.bdev.io import IoType
 
 COMPARES = (IoType.READ, IoType.COMPARE)
 IO_MESSAGE = "nvmf.io"
+# By request, the I/O of disks that it can consist of.
+KINDS: dict[type[OutsideStep], tuple[IoType, ...]] = {
+    Read: (IoType.READ,),
+    Write: (IoType.WRITE,),
+    Flush: (IoType.FLUSH,),
+    Unmap: (IoType.UNMAP,),
+    WriteZeroes: (IoType.WRITE_ZEROES, IoType.WRITE),
+    CompareAndWrite: (*COMPARES, IoType.WRITE, IoType.COMPARE_AND_WRITE),
+}
 OPS_NAMED_MAX = 3  # with more candidates than these, none is named
 
 
@@ -112,18 +122,8 @@ class Serving:
 
 def can_be_part_of(asked: OutsideStep, step: FinishIo, first: int) -> bool:
     """Return whether an I/O of a disk can be a part of a request; ``first`` is its block of the array."""
-    match asked:
-        case Flush():
-            return step.io_type == IoType.FLUSH
-        case Read():
-            is_kind = step.io_type == IoType.READ
-        case Unmap():
-            is_kind = step.io_type == IoType.UNMAP
-        case WriteZeroes():
-            is_kind = step.io_type in (IoType.WRITE_ZEROES, IoType.WRITE)
-        case CompareAndWrite():
-            is_kind = step.io_type in (*COMPARES, IoType.WRITE, IoType.COMPARE_AND_WRITE)
-        case _:
-            is_kind = step.io_type == IoType.WRITE
-    inside = asked.slba <= first and first + step.count <= asked.slba + asked.blocks  # type: ignore[union-attr]
-    return is_kind and inside
+    if step.io_type not in KINDS[type(asked)]:
+        return False
+    if isinstance(asked, Flush):
+        return True
+    return asked.slba <= first and first + step.count <= asked.slba + asked.blocks  # type: ignore[union-attr]

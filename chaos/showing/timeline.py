@@ -19,9 +19,9 @@ from chaos.showing.lanes import NOTHING, Lane, lanes_of
 from chaos.showing.narrative import StepText, narrate, step_of
 from chaos.showing.rebuild_curve import RebuildCurves, rebuild_curves
 from chaos.showing.requests import Request, requests_of
-from chaos.showing.story import Storyteller
 from chaos.showing.story_line import StoryLine, story_lines
 from chaos.showing.wording.places import named
+from chaos.showing.wording.words import Words
 
 TEMPLATE = Path(__file__).with_name("timeline.html")
 DATA_PLACE = "@@DATA@@"
@@ -42,7 +42,7 @@ class About(msgspec.Struct, frozen=True):
     seed: int
     verdict: str
     defects: list[str]
-    story: list[str]  # as Storyteller.tell and sentence_lines write it; shown as Timeline.story
+    story: list[str]  # as describe_run writes it; shown as Timeline.story
     replay: str
     promise: str = ""  # the checked promise; only a shrunk run shows it
     consequence: str = ""
@@ -81,23 +81,23 @@ class Timeline(msgspec.Struct, frozen=True):
 
 
 def timeline_of(
-    execution: Execution, teller: Storyteller, findings: list[Finding], about: About
+    execution: Execution, words: Words, findings: list[Finding], about: About
 ) -> Timeline:
     """Gather the data from a run."""
-    return timeline_from(narrate(execution, teller, findings), execution, teller, findings, about)
+    return timeline_from(narrate(execution, words, findings), execution, words, findings, about)
 
 
 def timeline_from(
     narrated: list[StepText],
     execution: Execution,
-    teller: Storyteller,
+    words: Words,
     findings: list[Finding],
     about: About,
 ) -> Timeline:
     """Gather the data from a run whose steps are in words already."""
-    lanes = lanes_of(execution.plan, teller.labels)
+    lanes = lanes_of(execution.plan, words.labels)
     shown_findings = _findings(execution, findings)
-    marked = landmarks(execution, teller, findings)
+    marked = landmarks(execution, words, findings)
     headline = next((one for one in shown_findings if one.is_headline), None)
     story = story_lines(
         about.story,
@@ -129,7 +129,7 @@ def timeline_from(
         left_out=len(narrated) - len(kept),
         texts=list(texts.places),
         steps=steps,
-        requests=requests_of(execution, teller.words.places),
+        requests=requests_of(execution, words.places),
         bands=bands_of(execution),
         rebuilds=rebuild_curves(execution),
         landmarks=_not_in(story, marked),

@@ -8,15 +8,13 @@ from chaos.checkers import Finding
 from chaos.run.execution import Execution
 from chaos.showing.lanes import LEGEND, NOTHING, Lane, lanes_of
 from chaos.showing.narrative import StepText, narrate
-from chaos.showing.story import Storyteller
+from chaos.showing.wording.words import Words
 
 
-def trace_lines(
-    execution: Execution, teller: Storyteller, findings: list[Finding]
-) -> Iterator[str]:
+def trace_lines(execution: Execution, words: Words, findings: list[Finding]) -> Iterator[str]:
     """Write the lines; under a step, indented, stand its events and findings."""
-    lanes = lanes_of(execution.plan, teller.labels)
-    return lines_of(lanes, narrate(execution, teller, findings))
+    lanes = lanes_of(execution.plan, words.labels)
+    return lines_of(lanes, narrate(execution, words, findings))
 
 
 def lines_of(lanes: list[Lane], narrated: list[StepText]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from chaos.base.interrupt import InterruptedRunError, Patience, never
 from chaos.checkers import Check, Finding
 from chaos.drivers.make import stepped_driver
 from chaos.judging.judge import judge
+from chaos.judging.same_failure import wanted_first
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import Plan
 from chaos.run.controller import Controller, DivergenceError
@@ -123,6 +124,8 @@ def _up_to_the_finding(
             schedule, cut=small.cut
         )
         findings = judge(again, shrinker.checks)
+        if small.cut:
+            findings = wanted_first(findings, outcome.finding.signature)
         if findings and findings[0].signature == outcome.finding.signature:
             return replace(small, schedule=schedule), again, findings
     raise AssertionError("a shrunk run fails when it is replayed")

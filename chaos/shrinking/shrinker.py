@@ -17,19 +17,13 @@ from chaos.drivers.make import Stepped, stepped_driver
 from chaos.judging.judge import judge
 from chaos.judging.same_failure import overlaps, same_failure
 from chaos.plan.plan import Plan
-from chaos.plan.rpcs import Rpc
+from chaos.plan.rpcs import SET_UP
 from chaos.run.execution import Execution
 from chaos.scripts.player import LEFT_OUT, STEPS_MAX, Played, Player
 from chaos.steps.schedule import ENGINE_STEPS, ORDER, Item, Late, Operate, Rest, Step
 from workers.protocol import DefectSource
 
 EXECUTIONS_MAX = 20_000
-SET_UP = (
-    Rpc.FRAMEWORK_START_INIT,
-    Rpc.BDEV_RAID_CREATE,
-    Rpc.NVMF_CREATE_POLL_GROUP,
-    Rpc.NVMF_SUBSYSTEM_ADD_NS,
-)
 
 
 class ShrinkError(Exception):

@@ -22,9 +22,9 @@ from chaos.run.execution import Execution
 from chaos.showing.labels import Labels
 from chaos.showing.lanes import lanes_of
 from chaos.showing.narrative import narrate
-from chaos.showing.story import Storyteller
 from chaos.showing.timeline import About, page, timeline_from
 from chaos.showing.trace import lines_of
+from chaos.showing.wording.words import exact_words
 from chaos.store.capsule import Capsule, write_capsule
 from chaos.store.stored import TIMELINE, StoredResult, write_execution
 
@@ -227,15 +227,15 @@ class Store:
         result: StoredResult,
     ) -> None:
         write_capsule(path / "capsule.json", capsule)
-        teller = Storyteller(execution, labels)
+        words = exact_words(execution, labels)
         encode = msgspec.json.encode
         write_execution(path, execution)
         (path / "result.json").write_bytes(msgspec.json.format(encode(result), indent=2))
         # They are narrated once for both files, since that is most of the cost.
-        told = narrate(execution, teller, result.findings)
+        told = narrate(execution, words, result.findings)
         lanes = lanes_of(execution.plan, labels)
         (path / "trace.log").write_text("\n".join(lines_of(lanes, told)) + "\n", encoding="utf-8")
-        timeline = timeline_from(told, execution, teller, result.findings, _about(result))
+        timeline = timeline_from(told, execution, words, result.findings, _about(result))
         (path / TIMELINE).write_text(page(timeline), encoding="utf-8")
         (path / "README.txt").write_text(README.format(replay=result.replay))
 

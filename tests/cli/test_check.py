@@ -24,6 +24,7 @@ from chaos.store.store import Store
 from chaos.store.stored import StoredError, StoredResult, read_run
 from experiments.catalog import EXPERIMENTS
 from tests.inside import inside
+from tests.red_run import run_directory
 from tests.support import SEED_DEFECT, run_json
 from workers.protocol import DefectSource
 from workers.worker import Worker
@@ -159,7 +160,7 @@ def test_nothing_is_executed(tmp_path, monkeypatch):
     code, output = check(path)
     assert code == Verdict.CRASHED
     assert "CRASHED: crash/AssertionError" in output
-    assert "gets its channel of namespace 1 while the rebuild runs" in output
+    assert "creates its channel of the array while the rebuild runs" in output
     assert "as stored" in output
 
 
@@ -244,3 +245,11 @@ def test_wrong_use_is_told(args, sentence):
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_story_is_the_stored_one_while_the_finding_is(tmp_path):
+    folder = run_directory(tmp_path, "bad-blocks", 14, "read-correction-overwrites-new-write")
+    stored = json.loads((folder / "result.json").read_text())
+    _, output = check(folder)
+    assert any("which is newer" in line for line in stored["story"])
+    assert [line for line in stored["story"] if f"    {line}" not in output] == []

@@ -82,7 +82,7 @@ def test_failures_come_last_each_with_seeds_story_and_a_line_to_paste(tmp_path):
     assert lines[4] == f"CRASHED in 3 of 7 runs of connect-during-rebuild, sim: {SIGNATURE}"
     assert lines[5].startswith("  seed 0: reactor 0 crashed")
     assert lines[6] == "  also seeds 4, 6"
-    assert lines[-2].startswith("    step 273: on reactor 0")
+    assert lines[-2].startswith("    steps 269-273: Host 0 reads block 40 (op 28)")
     assert lines[-1].startswith("  replay: ")
 
 

@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
     assert inside(*run, cwd=folder).returncode == CRASHED
     (red,) = folder.glob("runs/connect-during-rebuild/*")
     shrunk = inside("shrink", str(red), *on(CRASHING), cwd=folder)
-    assert shrunk.returncode == CRASHED, shrunk.stderr
+    assert shrunk.returncode == 0, shrunk.stderr
     assert SIGNATURE in shrunk.stdout
     return folder
 
@@ -67,7 +67,7 @@ def test_a_replay_takes_the_recorded_steps(red):
 
 def test_explain_names_the_step_after_which_the_crash_was_likely(red):
     done = inside("explain", red, *on(CRASHING))
-    assert done.returncode == CRASHED, done.stderr
+    assert done.returncode == 0, done.stderr
     assert "The failure became likely at step" in done.stdout
 
 

@@ -13,13 +13,14 @@ from chaos.drivers.processes import Limits, Processes
 from chaos.drivers.realtime import RealtimeDriver
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
+from chaos.narrating.described import describe_run
 from chaos.plan.plan import resolve
 from chaos.run.controller import Controller
 from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
 from chaos.showing.trace import trace_lines
 from chaos.showing.wording.places import named
+from chaos.showing.wording.words import exact_words
 from experiments.catalog import EXPERIMENTS
 from tests.canaries.test_checks_bite import NEVER_UNQUIESCES_AFTER_A_REMOVAL
 from tests.conformance.test_drivers import FORGETS_TO_UNLOCK
@@ -181,12 +182,12 @@ def test_chain_is_told_in_realtime(processes, monkeypatch):
 def test_story_and_trace_have_the_chain_under_the_finding():
     execution = explored("disk-failure", 0, NEVER_UNQUIESCES_AFTER_A_REMOVAL)
     finding = stuck(execution)
-    story = Storyteller(execution, make_labels(execution.plan, 0)).tell(finding)
+    story = describe_run(execution, [finding], 0).story
     chain = [f"  {line}" for line in finding.waits]
     assert story[-len(chain) :] == chain
     assert story[-len(chain) - 1] == f"step {finding.step}: {named(finding.summary)}"
-    teller = Storyteller(execution, make_labels(execution.plan, 0))
-    traced = "\n".join(trace_lines(execution, teller, [finding]))
+    words = exact_words(execution, make_labels(execution.plan, 0))
+    traced = "\n".join(trace_lines(execution, words, [finding]))
     assert all(line in traced for line in chain)
 
 

@@ -36,7 +36,7 @@ CONTINUATIONS_MAX = 10_000
     "--budget",
     type=Duration(),
     default=SECONDS_DEFAULT,
-    help="Shrink at most this long, where that is still to be done [60s]; 5m, 1h.",
+    help="Shrink with at most this much processor time, where that is still to be done [60s]; 5m, 1h.",
 )
 @click.option(
     "--continuations",
@@ -55,8 +55,8 @@ def command(catalog: Catalog, /, **given: Any) -> int:
     what was expected, why each step is needed, and at which step the failure became likely.
 
     The explanation is about the smallest run that fails in the same way: the run directory's minimal.json, or a shrunk
-    capsule; where there is none, the run is shrunk first. Writes explain.txt and explain.json beside it. Exits with the
-    failure's own code; Ctrl-C keeps what is known by then, and exits with 130.
+    capsule; where there is none, the run is shrunk first. Writes explain.txt and explain.json beside it. Exits with 0
+    when that is done, whatever the failure is; Ctrl-C keeps what is known by then, and exits with 130.
     """
     from chaos.cli.explain import ExplainArguments, run
 

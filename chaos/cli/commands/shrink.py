@@ -33,7 +33,7 @@ SECONDS_DEFAULT = 60.0
     "--budget",
     type=Duration(),
     default=SECONDS_DEFAULT,
-    help="At most this long [60s]; 5m, 1h.",
+    help="At most this much processor time [60s]; 5m, 1h.",
 )
 @click.option("--allow-code", is_flag=True, help=ALLOW_CODE_HELP)
 @click.option(
@@ -52,7 +52,8 @@ def command(catalog: Catalog, /, **given: Any) -> int:
     shrunk; otherwise the plan is reduced for as long as two of five runs fail in the same way.
 
     Writes minimal.json, a capsule for 'replay', minimal.log, its trace, and minimal.html, its timeline.
-    Ctrl-C keeps the smallest run found by then. Exits with the failure's own code.
+    A smaller run that is there already stays. Exits with 0 when that is done, whatever the failure is; Ctrl-C keeps the
+    smallest run found by then, and exits with 130.
     """
     from chaos.cli.shrink import ShrinkArguments, run
 

@@ -47,7 +47,7 @@ EVENTS = {
         "bdev visits", "{bdev} begins to go (iterations over its channels under way: {visits})"
     ),
     "bdev.unregistered": _of("bdev", "the bdev of {bdev} is unregistered"),
-    "disk.cache_lost": _of("disk blocks", "{disk} has lost {blocks} that were not flushed"),
+    "disk.cache_lost": _of("disk blocks", "{disk} has lost {blocks} that had not been flushed"),
     "disk.channel_failed": _of("disk", "{where} can't get a channel of {disk}"),
     "disk.fault": _of(
         "disk fault io_type disk_first count", "{disk}: {fault} hits a {io_type} of {disk_range}"
@@ -159,7 +159,6 @@ FAULT_KINDS = {
     FaultKind.ROT: "bit rot",
     FaultKind.MISDIRECT: "a misdirection",
 }
-OPEN_END = 1 << 40  # a quiesce up to here is for the whole bdev
 
 
 def _slots(mask: int) -> str:
@@ -234,8 +233,7 @@ class EventTexts:
         ranges = {}
         if "first" in raw:
             count = raw["count"] if "count" in raw else raw["end"] - raw["first"]
-            is_all = raw["first"] == 0 and count >= OPEN_END
-            ranges["range"] = "all blocks" if is_all else blocks(raw["first"], count)
+            ranges["range"] = blocks(raw["first"], count)
         if "disk_first" in raw:
             is_exact = self.style is Style.EXACT
             ranges["disk_range"] = self.places.on_disk(

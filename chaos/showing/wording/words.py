@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from chaos.plan.plan import Plan
+from chaos.run.execution import Execution
 from chaos.showing.labels import Labels
 from chaos.showing.wording.events import EventTexts
 from chaos.showing.wording.phrases import status_of
-from chaos.showing.wording.places import Places
+from chaos.showing.wording.places import Places, owners_of
 from chaos.showing.wording.steps import StepWords, Style
 from chaos.steps.history import Completed
 from chaos.steps.schedule import ENGINE_STEPS, EngineStep, OutsideStep, Step
 from workers.protocol import Event
+
+
+def exact_words(execution: Execution, labels: Labels) -> Words:
+    """Return the words for a run in full: with labels, and with the names to search for in a log."""
+    return Words(execution.plan, labels, Style.EXACT, owners_of(execution.history))
 
 
 class Words:
@@ -26,6 +32,12 @@ class Words:
         self.places = Places(plan, labels, owners)
         self._steps = StepWords(self.places, style)
         self._events = EventTexts(self.places, style)
+
+    @property
+    def labels(self) -> Labels:
+        """Return the labels that it names hosts and disks with."""
+        assert self.places.labels is not None, "exact words have labels"
+        return self.places.labels
 
     def step(self, step: Step, note: str = "", serves: str = "") -> str:
         """Write any step."""

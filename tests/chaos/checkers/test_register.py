@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.checkers.register import check_register, judge_reads
-from chaos.showing.labels import make_labels
-from chaos.showing.story import Storyteller
+from chaos.narrating.described import describe_run
 from chaos.steps.payload import FOREIGN, MISDIRECTED, TORN, decode, payload
 from tests.stories import ERROR, MISCOMPARE, PLAN, Story
 from workers.bdev.io import BLOCK_SIZE
@@ -109,8 +108,9 @@ def test_story_tells_each_event_of_the_contradiction_once():
     story = Story().write(1).write(2).read(3, 2).read(4, 1)
     execution = story.execution()
     (finding,) = check_register(execution)
-    lines = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
-    assert [line.split(":")[0] for line in lines] == [f"step {number}" for number in range(1, 9)]
+    lines = describe_run(execution, [finding], 0).story
+    heads = ["steps 1-2", "steps 3-4", "steps 5-6", "steps 7-8", "step 8"]
+    assert [line.split(":")[0] for line in lines] == heads
     assert lines[-1] == f"step 8: {finding.summary}"
 
 
@@ -118,6 +118,6 @@ def test_story_tells_what_no_answer_does():
     story = Story().write(1, slba=4).send_write(2, slba=3).read(3, 1)
     execution = story.execution()
     (finding,) = check_register(execution)
-    lines = Storyteller(execution, make_labels(story.plan, 0)).tell(finding)
-    assert lines[0].startswith("step 1: ")
+    lines = describe_run(execution, [finding], 0).story
+    assert lines[0].startswith("steps 1-2: ")
     assert finding.events[0].says == "write op 1 is for block 4"

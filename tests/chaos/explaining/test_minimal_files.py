@@ -6,10 +6,8 @@ import re
 import msgspec
 import pytest
 
-from chaos.checkers import Finding, Verdict
-from chaos.explaining.clauses import Sentence
 from chaos.explaining.explain import explain
-from chaos.explaining.minimal_files import sentence_lines, write_minimal
+from chaos.explaining.minimal_files import write_minimal
 from chaos.shrinking.files import MINIMAL, MINIMAL_LOG, MINIMAL_PAGE
 from chaos.store.capsule import read_capsule
 from tests.support import ROOT
@@ -46,7 +44,7 @@ def test_page_has_the_sentences_of_explain_and_the_capsule_and_log_lie_beside_it
     log = (tmp_path / MINIMAL_LOG).read_text()
     assert "=> FINDING crash" in log
     assert report.code == 5
-    assert report.story[-1].startswith(f"step {report.findings[0].step}: on reactor")
+    assert report.story[-1].startswith(f"step {report.findings[0].step}: Op 28 continues")
 
 
 def test_page_s_first_view_leaves_out_what_only_sets_the_target_up(tmp_path, capsule):
@@ -61,25 +59,3 @@ def test_run_that_no_longer_fails_has_a_page_without_a_story(tmp_path, capsule):
     report = write_minimal(tmp_path, msgspec.structs.replace(capsule, defects=[]), (), "")
     assert (report.code, report.story) == (0, [])
     assert data_of(tmp_path)["story"] == []
-
-
-def test_finding_and_what_waits_end_the_lines_but_a_crash_has_said_it():
-    sentences = [Sentence(1, 4, "It is set up."), Sentence(6, 6, "Host 0 reads.")]
-    finding = Finding(
-        check="liveness",
-        kind="stuck",
-        shape="read",
-        summary="it waits on thread 1",
-        step=9,
-        verdict=Verdict.LIVENESS,
-        waits=("read", "  waits in lock"),
-    )
-    assert sentence_lines(sentences, finding) == [
-        "steps 1-4: It is set up.",
-        "step 6: Host 0 reads.",
-        "step 9: it waits on nvmf_tgt_poll_group_0",
-        "  read",
-        "    waits in lock",
-    ]
-    crash = msgspec.structs.replace(finding, check="crash", waits=())
-    assert len(sentence_lines(sentences, crash)) == 2

@@ -17,7 +17,7 @@ from chaos.export.pytest_file import pytest_file
 from chaos.steps.schedule import CHANGING, Read
 from chaos.store.capsule import read_capsule, write_capsule
 from tests.inside import inside
-from tests.red_run import read_run, run_directory, storyteller_of
+from tests.red_run import read_run, run_directory, words_of
 from tests.support import ROOT, SEED_DEFECT
 
 # Chrome's trace event format: the fields that an event of each phase must have beside ph, pid and ts.
@@ -47,7 +47,7 @@ def run(folder):
 
 @pytest.fixture(scope="module")
 def trace(run):
-    data = perfetto_trace(run.execution, storyteller_of(run), run.result.findings, {"seed": 4})
+    data = perfetto_trace(run.execution, words_of(run), run.result.findings, {"seed": 4})
     return json.loads(data)
 
 
@@ -188,7 +188,10 @@ def test_exported_test_fails_with_the_story_where_the_target_has_the_defect(run,
     done = exported(sick, tmp_path)
     assert done.returncode == 1
     assert "the recorded failure occurs:" in done.stdout
-    assert "step 248: nvmf_tgt_poll_group_1 gets its channel" in done.stdout
+    assert (
+        "nvmf_tgt_poll_group_1 creates its channel of the array while the rebuild runs"
+        in done.stdout
+    )
     assert "1 failed, 1 passed" in done.stdout
 
 

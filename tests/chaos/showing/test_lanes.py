@@ -5,8 +5,8 @@ import pytest
 from chaos.showing.labels import make_labels
 from chaos.showing.lanes import LEGEND, lanes_of, marks_of_step
 from chaos.showing.narrative import narrate
-from chaos.showing.story import Storyteller
 from chaos.showing.trace import trace_lines
+from chaos.showing.wording.words import exact_words
 from chaos.steps.schedule import FinishIo, Impair, Inject, Kill, Mark, Operate, Stall
 from tests.stories import PLAN, Story
 from workers.bdev.disk import FaultKind
@@ -19,7 +19,7 @@ KEYS = [lane.key for lane in lanes_of(PLAN, LABELS)]
 
 def narrated(story, findings=()):
     execution = story.execution()
-    return narrate(execution, Storyteller(execution, LABELS), list(findings))
+    return narrate(execution, exact_words(execution, LABELS), list(findings))
 
 
 def test_every_reactor_disk_and_host_has_a_lane():
@@ -96,7 +96,7 @@ def test_faults_of_reactors_hosts_and_the_target_mark_whom_they_hit():
 
 def test_columns_of_the_trace_stand_under_their_names():
     execution = Story().serve(1).write(7).execution()
-    lines = list(trace_lines(execution, Storyteller(execution, LABELS), []))
+    lines = list(trace_lines(execution, exact_words(execution, LABELS), []))
     assert lines[0] == LEGEND
     head, first, *_ = lines[1:]
     assert head.split() == ["step", *KEYS, "what"]

@@ -5,7 +5,7 @@ import pytest
 from chaos.showing.labels import make_labels
 from chaos.showing.narrative import narrate
 from chaos.showing.serving import OPS_NAMED_MAX
-from chaos.showing.story import Storyteller
+from chaos.showing.wording.words import exact_words
 from chaos.steps.schedule import Deliver, Read, Write
 from tests.stories import PLAN, Story
 from workers.bdev.io import IoType
@@ -29,7 +29,7 @@ def write(op, slba=0, blocks=1, connection=CONNECTION):
 
 def last(story):
     execution = story.execution()
-    return narrate(execution, Storyteller(execution, LABELS), [])[-1].words
+    return narrate(execution, exact_words(execution, LABELS), [])[-1].words
 
 
 def test_the_request_in_flight_is_named():

@@ -2,8 +2,8 @@
 
 from chaos.showing.labels import make_labels
 from chaos.showing.narrative import narrate
-from chaos.showing.story import Storyteller
 from chaos.showing.story_line import IS_HEADLINE, story_lines
+from chaos.showing.wording.words import exact_words
 from chaos.steps.schedule import Inject, Mark, Operate, Stall
 from tests.stories import PLAN, Story
 
@@ -12,7 +12,7 @@ LABELS = make_labels(PLAN, 0)
 
 def lines(story, *texts, headline="", at=0):
     execution = story.execution()
-    narrated = narrate(execution, Storyteller(execution, LABELS), [])
+    narrated = narrate(execution, exact_words(execution, LABELS), [])
     return [
         tuple(getattr(line, name) for name in line.__struct_fields__)
         for line in story_lines(list(texts), narrated, headline, at)

@@ -11,7 +11,6 @@ from chaos.checkers.finding import Evidence
 from chaos.showing.labels import make_labels
 from chaos.showing.landmarks import landmarks
 from chaos.showing.narrative import narrate
-from chaos.showing.story import Storyteller
 from chaos.showing.timeline import (
     STEPS_BEFORE_FINDING,
     STEPS_MAX,
@@ -21,6 +20,7 @@ from chaos.showing.timeline import (
     page,
     timeline_of,
 )
+from chaos.showing.wording.words import exact_words
 from chaos.steps.schedule import Inject, Mark
 from tests.red_run import read_run, run_directory
 from tests.stories import PLAN, Story
@@ -43,7 +43,7 @@ def finding(step, check="register", events=()):
 
 def timeline(story, *findings, about=ABOUT):
     execution = story.execution()
-    return timeline_of(execution, Storyteller(execution, LABELS), list(findings), about)
+    return timeline_of(execution, exact_words(execution, LABELS), list(findings), about)
 
 
 def embedded(text):
@@ -84,7 +84,7 @@ def test_landmarks_are_phases_faults_heals_evidence_and_findings():
     story = Story().add(Mark("chaos")).add(Inject(1, "disk_failure", 0, ())).write(7)
     story.add(Inject(2, "disk_heal", 0, ())).happen("rebuild.started", 1, 1).crash()
     execution = story.execution()
-    found = landmarks(execution, Storyteller(execution, LABELS), [finding(7, events=[(3, "sent")])])
+    found = landmarks(execution, exact_words(execution, LABELS), [finding(7, events=[(3, "sent")])])
     assert [(one.step, one.kind) for one in found] == [
         (1, "phase"),
         (2, "fault"),
@@ -146,7 +146,7 @@ def test_very_long_run_keeps_its_begin_its_landmarks_and_what_is_near_the_findin
     for _ in range(20_000):
         story.serve(0)
     execution = story.execution()
-    narrated = narrate(execution, Storyteller(execution, LABELS), [])
+    narrated = narrate(execution, exact_words(execution, LABELS), [])
     kept = [one.number for one in kept_steps(narrated, focus=15_000, wanted=[8_000, 9_000])]
     assert len(kept) <= STEPS_MAX
     assert {*range(1, 4_000), 8_000, 9_000, 15_000 - STEPS_BEFORE_FINDING, 15_000, 15_400} <= set(

@@ -6,7 +6,7 @@ import pytest
 
 from chaos.showing.timeline import About, page, timeline_of
 from tests.chromium import PROGRAM, REASON, load
-from tests.red_run import read_run, run_directory, storyteller_of
+from tests.red_run import read_run, run_directory, words_of
 from tests.stories import Story
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason=REASON)
@@ -40,7 +40,7 @@ def test_page_loads_without_errors_and_network_and_has_the_lanes(folder, run, tm
     ]
     assert {"D0", "D1", "ARRAY", "H0", "OP", "NEM"} < set(lanes)
     for line in run.result.story:
-        assert re.sub(r"^step \d+: ", "", line)[:40].replace(">", "&gt;") in loaded.document
+        assert re.sub(r"^steps? [\d-]+: ", "", line)[:40].replace(">", "&gt;") in loaded.document
     assert len([lane for lane in lanes if lane == "ARRAY"]) == 1
 
 
@@ -64,7 +64,12 @@ def test_first_view_has_the_whole_story_and_s_comes_back_to_it(folder, run, tmp_
         'found.push(look().view); press("0"); found.push(look().view); press("s"); found.push(look().view);',
     )
     opened, whole, again = loaded.found
-    steps = [int(line.split(":")[0].removeprefix("step ")) for line in run.result.story]
+    # The first sentence is the set-up, which is left out.
+    steps = [
+        int(step)
+        for line in run.result.story[1:]
+        for step in re.match(r"steps? ([\d-]+): ", line)[1].split("-")
+    ]
     first, last = map(int, opened.split("-"))
     assert first <= min(steps)
     assert last >= max(steps)
@@ -93,9 +98,7 @@ def test_steps_of_the_story_are_numbered_and_no_sentence_stands_twice(folder, ru
 def test_run_without_a_rebuild_has_no_lane_for_one(run, tmp_path):
     execution = Story(run.execution.plan).write(7).execution()
     about = About("no rebuild", "sim", 1, "valid", [], [], "replay")
-    (tmp_path / "page.html").write_text(
-        page(timeline_of(execution, storyteller_of(run), [], about))
-    )
+    (tmp_path / "page.html").write_text(page(timeline_of(execution, words_of(run), [], about)))
     loaded = load(
         tmp_path / "page.html",
         tmp_path,
@@ -109,9 +112,7 @@ def test_run_without_a_rebuild_has_no_lane_for_one(run, tmp_path):
 def test_hover_on_a_bar_says_how_the_request_ended(run, tmp_path):
     execution = Story(run.execution.plan).send_write(7, 2, 3).serve(0).answer(7).execution()
     about = About("bars", "sim", 1, "valid", [], [], "replay")
-    (tmp_path / "page.html").write_text(
-        page(timeline_of(execution, storyteller_of(run), [], about))
-    )
+    (tmp_path / "page.html").write_text(page(timeline_of(execution, words_of(run), [], about)))
     loaded = load(
         tmp_path / "page.html",
         tmp_path,
@@ -163,7 +164,7 @@ def test_click_on_a_step_of_the_story_goes_there(folder, run, tmp_path):
         tmp_path,
         'document.querySelector("#side li.at").click(); press(); found.push(look().step);',
     )
-    assert run.result.story[0].startswith(f"step {loaded.found[0]}:")
+    assert run.result.story[0].startswith(f"steps 1-{loaded.found[0]}:")
 
 
 def test_hover_and_click_on_an_item_show_the_words_of_its_step(folder, run, tmp_path):
@@ -221,7 +222,7 @@ def test_runs_of_all_lengths_are_shown(run, tmp_path, steps):
         story.happen("bdev.nomem", 0) if number % 3 else story.serve(number % 2)
     execution = story.execution()
     about = About("long", "sim", 1, "unknown", [], ["a </script> & <b>name</b>"], "replay")
-    text = page(timeline_of(execution, storyteller_of(run), [], about))
+    text = page(timeline_of(execution, words_of(run), [], about))
     assert len(text) < 2_000_000
     (tmp_path / "page.html").write_text(text)
     loaded = load(tmp_path / "page.html", tmp_path, 'press("0", "Home"); found.push(look());')

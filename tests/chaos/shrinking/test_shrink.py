@@ -21,7 +21,7 @@ from chaos.steps.schedule import (
     Operate,
     Rest,
 )
-from chaos.store.capsule import read_capsule
+from chaos.store.capsule import Capsule, read_capsule, write_capsule
 from experiments.catalog import EXPERIMENTS
 from tests.inside import inside
 from tests.support import SEED_DEFECT
@@ -166,7 +166,8 @@ def red(tmp_path_factory):
 def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
     done = inside("shrink", str(red), "--format", "json")
     report = json.loads(done.stdout)
-    assert done.returncode == report["exit_code"] == 5, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert report["exit_code"] == 5
     assert report["outside"] < report["outside_before"]
     minimal = str(red / "minimal.json")
     capsule = read_capsule(red / "minimal.json")
@@ -181,6 +182,23 @@ def test_command_writes_a_capsule_that_replays_in_both_stepping_drivers(red):
     timeline = (red / "minimal.html").read_text()
     assert "connect-during-rebuild, shrunk" in timeline
     assert f"replay {minimal}" in timeline
+
+
+def test_smaller_result_that_is_there_stays(red, tmp_path):
+    assert inside("shrink", str(red), "--out", str(tmp_path)).returncode == 0
+    before = (tmp_path / "minimal.json").read_bytes()
+    # Its budget ends this one after the first few candidates.
+    done = inside("shrink", str(red), "--out", str(tmp_path), "--budget", "0.05s")
+    assert "so it stays" in done.stdout
+    assert done.returncode == 0
+    assert (tmp_path / "minimal.json").read_bytes() == before
+    # A larger one is replaced.
+    larger = msgspec.json.decode(before, type=Capsule)
+    script = [Rest(), Rest(1), *larger.script, *larger.script]
+    write_capsule(tmp_path / "minimal.json", msgspec.structs.replace(larger, script=script))
+    again = inside("shrink", str(red), "--out", str(tmp_path))
+    assert "so it stays" not in again.stdout
+    assert (tmp_path / "minimal.json").read_bytes() == before
 
 
 def test_budget_too_small_for_anything_is_told(red):

@@ -2,7 +2,6 @@
 
 import json
 from itertools import count
-from types import SimpleNamespace
 
 import pytest
 
@@ -59,13 +58,11 @@ def test_interrupt_is_the_reason_where_there_was_one(whole):
 
 def test_commands_say_that_the_budget_ended_the_shrink(red, tmp_path, monkeypatch):
     clock = count()  # hundredths of a second, one for each look
-    monkeypatch.setattr(
-        minimizing, "time", SimpleNamespace(monotonic=lambda: next(clock) / 100), raising=True
-    )
-    line = f"not finished: the budget of 1 s is used up; {AGAIN}"
+    monkeypatch.setattr(minimizing, "processor_seconds", lambda: next(clock) / 100)
+    line = f"not finished: the budget of 1 s of processor time is used up; {AGAIN}"
     assert line in inside("shrink", str(red), "--budget", "1s").stdout
     explained = inside("explain", str(red), "--continuations", "1").stdout
-    assert explained.splitlines().count(f"Shrinking: {line}") == 1
+    assert f"This run is not minimal. Shrinking: {line}" in " ".join(explained.split())
     adopted = inside("adopt", str(red), "early", cwd=tmp_path)
     assert f"shrinking: {line}" in adopted.stdout
     assert f"shrinking: {line}" in (tmp_path / "regressions" / "early.txt").read_text()

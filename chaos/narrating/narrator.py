@@ -1,16 +1,14 @@
-"""The story of a small failing run, as an engineer would write it in an issue.
-
-The narrator knows nothing of defects. It uses the steps, the engine's events, the content of disks, and the order that
-the script fixes. The set-up of a target becomes one sentence for each life of the target.
-"""
+"""The narrator: goes through the moments of a run once, and makes clauses of steps, events, answers and the crash."""
 
 from __future__ import annotations
+
+import re
 
 import msgspec
 
 from chaos.checkers import Finding
-from chaos.explaining.array_narrator import ArrayNarrator
-from chaos.explaining.clauses import (
+from chaos.narrating.array_narrator import ArrayNarrator
+from chaos.narrating.clauses import (
     DECISIVE,
     FINDING,
     IMPORTANT,
@@ -18,48 +16,45 @@ from chaos.explaining.clauses import (
     MINOR,
     USUAL,
     Clause,
-    Sentence,
-    sentences,
+    lifted,
 )
-from chaos.explaining.close_look import CloseLook, Moment
-from chaos.explaining.promises import consequence, should_have_been
-from chaos.explaining.request_narrator import RequestNarrator
-from chaos.explaining.setup_narrator import SetupNarrator
+from chaos.narrating.close_look import CloseLook, Moment
+from chaos.narrating.request_narrator import RequestNarrator
+from chaos.narrating.script_order import ScriptOrder
+from chaos.narrating.setup_narrator import SetupNarrator
+from chaos.narrating.topics import topics_of
+from chaos.plan.faults import FAULTS
 from chaos.plan.plan import Plan
-from chaos.plan.rpcs import Rpc
-from chaos.scripts.player import twin
+from chaos.plan.rpcs import SET_UP, Rpc
 from chaos.showing.crash_frames import frames_of
-from chaos.showing.wording.phrases import capitalized, status_of
-from chaos.showing.wording.places import named, owners_of, thread_name
+from chaos.showing.wording.phrases import status_of
+from chaos.showing.wording.places import owners_of, thread_name
 from chaos.showing.wording.words import Words
-from chaos.shrinking.shrinker import SET_UP
+from chaos.steps.crash_words import crash_words
 from chaos.steps.history import Completed, Crashed, EngineEvent
 from chaos.steps.schedule import (
     ENGINE_STEPS,
     IO,
-    ORDER,
+    Admin,
     Connect,
     Deliver,
     Disconnect,
     Flush,
     Impair,
     Inject,
-    Item,
     Kill,
-    Late,
     Mark,
     Open,
     Operate,
     PowerLoss,
-    Rest,
     Stall,
 )
+from workers.nvmf.status import AdminOpcode
 
-SENTENCES_MAX = 15
 HELD_BACK_MIN = 3  # a step that overtook fewer steps gets no phrase about its delay
 FRAMES_SHOWN = 3
-ALSO_MAX = 4  # other findings
 HEALING_CLAUSES_MAX = 40  # clauses after the heal of all faults, which may last long
+CREATE_THREAD = "reactor.create_thread"  # the message to a thread that does not exist yet
 _ON_MEMBERS = (Rpc.BDEV_RAID_ADD_BASE_BDEV, Rpc.BDEV_RAID_REMOVE_BASE_BDEV)
 _OF_SESSIONS = (
     "nvmf.command_queued",
@@ -72,137 +67,29 @@ _OF_SESSIONS = (
 )
 
 
-class Story(msgspec.Struct, frozen=True):
-    """The events, the contradiction, the broken promise, and the consequence."""
-
-    summary: str
-    sentences: list[Sentence]
-    contradiction: list[Sentence]
-    promise: str
-    harm: str  # may be ""
-    steps: list[str]  # each step in words, with its result
-    also: list[Sentence] = []  # findings of other checks, or of the same check elsewhere
-
-
-class StoryScript(msgspec.Struct, frozen=True):
-    """The parts of a script that order a run: the items, and the number of each item's step."""
-
-    items: list[Item]
-    numbers: list[int]
-
-    def held(self, moments: list[Moment]) -> set[int]:
-        """Return engine steps whose place the script names, or that come late."""
-        found = set()
-        for item, number in zip(self.items, self.numbers, strict=True):
-            if isinstance(item, ENGINE_STEPS):
-                found.add(number)
-            elif isinstance(item, Late):
-                key = twin(item.step)
-                like = [
-                    moment.number
-                    for moment in moments[max(0, number - 1) :]
-                    if isinstance(moment.step, ENGINE_STEPS) and twin(moment.step) == key
-                ]
-                found.update(like[item.skip : item.skip + 1])
-        return found
-
-    def early(self) -> set[int]:
-        """Return the steps of hosts, operator and nemesis that don't wait until the target is at rest."""
-        found = set()
-        before: Item = Rest()
-        for item, number in zip(self.items, self.numbers, strict=True):
-            if isinstance(item, Late):
-                continue
-            is_rest = isinstance(before, Rest) and not before.steps
-            if not isinstance(item, ORDER) and not is_rest:
-                found.add(number)
-            before = item
-        return found
-
-
-def tell(
-    plan: Plan,
-    look: CloseLook,
-    finding: Finding,
-    script: StoryScript,
-    others: list[Finding] | None = None,
-) -> Story:
-    """Write the story of a run up to its failure; ``others``: other findings of the run."""
-    teller = _Narrator(plan, look, finding, script)
-    clauses = teller.clauses()
-    chosen = sentences([*teller.setup.clauses(), *clauses], SENTENCES_MAX)
-    steps = _steps(look, clauses, Words(plan))
-    return Story(
-        named(finding.summary),
-        chosen,
-        _contradiction(finding),
-        " ".join(filter(None, (should_have_been(finding), teller.unanswered))),
-        consequence(finding),
-        steps,
-        _also(finding, others or []),
-    )
-
-
-def _steps(look: CloseLook, clauses: list[Clause], words: Words) -> list[str]:
-    """Write each step: its part of the story, or, where the story leaves it out, the step itself.
-
-    Each is quoted alone, so none refers to the one before.
-    """
-    said: dict[int, list[Clause]] = {}
-    for clause in clauses:
-        alone = msgspec.structs.replace(clause, text=clause.text.removeprefix(MEANWHILE))
-        said.setdefault(clause.step, []).append(alone)
-    texts = []
-    for moment in look.moments:
-        step = moment.step
-        if isinstance(step, ENGINE_STEPS):
-            text = words.engine(step, moment.note)
-        else:
-            text = words.step(step)
-        chosen = sentences(said.get(moment.number, []), SENTENCES_MAX)
-        shown = " ".join(sentence.text for sentence in chosen)
-        texts.append(shown or f"{capitalized(text)}.")
-    return texts
-
-
-def _contradiction(finding: Finding) -> list[Sentence]:
-    shown = [
-        Sentence(event.step, event.step, named(event.says))
-        for event in finding.events
-        if event.step != finding.step
-    ]
-    waits = [Sentence(finding.step, finding.step, line) for line in finding.waits]
-    return [*shown, Sentence(finding.step, finding.step, named(finding.summary)), *waits]
-
-
-def _also(finding: Finding, others: list[Finding]) -> list[Sentence]:
-    """Write other findings in the order of the run, since an earlier one often names the cause in other words."""
-    texts = {
-        (other.step, named(other.summary)): f"{other.check}: {named(other.summary)}"
-        for other in others
-        if other is not finding and other.step > 0
-    }
-    chosen = [Sentence(step, step, text) for (step, _), text in texts.items()]
-    return sorted(chosen, key=lambda sentence: sentence.first)[:ALSO_MAX]
-
-
-class _Narrator:
+class Narrator:
     """Goes through the moments of a run once."""
 
-    def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: StoryScript) -> None:
+    def __init__(self, plan: Plan, look: CloseLook, finding: Finding, script: ScriptOrder) -> None:
         self.plan = plan
         self.look = look
         self.finding = finding
         self.words = Words(plan, owners=owners_of(look.execution.history))
+        # Each step of a shrunk run is needed. In a whole run most are not, and what has no effect is left out first.
+        self.is_whole = not script.items
+        self._fault = IMPORTANT if self.is_whole else DECISIVE
+        self._refused = _refused_in(look) if self.is_whole else {}
         self.held = script.held(look.moments)
         self.early = script.early()
-        self.array = ArrayNarrator(plan)
+        self.topics = topics_of(finding, look.execution.crash)
+        self.array = ArrayNarrator(plan, self.topics)
         self.requests = RequestNarrator(plan, finding, self.array, self.early)
         self.setup = SetupNarrator(plan)
         self.is_about_sessions = self._is_about_sessions()
         self._queues: dict[int, int] = {}  # by connection: its queue
         self.unanswered = ""  # the sentence about a request that a crash left without an answer
         self._asked: dict[int, str] = {}  # by op of an RPC: the key of its clause
+        self._crashed: list[str] = []  # the keys of the requests that a crash has interrupted
         self._is_healing = False
         self._healing_clauses = 0
 
@@ -212,8 +99,12 @@ class _Narrator:
         steps = [moment.step for moment in self.look.moments]
         mine = [step for step in steps if getattr(step, "op", 0) in ops]
         no_io = not any(isinstance(step, IO) for step in steps)
-        of_target = self.finding.shape.startswith("nvmf/")
-        return of_target or no_io or any(isinstance(step, (Open, Connect)) for step in mine)
+        may_be = no_io and self.finding.check in ("crash", "liveness", "references")
+        return (
+            self.topics.sessions
+            or may_be
+            or any(isinstance(step, (Open, Connect)) for step in mine)
+        )
 
     def clauses(self) -> list[Clause]:
         """Return all clauses of the steps, in order; set-up steps are in ``setup`` instead."""
@@ -222,7 +113,9 @@ class _Narrator:
             if moment.number > self.finding.step:
                 break
             clauses += self._moment(moment)
-        return clauses
+        own = [clause.key for clause in clauses if clause.step == self.finding.step]
+        central = [key for key in (*own, *self._crashed) if key in self.requests.keys]
+        return lifted(clauses, central)
 
     def _moment(self, moment: Moment) -> list[Clause]:
         step = moment.step
@@ -234,9 +127,13 @@ class _Narrator:
             return [Clause(moment.number, "heal", text, DECISIVE)]
         clauses = self._outside(moment)
         was_quiet = self.array.is_quiet
+        clauses += self.requests.take_disk(moment)
         clauses += self.array.take(moment)
         clauses += self.requests.take(moment)
         clauses += self._answers(moment)
+        if moment.to_exited and isinstance(step, Deliver) and moment.note != CREATE_THREAD:
+            text = f"{self.words.engine(step, moment.note)}, but that thread has exited"
+            clauses.append(Clause(moment.number, "order", text, DECISIVE))
         self.setup.take(moment, is_quiet=was_quiet)
         clauses += self._crash(moment)
         if moment.number in self.held and moment.passed >= HELD_BACK_MIN:
@@ -260,21 +157,26 @@ class _Narrator:
                 disk = f"disk{step.disk}"
                 return [Clause(moment.number, "arrival", "the target finds {}", USUAL, item=disk)]
             case Inject() | Impair() | Stall():
-                text = self.words.step(step)
-                return [self._said(moment, f"fault {step.op}", text, DECISIVE)]
+                return [
+                    self._said(
+                        moment, f"fault {step.op}", self.words.step(step), self._weight_of(step)
+                    )
+                ]
             case Operate() if step.method in SET_UP and not self.setup.is_over:
                 return []
             case Operate():
-                key = f"rpc {step.method}"
+                key, number = f"rpc {step.method}", self._number_of(step)
                 self._asked[step.op] = key
                 if step.method in _ON_MEMBERS:
                     disk = self.words.places.bdev(step.args[0])
                     # Neighbours that differ only in the disk become one sentence.
                     text = f"{self.words.step(step).replace(disk, '{}')} ({step.method})"
-                    return [self._said(moment, key, text, DECISIVE, disk)]
+                    disk += f" ({number})" if number else ""
+                    return [self._said(moment, key, text, self._weight_of(step), disk)]
                 text = self.words.step(step)
-                name = "" if step.method in text else f" ({step.method})"
-                return [self._said(moment, key, f"{text}{name}", DECISIVE)]
+                names = [name for name in (step.method, number) if name and name not in text]
+                text += f" ({', '.join(names)})" if names else ""
+                return [self._said(moment, key, text, self._weight_of(step))]
             case Connect():
                 self._queues[step.connection] = step.qid
                 if not self.is_about_sessions:
@@ -285,11 +187,29 @@ class _Narrator:
                 qid = self._queues.get(step.connection, -1)
                 of = {-1: "", 0: " of its admin queue"}.get(qid, f" of I/O queue {qid}")
                 text = f"{self.words.step(step)}{of}"
-                return [self._said(moment, f"host {step.host}", text, IMPORTANT)]
+                weight = MINOR if self.is_whole else IMPORTANT
+                return [self._said(moment, f"host {step.host}", text, weight)]
+            case Admin() if self.is_about_sessions and step.opcode != AdminOpcode.KEEP_ALIVE:
+                return [self._said(moment, f"host {step.host}", self.words.step(step), IMPORTANT)]
             case Open() if self.is_about_sessions:
                 return [self._said(moment, f"host {step.host}", self.words.step(step), MINOR)]
             case _:
                 return []
+
+    def _number_of(self, step: Operate) -> str:
+        """Write the number of a request that the finding's waits name by number."""
+        name = f"op {step.op}"
+        is_named = any(re.search(rf"\b{name}\b", line) for line in self.finding.waits)
+        return name if is_named else ""
+
+    def _weight_of(self, step: Inject | Impair | Stall | Operate) -> int:
+        """Return the weight of a step of operator or nemesis; in a whole run heals and refused requests matter least."""
+        is_heal = isinstance(step, (Inject, Impair)) and step.fault not in FAULTS
+        if self.is_whole and (is_heal or step.op in self._refused):
+            return MINOR
+        if step.op in self.finding.ops:
+            return FINDING
+        return self._fault
 
     def _said(self, moment: Moment, key: str, text: str, weight: int, item: str = "") -> Clause:
         if moment.number in self.early and moment.busy:
@@ -312,7 +232,8 @@ class _Narrator:
                 if entry.status:
                     text = f"it is refused ({status_of(entry.status)})"
                     method = f"the call of {key.removeprefix('rpc ')}"
-                    clauses.append(Clause(moment.number, key, text, IMPORTANT, subject=method))
+                    weight = MINOR if self.is_whole else IMPORTANT
+                    clauses.append(Clause(moment.number, key, text, weight, subject=method))
         return clauses
 
     def _crash(self, moment: Moment) -> list[Clause]:
@@ -320,7 +241,7 @@ class _Narrator:
         if crash is None:
             return []
         frames = frames_of(crash, FRAMES_SHOWN)
-        text = f"{thread_name(crash.thread)} crashes in {' > '.join(frames)}: {crash.message}"
+        text = f"{thread_name(crash.thread)} crashes in {' > '.join(frames)}: {crash_words(crash)}"
         step = moment.step
         key = "crash"
         if isinstance(step, Deliver):
@@ -336,12 +257,14 @@ class _Narrator:
             ]
             if moment.note == "nvmf.io" and handled:
                 key = handled[0].key
+                self._crashed.append(key)
                 self.unanswered = f"Op {handled[0].step.op} should have been answered."  # type: ignore[union-attr]
                 text = f"handling it, {text}"
             elif len(waiting) == 1 and crash.where.startswith(("raid/", "bdev/")):
                 # It was queued, and no other request of the thread can have continued.
                 request = waiting[0]
                 key = request.key
+                self._crashed.append(key)
                 self.unanswered = f"Op {request.step.op} should have been answered."  # type: ignore[union-attr]
                 asked = request.step
                 side = ""
@@ -351,6 +274,8 @@ class _Narrator:
                 return [continues, Clause(moment.number, key, f"handling it, {text}", FINDING)]
             else:
                 text = f"handling {moment.note}, {text}"
+        elif isinstance(step, ENGINE_STEPS):
+            text = f"as {self.words.engine(step, moment.note)}, {text}"
         return [Clause(moment.number, key, text, FINDING)]
 
     # The order of steps.
@@ -371,3 +296,12 @@ class _Narrator:
 
 def _after(side: str) -> str:
     return f": {side}" if side else ""
+
+
+def _refused_in(look: CloseLook) -> dict[int, int]:
+    """Return the requests with an answer that isn't success, and the answer."""
+    return {
+        entry.op: entry.status
+        for entry in look.execution.history
+        if isinstance(entry, Completed) and entry.status
+    }

@@ -10,6 +10,7 @@ from chaos.showing.wording.phrases import capitalized, listed
 
 FINDING, DECISIVE, IMPORTANT, USUAL, MINOR = 10, 9, 7, 5, 3
 IT = "it "
+APART_MIN = 100  # steps between two clauses about one thing that make two sentences
 MEANWHILE = "meanwhile "  # before a step that comes while the target is at work
 
 
@@ -28,6 +29,7 @@ class Clause(msgspec.Struct, frozen=True):
     topic: str = ""
     subject: str = ""
     until: int = 0  # the last step, where the clause covers several
+    opens: bool = False  # it says what the others of its key are about
 
 
 class Sentence(msgspec.Struct, frozen=True):
@@ -38,20 +40,54 @@ class Sentence(msgspec.Struct, frozen=True):
     text: str
 
 
+def lifted(clauses: list[Clause], central: list[str]) -> list[Clause]:
+    """Give all clauses with a central key the highest weight, and an opening one at least that of its key."""
+    weights: dict[str, int] = {}
+    for clause in clauses:
+        weights[clause.key] = max(weights.get(clause.key, 0), clause.weight)
+    found = []
+    for clause in clauses:
+        weight = weights[clause.key] if clause.opens else clause.weight
+        weight = FINDING if clause.key in central else weight
+        found.append(msgspec.structs.replace(clause, weight=weight))
+    return found
+
+
 def sentences(clauses: list[Clause], most: int) -> list[Sentence]:
     """Join the weightiest clauses, in order, to at most this number of sentences."""
-    kept = sorted(clauses, key=lambda clause: clause.step)
-    groups = _grouped(kept)
+    groups = _without_light_ones(_grouped(sorted(clauses, key=lambda clause: clause.step)), most)
     while len(groups) > most:
         # The lightest clause is removed, the earliest first: a later one is nearer to the failure.
-        lightest = min(groups, key=lambda group: (max(c.weight for c in group), group[0].step))
-        kept = [clause for clause in kept if clause not in lightest]
-        groups = _grouped(kept)
+        lightest = min(groups, key=_weight)
+        groups = _grouped([one for group in groups if group is not lightest for one in group])
     return [_sentence(group) for group in groups]
 
 
+def _without_light_ones(groups: list[list[Clause]], most: int) -> list[list[Clause]]:
+    """Remove all groups of a weight at once, as long as enough are left: a whole run has thousands."""
+    for weight in sorted(dict.fromkeys(map(_weight, groups))):
+        heavier = [one for group in groups if _weight(group) > weight for one in group]
+        fewer = _grouped(heavier)
+        if len(fewer) < most:
+            break
+        groups = fewer
+    return groups
+
+
+def _weight(group: list[Clause]) -> int:
+    return max(clause.weight for clause in group)
+
+
 def _grouped(clauses: list[Clause]) -> list[list[Clause]]:
-    return [list(group) for _, group in groupby(clauses, key=lambda clause: clause.key)]
+    """Put neighbours with the same key together; what comes long after is another sentence."""
+    groups: list[list[Clause]] = []
+    for clause in clauses:
+        last = groups[-1][-1] if groups else None
+        if last is not None and last.key == clause.key and clause.step - last.step <= APART_MIN:
+            groups[-1].append(clause)
+        else:
+            groups.append([clause])
+    return groups
 
 
 def _sentence(group: list[Clause]) -> Sentence:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.explaining.clauses import FINDING, MINOR, Clause
-from chaos.explaining.close_look import Moment
+from chaos.narrating.clauses import FINDING, MINOR, Clause
+from chaos.narrating.close_look import Moment
 from chaos.plan.plan import Plan
-from chaos.plan.rpcs import Rpc
+from chaos.plan.rpcs import SET_UP, Rpc
 from chaos.showing.wording.phrases import listed
 from chaos.showing.wording.places import disk_names
-from chaos.shrinking.shrinker import SET_UP
 from chaos.steps.history import Completed, EngineEvent
 from chaos.steps.schedule import IO, Connect, Inject, Kill, Open, Operate, PowerLoss, Step
 from workers.bdev.stack import disk_of
