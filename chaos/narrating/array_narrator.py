@@ -28,11 +28,15 @@ _WEIGHTS = {
     "bdev.reset": USUAL,
     "bdev.resetting": USUAL,
     "bdev.resized": USUAL,
+    "bdev.unregistering": MINOR,
     "disk.cache_lost": IMPORTANT,
     "disk.channel_failed": IMPORTANT,
     "disk.misdirected": IMPORTANT,
+    "nvmf.listener_changed": MINOR,
     "nvmf.namespace_channel_failed": IMPORTANT,
+    "raid.channel_failed": USUAL,
     "raid.configuring": USUAL,
+    "raid.creation_failed": IMPORTANT,
     "raid.deleted": USUAL,
     "raid.grown": USUAL,
     "raid.last_member_removed": IMPORTANT,
@@ -45,6 +49,7 @@ _WEIGHTS = {
     "raid.reset": USUAL,
     "raid.starting_degraded": IMPORTANT,
     "raid.superblock_failed": IMPORTANT,
+    "raid.write_waits": MINOR,
 }
 _BEGINNINGS = ("raid.created", "raid.assembled")
 
