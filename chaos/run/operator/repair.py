@@ -25,9 +25,8 @@ class Repair:
         self.stream = stream
         self.recreate_from: list[int] = []  # disks of an array that was deleted to be created again
         self._is_left_over = False  # a superblock is where none should be
-        self._is_ghost = (
-            False  # the array that waits doesn't have the trusted disk, or was asked for by mistake
-        )
+        self._is_mistake = False  # the array that waits was asked for by mistake
+        self._is_ghost = False  # the array that waits doesn't have the trusted disk
         self._looked_at: list[int] = []  # disks examined since the last change
         self._patience = -1  # turns until the next repair
         self._refusals = [0] * len(self.model.disks)
@@ -84,9 +83,9 @@ class Repair:
         there = [number for number, disk in enumerate(disks) if disk.arrived]
         if array.is_to_be_recreated:
             return self._create_again(there)
-        if self._is_ghost and array.is_configuring:
-            # Mostly from a disk that an earlier array has left behind; it takes the place of the right array.
-            self._is_ghost = False
+        if (self._is_ghost or self._is_mistake) and array.is_configuring:
+            # A ghost comes from a disk that an earlier array has left behind. Either takes the place of the right array.
+            self._is_ghost = self._is_mistake = False
             self._looked_at.clear()
             return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
         step = self._examine(sorted(there, key=lambda number: not disks[number].is_sound))
@@ -144,10 +143,10 @@ class Repair:
             self._refused(step.args[0], status)
         if step.method == Rpc.BDEV_RAID_CREATE and status != OK:
             self._not_created(step, status)
-        bdevs = step.args[2:]
-        is_mistake = step.method == Rpc.BDEV_RAID_CREATE and len(set(bdevs)) < len(bdevs)
-        is_other = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
-        self._is_ghost = is_other or (is_mistake and status == OK)
+        if step.method == Rpc.BDEV_RAID_CREATE and status == OK:
+            # A bdev that is named twice went away just before, and is waited for.
+            self._is_mistake = len(set(step.args[2:])) < len(step.args[2:])
+        self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
         # There is no pause between the examination of one disk and the next.
         is_looking = step.method == Rpc.BDEV_EXAMINE
         self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)
@@ -178,5 +177,6 @@ class Repair:
 
     def target_lost(self) -> None:
         """Forget the examinations, since the next target needs them again."""
+        self._is_mistake = False
         self._looked_at.clear()
         self._refusals = [0] * len(self.model.disks)
