@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaos.checkers.affinity import check_affinity
+from chaos.checkers.answers import check_answers
 from chaos.checkers.availability import check_availability
 from chaos.checkers.channels import check_channels
 from chaos.checkers.copies import check_copies
@@ -61,6 +62,10 @@ CHECKS: dict[str, tuple[Check, str]] = {
         check_availability,
         "no I/O fails while a member with all data works, and no member is removed without a reason",
     ),
+    "answers": (
+        check_answers,
+        "each RPC's answer is right for the state it met, and a success keeps its promise",
+    ),
     "liveness": (check_liveness, "everything that has begun finishes after healing"),
     "references": (
         check_references,
@@ -72,6 +77,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
 OF_THE_ENGINE = {
     "channels": "the content of channels is not visible from outside",
     "quiesce": "quiesced blocks are not visible from outside",
+    "answers": "its codes and their reasons are its own",
     "affinity": "the thread that touches something is not visible from outside",
 }
 

@@ -23,6 +23,8 @@ PROMISES = {
     "protocol": "Each command is answered once, with a status that it can have.",
     "affinity": "An object that belongs to a thread is used on that thread only.",
     "availability": "No I/O fails while a member with all data works, and no member is removed without a reason.",
+    "answers": "An RPC fails only for a reason that held between its sending and its answer, and a success means that "
+    "what was asked for has happened.",
     "liveness": "Every request and operation finishes once all faults are healed.",
     "references": "After the run, the counts of channels, descriptors, claims and threads are the same as before it.",
 }
@@ -54,6 +56,10 @@ HARM = {
     "quiesce": "A rebuild or a change of members has quiesced these blocks, and relies on no I/O there.",
     "availability/removal": "The array has less redundancy than its disks could give, without an order from the operator.",
     "availability/error": "An application gets an I/O error for data that is there.",
+    "answers/code": "An operator, or the control plane above, takes a request for refused that the target could carry out, or "
+    "has carried out.",
+    "answers/promise": "An operator, or the control plane above, goes on as if the request had been carried out: with a disk that "
+    "is still in use, or a member that never came.",
     "liveness": "The waiting host or operator gets no answer until the target is killed.",
     "references": "The leftovers can keep disks, threads or the array from being used or closed.",
 }

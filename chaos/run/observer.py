@@ -138,9 +138,10 @@ def contents_of(disks: list[Disk], data_offset: int) -> list[list[int]]:
 
 def seen_of(number: int, record: RaidRecord) -> Seen:
     """Return the array's record as a history entry."""
-    slots = []
+    slots, bdevs = [], []
     for slot in record.slots[: record.num_slots]:
         occupied, configured, target, failed, scheduled = slot.words[:5].tolist()
+        bdevs.append(occupied - 1)  # NO_BDEV where it is empty
         # The bits of SlotFlag; this runs at each change of the record.
         slots.append(
             (occupied != 0)
@@ -157,4 +158,6 @@ def seen_of(number: int, record: RaidRecord) -> Seen:
         record.process_state,
         record.process_slot,
         slots,
+        bdevs,
+        record.process_thread,
     )

@@ -14,6 +14,7 @@ from workers.protocol import Crash, Event
 
 FINGERPRINT_BATCH = 256
 NOT_LOOKED = -1
+NO_BDEV = -1
 
 
 class Invoked(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="invoked"):
@@ -58,7 +59,10 @@ class Undelivered(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="u
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="seen"):
-    """The array's shared record has changed; ``slots``: a mask of SlotFlag for each slot."""
+    """The array's shared record has changed; ``slots``: a mask of SlotFlag for each slot.
+
+    ``bdevs``: the bdev in each slot, or NO_BDEV. ``process_thread``: the rebuild's thread + 1, or 0.
+    """
 
     number: int
     state: int
@@ -67,6 +71,8 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, gc=False, tag="seen"):
     process_state: int
     process_slot: int
     slots: list[int]
+    bdevs: list[int] = []
+    process_thread: int = 0
 
 
 class SlotFlag(IntFlag):

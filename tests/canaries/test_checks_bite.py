@@ -147,6 +147,13 @@ class Defective(Metadata):
             self.begin(msgspec.structs.replace(self.superblock, seq_number=1))
         return await super().write(thread)
 """
+REFUSES_EVERY_REMOVAL = """
+from workers import rpc
+
+class Defective(rpc.Rpc):
+    async def bdev_raid_remove_base_bdev(self, thread, bdev):
+        return -5
+"""
 ASSEMBLES_STALE_MEMBERS = """
 from workers.raid.superblock import EntryState
 from workers.raid.metadata import Metadata
@@ -173,6 +180,7 @@ CASES = [
     ("states", COUNTS_A_MEMBER_TWICE, "disk-failure"),
     ("channels", FORGETS_ONE_CHANNEL, "disk-failure"),
     ("superblock", WRITES_AN_OLD_SEQUENCE, "restart-from-superblock"),
+    ("answers", REFUSES_EVERY_REMOVAL, "disk-failure"),
     ("recovery", ASSEMBLES_STALE_MEMBERS, "restart-from-superblock"),
 ]
 

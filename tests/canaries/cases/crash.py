@@ -22,6 +22,6 @@ CASES = [
         "CRASHED crash/AssertionError/raid1.py:read, ops none",
         "3: reactor 1 crashed: no channel",
         "CRASHED crash/TypeError/bdev.py:read, ops none",
-        "4: reactor 1 crashed: no bdev",
+        "4: reactor 1 crashed: TypeError: no bdev",
     ),
 ]
