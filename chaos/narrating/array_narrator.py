@@ -51,6 +51,7 @@ _WEIGHTS = {
     "raid.superblock_failed": IMPORTANT,
     "raid.write_waits": MINOR,
 }
+OF_CHANNELS = ("raid.channel", "raid.channel_created", "raid.channel_destroyed")
 _BEGINNINGS = ("raid.created", "raid.assembled")
 
 
@@ -90,7 +91,7 @@ class ArrayNarrator:
         events = [entry.event for entry in moment.entries if isinstance(entry, EngineEvent)]
         born = [event for event in events if event.name == "raid.channel_created"]
         clauses += self._joined(moment, events)
-        views = [event for event in events if event.name.startswith("raid.channel")]
+        views = [event for event in events if event.name in OF_CHANNELS]
         for event in views:
             clauses += self._viewed(moment.number, event)
         clauses += self._rebuild.take(moment)
