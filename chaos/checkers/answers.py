@@ -17,8 +17,8 @@ from chaos.checkers.request import Request
 from chaos.checkers.target_facts import EVENTS, REBUILD, TargetFacts
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
-from chaos.steps.history import Completed, EngineEvent, Invoked, Seen, Written
-from chaos.steps.schedule import ENGINE_STEPS, Inject, Kill, Operate, OutsideStep, PowerLoss, Write
+from chaos.steps.history import Completed, EngineEvent, Invoked, Seen, Written, was_observed
+from chaos.steps.schedule import Inject, Kill, Operate, OutsideStep, PowerLoss, Write
 from workers.errors import OK
 
 NEVER = "; that did not hold at any moment from its sending to its answer"
@@ -56,10 +56,11 @@ def check_answers(execution: Execution) -> list[Finding]:
 
 
 def _is_observed(execution: Execution) -> bool:
-    """Return whether a stepping driver looked after each step, and saw the bdevs in the slots, which older runs lack."""
-    first = next((entry for entry in execution.history if entry.__class__ is Seen), None)
-    is_old = first.__class__ is Seen and len(first.bdevs) < len(first.slots)
-    return not is_old and any(step.__class__ in ENGINE_STEPS for step in execution.schedule)
+    """Return whether the array's record was seen after each step, with the bdevs in its slots, which older runs lack."""
+    records = (entry for entry in execution.history if entry.__class__ is Seen)
+    first = next((entry for entry in records if entry.slots), None)
+    is_old = first is not None and not first.bdevs
+    return was_observed(execution.history) and not is_old
 
 
 class _Requests:

@@ -36,7 +36,8 @@ class Observer:
         self.disks = disks
         self._raid = block.raid
         self._record_now = block.raid.words.tobytes
-        self._record = self._record_now()
+        # The first look records that there was an observer, even if nothing ever changes.
+        self._record = b""
         self._sectors = [bytes(disk.data[SUPERBLOCK_SECTOR]) for disk in disks]
 
     def restarted(self) -> None:

@@ -7,7 +7,6 @@ import msgspec
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution, RunEnd
 from chaos.steps.history import Completed, Seen
-from chaos.steps.schedule import ENGINE_STEPS
 from tests.canaries.cases import armed_bdevs
 from tests.canaries.cases.answer_reasons import (
     ADD,
@@ -31,7 +30,7 @@ from tests.canaries.cases.facts import (
     started,
     wrote,
 )
-from tests.stories import ENGINE_STEP, Story
+from tests.stories import ENGINE_STEP, Story, observed
 from workers.bdev.io import IoType
 
 EXAMINE, WAIT, GET = Rpc.BDEV_EXAMINE, Rpc.BDEV_WAIT_FOR_EXAMINE, Rpc.BDEV_RAID_GET_BDEVS
@@ -45,7 +44,7 @@ def members(story: Story, value: int) -> Story:
 def unobserved(story: Story) -> Execution:
     """Return the same run as free-running reactors report it."""
     return story.execution(
-        schedule=[step for step in story.schedule if not isinstance(step, ENGINE_STEPS)]
+        history=[entry for entry in story.history if not isinstance(entry, Seen)]
     )
 
 
@@ -271,7 +270,7 @@ CASES = [
     ),
     case(
         "never examined before the run was cut short",
-        ask(started(), 8, EXAMINE, 6).execution(end=RunEnd.STUCK),
+        observed(ask(started(), 8, EXAMINE, 6).execution(end=RunEnd.STUCK)),
     ),
     case("never examined before a kill", killed(ask(started(), 8, EXAMINE, 6))),
     case("examined by a run that nothing was seen of", unobserved(ask(started(), 8, EXAMINE, 6))),

@@ -7,7 +7,7 @@ from chaos.run.execution import Execution
 from chaos.steps.schedule import Operate
 from tests.canaries.cases import Case, judged
 from tests.canaries.cases.facts import ONLINE, inject, killed, saw, started
-from tests.stories import Story
+from tests.stories import Story, observed
 from workers.bdev.io import IoType
 from workers.bdev.stack import ErrorType
 
@@ -19,7 +19,7 @@ DISK_2 = 4  # a bit mask of disks
 
 
 def case(name: str, story: Story | Execution, *expected: str) -> Case:
-    execution = story.execution() if isinstance(story, Story) else story
+    execution = observed(story.execution()) if isinstance(story, Story) else story
     return judged("check_answers", name, execution, *expected)
 
 
