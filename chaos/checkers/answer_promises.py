@@ -75,8 +75,11 @@ def was_deleted(request: Request) -> bool:
 
 
 def was_wiped(request: Request) -> bool:
-    """Return whether no member has a superblock any more, except where something hurt its disk."""
-    if request.args[0] != WITH_SUPERBLOCK:
+    """Return whether no member has a superblock any more, except where something hurt its disk.
+
+    An array without superblocks leaves what another array has left on its members.
+    """
+    if request.args[0] != WITH_SUPERBLOCK or not request.facts.plan.superblock:
         return True
     disks = [request.disk_of(bdev) for bdev in request.facts.released]
     return not any(

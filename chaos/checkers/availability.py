@@ -2,14 +2,17 @@
 
 The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array did not
 use it. While the array has no member, on an operator's order or since its target has just started, there is nothing to use.
-While each of its members has an injected fault, I/O that the fault hits may fail: faults may stay on a disk that becomes the
-last one. A member that fails every I/O has such a fault until it goes. A member that waits to be removed doesn't count.
+I/O may fail if each of the members has had an injected fault since it was sent: faults may stay on a disk that becomes the
+last one, and what they have hit stays hit when they are healed. A member that fails every I/O has such a fault until it goes.
+A member that waits to be removed doesn't count.
 
 An array without members rightly fails all I/O, so the reason for each removal is checked as well. A member may be removed
 when an RPC names it, when its disk was pulled, or when it has missed a write. Superblock writes count.
 """
 
 from __future__ import annotations
+
+import sys
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, NO_DISK, Members
@@ -41,6 +44,8 @@ FAILURE = ("disk_failure",)  # every I/O; the disk stays a member until it misse
 RELEVANT = MOVES | {"raid.removing_member"}
 DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
 HEALS = ("disk_heal", *REPLACEMENTS)
+LASTING = sys.maxsize  # where a fault will be healed, as long as it isn't
+NEVER = -1  # where what was never faulty was healed
 
 
 def check_availability(execution: Execution) -> list[Finding]:
@@ -52,8 +57,8 @@ def check_availability(execution: Execution) -> list[Finding]:
     outage_ended = blind = barred = 0
     for index, entry in enumerate(execution.history):
         if array.unreadable or array.unwritable:
-            blind = index if array.is_blind() else blind
-            barred = index if array.is_barred() else barred
+            blind = max(blind, min(index, array.hit_until(array.unreadable)))
+            barred = max(barred, min(index, array.hit_until(array.unwritable)))
         if entry.__class__ is EngineEvent:
             if entry.event.name in RELEVANT:
                 if array.members.take(entry) and array.members.disks:
@@ -65,7 +70,7 @@ def check_availability(execution: Execution) -> list[Finding]:
                 ios[entry.step.op] = (index, entry.step)
             else:
                 array.members.take(entry)
-                array.took(entry.step)
+                array.took(index, entry.step)
         elif entry.__class__ is Completed and entry.status and entry.op not in ios:
             array.refused(entry.op)
         elif entry.__class__ is Completed and entry.status == DEVICE_ERROR:
@@ -86,27 +91,26 @@ class _Array:
     def __init__(self, plan: Plan) -> None:
         layout = plan.layout
         self.members = Members()
-        self.unreadable: list[int] = []  # disks with blocks that can't be read
-        self.unwritable: list[int] = []
-        self._failed: list[int] = []
+        # Disks with blocks that can't be read or changed, and the place in the history where they were healed.
+        self.unreadable: dict[int, int] = {}
+        self.unwritable: dict[int, int] = {}
+        self._failed: dict[int, int] = {}
         self._leaving: list[int] = []
         self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
         self._to_go: list[int] = []  # disks with a reason to be removed
         self._asked: dict[int, int] = {}  # request -> disk that it removes once a rebuild allows it
 
-    def is_blind(self) -> bool:
-        """Return whether some blocks may be unreadable on all members."""
-        return self._is_hit(self.unreadable)
+    def hit_until(self, weak: dict[int, int]) -> int:
+        """Return the place in the history up to which faults may have hit I/O that is under way on all members.
 
-    def is_barred(self) -> bool:
-        """Return whether some blocks may be unchangeable on all members."""
-        return self._is_hit(self.unwritable)
-
-    def _is_hit(self, weak: list[int]) -> bool:
-        """Return whether only weak and failed members are left; failed ones alone don't count, as the budget leaves a good one."""
+        Failed members alone don't count, as the budget leaves a good one.
+        """
         staying = self._staying()
-        bad = (*weak, *self._failed)
-        return set(staying).issubset(bad) and any(disk in weak for disk in staying or weak)
+        if not staying:
+            return max(weak.values(), default=NEVER)
+        if not any(disk in weak for disk in staying):
+            return NEVER
+        return min(max(hits.get(disk, NEVER) for hits in (weak, self._failed)) for disk in staying)
 
     def _staying(self) -> list[int]:
         """Return the members that are neither being removed nor about to be."""
@@ -132,8 +136,8 @@ class _Array:
             self._to_go = [disk for disk in self._to_go if disk != args[1]]
         return False
 
-    def took(self, step: OutsideStep) -> None:
-        """Follow the next step from outside that is no I/O."""
+    def took(self, index: int, step: OutsideStep) -> None:
+        """Follow the next step from outside that is no I/O, at this place in the history."""
         if step.__class__ is Operate:
             if step.method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 disk = self._own.get(step.args[0], NO_DISK)
@@ -142,20 +146,20 @@ class _Array:
         elif step.__class__ is Inject:
             if step.fault in ("disk_pull", "bdev_delete"):
                 self._to_go.append(step.disk)
-            _take_fault(step, FAILURE, self._failed)
-            _take_fault(step, READ_FAULTS, self.unreadable)
-            _take_fault(step, CHANGE_FAULTS, self.unwritable)
+            _take_fault(index, step, FAILURE, self._failed)
+            _take_fault(index, step, READ_FAULTS, self.unreadable)
+            _take_fault(index, step, CHANGE_FAULTS, self.unwritable)
         elif step.__class__ in (Kill, PowerLoss):
             self._to_go.clear()
             self._leaving.clear()
             self._asked.clear()
 
 
-def _take_fault(step: Inject, faults: tuple[str, ...], disks: list[int]) -> None:
-    if step.fault in faults and step.disk not in disks:
-        disks.append(step.disk)
-    elif step.fault in HEALS and step.disk in disks:
-        disks.remove(step.disk)
+def _take_fault(index: int, step: Inject, faults: tuple[str, ...], weak: dict[int, int]) -> None:
+    if step.fault in faults:
+        weak[step.disk] = LASTING
+    elif step.fault in HEALS and weak.get(step.disk) == LASTING:
+        weak[step.disk] = index
 
 
 def _taken(entry: EngineEvent) -> Finding:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from msgspec import structs
+
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import Completed, Written
 from tests.canaries.cases import Case
@@ -23,6 +25,7 @@ from tests.canaries.cases.answer_reasons import (
     case,
     request_of,
 )
+from tests.canaries.cases.facts import WITH
 
 WAIT, GET = Rpc.BDEV_WAIT_FOR_EXAMINE, Rpc.BDEV_RAID_GET_BDEVS
 CONFIGURING = ("state", 1)
@@ -128,6 +131,14 @@ CASES = [
     case("was_wiped", DELETE, (1,), True, holds=[("superblock", 2)], fields=RELEASED),
     case("was_wiped", DELETE, (1,), True, holds=[*READY, ("superblock", 1)], fields=RELEASED),
     case("was_wiped", DELETE, (0,), True, holds=[*READY, ("superblock", 2)], fields=RELEASED),
+    case(
+        "was_wiped",
+        DELETE,
+        (1,),
+        True,
+        holds=[*READY, ("superblock", 2)],
+        fields={**RELEASED, "plan": structs.replace(WITH, superblock=False)},
+    ),
     # Members.
     case("was_added", ADD, (6,), True, came=[("rebuild.started", 2)]),
     case("was_added", ADD, (6,), False, came=[("rebuild.started", 1)]),

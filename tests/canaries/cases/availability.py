@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaos.steps.schedule import Operate
+from chaos.steps.schedule import Inject, Operate
 from tests.canaries.cases import leaving, removals
-from tests.canaries.cases.removals import case, hurt, online
+from tests.canaries.cases.removals import case, hurt, online, remove
 from tests.stories import ERROR, MISCOMPARE, Story, observed
 
 CASES = [
@@ -335,6 +335,45 @@ CASES = [
         .execution(),
         "INVALID availability/error/read, ops 1",
         "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "a fault that has hit it is healed before the other member goes",
+        hurt(online(0, 1), (0, "flush_errors"))
+        .send_flush(1)
+        .add(Inject(93, "disk_heal", 0, ()))
+        .add(remove(1))
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "a fault was healed before it was sent, and the other member goes",
+        hurt(online(0, 1), (0, "flush_errors"), (0, "disk_heal"))
+        .send_flush(1)
+        .add(remove(1))
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/flush, ops 1",
+        "6: flush op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "a fault was healed before it was sent, and is healed again",
+        hurt(online(0), (0, "flush_errors"), (0, "disk_heal"))
+        .send_flush(1)
+        .add(Inject(93, "disk_heal", 0, ()))
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/flush, ops 1",
+        "6: flush op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
+        "two faults were healed, one of them before it was sent",
+        hurt(online(0, 1), (0, "flush_errors"), (1, "flush_errors"), (0, "disk_heal"))
+        .send_flush(1)
+        .add(Inject(93, "disk_heal", 1, ()))
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/flush, ops 1",
+        "7: flush op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
         "a write failed, where the order was observed",
