@@ -48,7 +48,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
         check_superblock,
         "superblocks go forward and call no member CONFIGURED that lacks acknowledged data",
     ),
-    "sizes": (check_sizes, "no host is told a size that a restart would take back"),
+    "sizes": (check_sizes, "no host learns a size that a restart would take back"),
     "self_healing": (
         check_self_healing,
         "a disk that comes back is taken in and rebuilt, and an array comes up, without an RPC",

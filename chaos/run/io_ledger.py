@@ -63,8 +63,8 @@ class IoLedger:
     def may_be_changed(self, slba: int, blocks: int) -> bool:
         """Return whether a host may change these blocks: every write in flight there is in doubt.
 
-        Otherwise any order of the two would be right, and the members could differ. What is in doubt is written again by a
-        real host, too.
+        Otherwise any order of the two would be right, and the members could differ. Real hosts, too, write blocks again
+        while the fate of an older write is open.
         """
         if not self.is_being_written(slba, blocks):
             return True

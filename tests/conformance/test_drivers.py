@@ -131,7 +131,7 @@ def test_seed_defect_is_caught(tmp_path, driver):
     assert failure["check"] == "crash"
     assert "raid_ch->module_channel != NULL" in failure["summary"]
     assert any(
-        "gets its channel of namespace 1 while the rebuild runs" in s for s in failure["story"]
+        "creates its channel of the array while the rebuild runs" in s for s in failure["story"]
     )
     result = json.loads((tmp_path / "latest-failure" / "result.json").read_text())
     assert result["code"] == Verdict.CRASHED
