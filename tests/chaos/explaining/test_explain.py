@@ -39,33 +39,33 @@ SWARM = EXPERIMENTS["swarm"]
 # The first seed, and the story's parts in order: the defect's trigger, step by step.
 STORIES = {
     "offset-gap-channel-lags-window": (
-        24,
+        41,
         (
-            "are copied onto disk",
-            "creates its channel of the array while the rebuild runs: it begins at the rebuild offset",
-            "it is acknowledged, and disk0 never got it, though the rebuild has passed these blocks",
+            "The rebuild of slot",
+            "creates its channel of the array while the rebuild runs: it begins at the rebuild offset 0",
+            "though blocks 0-15 are copied by now",
+            "still at block 0: the iteration that updated the others didn't reach them",
         ),
     ),
     "both-removed-superblock-skipped": (
-        2,
+        103,
         (
             "The operator removes",
             "is written to no disk, as all its members are being removed",
             "is out of the array",
+            "still lists it as CONFIGURED",
             "it is acknowledged",
-            "The target is killed and started again",
-            "The array is assembled from",
         ),
     ),
     "read-correction-overwrites-new-write": (
         14,
         (
-            "it reaches disk0",
-            "it fails on disk0",
-            "it is read from disk1 instead, which holds",
+            "fails on disk1",
+            "it is read from",
+            "which holds",
+            "it is acknowledged",
             "it writes block",
             "which is newer",
-            "it is acknowledged",
             "it gets the data of op",
         ),
     ),
@@ -150,13 +150,13 @@ def test_story_of_the_first_defect_tells_its_trigger(explained):
 
 
 def test_story_of_channels_that_disagree_says_which_one_was_not_updated_and_the_consequence():
-    story = story_of(small("offset-gap-channel-lags-window", SWARM, 20_000_000))
+    story = story_of(small("offset-gap-channel-lags-window", SWARM, 20_000_052))
     text = "\n".join(sentence.text for sentence in story.sentences)
     parts = (
         "(bdev_raid_remove_base_bdev)",
         "an iteration begins that takes the new offset to the existing channels",
-        "it begins at the rebuild offset 0, though blocks 0-7 are copied by now",
-        "still at block 0: the iteration that updated the others didn't reach them",
+        "it begins at the rebuild offset 26, though blocks 26-38 are copied by now",
+        "still at block 26: the iteration that updated the others didn't reach them",
     )
     assert_in_order(text, parts)
     assert story.summary.startswith("channels of the array disagree with it: nvmf_tgt_poll_group_")
@@ -322,8 +322,8 @@ def test_hang_is_explained_to_its_end():
 def test_hang_that_has_hit_its_bound_hits_it_again():
     """Replay a hang that has hit its bound: all steps of the last phase are there, so the recording is not cut off."""
     defect = DefectSource("superblock-failure-leaves-quiesced")
-    plan = resolve(SWARM, 82)
-    execution = Controller(plan, SimDriver(), (defect,)).explore(82)
+    plan = resolve(SWARM, 9)
+    execution = Controller(plan, SimDriver(), (defect,)).explore(9)
     assert execution.settle_bound_hit
     again = Controller(plan, SimDriver(), (defect,)).replay(execution.schedule)
     assert again.settle_bound_hit
