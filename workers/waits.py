@@ -29,6 +29,7 @@ from workers.raid.membership import Membership
 from workers.raid.metadata import Metadata
 from workers.raid.rebuild import END_OF_REBUILD, Rebuild
 from workers.raid.slots import OWNER
+from workers.raid.write_order import name_of
 from workers.reactor import Reactor
 from workers.thread import Flow, Future, Wait
 
@@ -39,6 +40,7 @@ HELD_BY = "held by"
 ASKED_FOR_BY = "asked for by"
 NEVER_GIVEN_BACK = "taken, and never released, by"
 PLACES_SHOWN_MAX = 4
+UNORDERED = (IoType.READ, IoType.FLUSH)  # no change, so that none waits for it
 
 
 def wait_rows(reactor: Reactor) -> list[WaitRow]:
@@ -285,6 +287,8 @@ def _roles_in_raid(here: dict[str, Any], name: str) -> list[str]:
     match here.get("self"):
         case RaidChannel() as channel if name == "_flush":
             return [f"flush {here['number']} of {channel}"]
+        case RaidChannel() if name == "execute" and here["io"].io_type not in UNORDERED:
+            return [name_of(here["io"])]
         case Metadata() if name == "write":
             return ["the superblock write"]
         case Rebuild() if name in ("_start", "run", "finish"):

@@ -15,7 +15,7 @@ from tests.inside import inside
 from tests.support import SEED_DEFECT
 
 SIGNATURE = "crash/AssertionError/raid/raid1.py:module_context"
-RED = ("--seeds", "7", "--defect", SEED_DEFECT)
+RED = ("--seeds", "10", "--defect", SEED_DEFECT)
 REACH = {"rebuilds_started": 1_397, "target_kills": 80, "power_losses": 8}
 REACH |= {"rebuild.running x target_kill": 3, "rebuild.running": 4, "connects": 1}
 
@@ -49,7 +49,7 @@ def test_green_is_one_line(tmp_path):
 def test_line_names_what_the_runs_have_been_through():
     assert (
         highlights(REACH)
-        == "1,397 rebuilds, 88 kills and power losses, 1 of 308 state × fault pairs"
+        == "1,397 rebuilds, 88 kills and power losses, 1 of 336 state × fault pairs"
     )
     assert highlights({"connects": 1, "reads": 3}) == "1 connect, 3 reads and writes"
     assert highlights({"target_kills": 1, "disks_pulled": 1}).startswith(
@@ -78,11 +78,11 @@ def test_failures_come_last_each_with_seeds_story_and_a_line_to_paste(tmp_path):
     assert done.returncode == 5
     lines = done.stdout.splitlines()
     assert [line[:4] for line in lines[:3]] == ["FAIL", "PASS", "FAIL"]
-    assert f"3 CRASHED: {SIGNATURE}, with {SEED_DEFECT}" in lines[0]
-    assert lines[4] == f"CRASHED in 3 of 7 runs of connect-during-rebuild, sim: {SIGNATURE}"
-    assert lines[5].startswith("  seed 0: reactor 0 crashed")
-    assert lines[6] == "  also seeds 4, 6"
-    assert lines[-2].startswith("    steps 269-273: Host 0 reads block 40 (op 28)")
+    assert f"2 CRASHED: {SIGNATURE}, with {SEED_DEFECT}" in lines[0]
+    assert lines[4] == f"CRASHED in 2 of 10 runs of connect-during-rebuild, sim: {SIGNATURE}"
+    assert lines[5].startswith("  seed 4: reactor 1 crashed")
+    assert lines[6] == "  also seed 9"
+    assert lines[-2].startswith("    step 276: Op 28 continues")
     assert lines[-1].startswith("  replay: ")
 
 
@@ -121,7 +121,11 @@ def test_details_are_printed_on_demand_and_the_verdict_alone(tmp_path):
 def test_suite_that_is_green_fits_on_a_screen_and_ends_with_its_canary(tmp_path, command):
     clean = tuple(Facet(experiment=name, seeds=1) for name in ("baseline", "grow", "bad-blocks"))
     canary = Facet(
-        experiment="connect-during-rebuild", seeds=1, defects=(SEED_DEFECT,), expect_code=5
+        experiment="connect-during-rebuild",
+        first_seed=4,
+        seeds=1,
+        defects=(SEED_DEFECT,),
+        expect_code=5,
     )
     catalog = Catalog(EXPERIMENTS, {"tiny": Suite(name="tiny", facets=(*clean, canary))})
     done = inside(command, "tiny", "--out", str(tmp_path), catalog=catalog)

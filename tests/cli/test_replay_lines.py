@@ -19,7 +19,7 @@ def failed(tmp_path_factory):
     """Return a place with a failing run, and the run's directory as it is named there."""
     place = tmp_path_factory.mktemp("place")
     done = raidstorm(
-        *("run", "connect-during-rebuild", "--seed", "0", "--defect", SEED_DEFECT),
+        *("run", "connect-during-rebuild", "--seed", "4", "--defect", SEED_DEFECT),
         *("--format", "json"),
         cwd=place,
     )

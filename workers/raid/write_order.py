@@ -7,11 +7,13 @@ leaves that to its hosts. Here the later change waits until the earlier one has 
 
 from __future__ import annotations
 
+from workers.bdev.io import BdevIo
 from workers.services import EngineCore
 from workers.shared import WriteRow
 from workers.thread import Future, SpdkThread, Wait
 
 FULL_RETRY_US = 1_000
+GO_ON = "write_order.go_on"
 
 
 class WriteOrder:
@@ -46,25 +48,31 @@ class WriteOrder:
         ]
         self.table.store([row._replace(waits=0) if row in released else row for row in rows])
         for row in released:
-            thread.send(row.thread, "write_order.go_on", row.number)
+            thread.send(row.thread, GO_ON, row.number)
 
     def go_on(self, thread: SpdkThread, number: int) -> None:
         """Resume a change whose turn has come (message)."""
         self._turns.pop(number).resolve()
 
     def waits(self) -> list[Wait]:
-        """Return the changes that wait here, each with the earlier ones in its way."""
+        """Return the changes that wait here, each with the earlier ones in its way, or with the message that resumes it."""
+        waits: list[Wait] = []
         rows = self.table.rows()
-        return [
-            (
-                self._turns[row.number],
-                f"the earlier change of blocks {other.offset}-{other.end - 1}",
-            )
-            for place, row in enumerate(rows)
-            if row.number in self._turns
-            for other in rows[:place]
-            if _overlap(row, other)
-        ]
+        for place, row in enumerate(rows):
+            turn = self._turns.get(row.number)
+            if turn is not None:
+                causes = [name_of(other) for other in rows[:place] if _overlap(row, other)]
+                causes = causes if row.waits else [f"the message {GO_ON} to {self._thread(row)}"]
+                waits += [(turn, cause) for cause in causes]
+        return waits
+
+    def _thread(self, row: WriteRow) -> str:
+        return self.reactor.threads[row.thread].name
+
+
+def name_of(change: WriteRow | BdevIo) -> str:
+    """Name a change for those that wait for it."""
+    return f"the earlier change of blocks {change.offset}-{change.end - 1}"
 
 
 def _overlap(row: WriteRow, other: WriteRow) -> bool:
