@@ -88,8 +88,8 @@ def lied(execution: Execution) -> bool:
 
 
 IDLE = {
-    Rpc.BDEV_ERROR_INJECT_ERROR: (IDLE_ERROR_BDEV, 2),
-    Rpc.BDEV_DELAY_UPDATE_LATENCY: (IDLE_DELAY_BDEV, 119),
+    Rpc.BDEV_ERROR_INJECT_ERROR: (IDLE_ERROR_BDEV, 119),
+    Rpc.BDEV_DELAY_UPDATE_LATENCY: (IDLE_DELAY_BDEV, 37),
 }
 NEVER_SENT = (Rpc.BDEV_RAID_GET_BDEVS,)  # by the generator; the judged cases of the check have it
 SHOWN = [

@@ -248,7 +248,7 @@ def test_wrong_use_is_told(args, sentence):
 
 
 def test_story_is_the_stored_one_while_the_finding_is(tmp_path):
-    folder = run_directory(tmp_path, "bad-blocks", 14, "read-correction-overwrites-new-write")
+    folder = run_directory(tmp_path, "bad-blocks", 12, "read-correction-overwrites-new-write")
     stored = json.loads((folder / "result.json").read_text())
     _, output = check(folder)
     assert any("which is newer" in line for line in stored["story"])

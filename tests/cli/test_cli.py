@@ -258,7 +258,7 @@ def test_failing_run_directory_holds_what_the_readme_of_it_says(tmp_path):
     assert "timeline.html" in names
     assert (out / "latest-failure").resolve() == folder.resolve()
     trace = (folder / "trace.log").read_text()
-    assert re.search(r"^ +\d+ .*  X  .* handles nvmf.io of host", trace, re.MULTILINE)
+    assert re.search(r"^ +\d+ .*  X  .* handles io_device.visit of ", trace, re.MULTILINE)
     assert "=> FINDING crash: reactor" in trace
     result = json.loads((folder / "result.json").read_text())
     assert result["verdict"] == "crashed"

@@ -48,7 +48,7 @@ def test_replay_of_a_directory_that_is_gone_names_the_line_that_needs_none(faile
     assert gone.returncode == 2
     assert f"{run_dir}{file} does not exist" in gone.stderr
     line = gone.stderr.strip().rpartition(": ")[2]
-    assert line.endswith("replay connect-during-rebuild:0")
+    assert line.endswith("replay connect-during-rebuild:4")
     again = pasted(f"{line} --defect {SEED_DEFECT}", tmp_path)
     assert again.returncode == 5, again.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def test_a_replay_takes_the_recorded_steps(red):
 def test_explain_names_the_step_after_which_the_crash_was_likely(red):
     done = inside("explain", red, *on(CRASHING))
     assert done.returncode == 0, done.stderr
-    assert "The failure became likely at step" in done.stdout
+    # With few continuations it may not be distinguished from chance.
+    assert re.search(r"The failure became likely at step \d|it passes a half at step \d", done.stdout)
 
 
 def test_check_judges_again_and_says_how_to_replay(red):
