@@ -171,14 +171,14 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     red = printed_of(output, "test_red")
     lines = red.splitlines()
     assert lines[1] == (
-        "CRASHED: connect-during-rebuild, driver sim, seed 0 (number 1 of 20), "
+        "CRASHED: connect-during-rebuild, driver sim, seed 4 (number 5 of 20), "
         f"with defect {SEED_DEFECT}"
     )
     assert lines[2] == "crash/AssertionError/raid/raid1.py:module_context"
-    assert lines[3].startswith("reactor 0 crashed: raid_bdev_channel_get_module_ctx: Assertion")
-    assert re.fullmatch(r"shrunk from 27 to \d+ steps of hosts, operator and nemesis:", lines[4])
+    assert lines[3].startswith("reactor 1 crashed: raid_bdev_channel_get_module_ctx: Assertion")
+    assert re.fullmatch(r"shrunk from 28 to \d+ steps of hosts, operator and nemesis:", lines[4])
     assert lines[5].startswith(
-        "  steps 1-32: A RAID1 without superblock is created on disk0 and disk1"
+        "  steps 1-34: A RAID1 with superblocks is created on disk0 and disk1"
     )
     kept = dict(line.split(": ", 1) for line in lines if ": " in line)
     assert kept["replay"].endswith("/minimal.json")
@@ -186,7 +186,7 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
         again = pasted(line, project.path)
         assert again.returncode == 5, again.stderr
         assert "the fingerprint is the recorded one" in again.stdout
-    assert kept["this seed alone"].endswith("test_mine.py::test_red --raidstorm-seed 0")
+    assert kept["this seed alone"].endswith("test_mine.py::test_red --raidstorm-seed 4")
     again = pasted(kept["this seed alone"] + " --raidstorm-shrink 0", project.path)
     assert again.returncode == 1
     assert "(number 1 of 1)" in again.stdout
