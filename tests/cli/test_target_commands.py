@@ -70,7 +70,9 @@ def test_explain_names_the_step_after_which_the_crash_was_likely(red):
     done = inside("explain", red, *on(CRASHING))
     assert done.returncode == 0, done.stderr
     # With few continuations it may not be distinguished from chance.
-    assert re.search(r"The failure became likely at step \d|it passes a half at step \d", done.stdout)
+    assert re.search(
+        r"The failure became likely at step \d|it passes a half at step \d", done.stdout
+    )
 
 
 def test_check_judges_again_and_says_how_to_replay(red):

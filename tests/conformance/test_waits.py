@@ -124,7 +124,8 @@ def test_lock_and_part_of_a_request_that_wait_for_each_other_are_a_cycle():
     assert " of host " in first
     assert "> _split > submit > _is_let_in for quiesce " in others[0]
     assert re.match(
-        r"  held by ((rebuild|membership)\.\w+\(.*\) on \w+|remove_slot\(\d+\) on reactor \d+)$", others[1]
+        r"  held by ((rebuild|membership)\.\w+\(.*\) on \w+|remove_slot\(\d+\) on reactor \d+)$",
+        others[1],
     )
     assert "for the visit lock_range(" in others[2]
     assert others[3].startswith(f"  waits in lock_range > _watch for {first}")
