@@ -184,9 +184,14 @@ def test_anchored_aims_births_at_changes_and_makes_room_for_them():
         for room, birth in zip(added[::2], added[1::2], strict=True):
             assert (room.kind, birth.kind) in anchored.BIRTHS
             assert room.event in anchored.ROOM_MADE
-            assert birth.event in anchored.BORN
-            assert room.occurrence == birth.occurrence
             births[birth.kind] += 1
+            births["all births"] += 1
+            if birth.anchor == "rebuild":  # so that it is half done when the rebuild ends
+                assert 500 <= birth.moment < 1_000
+                births["late"] += 1
+            else:
+                assert birth.event in anchored.BORN
+                assert room.occurrence == birth.occurrence
         kept = plan.planned[: len(plain.planned)]
         assert [one.kind for one in kept] == [one.kind for one in plain.planned]
         moved = [one for one in kept if one.anchor == "event"]
@@ -196,6 +201,7 @@ def test_anchored_aims_births_at_changes_and_makes_room_for_them():
     assert births[anchored.MISBIRTH] > 20
     assert births["namespace_attach"] > 20
     assert births["poll_group_create"] > 20
+    assert 0.2 < births["late"] / births["all births"] < 0.5
     assert 0.5 < births["moved"] / births["all"] < 0.7
 
 
