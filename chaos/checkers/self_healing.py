@@ -2,7 +2,7 @@
 
 It is judged where the target has come to rest after disks have been plugged in, and no request has concerned the array since.
 An array that is online takes in each disk that its superblocks list, whatever they call it. An array that isn't comes up when
-all disks are there that the newest superblock calls CONFIGURED.
+all disks are there that the newest superblock calls CONFIGURED, unless a request has made another one that waits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from chaos.run.execution import Execution
 from chaos.steps.history import Completed, EngineEvent, Entry, Invoked, Written
 from chaos.steps.schedule import RESTED, Inject, Kill, Mark, Operate, PowerLoss
 from workers.bdev.stack import disk_of
+from workers.errors import OK
 from workers.protocol import Event, Layout
 
 LEAVING = ("disk_pull", "bdev_delete")
@@ -45,8 +46,9 @@ class Disks:
         self.superblocks = Superblocks()
         self.found: dict[int, bool] = {}
         self._harmed: dict[int, bool] = {}
-        self._asked: dict[int, bool] = {}  # requests that concern the array, not yet answered
+        self._asked: dict[int, str] = {}  # requests that concern the array, not yet answered
         self._unfinished: dict[int, bool] = {}  # disks in slots that the superblocks don't show yet
+        self.is_made_by_request = False  # the array that there is, even if it only waits for a bdev
 
     def take(self, entry: Entry) -> None:
         """Follow the next entry of a history."""
@@ -55,7 +57,8 @@ class Disks:
         if entry.__class__ is EngineEvent:
             self._observe(entry.event)
         elif entry.__class__ is Completed:
-            self._asked.pop(entry.op, None)
+            if self._asked.pop(entry.op, None) == Rpc.BDEV_RAID_CREATE and entry.status == OK:
+                self.is_made_by_request = True
         elif entry.__class__ is Invoked:
             step = entry.step
             if isinstance(step, Operate):
@@ -66,6 +69,7 @@ class Disks:
                 self.found.clear()
                 self._asked.clear()
                 self._unfinished.clear()
+                self.is_made_by_request = False
 
     def _observe(self, event: Event) -> None:
         match event.name:
@@ -73,6 +77,7 @@ class Disks:
                 self.found |= dict.fromkeys(event.args, True)
             case "raid.deleted":
                 self.found.clear()  # what was found while that array had its members need not be looked at again
+                self.is_made_by_request = False
             case "rebuild.started":
                 self._unfinished[event.args[1]] = True
             case "rebuild.finished" if event.args[2] == 0:
@@ -85,7 +90,7 @@ class Disks:
     def _operated(self, step: Operate) -> None:
         if step.method in HELPING:
             self.found.clear()
-            self._asked[step.op] = True
+            self._asked[step.op] = step.method
         elif RPCS[step.method].is_for_stack:
             self._harm(disk_of(self.layout, step.args[0]))
 
@@ -157,8 +162,10 @@ def _not_up(disks: Disks, plan: Plan, newest: Written, number: int) -> Finding |
     """Judge an array that is not online."""
     # Else it may wait for a device that was replaced.
     is_known = len(_disks_in(newest.named)) == plan.members
-    # Else another array of this name may come up instead.
-    is_alone = all(each.array == newest.array for each in disks.superblocks.by_disk.values())
+    # Else another array of this name may come up instead, or be there already and wait for a bdev.
+    is_alone = not disks.is_made_by_request and all(
+        each.array == newest.array for each in disks.superblocks.by_disk.values()
+    )
     awaited = _disks_in(newest.configured)
     is_whole = newest.disk in awaited and all(disks.has_own(disk, newest) for disk in awaited)
     if not (is_known and is_alone and is_whole):

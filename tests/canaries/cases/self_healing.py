@@ -55,6 +55,11 @@ def restarted(*disks: int, story: Story | None = None) -> Story:
     return found((story or online()).kill(), *disks)
 
 
+def created(status: int = 0) -> Story:
+    """Start the target again, and have it make another array that waits for a bdev."""
+    return online().kill().operate(5, Rpc.BDEV_RAID_CREATE, 0, 0, 9).answer(5, status=status)
+
+
 def third(story: Story, status: int, disk: int = 2) -> Story:
     """Rebuild another disk."""
     return story.happen("rebuild.started", 1, disk).happen("rebuild.finished", 1, disk, status)
@@ -258,6 +263,21 @@ ARRAYS = [
     case(
         "found while another array had their names, which is gone since",
         restarted(0, 1).happen("raid.deleted"),
+    ),
+    case("found while another array waits", found(created(), 0, 1)),
+    case(
+        "found after another array was deleted",
+        found(created().happen("raid.deleted"), 0, 1),
+        *not_up(10, BOTH),
+    ),
+    case(
+        "found after a target had another array", found(created().kill(), 0, 1), *not_up(10, BOTH)
+    ),
+    case("found after a creation was refused", found(created(-22), 0, 1), *not_up(9, BOTH)),
+    case(
+        "found after another request",
+        found(online().kill().operate(5, Rpc.BDEV_EXAMINE, 0).answer(5), 0, 1),
+        *not_up(9, BOTH),
     ),
     case(
         "the only one that is CONFIGURED",
