@@ -151,6 +151,11 @@ def has_other_superblock(request: Request) -> bool:
     return request.met("other superblock", request.disk)
 
 
+def has_newer_superblock(request: Request) -> bool:
+    """Return whether the disk may have had a superblock newer than those of the array."""
+    return request.met("newer superblock", request.disk)
+
+
 def is_hurt(request: Request) -> bool:
     """Return whether something happened to the disk that can fail its I/O."""
     return not request.is_unhurt(request.disk)

@@ -87,6 +87,10 @@ RULES: dict[str, Rule] = {
             EPERM: ("the array is being changed, or the bdev is claimed", reasons.is_held_up),
             EINVAL: ("no slot is free, or the bdev is too small", reasons.has_no_room),
             EEXIST: ("the disk has another array's superblock", reasons.has_other_superblock),
+            EBUSY: (
+                "the disk's superblock is newer than the array's",
+                reasons.has_newer_superblock,
+            ),
             EIO: ("the disk's superblock can't be read", reasons.is_hurt),
             ENOMEM: FAILED_CHANNEL,
         },

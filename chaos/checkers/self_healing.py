@@ -117,6 +117,14 @@ class Disks:
             and own.blocks == newest.blocks
         )
 
+    def is_outgrown(self, disk: int) -> bool:
+        """Return whether a member's superblock is as new as the disk's: else the array lacks what the disk has."""
+        by_disk = self.superblocks.by_disk
+        own = by_disk[disk].sequence
+        return any(
+            by_disk[member].sequence >= own for member in self.members.disks if member in by_disk
+        )
+
     def has_place(self, disk: int) -> bool:
         """Return whether its slot is its own: once a rebuild has begun, it may be another disk's before superblocks show it."""
         return all(other == disk for other in self._unfinished)
@@ -147,8 +155,8 @@ def _judge(disks: Disks, plan: Plan, number: int) -> Finding | None:
 def _left_out(disks: Disks, newest: Written, number: int) -> Finding | None:
     """Judge an array that is online."""
     for disk in _disks_in(newest.named):
-        is_known = disks.has_own(disk, newest) and disks.has_place(disk)
-        if is_known and disk not in disks.members.disks:
+        is_known = disks.has_own(disk, newest) and disks.is_outgrown(disk)
+        if is_known and disks.has_place(disk) and disk not in disks.members.disks:
             return _finding(
                 "member",
                 f"disk {disk} came back with its superblock, and is not taken in again: the array's superblock "

@@ -110,6 +110,7 @@ class TargetFacts:
         self.ready = _readiness(layout)  # of each bdev, the fact that it can be opened
         self.superblocks: dict[int, Written] = {}
         self.array = NO_ARRAY  # the number of the array whose superblock was written last
+        self.sequence = 0  # of the superblock that the target wrote last
         self.sizes_differ = False
         self.members: tuple[int, ...] = ()  # the disks with which an array went online last
         self.released: list[int] = []  # the bdevs in the slots of the last array when it went
@@ -186,17 +187,19 @@ class TargetFacts:
         """Follow a disk's superblock."""
         self.superblocks[entry.disk] = entry
         if entry.by_target and entry.sequence >= 0:
-            self.array = entry.array
+            self.array, self.sequence = entry.array, entry.sequence
         self._note_superblocks()
 
     def _note_superblocks(self) -> None:
-        """Note on which disks a superblock may be found, and on which another array's."""
+        """Note on which disks a superblock may be found, and on which another array's or a newer one."""
         for disk in self.disks.values():
             written = self.superblocks.get(disk, NO_SUPERBLOCK)
             has_one = not written.blank or disk in self._foreign
             is_other = has_one and written.array != self.array
             self.moments.change(("superblock", disk), holds=has_one)
+            is_newer = written.sequence > self.sequence
             self.moments.change(("other superblock", disk), holds=is_other)
+            self.moments.change(("newer superblock", disk), holds=is_newer)
 
     # The tester's steps, and their answers.
 

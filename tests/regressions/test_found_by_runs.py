@@ -6,6 +6,7 @@ from workers.bdev.bdev import NOMEM_RETRY_US, Gate
 from workers.bdev.disk import FOREVER, FaultKind
 from workers.bdev.io import BLOCK_SIZE, IoType
 from workers.bdev.stack import ErrorType, Stack, member_bdev_id, stacked_bdev_id
+from workers.errors import EBUSY
 from workers.nvmf.status import NvmeStatus, Opcode
 from workers.protocol import NEMESIS, FinishIo, FireTimer
 from workers.shared import RaidState
@@ -240,3 +241,24 @@ def test_disks_are_looked_at_again_when_another_array_that_waited_is_given_up():
     rig.settle()
     assert online(rig)
     assert members(rig) == [0, 1]
+
+
+def test_disk_whose_superblock_is_newer_is_left_alone_by_an_array_that_came_up_without_it():
+    """swarm, seed 8017: a superblock went back from sequence number 65539 to 6.
+
+    An operator had started the array from one disk, and later it came up from another one that knew nothing of that. It then
+    rebuilt the first disk, over what it lacked itself. SPDK ignores such a disk, and refuses to add it (−16).
+    """
+    rig = rig_with_data()
+    assert rig.call("bdev_raid_remove_base_bdev", 1) == 0
+    rig.restart(1)
+    assert rig.call("bdev_raid_start_degraded", 1) == 0
+    assert members(rig) == [1]
+    rig.restart(0)
+    assert members(rig) == [0]
+    rig.plug(1)
+    rig.settle()
+    assert members(rig) == [0]
+    assert rig.named("rebuild.started") == []
+    assert rig.call("bdev_raid_add_base_bdev", 1) == EBUSY
+    assert members(rig) == [0]

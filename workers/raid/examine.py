@@ -111,6 +111,8 @@ class Examine:
         if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
             return  # it is another array's member, or the array here has no superblock
         uuid = bdev_uuid(bdev.record.identity)
+        if own is not None and is_newer(found, own) and record.state == RaidState.ONLINE:
+            return  # the array came up without this disk, from what it was before
         if own is None or self._supersedes(found, own):
             if found.entry_of(uuid) is None:
                 return  # a copy of another disk: it must not define an array
@@ -133,7 +135,7 @@ class Examine:
     def _supersedes(self, found: Superblock, own: Superblock) -> bool:
         """Return whether the array assembled so far is older than this superblock, and not yet online."""
         return (
-            found.seq_number > own.seq_number
+            is_newer(found, own)
             and self.record.state == RaidState.CONFIGURING
             and not self.configuration.is_configuring
         )
@@ -186,6 +188,11 @@ class Examine:
 
     def _slots(self) -> list[Slot]:
         return self.configuration.raid.slots
+
+
+def is_newer(found: Superblock, own: Superblock) -> bool:
+    """Return whether a disk's superblock is newer than the array's: the disk has what the array lacks."""
+    return found.seq_number > own.seq_number
 
 
 def _is_usable(found: Superblock) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from workers.bdev.bdev import Bdev
 from workers.bdev.layer import BdevLayer
-from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
+from workers.errors import EBUSY, EEXIST, EINVAL, ENODEV, EPERM, OK
 from workers.raid.array import RaidBdev, is_serviceable
 from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
@@ -90,6 +90,8 @@ class Membership:
         own = self.metadata.superblock
         if found is not None and (own is None or found.uuid != own.uuid):
             return EEXIST
+        if found is not None and own is not None and found.seq_number > own.seq_number:
+            return EBUSY  # as in SPDK; the disk has what the array lacks, and must be wiped first
         place = self.place_for(bdev)
         return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
 

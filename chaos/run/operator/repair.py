@@ -8,7 +8,7 @@ from chaos.run.array_view import Cause
 from chaos.run.operator.last_means import LastMeans
 from chaos.run.operator.rpc_queue import RpcQueue
 from chaos.steps.schedule import Operate
-from workers.errors import EEXIST, EINVAL, ENODEV, OK
+from workers.errors import EBUSY, EEXIST, EINVAL, ENODEV, OK
 
 REFUSALS_MAX = 3  # of a disk, until it is wiped before it is tried again
 IMPATIENT_ONE_IN = 25  # turns, while disks are late
@@ -139,7 +139,7 @@ class Repair:
 
     def answered(self, step: Operate, status: int) -> None:
         """Handle an answer; the next repair comes after a drawn number of turns."""
-        if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EEXIST, EINVAL):
+        if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EBUSY, EEXIST, EINVAL):
             self._refused(step.args[0], status)
         if step.method == Rpc.BDEV_RAID_CREATE and status != OK:
             self._not_created(step, status)
@@ -165,11 +165,12 @@ class Repair:
     def _refused(self, bdev: int, status: int) -> None:
         for number, disk in enumerate(self.model.disks):
             if self.queue.bdev(number) == bdev:
-                # SPDK may refuse a disk for the superblock on it, so an operator has to wipe it first.
+                # A disk may be refused for the superblock on it, so an operator has to wipe it first.
                 self._refusals[number] += 1
-                is_for_good = status == EEXIST or self._refusals[number] >= REFUSALS_MAX
+                is_for_good = status in (EBUSY, EEXIST) or self._refusals[number] >= REFUSALS_MAX
                 others = [other for other in self.model.disks.sound() if other != number]
-                may_be_wiped = self.plan.target is not None and self.model.array.is_online
+                is_array_s_own = self.plan.target is not None or status == EBUSY
+                may_be_wiped = is_array_s_own and self.model.array.is_online
                 is_wiped_first = may_be_wiped and is_for_good and not disk.member and bool(others)
                 if is_wiped_first:
                     self._refusals[number] = 0

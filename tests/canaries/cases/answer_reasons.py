@@ -164,6 +164,8 @@ CASES = [
     case("has_no_room", ADD, (6,), False, holds=[FREE]),
     case("has_no_room", ADD, (6,), True, over=[FREE]),
     case("has_no_room", ADD, (6,), True, holds=[FREE], came=[("raid.member_too_small", 6)]),
+    case("has_newer_superblock", ADD, (6,), True, over=[("newer superblock", 2)]),
+    case("has_newer_superblock", ADD, (6,), False, holds=[("superblock", 2)]),
     case("has_other_superblock", ADD, (6,), True, over=[("other superblock", 2)]),
     case("has_other_superblock", ADD, (6,), False, holds=[("superblock", 2)]),
     case("is_hurt", ADD, (6,), False, holds=READY),

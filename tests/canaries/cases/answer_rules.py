@@ -25,7 +25,7 @@ EXPECTED = [
     "bdev_delay_update_latency: ENODEV EINVAL; 1",
     "bdev_raid_create: EEXIST EINVAL EPERM EIO ENOMEM; 2",
     "bdev_raid_delete: ENODEV; 2",
-    "bdev_raid_add_base_bdev: ENODEV EPERM EINVAL EEXIST EIO ENOMEM; 1",
+    "bdev_raid_add_base_bdev: ENODEV EPERM EINVAL EEXIST EBUSY EIO ENOMEM; 1",
     "bdev_raid_remove_base_bdev: ENODEV EIO; 1",
     "bdev_raid_start_degraded: EPERM ENODEV EIO EINVAL; 1",
     "bdev_raid_get_bdevs: ENODEV; 1",

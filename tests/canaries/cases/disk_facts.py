@@ -23,7 +23,7 @@ CASES = [
     case(
         "a superblock from outside",
         wrote(Story(WITH), 0, by_target=False),
-        "holds: state 0, superblock 0, other superblock 0",
+        "holds: state 0, superblock 0, other superblock 0, newer superblock 0",
     ),
     case(
         "an old superblock of the array",
@@ -35,6 +35,19 @@ CASES = [
         "the first sequence number",
         wrote(Story(WITH), 0, sequence=0),
         "holds: state 0, superblock 0",
+        "array 5",
+    ),
+    case(
+        "a superblock that the array has outgrown",
+        wrote(wrote(wrote(Story(WITH), 0), 1, by_target=False, sequence=2), 0, sequence=3),
+        "holds: state 0, superblock 0, superblock 1",
+        "held: newer superblock 1",
+        "array 5",
+    ),
+    case(
+        "a newer superblock of the array",
+        wrote(wrote(Story(WITH), 0), 1, by_target=False, sequence=2),
+        "holds: state 0, superblock 0, superblock 1, newer superblock 1",
         "array 5",
     ),
     case(

@@ -40,6 +40,7 @@ FACTS = [
             "harmed",
             "superblock",
             "other superblock",
+            "newer superblock",
             "attached",
             "listener",
             "group",

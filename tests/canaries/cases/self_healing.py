@@ -199,6 +199,19 @@ FAULTS = [
         came_back(lose().inject("bad_blocks", 0).inject("bad_blocks", 1).inject("disk_heal", 0)),
     ),
     case(
+        "a member's superblock was not seen",
+        came_back(
+            lose(
+                Story(THREE_DISKS)
+                .happen("raid.created", 2, 0, 1)
+                .write_superblock(0, 2)
+                .write_superblock(1, 2)
+            )
+        ),
+        *left_out(9),
+    ),
+    case("it has a newer superblock than the array", came_back(lose().write_superblock(1, 4))),
+    case(
         "it grew before it was pulled",
         came_back(lose(online().inject("disk_grow", 1))),
         *left_out(10),
