@@ -18,6 +18,7 @@ from workers.raid.superblock import (
     Superblock,
     SuperblockError,
     decode,
+    is_newer,
 )
 from workers.raid.uuids import bdev_uuid
 from workers.services import EngineCore
@@ -188,11 +189,6 @@ class Examine:
 
     def _slots(self) -> list[Slot]:
         return self.configuration.raid.slots
-
-
-def is_newer(found: Superblock, own: Superblock) -> bool:
-    """Return whether a disk's superblock is newer than the array's: the disk has what the array lacks."""
-    return found.seq_number > own.seq_number
 
 
 def _is_usable(found: Superblock) -> bool:

@@ -12,7 +12,7 @@ from workers.errors import EBUSY, EEXIST, EINVAL, ENODEV, EPERM, OK
 from workers.raid.array import RaidBdev, is_serviceable
 from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
-from workers.raid.superblock import EntryState, Superblock
+from workers.raid.superblock import EntryState, Superblock, is_newer
 from workers.raid.uuids import bdev_uuid
 from workers.services import EngineCore
 from workers.shared import ProcessState, RaidState
@@ -90,7 +90,7 @@ class Membership:
         own = self.metadata.superblock
         if found is not None and (own is None or found.uuid != own.uuid):
             return EEXIST
-        if found is not None and own is not None and found.seq_number > own.seq_number:
+        if found is not None and own is not None and is_newer(found, own):
             return EBUSY  # as in SPDK; the disk has what the array lacks, and must be wiped first
         place = self.place_for(bdev)
         return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)

@@ -191,3 +191,8 @@ def _text(name: bytes) -> str:
         return text.decode()
     except UnicodeDecodeError:
         raise SuperblockError("the name is no UTF-8 text") from None
+
+
+def is_newer(found: Superblock, own: Superblock) -> bool:
+    """Return whether a disk's superblock is newer than the array's: the disk has what the array lacks."""
+    return found.seq_number > own.seq_number

@@ -169,8 +169,9 @@ class Repair:
                 self._refusals[number] += 1
                 is_for_good = status in (EBUSY, EEXIST) or self._refusals[number] >= REFUSALS_MAX
                 others = [other for other in self.model.disks.sound() if other != number]
-                is_array_s_own = self.plan.target is not None or status == EBUSY
-                may_be_wiped = is_array_s_own and self.model.array.is_online
+                # The engine refuses one for good only with EBUSY: foreign disks are replaced when everything is healed.
+                needs_wiping = self.plan.target is not None or status == EBUSY
+                may_be_wiped = needs_wiping and self.model.array.is_online
                 is_wiped_first = may_be_wiped and is_for_good and not disk.member and bool(others)
                 if is_wiped_first:
                     self._refusals[number] = 0

@@ -52,4 +52,5 @@ class Raid1(raid1.Raid1):
             base if slots[number].is_configured else None
             for number, base in enumerate(paths.base_channels)
         ]
-        return await super().write(channel, Paths(there, paths.data_offsets), io)  # type: ignore[arg-type]
+        left: Any = Paths(there, paths.data_offsets)
+        return await super().write(channel, left, io)
