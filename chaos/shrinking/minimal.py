@@ -80,7 +80,7 @@ def minimize(
     case = outcome.case
     small = replace(
         capsule,
-        experiment=_narrowed(capsule.experiment, case.plan),
+        experiment=narrowed(capsule.experiment, case.plan),
         plan=case.plan,
         labels=make_labels(case.plan, capsule.seed),
         schedule=outcome.schedule,
@@ -160,7 +160,7 @@ def _is_end(step: Step) -> bool:
     return isinstance(step, Mark) and step.phase == "stuck"
 
 
-def _narrowed(experiment: Experiment, plan: Plan) -> Experiment:
+def narrowed(experiment: Experiment, plan: Plan) -> Experiment:
     """Return the experiment with just this plan's sizes."""
     layout = plan.layout
     return replace(
@@ -172,6 +172,7 @@ def _narrowed(experiment: Experiment, plan: Plan) -> Experiment:
         window_blocks=layout.window_blocks,
         hosts=plan.hosts,
         io_queues=plan.io_queues,
+        namespaces=layout.namespaces,
         blocks_per_io=plan.blocks_per_io_max,
         grow_blocks=max(0, layout.capacity - layout.disk_blocks),
     )

@@ -145,14 +145,16 @@ def _fewer_blocks(case: Case) -> Iterator[Case]:
         default=0,
     )
     for blocks in BLOCKS:
-        if highest <= blocks < plan.blocks:
+        if max(highest, layout.namespaces) <= blocks < plan.blocks:
             less = plan.blocks - blocks
+            part = blocks // layout.namespaces
             smaller = replace(
                 plan,
                 blocks=blocks,
-                blocks_per_io_max=min(plan.blocks_per_io_max, blocks),
+                blocks_per_io_max=min(plan.blocks_per_io_max, part),
                 layout=replace(
                     layout,
+                    partition_blocks=0 if layout.namespaces == 1 else part,
                     disk_blocks=layout.disk_blocks - less,
                     capacity_blocks=max(0, layout.capacity_blocks - less),
                     window_blocks=min(layout.window_blocks, blocks),

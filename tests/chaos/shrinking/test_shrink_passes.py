@@ -8,13 +8,14 @@ import pytest
 from chaos.drivers.free_replay import WatchedDriver
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
-from chaos.plan.plan import resolve
+from chaos.plan.experiment import validate
+from chaos.plan.plan import fits, resolve
 from chaos.run.controller import Controller
 from chaos.scripts.player import LEFT_OUT, Player
 from chaos.shrinking.gap_passes import rest_between
 from chaos.shrinking.hang_up import hang_up
 from chaos.shrinking.lateness import as_delays
-from chaos.shrinking.minimal import minimize
+from chaos.shrinking.minimal import minimize, narrowed
 from chaos.shrinking.passes import first_case
 from chaos.shrinking.shrinker import Attempt, Case, Shrinker
 from chaos.shrinking.simplify import simpler_plans, simpler_steps
@@ -98,7 +99,7 @@ def first_hang(sources, first):
 
 def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
     sources = (DefectSource("iteration-vs-exit-or-recreate"),)
-    _, plan, execution = first_hang(sources, 83)
+    _, plan, execution = first_hang(sources, 253)
     shrinker = Shrinker(judge(execution)[0], sources, (), lambda: False)
     first = first_case(shrinker, plan, execution.schedule)
     for settle_steps, is_taken in ((5, False), (40, True)):
@@ -111,7 +112,7 @@ def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
 @pytest.mark.slow
 def test_hang_among_keep_alives_shrinks_to_few_steps_without_any():
     sources = (DefectSource("aer-accounting-blocks-pause"),)
-    seed, plan, execution = first_hang(sources, 260)
+    seed, plan, execution = first_hang(sources, 245)
     capsule = Capsule(
         raidstorm_version=tool_version(),
         experiment=SWARM,
@@ -333,3 +334,17 @@ def test_bdevs_of_kept_disks_are_named_anew():
 def test_steps_of_a_sequence_are_recorded_so_the_plan_needs_it_no_longer():
     first, *_ = simpler_plans(Case(resolve(PULLED_TWICE, 1), (), True))
     assert first.plan.sequence == ()
+
+
+def test_smaller_plans_are_of_experiments_that_can_be_read():
+    """Read what shrinking writes: capsules of runs with two namespaces were refused, for an I/O could be larger than one."""
+    seen = dict.fromkeys((1, 2), 0)
+    for seed in range(40):
+        plan = resolve(SWARM, seed)
+        begin = Case(plan, (Operate(2, "framework_start_init", (0,)),), True)
+        for case in (begin, *simpler_plans(begin)):
+            for smaller in (case, *simpler_plans(case)):
+                validate(narrowed(SWARM, smaller.plan))
+                assert fits(narrowed(SWARM, smaller.plan), smaller.plan)
+                seen[smaller.plan.layout.namespaces] += 1
+    assert all(seen.values())
