@@ -27,6 +27,7 @@ SECTIONS = {
     "": {"index.md": "Overview"},
     "Using it": {
         "tutorial.md": "Tutorial",
+        "sequences.md": "Sequences",
         "reading-a-failure.md": "Reading a failure",
         "real-spdk.md": "Your SPDK tree",
         "own-target.md": "Your own target in C",

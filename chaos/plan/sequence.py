@@ -197,6 +197,13 @@ def is_spare(number: int, acts: Sequence[Act]) -> bool:
     return acts[number].disk == "spare"
 
 
+def is_of_spare(act: PlannedAct, acts: Sequence[PlannedAct]) -> bool:
+    """Return whether a planned item is about a disk that was chosen among those that are no members."""
+    while act.disk == "same":
+        act = acts[act.like]
+    return act.disk == "spare"
+
+
 def fits_sequence(planned: Sequence[PlannedAct], acts: Sequence[Act]) -> bool:
     """Return whether these items can be drawn from the first of those; shrinking leaves out the last ones."""
     return len(planned) <= len(acts) and all(

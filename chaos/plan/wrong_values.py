@@ -9,7 +9,7 @@ import msgspec
 
 from workers.spelling import did_you_mean
 
-NAMED_MAX = 8  # more are not named, unless one of them is close
+NAMED_MAX = 12  # more are not named, unless one of them is close
 SHOWN_MAX = 40  # characters of a value; a longer one is not shown
 LISTED = ("faults", "operations")
 TABLES = (*LISTED, "sequence", "facets", "known")
@@ -57,7 +57,7 @@ def with_hint(error: str, kind: type[msgspec.Struct], raw: object = None) -> str
         name = str(path[-1]) if path and isinstance(path[-1], str) else ""
         return sentence + (_hint(value[1], known, name) or _where_listed(path))
     if field is not None and isinstance(place, type) and issubclass(place, msgspec.Struct):
-        return sentence + _hint(field[1], list(place.__struct_fields__), "")
+        return sentence + _hint(field[1], list(place.__struct_fields__), "a field here")
     return sentence
 
 

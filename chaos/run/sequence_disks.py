@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chaos.plan.faults import HEALS, NO_HEAL
 from chaos.plan.plan import Plan
-from chaos.plan.sequence import LOST_RETURNS, OF_DISKS, RETURNS, PlannedAct
+from chaos.plan.sequence import LOST_RETURNS, OF_DISKS, RETURNS, PlannedAct, is_of_spare
 from chaos.run.anchors import Watch
 from chaos.run.model import Model
 from chaos.run.nemesis import Nemesis
@@ -70,18 +70,12 @@ class SequenceDisks:
                 return [number for number, disk in enumerate(disks) if not disk.member]
             case "same":
                 disk = self._of_items[act.like]
-                is_right = disk is not None and (disks[disk].member or self._is_spare(act))
+                is_right = disk is not None and (disks[disk].member or is_of_spare(act, self.acts))
                 return [disk] if disk is not None and is_right else []
             case "other":
                 return [number for number in disks.members() if number != self._of_items[act.like]]
             case _:
                 return None
-
-    def _is_spare(self, act: PlannedAct) -> bool:
-        """Return whether an item is about a disk that an earlier one chose among those that are no members."""
-        while act.disk == "same":
-            act = self.acts[act.like]
-        return act.disk == "spare"
 
     # Pulls, and their returns.
 
@@ -154,7 +148,7 @@ class SequenceDisks:
         """Take in that an item has come, with the heals that are due for it."""
         disk = self._disk_of(step) if act.kind in OF_DISKS else None
         self._of_items.append(disk)
-        if disk is not None and not self._is_spare(act):
+        if disk is not None and not is_of_spare(act, self.acts):
             self._await(disk, is_lost=act.kind == "disk_pull" and act.heal in LOST)
         until = self.model.anchors.watch(act.until) if act.until else None
         if act.kind == "disk_pull" and act.heal != NO_HEAL and disk is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chaos.plan.experiment import RUN_PERMILLE
 from chaos.plan.plan import Plan
-from chaos.plan.sequence import LASTING_KINDS, RETURNS, WAIT, PlannedAct
+from chaos.plan.sequence import LASTING_KINDS, RETURNS, WAIT, PlannedAct, is_of_spare
 from chaos.showing.wording.phrases import counted, ordinal
 
+WHEN_MEMBER = " when it is a member"
 ROLE_WORDS = {
     "member": "of a member with all data",
     "target": "of the rebuild's target",
@@ -31,7 +32,7 @@ _WORDS_OF_HEALS = {heal: RETURN_WORDS[name] for name, heal in RETURNS.items()}
 def sequence_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield the number of each item, and what it is; then what the sequence means for the run."""
     for number, act in enumerate(plan.sequence, 1):
-        yield str(number), f"{_what(act)}{_when(act)}{_end(act)}"
+        yield str(number), f"{_what(act, plan.sequence)}{_when(act)}{_end(act)}"
     most = plan.chaos_permille_max // RUN_PERMILLE
     yield (
         "",
@@ -40,12 +41,13 @@ def sequence_rows(plan: Plan) -> Iterator[tuple[str, str]]:
     )
 
 
-def _what(act: PlannedAct) -> str:
+def _what(act: PlannedAct, acts: Sequence[PlannedAct]) -> str:
     match act.disk:
         case int():
-            of = f"of disk{act.disk}"
+            of = f"of disk{act.disk}{WHEN_MEMBER}"
         case "same":
-            of = f"of the disk of item {act.like + 1}"
+            when = "" if is_of_spare(act, acts) else WHEN_MEMBER
+            of = f"of the disk of item {act.like + 1}{when}"
         case "other":
             of = f"of another member than the disk of item {act.like + 1}"
         case role:

@@ -28,9 +28,9 @@ def test_each_condition_and_each_return_has_its_words():
     )
     wait = PlannedAct("wait", stage=3)
     assert words_of(pull, kill, same, other, spare, wait, PlannedAct("rebuild_stop")) == [
-        "disk_pull of disk1, 8.3 % of the run after it first could; it returns with older content after 15.0 % of the run",
+        "disk_pull of disk1 when it is a member, 8.3 % of the run after it first could; it returns with older content after 15.0 % of the run",
         "target_kill, from 25.3 % to 60.0 % of the second rebuild or a later one's progress",
-        "disk_pull of the disk of item 1, 1 step after the first target_kill from then on; it returns only after the chaos",
+        "disk_pull of the disk of item 1 when it is a member, 1 step after the first target_kill from then on; it returns only after the chaos",
         "disk_hang of another member than the disk of item 1, right after the second disk_return from then on; "
         "healed after 0.5 % of the run",
         "disk_pull of a disk that is no member, not before 50.0 % of the run; a smaller disk takes its place "
@@ -49,7 +49,7 @@ def test_plan_command_shows_it(tmp_path):
     (act,) = resolve(
         Experiment(name="mine", sequence=(Act(kind="disk_pull", disk=1, returns="stale"),)), 7
     ).sequence
-    assert "sequence (1)\n  1  disk_pull of disk1, " in done.stdout
+    assert "sequence (1)\n  1  disk_pull of disk1 when it is a member, " in done.stdout
     assert f"; it returns with older content after {act.lasting / 10} % of the run" in done.stdout
     assert (
         "the chaos goes on until all have come, at most 6 times as long as planned" in done.stdout
