@@ -315,6 +315,8 @@ def _roles_in_nvmf(here: dict[str, Any], name: str) -> list[str]:
     match here.get("self"):
         case Namespaces() if name in ("add", "remove", "bdev_resized"):
             return ["the change of the namespaces", *_closing_namespace(here["self"], here)]
+        case Namespaces() if name in ("add_listener", "remove_listener"):
+            return ["the change of the namespaces"]
         case NvmfTarget() if name in ("connect", "io", "admin"):
             return [f"the requests of connection {here['connection']}"]
         case NvmfTarget() as target if name in ("_connect_admin", "_connect_io"):
