@@ -275,7 +275,14 @@ class Configuration:
     async def _wipe_all(self, thread: SpdkThread) -> None:
         if not self.record.has_superblock:
             return  # block 0 is client data there
-        await self.metadata.wipe(thread, self.slots.occupied())
+        wiped: list[tuple[int, int]] = []
+        # A disk may join the array meanwhile, and must not keep the superblock of an array that is gone.
+        while left := [one for one in self._members() if one not in wiped]:
+            wiped += left
+            await self.metadata.wipe(thread, [number for number, _ in left])
+
+    def _members(self) -> list[tuple[int, int]]:
+        return [(number, self.raid.slots[number].generation) for number in self.slots.occupied()]
 
     def dismiss(self, thread: SpdkThread) -> None:
         """Release all that an array which is not online holds."""
