@@ -10,7 +10,7 @@ from __future__ import annotations
 from errno import errorcode
 
 from chaos.checkers.answer_rules import RULES, Rule
-from chaos.checkers.armed_bdevs import ArmedBdevs
+from chaos.checkers.armed_bdevs import Armed, ArmedBdevs
 from chaos.checkers.examinations import Examinations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.request import Request
@@ -36,7 +36,11 @@ def check_answers(execution: Execution) -> list[Finding]:
         if entry.__class__ is EngineEvent:
             if entry.event.name in EVENTS:
                 facts.observe(entry.event)
-                requests.observe(entry)
+                finding = requests.observe(entry)
+                if finding is not None:
+                    return [finding]
+            elif entry.event.name == "bdev.unregistering":
+                requests.armed.goes(entry.event.args[0])
         elif entry.__class__ is Invoked:
             if entry.step.__class__ in FOLLOWED:
                 facts.took(entry.step)
@@ -52,6 +56,8 @@ def check_answers(execution: Execution) -> list[Finding]:
             facts.saw(entry)
         elif entry.__class__ is Written:
             facts.wrote(entry)
+            if entry.by_target:
+                requests.armed.wrote_superblock(entry.disk)
     return requests.at_end() if execution.settled else []
 
 
@@ -74,11 +80,14 @@ class _Requests:
         self.last_step = execution.steps
         self.waiting: dict[int, Request] = {}
 
-    def observe(self, entry: EngineEvent) -> None:
-        """Take in an event."""
-        self.armed.observe(entry.event)
+    def observe(self, entry: EngineEvent) -> Finding | None:
+        """Take in an event; judge an error or delay bdev that a superblock has passed."""
+        idle = self.armed.observe(entry.event)
+        if idle is not None:
+            return _of_idle(idle, f"and then a superblock reached disk {idle.disk}")
         if entry.event.name == "bdev.registered" and self.is_observed:
             self.examinations.arrived(entry.event.args[0], entry.number)
+        return None
 
     def took(self, step: OutsideStep) -> None:
         """Take in a request, an action on a disk, or the end of a target, which owes nothing any more."""
@@ -156,13 +165,16 @@ class _Requests:
         idle = self.armed.passed(entry)
         if idle is None:
             return None
-        why = f"and then write op {entry.op} reached disk {idle.disk} as if it had not been"
-        return _of_promise(
-            f"{idle.method} without effect",
-            f"{idle.method} was answered with OK, {why}",
-            idle.step,
-            [idle.op],
-        )
+        return _of_idle(idle, f"and then write op {entry.op} reached disk {idle.disk}")
+
+
+def _of_idle(idle: Armed, why: str) -> Finding:
+    return _of_promise(
+        f"{idle.method} without effect",
+        f"{idle.method} was answered with OK, {why} as if it had not been",
+        idle.step,
+        [idle.op],
+    )
 
 
 def _finding(kind: str, request: Request, entry: Completed, why: str) -> Finding:

@@ -1,17 +1,19 @@
-"""Error and delay bdevs that were set to act, until they do: a host's write that passes one before is a broken promise.
+"""Error and delay bdevs that were set to act, until they do: a write that passes one before is a broken promise.
 
-Only writes show that they passed: the disk has their data when they are acknowledged.
+Only writes show that they passed: the disk has a host's data when it is acknowledged, and an array's superblock when the
+writing of the superblocks ends.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from chaos.plan.faults import DISK_HEALS
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import NOT_LOOKED, Completed
 from chaos.steps.schedule import Inject, Operate, Write
 from workers.bdev.io import IoType
-from workers.bdev.stack import disk_of
+from workers.bdev.stack import disk_of, stack_of, stacked_bdev_id
 from workers.protocol import Event, Layout
 
 ACTS = {
@@ -20,6 +22,7 @@ ACTS = {
 }
 NO_DISK = -1
 HEAL = "disk_heal"
+ENDS = ("disk_pull", "bdev_delete", *DISK_HEALS)
 
 
 class Armed(msgspec.Struct, frozen=True):
@@ -36,15 +39,28 @@ class ArmedBdevs:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
+        self._own = {
+            bdev: disk
+            for disk in range(layout.disks)
+            for bdev in (
+                disk,
+                *(stacked_bdev_id(layout, kind, disk) for kind in stack_of(layout, disk)),
+            )
+        }
         self.armed: list[Armed] = []
         self._heals: dict[int, int] = {}  # in flight: op -> disk
         self._target = NO_DISK  # of the newest rebuild
         self._writes: dict[int, list[Armed]] = {}
+        self._superblocks: list[Armed] | None = (
+            None  # since their writing has begun; None: it hasn't
+        )
+        self._written: dict[int, bool] = {}  # since then, by disk
 
     def restarted(self) -> None:
         """Forget all, since their target is gone."""
         self.armed = []
         self._heals.clear()
+        self._superblocks = None
 
     def answered(self, step: Operate) -> None:
         """Take in an answer: what the bdev was set to before has ended."""
@@ -68,20 +84,42 @@ class ArmedBdevs:
             armed = Armed(step.op, answer.number, step.method, disk)
             self.armed = [*self.armed, armed]  # the list is that of writes sent before, too
 
-    def observe(self, event: Event) -> None:
-        """Take in an event: the bdev acts, or may be gone."""
-        if event.name in ACTS:
+    def observe(self, event: Event) -> Armed | None:
+        """Take in an event: the bdev acts, or may be gone; return one that a superblock has passed, and that should have acted."""
+        if event.name == "raid.superblock_writing":
+            # Of two writings at once, none is followed.
+            self._superblocks = self.armed if self._superblocks is None else []
+            self._written = {}
+        elif event.name == "raid.superblock_ended":
+            before, self._superblocks = self._superblocks or [], None
+            return next(
+                (armed for armed in before if armed in self.armed and armed.disk in self._written),
+                None,
+            )
+        elif event.name in ACTS:
             self._disarm(event.args[0], ACTS[event.name])
         elif event.name == "rebuild.started":
             # The rebuild's writes may put a host's data on its target before a delay bdev has held them.
             self._target = event.args[1]
             self._disarm_all(self._target)
         elif event.name == "bdev.unregistered":
-            self.armed = []
+            (bdev,) = event.args
+            self.goes(bdev)
+        return None
+
+    def goes(self, bdev: int) -> None:
+        """Take in that a bdev begins to go, or has gone: it does nothing any more."""
+        if bdev in self._own:
+            self._disarm_all(self._own[bdev])
+
+    def wrote_superblock(self, disk: int) -> None:
+        """Take in that the target has changed a disk's superblock."""
+        self._written[disk] = True
 
     def injected(self, step: Inject) -> None:
-        """Take in an action on a disk: a heal ends what the bdevs on it do."""
-        self._disarm_all(step.disk)
+        """Take in an action on a disk: a heal ends what the bdevs on it do, and they may go with it."""
+        if step.fault in ENDS:
+            self._disarm_all(step.disk)
         if step.fault == HEAL:
             self._heals[step.op] = step.disk
 

@@ -92,7 +92,10 @@ class Disks:
             self.found.clear()
             self._asked[step.op] = step.method
         elif RPCS[step.method].is_for_stack:
-            self._harm(disk_of(self.layout, step.args[0]))
+            disk = disk_of(self.layout, step.args[0])
+            self._harm(disk)
+            if not step.args[-1]:
+                del self._harmed[disk]  # no more errors, or no more latency
 
     def _injected(self, step: Inject) -> None:
         if step.fault in LEAVING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
+from chaos.steps.history import Written
 from chaos.steps.schedule import Operate
 from tests.canaries.cases import Case, judged
 from tests.canaries.cases.facts import ONLINE, inject, killed, saw, started
@@ -55,7 +56,66 @@ def write(story: Story, op: int = 50, copies: int = DISK_2) -> Story:
     return story.send_write(op).answer(op, copies=copies)
 
 
+def write_superblocks(story: Story, *disks: int, by_target: bool = True) -> Story:
+    """Write the superblock on these disks; then the writing has ended."""
+    story = story.happen("raid.superblock_writing", 2)
+    for disk in disks:
+        story.observe(Written, disk, by_target, 2, 1, 3, False)
+    return story.happen("raid.superblock_ended", 0)
+
+
+def passed_superblock(step: int, method: Rpc = INJECT) -> tuple[str, str]:
+    return (
+        f"INVALID answers/promise/{method} without effect, ops 9",
+        f"{step}: {method} was answered with OK, and then a superblock reached disk 2 as if it had not been",
+    )
+
+
 CASES = [
+    case("a superblock passes", write_superblocks(failing(), 0, 2), *passed_superblock(7)),
+    case(
+        "a superblock passes a delay",
+        write_superblocks(delaying(), 2),
+        *passed_superblock(7, DELAY),
+    ),
+    case("a superblock of other disks", write_superblocks(failing(), 0, 1)),
+    case("a superblock changes from outside", write_superblocks(failing(), 2, by_target=False)),
+    case("no superblock is written", write_superblocks(failing())),
+    case(
+        "a superblock is being written before",
+        write_superblocks(failing(story=ready().happen("raid.superblock_writing", 1)), 2),
+    ),
+    case(
+        "the next superblock passes",
+        write_superblocks(write_superblocks(failing(), 0), 2),
+        *passed_superblock(7),
+    ),
+    case(
+        "a superblock on which it acts",
+        failing()
+        .happen("raid.superblock_writing", 2)
+        .happen("bdev.error_injected", 2, FAILURE, int(IoType.WRITE))
+        .write_superblock(2, 2)
+        .happen("raid.superblock_ended", 0),
+    ),
+    case(
+        "a superblock was written before, and the next one ends",
+        failing(story=ready().happen("raid.superblock_writing", 1).write_superblock(2, 1))
+        .happen("raid.superblock_ended", 0)
+        .happen("raid.superblock_writing", 2)
+        .happen("raid.superblock_ended", 0),
+    ),
+    case(
+        "a superblock was being written as the target was killed",
+        write_superblocks(
+            failing(story=ready_again(ready().happen("raid.superblock_writing", 1))), 2
+        ),
+        *passed_superblock(14),
+    ),
+    case(
+        "the writing of superblocks ends twice",
+        write_superblocks(failing(), 0).write_superblock(2, 2).happen("raid.superblock_ended", 0),
+    ),
     case(
         "a rebuild of another disk begins",
         write(failing().happen("rebuild.started", 0, 1)),
@@ -154,7 +214,29 @@ CASES = [
         .happen("bdev.error_injected", 2, FAILURE, int(IoType.WRITE))
         .answer(50, copies=DISK_2),
     ),
-    case("a bdev is gone", write(failing().happen("bdev.unregistered", 1))),
+    case("its disk goes", write(failing().happen("bdev.unregistering", 2, 0))),
+    case("it goes", write(failing().happen("bdev.unregistering", 6, 0))),
+    case("it is gone", write(failing().happen("bdev.unregistered", 6))),
+    case(
+        "another bdev goes",
+        write(failing().happen("bdev.unregistering", 1, 2)),
+        "INVALID answers/promise/bdev_error_inject_error without effect, ops 9",
+        "7: bdev_error_inject_error was answered with OK, and then write op 50 reached disk 2 as if it had not been",
+    ),
+    case(
+        "the array goes",
+        write(failing().happen("bdev.unregistering", 3, 2)),
+        "INVALID answers/promise/bdev_error_inject_error without effect, ops 9",
+        "7: bdev_error_inject_error was answered with OK, and then write op 50 reached disk 2 as if it had not been",
+    ),
+    case("the disk is pulled", write(inject(failing(), 31, "disk_pull", 2))),
+    case("its bdev is deleted", write(inject(failing(), 31, "bdev_delete", 2))),
+    case(
+        "another fault of the disk",
+        write(inject(failing(), 31, "disk_slow", 2)),
+        "INVALID answers/promise/bdev_error_inject_error without effect, ops 9",
+        "7: bdev_error_inject_error was answered with OK, and then write op 50 reached disk 2 as if it had not been",
+    ),
     case("a rebuild begins", write(failing().happen("rebuild.started", 0, 2))),
     case(
         "a bdev is reset",

@@ -88,6 +88,19 @@ MEMBERS = [
     case("out", lose()),
     case("came back, and is left alone", came_back(), *left_out(9)),
     case(
+        "came back after the errors of another one were ended",
+        came_back(lose().operate(5, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 1, 2, 0)),
+        *left_out(10),
+    ),
+    case(
+        "came back while one error of another one is to come",
+        came_back(lose().operate(5, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 0, 0, 1)),
+    ),
+    case(
+        "came back before the errors of another one were ended",
+        came_back().operate(5, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 1, 2, 0),
+    ),
+    case(
         "came back, and was rebuilt",
         came_back().happen("rebuild.started", 1, 1).happen("rebuild.finished", 1, 1, 0),
     ),
