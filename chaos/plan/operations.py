@@ -22,6 +22,7 @@ OperationKind = Literal[
     "listener_change",
     "poll_group_create",
     "poll_group_destroy",
+    "members_query",
 ]
 
 
@@ -31,7 +32,7 @@ class Subject(StrEnum):
     MEMBERS = "members"
     RESET = "reset"
     SERVICE = "service"  # the namespace and the poll groups
-    REFUSALS = "refusals"
+    NOTHING = "nothing"  # a request that changes nothing
 
 
 class OperationRow(msgspec.Struct, frozen=True):
@@ -62,7 +63,7 @@ OPERATIONS: dict[str, OperationRow] = {
     "add_to_offline": OperationRow(
         "a member is added while the array goes offline: refused", Subject.MEMBERS
     ),
-    "wrong_requests": OperationRow("RPCs that can't be carried out: refused", Subject.REFUSALS),
+    "wrong_requests": OperationRow("RPCs that can't be carried out: refused", Subject.NOTHING),
     "bdev_reset": OperationRow("a member is reset", Subject.RESET),
     "array_reset": OperationRow("the array is reset", Subject.RESET),
     "namespace_attach": OperationRow(
@@ -80,5 +81,6 @@ OPERATIONS: dict[str, OperationRow] = {
     "poll_group_destroy": OperationRow(
         "a poll group ends its connections, and its thread exits", Subject.SERVICE
     ),
+    "members_query": OperationRow("the array is asked for its members", Subject.NOTHING),
 }
 assert set(OPERATIONS) == set(get_args(OperationKind))

@@ -8,7 +8,9 @@ import msgspec
 
 from chaos.plan.experiment import Anchor
 
-FLUSH_FAILED = "flush_failed"  # an event: an injected fault has failed a flush
+FLUSHED_IN_PART = (
+    "flushed_in_part"  # an event: a flush was answered with success, though a disk has failed it
+)
 PlannedAnchor = Anchor | Literal["event"]
 
 

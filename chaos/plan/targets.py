@@ -17,7 +17,7 @@ from workers.probes import PROBES
 # All other faults act on disks, hosts and processes from outside, so every target has them.
 NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
 # These need RPCs, or a layout, that the interface doesn't know.
-OF_THE_ENGINE = ("listener_change",)
+OF_THE_ENGINE = ("listener_change", "members_query")
 # After these, an array only comes back when its disks are examined again.
 NEED_EXAMINE = ("array_recreate", "last_member_removal", "add_to_offline")
 # What hosts may ask for, by the capability that it needs.

@@ -42,6 +42,7 @@ class Cause(Enum):
     TARGET_LOST = "the target died"
 
 
+WHOLE = 2  # members
 # These have names of their own, since the lookup of a member in its class costs more than a comparison.
 ABSENT, CONFIGURING, ONLINE = ArrayState
 KEEP, DISMANTLE, RECREATE = Intent
@@ -129,6 +130,11 @@ class ArrayView:
             number for number, disk in enumerate(self.disks) if disk.member and number != target
         ]
 
+    @property
+    def is_whole(self) -> bool:
+        """Return whether at least two members have the data."""
+        return len(self.members_in_sync()) >= WHOLE
+
     def is_alone(self, number: int) -> bool:
         """Return whether this sound disk is the array's only member, apart from one being rebuilt."""
         return self.disks[number].is_sound and self.members_in_sync() == [number]
@@ -160,13 +166,19 @@ class ArrayView:
             smallest = min(self.disks[number].blocks for number in members)
             self.has_size(smallest - self.plan.data_offset)
         self.move(Cause.CAME_ONLINE_TO_GO if goes else Cause.CAME_ONLINE)
-        self.disks.come_online(members, fresh=fresh, goes=goes)
+        self.disks.come_online(members, fresh=fresh)
 
-    def member_removed(self, number: int, leaving: list[int]) -> None:
-        """Record that a member is removed, and that the others' superblocks say so."""
+    def member_removed(self, number: int) -> None:
+        """Record that a member is removed, and that the others' superblocks say so.
+
+        Of several removals at once, the one that was asked for first may end last: that disk then has what the others lack.
+        """
         disk = self.disks[number]
         disk.member = False
-        self.leaves(number, leaving)
+        staying = self.members_in_sync()
+        if staying:
+            self.harm(number)
+            self.disks.trust(staying)
         disk.superblock.left_behind = not disk.good
         self.disks.write_down(self.members_in_sync())
 
@@ -180,6 +192,7 @@ class ArrayView:
                 self.has_size(args[0])
             # A broken target also emits this for a slot that is empty.
             case "raid.member_failed" if args[1] >= 0:
+                self.disks[args[1]].has_missed = True
                 self.harm(args[1])
             case "raid.deleted":
                 self.move(Cause.DELETED)
@@ -222,6 +235,7 @@ class ArrayView:
         disk = self.disks[number]
         disk.member = status == 0
         if disk.member:
+            disk.has_missed = False
             disk.superblock.became_member()
         disk.good = status == 0 and rebuild is not None and not rebuild.harmed
         self.disks.write_down(self.disks.members())

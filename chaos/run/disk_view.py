@@ -82,6 +82,8 @@ class DiskView:
     foreign: bool = False  # another array's member
     refused: bool = False  # the operator has learned that the array refuses it
     is_deleted: bool = False  # only its bdev is away
+    flush_failed: bool = False  # since the target began
+    has_missed: bool = False  # a write, as the array has said, and was not rebuilt since
     superblock: SuperblockView = field(default_factory=SuperblockView)
 
     @property
@@ -182,6 +184,11 @@ class Disks(list[DiskView]):
         """Return the disks that are members, one being rebuilt included."""
         return [number for number, disk in enumerate(self) if disk.member]
 
+    @property
+    def have_failed_flush(self) -> bool:
+        """Return whether a flush of one has failed since the target began."""
+        return any(disk.flush_failed for disk in self)
+
     def trust(self, members: list[int]) -> None:
         """Trust the members of an array that is online, if no good disk is known.
 
@@ -190,14 +197,16 @@ class Disks(list[DiskView]):
         if any(disk.good for disk in self):
             return
         for number in members:
-            self[number].good = not self[number].is_harmful
+            disk = self[number]
+            disk.good = not (disk.is_harmful or disk.has_missed)
 
-    def come_online(self, members: tuple[int, ...], *, fresh: bool, goes: bool) -> None:
-        """Make these the members: ``fresh`` after the array's creation; ``goes``: it is about to be wiped."""
+    def come_online(self, members: tuple[int, ...], *, fresh: bool) -> None:
+        """Make these the members: ``fresh`` after the array's creation."""
         first = fresh and not any(disk.good for disk in self)
         for number, disk in enumerate(self):
             disk.member = number in members
             if disk.member:
+                disk.has_missed = False
                 disk.superblock.became_member()
             if fresh:
                 disk.good = disk.member and (disk.good or first)
@@ -206,8 +215,9 @@ class Disks(list[DiskView]):
                 disk.superblock.forget_claims()
             else:
                 # A disk that the superblocks list as CONFIGURED must have all acknowledged data, even where the
-                # tester couldn't know it (a removal in flight when the target died); other disks are left behind.
-                disk.good = disk.member and (not disk.is_harmful or (goes and disk.good))
+                # tester couldn't know it (a removal in flight when the target died); other disks are left behind. One that
+                # was good is good, though a fault may just now delay its I/O.
+                disk.good = disk.member and (disk.good or not disk.is_harmful)
         self.write_down(list(members))
 
     def write_down(self, members: list[int]) -> None:
@@ -244,7 +254,7 @@ class Disks(list[DiskView]):
         """Begin with a new target, which must find the disks; with clones, those are identical and without faults."""
         largest = max(disk.blocks for disk in self)
         for number, disk in enumerate(self):
-            disk.member = False
+            disk.member = disk.flush_failed = False
             if disk.present:
                 disk.presence = LATE
             if clones:

@@ -10,6 +10,7 @@ from chaos.steps.schedule import (
     CompareAndWrite,
     Connect,
     Disconnect,
+    Flush,
     Io,
     Open,
     Operate,
@@ -88,6 +89,10 @@ class IoLedger:
 
     def _is_in_doubt(self, step: Changing) -> bool:
         return step.connection in self.lost_connections or step.connection in self._closed
+
+    def is_flushing(self) -> bool:
+        """Return whether a host's flush is in flight."""
+        return any(isinstance(step, Flush) for step in self.outstanding.values())
 
     def requests(self) -> list[Operate]:
         """Return the RPCs that are not answered yet."""

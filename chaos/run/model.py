@@ -9,7 +9,7 @@ from __future__ import annotations
 from chaos.plan.faults import AIMED_FAULTS, FAULTS, HEALS
 from chaos.plan.injection import blocks_after
 from chaos.plan.plan import Plan
-from chaos.plan.planned import FLUSH_FAILED
+from chaos.plan.planned import FLUSHED_IN_PART
 from chaos.plan.rpcs import Rpc
 from chaos.run.anchors import Anchors
 from chaos.run.array_view import ArrayView, Cause
@@ -21,6 +21,7 @@ from chaos.steps.schedule import (
     Admin,
     Connect,
     Disconnect,
+    Flush,
     Impair,
     Inject,
     Open,
@@ -58,6 +59,9 @@ class Model:
         self.stalled: tuple[int, int] | None = None  # reactor, and the step until which
         self.clock_us = 0
         self.steps = 0  # taken so far
+        # Disks whose pull the target has not finished with, by op: one may be back, and a member, and then it still goes. Targets
+        # in C don't say when they have.
+        self._pulls: dict[int, int] = {}
         self.array_moved_at = 0  # the step of the last event of the array, its rebuild, or bdevs
 
     def mark(self, event: str) -> None:
@@ -142,6 +146,8 @@ class Model:
             self.trouble = max(0, step.args[0] - self.plan.data_offset)
         elif step.fault == "superblock_errors" and self.array.is_alone(step.disk):
             return  # the engine retries: its only member takes no harm
+        if step.fault in ("disk_pull", "bdev_delete") and self.plan.target is None:
+            self._pulls[step.op] = step.disk
         if step.fault in FAULTS and FAULTS[step.fault].harms:
             self.array.harm(step.disk)
         disk.injected(step.fault)
@@ -155,11 +161,14 @@ class Model:
 
     def answered(self, op: int, status: int) -> OutsideStep | None:
         """Record an answer; return the step that it answers, if that was still outstanding."""
+        self._pulls.pop(op, None)
         step = self.ledger.outstanding.pop(op, None)
         if step is None:
             return None
         if step.__class__ in IO:
             self.ledger.answered_io(step, status)
+            if status == OK and isinstance(step, Flush) and self.disks.have_failed_flush:
+                self.mark(FLUSHED_IN_PART)
             return step
         match step:
             case Operate():
@@ -211,15 +220,19 @@ class Model:
                     for step in self.ledger.requests()
                 )
                 self.array.came_online(args, fresh=event.name == "raid.created", goes=goes)
+                for number in self._pulls.values():
+                    self.disks[number].good = False
             case "raid.member_removed":
-                self.array.member_removed(args[1], self._leaving())
+                self.array.member_removed(args[1])
             case "disk.fault":
-                if args[2] == IoType.FLUSH:
-                    self.mark(FLUSH_FAILED)
+                if args[1] == FaultKind.ERROR and args[2] == IoType.FLUSH:
+                    self.disks[args[0]].flush_failed = True
                 if args[1] in (FaultKind.ERROR, FaultKind.BAD_BLOCKS):
                     self.trouble = max(0, args[3] - self.plan.data_offset)
             case _:
                 self.array.observe(event)
+                if event.name == "rebuild.started" and args[1] in self._pulls.values():
+                    self.array.harm(args[1])
 
     def grown(self, blocks: int) -> None:
         """Record that hosts have learned the namespace's new size."""
@@ -233,6 +246,7 @@ class Model:
             for number in leaving:
                 self.disks[number].good = False
         self.ledger.target_lost()
+        self._pulls.clear()
         self.stalled = None
         self.clock_us = 0
         self.service = ServiceView()

@@ -23,7 +23,7 @@ SWARM = EXPERIMENTS["swarm"]
 # Name -> the first seed to run.
 FIRST_SEEDS = {
     "array_waits_for_the_first_disk": 2,
-    "channel_born_at_finish_lacks_member": 394,
+    "channel_born_at_finish_lacks_member": 13,
     "failed_flush_is_acknowledged": 277,
     "failed_read_leaves_adding": 1,
     "hot_removal_without_quiesce": 48,

@@ -8,6 +8,7 @@ from chaos.plan.namespaces import namespace_of
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import Seen
 from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, Operate, OutsideStep, PowerLoss
+from workers.bdev.disk import FaultKind
 from workers.bdev.io import IoType
 from workers.bdev.stack import disk_of
 from workers.protocol import Layout
@@ -176,7 +177,8 @@ class Corners:
     def _disk(self, name: str, args: tuple[int, ...]) -> None:
         match name:
             case "disk.fault":
-                self._flush_failed |= {args[0]: True} if args[2] == IoType.FLUSH else {}
+                if args[2] == IoType.FLUSH and args[1] == FaultKind.ERROR:
+                    self._flush_failed[args[0]] = True
                 if args[2] == IoType.WRITE and args[3] == 0:
                     self._is_superblock_hit = True
             case "bdev.unregistering":

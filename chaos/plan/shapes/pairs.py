@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaos.base.prng import Stream
 from chaos.plan.experiment import RUN_PERMILLE, Experiment, Fault, Operation, pair
-from chaos.plan.planned import FLUSH_FAILED, Planned
+from chaos.plan.planned import FLUSHED_IN_PART, Planned
 from chaos.plan.rpcs import Rpc
 
 PAIRS_DRAWN = (1, 3)
@@ -60,7 +60,7 @@ MEETING = (
 )
 # The second comes after the first has had its effect: the event, the most steps after it, and how often against the others.
 EFFECTS = (
-    ("flush_errors", "power_loss", FLUSH_FAILED, 24, 4),
+    ("flush_errors", "power_loss", FLUSHED_IN_PART, 24, 8),
     ("superblock_slow", "member_removal", "raid.superblock_writing", 6, 1),
     ("superblock_slow", "disk_pull", "raid.superblock_writing", 6, 1),
     ("superblock_errors", "member_removal", "raid.superblock_writing", 6, 1),

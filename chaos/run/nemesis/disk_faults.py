@@ -29,6 +29,8 @@ CHANNEL_FAILURES_MAX = 2
 BAD_BLOCKS_MAX = 6
 IMAGE_PERMILLE = 20  # from the image of a disk to its pull
 OF_SUPERBLOCKS = ("superblock_errors", "superblock_slow")
+OF_MEMBERS = ("flush_errors", "error_bdev", "delay_bdev")  # these show mostly in I/O of hosts
+FLUSH_WAIT_PERMILLE = 300
 STACK_NEEDED = {"error_bdev": Stack.ERROR, "delay_bdev": Stack.DELAY}
 # Bit masks over IoType: the I/O that an error bdev affects.
 ERROR_BDEV_TYPES = (
@@ -69,6 +71,8 @@ class DiskFaults:
         kind = planned.kind
         if kind == "disk_grow":
             return self._begin_growing()
+        if among is None and self._should_wait(planned, now_permille):
+            return None
         disk = self.victim(kind, among)
         if disk is None:
             return None
@@ -105,9 +109,24 @@ class DiskFaults:
         ]
         if kind == "disk_pull" and self._to_be_stale in able:
             return self._to_be_stale
+        if kind in OF_MEMBERS and among is None:
+            members = self.model.array.members_in_sync()
+            wanted = [number for number in able if number in members]
+            if wanted or kind not in STACK_NEEDED:
+                able = among = wanted
         if among is not None or not able:
             return self.stream.choice(able) if able else None
         return self._draw(able)
+
+    def _should_wait(self, planned: Planned, now_permille: int) -> bool:
+        """Return whether flushes should fail later: while a host's flush is under way, and two members are in sync.
+
+        Otherwise they mostly hit the flush of a superblock, or the only member, and no member then misses what another has.
+        """
+        model = self.model
+        if planned.kind != "flush_errors" or (model.array.is_whole and model.ledger.is_flushing()):
+            return False
+        return now_permille < planned.moment + FLUSH_WAIT_PERMILLE
 
     def _draw(self, able: list[int]) -> int | None:
         """Draw mostly from those that are on their way into the array or out of it, else from the members."""

@@ -12,7 +12,6 @@ from chaos.run.nemesis.steps import NemesisStep, inject
 from chaos.steps.schedule import Inject, Kill, PowerLoss
 
 LATE_PERMILLE_MAX = 250
-WHOLE = 2  # members
 WHOLE_WAIT_PERMILLE = 400
 
 
@@ -52,8 +51,7 @@ class TargetFaults:
         Under many faults the array rarely is whole, and a restart that assembles several members would be rare, too.
         """
         is_patient = planned.anchor == "run" and planned.moment % 2 == 0
-        is_whole = len(self.model.array.members_in_sync()) >= WHOLE
-        waits = is_patient and self.plan.superblock and not is_whole
+        waits = is_patient and self.plan.superblock and not self.model.array.is_whole
         return waits and now_permille < planned.moment + WHOLE_WAIT_PERMILLE
 
     def _take_disk_along(self, ends: int) -> Inject | None:
@@ -84,12 +82,18 @@ class TargetFaults:
         return Kill(op, clones) if kind == "target_kill" else PowerLoss(op, clones, self._lost())
 
     def _arrivals(self, now_permille: int) -> list[Due]:
-        """Return disks come in a drawn order, some late; some don't come back as they were."""
+        """Return disks come in a drawn order, some late; some don't come back as they were.
+
+        After a failed flush all come soon: what one of them lost shows only beside the others.
+        """
         stream = self.stream
+        may_be_late = not self.model.disks.have_failed_flush
         arrivals = []
         for number in stream.shuffled(range(len(self.model.disks))):
             disk = self.model.disks[number]
-            late = stream.between(1, LATE_PERMILLE_MAX) if stream.chance(1, 3) else 0
+            late = (
+                stream.between(1, LATE_PERMILLE_MAX) if may_be_late and stream.chance(1, 3) else 0
+            )
             if disk.present:
                 arrivals.append(Due(now_permille + late, "disk_arrive", number))
                 if disk.faulted:
@@ -98,12 +102,15 @@ class TargetFaults:
         return arrivals
 
     def _lost(self) -> tuple[tuple[int, ...], ...]:
-        """Return per disk the blocks that are lost if they aren't flushed: none, all, or a drawn part."""
+        """Return per disk the blocks that are lost if they aren't flushed: none, all, or a drawn part.
+
+        A disk whose flush has failed loses all of them.
+        """
         stream = self.stream
         capacity = self.plan.layout.capacity
         lost: list[tuple[int, ...]] = []
-        for _ in self.model.disks:
-            part = stream.choice((0, 100, stream.between(1, 99)))
+        for disk in self.model.disks:
+            part = 100 if disk.flush_failed else stream.choice((0, 100, stream.between(1, 99)))
             blocks = range(capacity)
             lost.append(tuple(block for block in blocks if stream.chance(part, 100)))
         return tuple(lost)

@@ -43,7 +43,7 @@ class PlannedOperations:
             Subject.MEMBERS: self._change_members,
             Subject.RESET: self._reset,
             Subject.SERVICE: self._change_service,
-            Subject.REFUSALS: self._ask_wrongly,
+            Subject.NOTHING: self._ask,
         }
         self._begin = {kind: subjects[row.subject] for kind, row in OPERATIONS.items()}
 
@@ -72,7 +72,9 @@ class PlannedOperations:
         is_free = self._has_room and not self.queue.script
         return self._begin[kind](kind, among) if is_free else None
 
-    def _ask_wrongly(self, kind: str, among: Among) -> Operate:
+    def _ask(self, kind: str, among: Among) -> Operate:
+        if kind == "members_query":
+            return self.queue.call(Rpc.BDEV_RAID_GET_BDEVS)
         return self.queue.run(wrong_requests(self.plan, self.model))
 
     # Members.

@@ -90,8 +90,9 @@ def test_a_member_that_was_removed_is_named_with_its_request(line, judge, disks)
 def test_the_last_member_comes_up_again_though_its_removal_was_requested_first(line, judge, disks):
     for number in (0, 1):
         line.rpc(Rpc.BDEV_RAID_REMOVE_BASE_BDEV, number)
-    for number in (1, 0):
-        line.emit("raid.member_removed", number, number)
+    line.emit("raid.member_removed", 1, 1)
+    line.recorder.model.array.harm(0)  # a fault comes before it leaves
+    line.emit("raid.member_removed", 0, 0)
     assert line.recorder.model.disks[0].superblock.left_behind
     assert judge.findings(Restart(members=(0,), blocks=1_000), 1, disks) == []
 

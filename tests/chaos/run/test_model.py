@@ -60,6 +60,21 @@ def test_no_disk_is_trusted_when_the_target_dies_while_all_members_leave():
     assert [disk.good for disk in model.disks] == [True, False]
 
 
+def test_member_that_leaves_last_is_trusted_though_its_removal_was_asked_for_first():
+    """swarm, seed 412538: lost data.
+
+    The first removal waited until the array had grown. The member that left last had a write that the other one lacked, and
+    the operator started the array from the other one.
+    """
+    model = model_of_a_pair()
+    remove(model, 0)
+    remove(model, 1)
+    model.happened(Event("raid.member_removed", 0, (1, 1)))
+    assert [disk.good for disk in model.disks] == [True, False]
+    model.happened(Event("raid.member_removed", 0, (0, 0)))
+    assert [disk.good for disk in model.disks] == [True, False]
+
+
 def test_the_other_member_is_trusted_when_the_target_dies_while_one_leaves():
     model = model_of_a_pair()
     remove(model, 0)
@@ -179,6 +194,54 @@ def test_member_just_failed_is_not_trusted_in_the_place_of_a_good_one_that_canno
     assert failed.good
     execution = Controller(resolve(EXPERIMENTS["swarm"], 4_420), SimDriver(), ()).explore(4_420)
     assert judge(execution) == []
+
+
+def test_good_disk_that_is_slow_stays_good_when_its_array_comes_up():
+    """swarm, seed 105503: an alarm about a read that failed on the only member.
+
+    That one was slow when the array was assembled, and counted as one that may have missed something. With no good disk left,
+    a member that had just failed was trusted, and so the good one was allowed to fail.
+    """
+    model = model_of_a_pair()
+    model.took(Inject(model.ledger.new_op(), "disk_slow", 0, (1_000,)))
+    model.took(Inject(model.ledger.new_op(), "write_errors", 1, (0, 8, 1)))
+    model.target_restarted(())
+    model.happened(Event("raid.assembled", 0, (0, 1)))
+    assert [disk.good for disk in model.disks] == [True, False]
+
+
+@pytest.mark.parametrize("came", [("raid.assembled", 0, 1), ("rebuild.started", 1, 1)])
+def test_disk_that_is_back_before_its_pull_was_carried_out_still_goes(came):
+    """swarm, seed 202864: no disk with all data was left, and no array came back.
+
+    A disk was pulled and put back, and became a member before the target had handled the pull. It counted as good, so that
+    another disk was replaced by a blank one.
+    """
+    for is_handled in (False, True):
+        model = model_of_a_pair()
+        pull = Inject(model.ledger.new_op(), "disk_pull", 1, ())
+        model.took(pull)
+        model.took(Inject(model.ledger.new_op(), "disk_return", 1, ()))
+        if is_handled:
+            model.answered(pull.op, 0)
+        name, *args = came
+        model.happened(Event(name, 0, tuple(args)))
+        if name == "rebuild.started":
+            rebuild_is_over = Event("rebuild.finished", 0, (*args, 0))
+            model.happened(rebuild_is_over)
+        assert model.disks[1].good is is_handled
+
+
+def test_member_that_has_failed_is_trusted_when_it_was_rebuilt():
+    model = model_of_a_pair()
+    model.happened(Event("raid.member_failed", 0, (1, 1)))
+    model.disks[0].good = False
+    model.disks.trust([1])
+    assert not model.disks[1].good
+    rebuild(model, 1)
+    model.disks[1].good = False
+    model.disks.trust([1])
+    assert model.disks[1].good
 
 
 def model_of_three():
