@@ -11,6 +11,7 @@ from chaos.steps.history import EngineEvent, Written
 from chaos.steps.schedule import FinishIo
 from workers.bdev.io import IoType
 from workers.protocol import APP_THREAD
+from workers.raid.metadata import SUPERBLOCK_BLOCKS
 
 KEY = "array"
 WRITING, ENDED = "raid.superblock_writing", "raid.superblock_ended"
@@ -69,6 +70,8 @@ class SuperblockNarrator:
             text = f"disk{step.disk} fails a flush of the array's own"
         elif step.io_type == IoType.READ and of_superblock:
             text = f"disk{step.disk} fails a read of its superblock"
+        elif step.io_type == IoType.READ and step.offset < SUPERBLOCK_BLOCKS:
+            text = f"disk{step.disk} fails the read that looks for another array's superblock"
         else:
             return []
         return [Clause(moment.number, KEY, text, IMPORTANT)]

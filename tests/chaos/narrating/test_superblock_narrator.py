@@ -4,6 +4,8 @@ import pytest
 
 from chaos.narrating.superblock_narrator import SuperblockNarrator
 from chaos.narrating.topics import Topics
+from chaos.plan.experiment import Experiment
+from chaos.plan.plan import resolve
 from tests.chaos.narrating.moments import PLAN, Moments, told
 from workers.bdev.io import IoType
 from workers.protocol import APP_THREAD
@@ -86,6 +88,14 @@ def test_failure_of_the_array_s_own_io_is_said(kind, first, what):
     failing = Moments().io(1, kind, first, 1, APP_THREAD, note="failed")
     assert what in narrated(failing)[1].replace("Disk1", "disk1")
     assert narrated(Moments().io(1, kind, first, 1, APP_THREAD))[1] == ""
+
+
+def test_failure_of_the_look_for_a_superblock_is_said_of_an_array_that_has_none():
+    bare = resolve(Experiment(name="bare", superblock_share=0), 0)
+    assert bare.data_offset == 0
+    read = Moments().io(1, IoType.READ, -PLAN.data_offset, 2, APP_THREAD, note="failed")
+    clauses = SuperblockNarrator(bare, ABOUT).take(read.made[0], MEMBERS, [])
+    assert told(clauses) == "Disk1 fails the read that looks for another array's superblock."
 
 
 def test_disk_that_the_newest_superblock_of_others_still_lists():
