@@ -70,7 +70,7 @@ class Idle(stack.DelayChannel):
             self.thread.emit("{LIE}")
         return await self.base_channel.submit(io)
 """
-# It leaves members alone that come back. In the phase without RPCs nobody else sees to them.
+# It leaves members alone that come back. In the phase without RPCs no one else sees to them.
 IGNORES_RETURNING = f"""
 from workers.raid import examine
 from workers.raid.examine import bdev_uuid
