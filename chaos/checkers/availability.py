@@ -71,8 +71,8 @@ def check_availability(execution: Execution) -> list[Finding]:
             else:
                 array.members.take(entry)
                 array.took(index, entry.step)
-        elif entry.__class__ is Completed and entry.status and entry.op not in ios:
-            array.refused(entry.op)
+        elif entry.__class__ is Completed and entry.op not in ios:
+            array.answered(entry)
         elif entry.__class__ is Completed and entry.status == DEVICE_ERROR:
             sent, step = ios.get(entry.op, (0, None))
             if step is None or not array.members.disks or sent < outage_ended:
@@ -99,6 +99,9 @@ class _Array:
         self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
         self._to_go: list[int] = []  # disks with a reason to be removed
         self._asked: dict[int, int] = {}  # request -> disk that it removes once a rebuild allows it
+        self._in_flight: dict[
+            int, int
+        ] = {}  # the same until it is answered: it may come to the slot's next member
 
     def hit_until(self, weak: dict[int, int]) -> int:
         """Return the place in the history up to which faults may have hit I/O that is under way on all members.
@@ -117,16 +120,18 @@ class _Array:
         going = (*self._leaving, *self._asked.values())
         return [disk for disk in self.members.disks if disk not in going]
 
-    def refused(self, op: int) -> None:
-        """Note a failed request: the disk that it named stays."""
-        self._asked.pop(op, None)
+    def answered(self, entry: Completed) -> None:
+        """Note an answer to a request: when it has failed, the disk that it named stays."""
+        self._in_flight.pop(entry.op, None)
+        if entry.status:
+            self._asked.pop(entry.op, None)
 
     def observe(self, event: Event) -> bool:
         """Follow the next event; return True if a member is removed without a reason."""
         name, args = event.name, event.args
         if name == "raid.removing_member":
             self._leaving.append(args[1])
-            return args[1] not in self._to_go
+            return args[1] not in (*self._to_go, *self._in_flight.values())
         if name == "raid.member_failed":
             self._to_go.append(args[1])
         elif name == "raid.member_removed":
@@ -142,7 +147,7 @@ class _Array:
             if step.method == Rpc.BDEV_RAID_REMOVE_BASE_BDEV:
                 disk = self._own.get(step.args[0], NO_DISK)
                 self._to_go.append(disk)
-                self._asked[step.op] = disk
+                self._asked[step.op] = self._in_flight[step.op] = disk
         elif step.__class__ is Inject:
             if step.fault in ("disk_pull", "bdev_delete"):
                 self._to_go.append(step.disk)
@@ -153,6 +158,7 @@ class _Array:
             self._to_go.clear()
             self._leaving.clear()
             self._asked.clear()
+            self._in_flight.clear()
 
 
 def _take_fault(index: int, step: Inject, faults: tuple[str, ...], weak: dict[int, int]) -> None:

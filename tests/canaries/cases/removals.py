@@ -71,8 +71,33 @@ CASES = [
             hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
             .happen("raid.removing_member", 5, 1)
             .happen("raid.member_removed", 5, 1)
+            .answer(91)
         ),
-        *unasked(6),
+        *unasked(7),
+    ),
+    case(
+        "taken out since it was pulled, and again by a request that was in flight",
+        removed(
+            hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
+            .happen("raid.removing_member", 5, 1)
+            .happen("raid.member_removed", 5, 1)
+        ),
+    ),
+    case(
+        "another one is taken out while a request is in flight",
+        removed(online(0, 1).add(remove(0)), 1),
+        *unasked(3),
+    ),
+    case(
+        "taken out after a request of a target that was killed",
+        removed(
+            hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
+            .happen("raid.removing_member", 5, 1)
+            .happen("raid.member_removed", 5, 1)
+            .kill()
+            .happen("raid.assembled", 0, 1)
+        ),
+        *unasked(8),
     ),
     case(
         "two by request, one after the other",
