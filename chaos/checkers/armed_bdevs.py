@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chaos.plan.faults import DISK_HEALS
+from chaos.plan.faults import DISK_HEALS, PULLS
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import NOT_LOOKED, Completed
 from chaos.steps.schedule import Inject, Operate, Write
@@ -22,7 +22,7 @@ ACTS = {
 }
 NO_DISK = -1
 HEAL = "disk_heal"
-ENDS = ("disk_pull", "bdev_delete", *DISK_HEALS)
+ENDS = (*PULLS, *DISK_HEALS)
 
 
 class Armed(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ import sys
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, NO_DISK, Members
-from chaos.plan.faults import REPLACEMENTS
+from chaos.plan.faults import PULLS, REPLACEMENTS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
@@ -149,7 +149,7 @@ class _Array:
                 self._to_go.append(disk)
                 self._asked[step.op] = self._in_flight[step.op] = disk
         elif step.__class__ is Inject:
-            if step.fault in ("disk_pull", "bdev_delete"):
+            if step.fault in PULLS:
                 self._to_go.append(step.disk)
             _take_fault(index, step, FAILURE, self._failed)
             _take_fault(index, step, READ_FAULTS, self.unreadable)

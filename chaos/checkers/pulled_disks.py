@@ -5,6 +5,7 @@ The content of such a disk proves nothing about the array's member, which is the
 
 from __future__ import annotations
 
+from chaos.plan.faults import PULLS
 from chaos.steps.history import EngineEvent, Entry, Invoked
 from chaos.steps.schedule import Inject
 from workers.protocol import Event
@@ -30,7 +31,7 @@ class PulledDisks:
 
     def injected(self, step: Inject) -> None:
         """Follow an action of the nemesis on a disk."""
-        if step.fault in ("disk_pull", "bdev_delete"):
+        if step.fault in PULLS:
             self._is_out[step.disk] = True
         elif step.fault == "bdev_create" or step.fault.startswith("disk_return"):
             self._is_out[step.disk] = False

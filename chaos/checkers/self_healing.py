@@ -10,7 +10,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import NO_DISK, Members
 from chaos.checkers.superblock import Superblocks
-from chaos.plan.faults import FAULTS, REPLACEMENTS
+from chaos.plan.faults import FAULTS, PULLS, REPLACEMENTS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import RPCS, Rpc
 from chaos.run.execution import Execution
@@ -20,7 +20,6 @@ from workers.bdev.stack import disk_of
 from workers.errors import OK
 from workers.protocol import Event, Layout
 
-LEAVING = ("disk_pull", "bdev_delete")
 HEALS = ("disk_heal", *REPLACEMENTS)
 GROWTH = "disk_grow"  # it harms no disk
 # Requests that concern the array or its members: what it does after one of them isn't its own doing.
@@ -93,12 +92,14 @@ class Disks:
             self._asked[step.op] = step.method
         elif RPCS[step.method].is_for_stack:
             disk = disk_of(self.layout, step.args[0])
-            self._harm(disk)
-            if not step.args[-1]:
-                del self._harmed[disk]  # no more errors, or no more latency
+            if step.args[-1]:
+                self._harm(disk)
+            else:  # no more errors, or no more latency
+                self.found.clear()
+                self._harmed.pop(disk, None)
 
     def _injected(self, step: Inject) -> None:
-        if step.fault in LEAVING:
+        if step.fault in PULLS:
             self.found.clear()  # a rebuild may have lost its source, or its target
         elif step.fault in FAULTS and step.fault != GROWTH:
             self._harm(step.disk)

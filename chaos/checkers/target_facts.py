@@ -6,7 +6,7 @@ A fact that nothing shows exactly is held for longer than it is true, so that no
 from __future__ import annotations
 
 from chaos.checkers.moments import Fact, Moments
-from chaos.plan.faults import FAULTS
+from chaos.plan.faults import PULLS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import (
@@ -88,7 +88,6 @@ ENDS = {
 HARMS = ("bdev.error_injected", "disk.channel_failed", "disk.fault")  # their argument is the disk
 # With these, disks differ in size from then on, so that an array may grow.
 RESIZES = ("disk_grow", "disk_return_small", "disk_return_large")
-PULLS = tuple(name for name, row in FAULTS.items() if row.heal in ("disk_return", "bdev_create"))
 OCCUPIED, CONFIGURED = int(SlotFlag.OCCUPIED), int(SlotFlag.CONFIGURED)
 SCHEDULED = int(SlotFlag.REMOVE_SCHEDULED)
 IS_SOURCE = (

@@ -310,6 +310,8 @@ DISK_HEALS = tuple(name for name in INJECTIONS if name in HEALS)
 HOST_HEALS = {name: row.heal for name, row in FAULTS.items() if row.carrier is Carrier.IMPAIRMENT}
 HOST_FAULTS = tuple(HOST_HEALS)
 REPLACEMENTS = tuple(name for name, row in HEALS.items() if row.replaces)
+# After these, the bdev of a disk goes away.
+PULLS = tuple(name for name, row in FAULTS.items() if row.heal in ("disk_return", "bdev_create"))
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
 # For these, an array's only member keeps its data: its superblock can't be written, or blocks can't be read, for a while.
 HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chaos.plan.faults import FAULTS, HEALS
+from chaos.plan.faults import FAULTS, HEALS, PULLS
 
 
 class Presence(Enum):
@@ -127,7 +127,7 @@ class DiskView:
         """Record a fault or a heal; the caller decides whether its good data is lost."""
         if fault in _ARRIVALS:
             self._arrives(fault)
-        elif fault in ("disk_pull", "bdev_delete"):
+        elif fault in PULLS:
             self.presence = AWAY
             self.is_deleted = fault == "bdev_delete"
         elif fault == "disk_heal":

@@ -6,7 +6,7 @@ one thing: the disks, the array, the service, and the work in flight.
 
 from __future__ import annotations
 
-from chaos.plan.faults import AIMED_FAULTS, FAULTS, HEALS
+from chaos.plan.faults import AIMED_FAULTS, FAULTS, HEALS, PULLS
 from chaos.plan.injection import blocks_after
 from chaos.plan.plan import Plan
 from chaos.plan.planned import FLUSHED_IN_PART
@@ -146,7 +146,7 @@ class Model:
             self.trouble = max(0, step.args[0] - self.plan.data_offset)
         elif step.fault == "superblock_errors" and self.array.is_alone(step.disk):
             return  # the engine retries: its only member takes no harm
-        if step.fault in ("disk_pull", "bdev_delete") and self.plan.target is None:
+        if step.fault in PULLS and self.plan.target is None:
             self._pulls[step.op] = step.disk
         if step.fault in FAULTS and FAULTS[step.fault].harms:
             self.array.harm(step.disk)

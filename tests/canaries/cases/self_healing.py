@@ -93,6 +93,15 @@ MEMBERS = [
         *left_out(10),
     ),
     case(
+        "came back after the errors of another one were set and ended",
+        came_back(
+            lose()
+            .operate(5, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 1, 2, 2)
+            .operate(6, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 1, 2, 0)
+        ),
+        *left_out(11),
+    ),
+    case(
         "came back while one error of another one is to come",
         came_back(lose().operate(5, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 0, 0, 1)),
     ),
