@@ -5,6 +5,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.unmet_goals import UnmetGoals
 from chaos.checkers.wait_chains import chains
+from chaos.plan.faults import PULLS
 from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
 from chaos.steps.history import Completed, EngineEvent, History, Invoked
@@ -33,7 +34,8 @@ def check_liveness(execution: Execution) -> list[Finding]:
     """Report a run that could not reach its end, with what is stuck."""
     if execution.crash is not None or execution.settled or execution.interrupted:
         return []
-    ops, stuck = unfinished(execution.history, _last_old_step(execution))
+    tells = execution.plan.target is None
+    ops, stuck = unfinished(execution.history, _last_old_step(execution), tells_of_pulls=tells)
     wanted = UnmetGoals()
     wanted.follow(execution.history)
     kinds = {what.split(" ", 1)[0] for what in stuck}
@@ -76,7 +78,7 @@ def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str,
     for entry in execution.history:
         match entry:
             case Invoked(step=Inject() as step):
-                names[f"op {step.op}"] = f"{step.fault} of disk {step.disk} (op {step.op})"
+                names[f"op {step.op}"] = _name(step)
             case Invoked(step=step) if _is_answered(step):
                 names[f"op {step.op}"] = _name(step)  # type: ignore[union-attr, arg-type]
             case _:
@@ -87,15 +89,23 @@ def _waits(execution: Execution, ops: list[int], stuck: list[str]) -> tuple[str,
     )
 
 
-def unfinished(history: History, last_step: int) -> tuple[list[int], list[str]]:
-    """Return the ops begun until this step that have not ended, and the descriptions of all that has not ended."""
-    begun: dict[int, HostStep | Operate] = {}
+def unfinished(
+    history: History, last_step: int, *, tells_of_pulls: bool
+) -> tuple[list[int], list[str]]:
+    """Return the ops begun until this step that have not ended, and the descriptions of all that has not ended.
+
+    ``tells_of_pulls``: the target answers a pull when the disk's bdev is gone; those in C don't.
+    """
+    begun: dict[int, HostStep | Operate | Inject] = {}
     rebuild = ""
     for entry in history:
         match entry:
             case Invoked(step=Kill() | PowerLoss()):
                 begun.clear()
                 rebuild = ""
+            case Invoked(step=Inject() as step):
+                if tells_of_pulls and step.fault in PULLS:
+                    begun[step.op] = step
             case Invoked(number=number, step=step):
                 if number <= last_step and _is_answered(step):
                     begun[step.op] = step  # type: ignore[union-attr, assignment]
@@ -123,7 +133,9 @@ def _is_answered(step: OutsideStep) -> bool:
     return isinstance(step, (Open, Connect, Disconnect, Operate, *IO))
 
 
-def _name(step: HostStep | Operate) -> str:
+def _name(step: HostStep | Operate | Inject) -> str:
+    if isinstance(step, Inject):
+        return f"{step.fault} of disk {step.disk} (op {step.op})"
     if isinstance(step, Operate):
         return f"{step.method} (op {step.op})"
     where = ""

@@ -199,7 +199,7 @@ class Generator:
         ):
             return None
         step = self.operator.service.detach()
-        if step is None and not self.model.ledger.outstanding:
+        if step is None and not self.model.ledger.outstanding and not self.model.has_pulls:
             self.phase = DONE
             return Mark("done")
         return step

@@ -19,6 +19,7 @@ GIVE_UP_ONE_IN = 100
 ASK_FOR_SIZE_ONE_IN = 30  # turns, where disks can grow
 REPLACE_ONE_IN = 40
 EVENT_REQUESTS = 2
+LEAVE_ONE_IN = 6  # of the event requests after an event: the host leaves, as one that is told to by its operator
 MICROSECONDS_PER_MS = 1_000
 
 
@@ -59,6 +60,7 @@ class Host:
         self._to_close: list[Link] = []
         self._hurries = False  # it connects again before its old queues are gone
         self._event_requests = 0
+        self._has_heard = False  # of an event in this session
         self._must_read_log = False
         self._must_identify = False
         self._kept_alive_us = 0
@@ -144,6 +146,8 @@ class Host:
             return self._command(AdminOpcode.IDENTIFY, 0, self._last_namespace)
         if self.plan.event_requests and self._event_requests < EVENT_REQUESTS:
             self._event_requests += 1
+            if self._has_heard and self.stream.chance(1, LEAVE_ONE_IN):
+                self.ios_left = 0
             return self._command(AdminOpcode.ASYNC_EVENT_REQUEST)
         return None
 
@@ -270,6 +274,7 @@ class Host:
             case Admin(opcode=AdminOpcode.ASYNC_EVENT_REQUEST) if self._is_admin(step.connection):
                 self._event_requests -= 1
                 self._must_read_log = True
+                self._has_heard = True
             case Admin(opcode=AdminOpcode.IDENTIFY) if status == 0 and value:
                 self.model.grown(first_block(self.plan.layout, self._last_namespace) + value)
             case _:

@@ -64,6 +64,11 @@ class Model:
         self._pulls: dict[int, int] = {}
         self.array_moved_at = 0  # the step of the last event of the array, its rebuild, or bdevs
 
+    @property
+    def has_pulls(self) -> bool:
+        """Return whether the target has not finished with a pull: its bdev still goes."""
+        return bool(self._pulls)
+
     def mark(self, event: str) -> None:
         """Count an event that planned things may be anchored to."""
         self.anchors.came(event, self.steps)

@@ -111,10 +111,16 @@ class PlannedOperations:
         return None
 
     def _is_intact(self) -> bool:
-        """Return whether no fault is active, so that all members except one being rebuilt are good."""
+        """Return whether no fault is active, so that all members are good, and one being rebuilt will be.
+
+        A rebuild may end with success though its target was harmed, if the target hasn't seen this yet. When the members are
+        removed then, that disk is the only one left.
+        """
         model = self.model
+        rebuild = model.array.rebuild
         members = [model.disks[number] for number in model.array.members_in_sync()]
-        return not self.queue.is_busy and all(
+        is_harmed = rebuild is not None and rebuild.harmed
+        return not (self.queue.is_busy or is_harmed) and all(
             disk.is_sound and not disk.faulted for disk in members
         )
 

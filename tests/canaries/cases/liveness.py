@@ -216,6 +216,32 @@ CASES = [
         "    nothing in the target is known to work on it",
     ),
     case(
+        "pulls and a deletion of a bdev; what heals them, and other faults, are not waited for",
+        stuck(
+            Story()
+            .add(Inject(1, "disk_pull", 0, ()))
+            .add(Inject(2, "disk_pull", 1, ()))
+            .add(Inject(3, "bdev_delete", 2, ()))
+            .add(Inject(4, "disk_return", 1, ()))
+            .add(Inject(5, "disk_hang", 0, ()))
+            .answer(1)
+        ),
+        "LIVENESS liveness/stuck/bdev_delete+disk_pull, ops 2 3",
+        "6: not finished after healing, and no step is possible any more: disk_pull of disk 1 (op 2); bdev_delete of disk 2 (op 3)",
+        "  disk_pull of disk 1 (op 2)",
+        "    nothing in the target is known to work on it",
+        "  bdev_delete of disk 2 (op 3)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
+        "a pull that a target in C never answers",
+        of_target(stuck(Story().add(Inject(1, "disk_pull", 0, ())).send_read(2))),
+        "LIVENESS liveness/stuck/read, ops 2",
+        "2: not finished after healing, and no step is possible any more: read of host 0 (op 2, block 0)",
+        "  read of host 0 (op 2, block 0)",
+        "    nothing in the target is known to work on it",
+    ),
+    case(
         "a rebuild",
         stuck(Story().happen("rebuild.started", 0, 1).happen("nvmf.qpair_connected", 1)),
         "LIVENESS liveness/stuck/rebuild, ops none",
@@ -285,8 +311,8 @@ CASES = [
                 ("op 9", "waits for", "op 1"),
             ],
         ),
-        "LIVENESS liveness/stuck/read+rebuild, ops 1",
-        "3: not finished after healing, and no step is possible any more: read of host 0 (op 1, block 0); rebuild of disk 1",
+        "LIVENESS liveness/stuck/disk_pull+read+rebuild, ops 1 2",
+        "3: not finished after healing, and no step is possible any more: read of host 0 (op 1, block 0); disk_pull of disk 1 (op 2); rebuild of disk 1",
         "  read of host 0 (op 1, block 0)",
         "    waits for a lock",
         "    held by disk_pull of disk 1 (op 2)",
