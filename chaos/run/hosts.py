@@ -19,7 +19,7 @@ GIVE_UP_ONE_IN = 100
 ASK_FOR_SIZE_ONE_IN = 30  # turns, where disks can grow
 REPLACE_ONE_IN = 40
 EVENT_REQUESTS = 2
-LEAVE_ONE_IN = 6  # of the event requests after an event: the host leaves, as one that is told to by its operator
+LEAVE_ONE_IN = 6  # event requests after the first event of a session
 MICROSECONDS_PER_MS = 1_000
 
 
