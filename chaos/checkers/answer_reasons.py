@@ -189,6 +189,11 @@ def is_not_online(request: Request) -> bool:
     return not request.met_always(*ONLINE)
 
 
+def can_not_be_attached(request: Request) -> bool:
+    """Return whether the array was not online at some moment, or is divided and lacks a partition for this namespace."""
+    return is_not_online(request) or request.subject > request.facts.plan.layout.namespaces > 1
+
+
 def is_detached(request: Request) -> bool:
     """Return whether the namespace was not attached at some moment."""
     return not request.met_always("attached", request.subject)

@@ -123,7 +123,10 @@ RULES: dict[str, Rule] = {
         {
             EINVAL: ("no namespace can have this number", reasons.is_no_namespace),
             EEXIST: ("the namespace is attached", reasons.was_attached_before),
-            ENODEV: ("the array is not online", reasons.is_not_online),
+            ENODEV: (
+                "the array is not online, or has no such partition",
+                reasons.can_not_be_attached,
+            ),
         },
         (("the namespace is attached", promises.was_attached),),
     ),

@@ -56,8 +56,9 @@ def check_answers(execution: Execution) -> list[Finding]:
             facts.saw(entry)
         elif entry.__class__ is Written:
             facts.wrote(entry)
-            if entry.by_target:
-                requests.armed.wrote_superblock(entry.disk)
+            finding = requests.wrote(entry)
+            if finding is not None:
+                return [finding]
     return requests.at_end() if execution.settled else []
 
 
@@ -82,12 +83,17 @@ class _Requests:
 
     def observe(self, entry: EngineEvent) -> Finding | None:
         """Take in an event; judge an error or delay bdev that a superblock has passed."""
-        idle = self.armed.observe(entry.event)
+        idle = self.armed.observe(entry.number, entry.event)
         if idle is not None:
-            return _of_idle(idle, f"and then a superblock reached disk {idle.disk}")
+            return _of_superblock(idle)
         if entry.event.name == "bdev.registered" and self.is_observed:
             self.examinations.arrived(entry.event.args[0], entry.number)
         return None
+
+    def wrote(self, entry: Written) -> Finding | None:
+        """Judge an error or delay bdev that a superblock has passed."""
+        idle = self.armed.wrote_superblock(entry.number, entry.disk) if entry.by_target else None
+        return None if idle is None else _of_superblock(idle)
 
     def took(self, step: OutsideStep) -> None:
         """Take in a request, an action on a disk, or the end of a target, which owes nothing any more."""
@@ -166,6 +172,10 @@ class _Requests:
         if idle is None:
             return None
         return _of_idle(idle, f"and then write op {entry.op} reached disk {idle.disk}")
+
+
+def _of_superblock(idle: Armed) -> Finding:
+    return _of_idle(idle, f"and then a superblock reached disk {idle.disk}")
 
 
 def _of_idle(idle: Armed, why: str) -> Finding:

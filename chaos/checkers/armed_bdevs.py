@@ -21,6 +21,7 @@ ACTS = {
     "bdev.delayed": Rpc.BDEV_DELAY_UPDATE_LATENCY,
 }
 NO_DISK = -1
+NO_STEP = -1
 HEAL = "disk_heal"
 ENDS = (*PULLS, *DISK_HEALS)
 
@@ -32,6 +33,15 @@ class Armed(msgspec.Struct, frozen=True):
     step: int
     method: str
     disk: int
+
+
+class _Round:
+    """One writing of the superblocks: the bdevs that were to act when it began, and the disks that have theirs."""
+
+    def __init__(self, before: list[Armed]) -> None:
+        self.before = before
+        self.written: dict[int, bool] = {}
+        self.ended_in = NO_STEP
 
 
 class ArmedBdevs:
@@ -51,16 +61,15 @@ class ArmedBdevs:
         self._heals: dict[int, int] = {}  # in flight: op -> disk
         self._target = NO_DISK  # of the newest rebuild
         self._writes: dict[int, list[Armed]] = {}
-        self._superblocks: list[Armed] | None = (
-            None  # since their writing has begun; None: it hasn't
-        )
-        self._written: dict[int, bool] = {}  # since then, by disk
+        self._round: _Round | None = None  # the one under way
+        # Observers look after a step: the last disk has its superblock after the event that the writing has ended.
+        self._last_round = _Round([])
 
     def restarted(self) -> None:
         """Forget all, since their target is gone."""
         self.armed = []
         self._heals.clear()
-        self._superblocks = None
+        self._round, self._last_round = None, _Round([])
 
     def answered(self, step: Operate) -> None:
         """Take in an answer: what the bdev was set to before has ended."""
@@ -84,18 +93,15 @@ class ArmedBdevs:
             armed = Armed(step.op, answer.number, step.method, disk)
             self.armed = [*self.armed, armed]  # the list is that of writes sent before, too
 
-    def observe(self, event: Event) -> Armed | None:
+    def observe(self, number: int, event: Event) -> Armed | None:
         """Take in an event: the bdev acts, or may be gone; return one that a superblock has passed, and that should have acted."""
         if event.name == "raid.superblock_writing":
             # Of two writings at once, none is followed.
-            self._superblocks = self.armed if self._superblocks is None else []
-            self._written = {}
+            self._round = _Round(self.armed if self._round is None else [])
         elif event.name == "raid.superblock_ended":
-            before, self._superblocks = self._superblocks or [], None
-            return next(
-                (armed for armed in before if armed in self.armed and armed.disk in self._written),
-                None,
-            )
+            self._last_round, self._round = self._round or _Round([]), None
+            self._last_round.ended_in = number
+            return self._passed_in(self._last_round)
         elif event.name in ACTS:
             self._disarm(event.args[0], ACTS[event.name])
         elif event.name == "rebuild.started":
@@ -112,9 +118,18 @@ class ArmedBdevs:
         if bdev in self._own:
             self._disarm_all(self._own[bdev])
 
-    def wrote_superblock(self, disk: int) -> None:
-        """Take in that the target has changed a disk's superblock."""
-        self._written[disk] = True
+    def wrote_superblock(self, number: int, disk: int) -> Armed | None:
+        """Take in that the target has changed a disk's superblock; return a bdev that it has passed, as ``observe`` does."""
+        if number == self._last_round.ended_in:
+            self._last_round.written[disk] = True
+            return self._passed_in(self._last_round)
+        if self._round is not None:
+            self._round.written[disk] = True
+        return None
+
+    def _passed_in(self, ended: _Round) -> Armed | None:
+        passed = [one for one in ended.before if one.disk in ended.written]
+        return next((one for one in passed if one in self.armed), None)
 
     def injected(self, step: Inject) -> None:
         """Take in an action on a disk: a heal ends what the bdevs on it do, and they may go with it."""

@@ -16,7 +16,7 @@ import sys
 
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import MOVES, NO_DISK, Members
-from chaos.plan.faults import PULLS, REPLACEMENTS
+from chaos.plan.faults import CURES, PULLS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
@@ -43,7 +43,6 @@ FAILURE = ("disk_failure",)  # every I/O; the disk stays a member until it misse
 # The events about members. Most events are others.
 RELEVANT = MOVES | {"raid.removing_member"}
 DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
-HEALS = ("disk_heal", *REPLACEMENTS)
 LASTING = sys.maxsize  # where a fault will be healed, as long as it isn't
 NEVER = -1  # where what was never faulty was healed
 
@@ -122,9 +121,11 @@ class _Array:
 
     def answered(self, entry: Completed) -> None:
         """Note an answer to a request: when it has failed, the disk that it named stays."""
-        self._in_flight.pop(entry.op, None)
+        disk = self._in_flight.pop(entry.op, None)
         if entry.status:
             self._asked.pop(entry.op, None)
+            if disk in self._to_go:
+                self._to_go.remove(disk)
 
     def observe(self, event: Event) -> bool:
         """Follow the next event; return True if a member is removed without a reason."""
@@ -164,7 +165,7 @@ class _Array:
 def _take_fault(index: int, step: Inject, faults: tuple[str, ...], weak: dict[int, int]) -> None:
     if step.fault in faults:
         weak[step.disk] = LASTING
-    elif step.fault in HEALS and weak.get(step.disk) == LASTING:
+    elif step.fault in CURES and weak.get(step.disk) == LASTING:
         weak[step.disk] = index
 
 

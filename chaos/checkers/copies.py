@@ -8,10 +8,9 @@ from chaos.checkers.pulled_disks import PulledDisks
 from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
-from chaos.steps.history import NOT_LOOKED, Completed, EngineEvent, Entry, Invoked
+from chaos.steps.history import CONNECTION_ENDED, NOT_LOOKED, Completed, EngineEvent, Entry, Invoked
 from chaos.steps.schedule import CHANGING, Changing, Inject, Kill, PowerLoss
 
-CONNECTION_ENDED = "nvmf.qpair_destroyed"
 RELEVANT = MOVES | {"disk.misdirected", CONNECTION_ENDED}
 
 

@@ -18,6 +18,7 @@ from chaos.plan.faults import SILENT_FAULTS
 from chaos.run.execution import Execution
 from chaos.steps.block_words import blocks
 from chaos.steps.history import (
+    CONNECTION_ENDED,
     NOT_LOOKED,
     Compared,
     Completed,
@@ -32,7 +33,6 @@ from workers.bdev.stack import ErrorType
 from workers.nvmf.status import AdminOpcode, NvmeStatus
 from workers.protocol import Event
 
-CONNECTION_ENDED = "nvmf.qpair_destroyed"
 SUCCESS = int(NvmeStatus.SUCCESS)
 RESET_BEGINS, RESET_ENDS = "bdev.resetting", "bdev.reset"
 # At one of these, a change in flight may fail on some members only.

@@ -5,7 +5,7 @@ The content of such a disk proves nothing about the array's member, which is the
 
 from __future__ import annotations
 
-from chaos.plan.faults import PULLS
+from chaos.plan.faults import DISK_RETURNS, PULLS
 from chaos.steps.history import EngineEvent, Entry, Invoked
 from chaos.steps.schedule import Inject
 from workers.protocol import Event
@@ -33,7 +33,7 @@ class PulledDisks:
         """Follow an action of the nemesis on a disk."""
         if step.fault in PULLS:
             self._is_out[step.disk] = True
-        elif step.fault == "bdev_create" or step.fault.startswith("disk_return"):
+        elif step.fault in DISK_RETURNS:
             self._is_out[step.disk] = False
 
     def observe(self, event: Event) -> None:

@@ -30,7 +30,7 @@ from chaos.checkers.registers import Change, Registers
 from chaos.plan.namespaces import blocks_of
 from chaos.plan.plan import Plan
 from chaos.run.execution import Execution
-from chaos.steps.history import Completed, EngineEvent, Entry, History, Invoked
+from chaos.steps.history import CONNECTION_ENDED, Completed, EngineEvent, Entry, History, Invoked
 from chaos.steps.payload import MISDIRECTED, NEVER_WRITTEN, TORN
 from chaos.steps.schedule import (
     CompareAndWrite,
@@ -50,7 +50,6 @@ from workers.protocol import Event
 # Every entry is compared with these, and an enum's member is slow to look up. So they are plain numbers.
 SUCCESS = int(NvmeStatus.SUCCESS)
 COMPARE_FAILURE = int(NvmeStatus.COMPARE_FAILURE)
-CONNECTION_ENDED = "nvmf.qpair_destroyed"
 RELEVANT = frozenset((CONNECTION_ENDED, "disk.misdirected"))
 
 

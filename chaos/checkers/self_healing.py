@@ -10,7 +10,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import NO_DISK, Members
 from chaos.checkers.superblock import Superblocks
-from chaos.plan.faults import FAULTS, PULLS, REPLACEMENTS
+from chaos.plan.faults import CURES, FAULTS, PULLS, SILENT_FAULTS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import RPCS, Rpc
 from chaos.run.execution import Execution
@@ -20,8 +20,8 @@ from workers.bdev.stack import disk_of
 from workers.errors import OK
 from workers.protocol import Event, Layout
 
-HEALS = ("disk_heal", *REPLACEMENTS)
-GROWTH = "disk_grow"  # it harms no disk
+# The target can take in a disk in spite of these.
+HARMLESS = ("disk_grow", *SILENT_FAULTS)
 # Requests that concern the array or its members: what it does after one of them isn't its own doing.
 HELPING = frozenset(
     (
@@ -45,6 +45,10 @@ class Disks:
         self.superblocks = Superblocks()
         self.found: dict[int, bool] = {}
         self._harmed: dict[int, bool] = {}
+        # By op: the requests in flight, and those answered with success, that have a bdev on this disk fail or delay I/O.
+        self._arming: dict[int, tuple[int, str]] = {}
+        self._armed: dict[tuple[int, str], bool] = {}
+        self._curing: dict[int, int] = {}  # by op: disks
         self._asked: dict[int, str] = {}  # requests that concern the array, not yet answered
         self._unfinished: dict[int, bool] = {}  # disks in slots that the superblocks don't show yet
         self.is_made_by_request = False  # the array that there is, even if it only waits for a bdev
@@ -56,8 +60,7 @@ class Disks:
         if entry.__class__ is EngineEvent:
             self._observe(entry.event)
         elif entry.__class__ is Completed:
-            if self._asked.pop(entry.op, None) == Rpc.BDEV_RAID_CREATE and entry.status == OK:
-                self.is_made_by_request = True
+            self._answered(entry)
         elif entry.__class__ is Invoked:
             step = entry.step
             if isinstance(step, Operate):
@@ -65,14 +68,11 @@ class Disks:
             elif isinstance(step, Inject):
                 self._injected(step)
             elif isinstance(step, Kill | PowerLoss):
-                self.found.clear()
-                self._asked.clear()
-                self._unfinished.clear()
-                self.is_made_by_request = False
+                self._ended(step)
 
     def _observe(self, event: Event) -> None:
         match event.name:
-            case "bdev.registered" if not self._harmed and not self._asked:
+            case "bdev.registered" if not (self._harmed or self._armed or self._asked):
                 self.found |= dict.fromkeys(event.args, True)
             case "raid.deleted":
                 self.found.clear()  # what was found while that array had its members need not be looked at again
@@ -91,25 +91,51 @@ class Disks:
             self.found.clear()
             self._asked[step.op] = step.method
         elif RPCS[step.method].is_for_stack:
-            disk = disk_of(self.layout, step.args[0])
+            armed = disk_of(self.layout, step.args[0]), step.method
+            self.found.clear()
             if step.args[-1]:
-                self._harm(disk)
+                self._arming[step.op], self._armed[armed] = armed, True
             else:  # no more errors, or no more latency
-                self.found.clear()
-                self._harmed.pop(disk, None)
+                self._armed.pop(armed, None)
 
     def _injected(self, step: Inject) -> None:
         if step.fault in PULLS:
             self.found.clear()  # a rebuild may have lost its source, or its target
-        elif step.fault in FAULTS and step.fault != GROWTH:
-            self._harm(step.disk)
-        elif step.fault in HEALS:
+        elif step.fault in FAULTS and step.fault not in HARMLESS:
+            # What the target gives up while a disk fails, it need not take up again by itself.
+            self.found.clear()
+            self._harmed[step.disk] = True
+        elif step.fault in CURES:
             self._harmed.pop(step.disk, None)
+            self._disarm(step.disk)
+            self._curing[step.op] = step.disk
 
-    def _harm(self, disk: int) -> None:
-        # What the target gives up while a disk fails, it need not take up again by itself.
+    def _disarm(self, disk: int) -> None:
+        self._armed = {armed: True for armed in self._armed if armed[0] != disk}
+
+    def _answered(self, entry: Completed) -> None:
+        if self._asked.pop(entry.op, None) == Rpc.BDEV_RAID_CREATE and entry.status == OK:
+            self.is_made_by_request = True
+        # A cure may overtake a request that was sent before it, and the request a cure.
+        armed = self._arming.pop(entry.op, None)
+        if armed is not None and entry.status == OK:
+            self._armed[armed] = True
+            self.found.clear()
+        cured = self._curing.pop(entry.op, None)
+        if cured is not None:
+            self._disarm(cured)
+
+    def _ended(self, step: Kill | PowerLoss) -> None:
+        """Forget what has ended with the target: requests, and what bdevs were set to. With clones, all disks are well."""
         self.found.clear()
-        self._harmed[disk] = True
+        self._asked.clear()
+        self._unfinished.clear()
+        self.is_made_by_request = False
+        self._arming.clear()
+        self._armed.clear()
+        self._curing.clear()
+        if step.clones:
+            self._harmed.clear()
 
     def has_own(self, disk: int, newest: Written) -> bool:
         """Return whether the disk has been found, with a superblock of this array, which hasn't grown since."""

@@ -10,9 +10,7 @@ from chaos.plan.namespaces import first_block
 from chaos.run.execution import Execution
 from chaos.steps.history import Completed, Invoked, Written
 from chaos.steps.schedule import Admin
-from workers.nvmf.status import AdminOpcode
-
-IDENTIFY_NAMESPACE = (AdminOpcode.IDENTIFY, 0)  # opcode and CNS
+from workers.nvmf.status import IDENTIFY_NAMESPACE
 
 
 def check_sizes(execution: Execution) -> list[Finding]:

@@ -6,7 +6,7 @@ A fact that nothing shows exactly is held for longer than it is true, so that no
 from __future__ import annotations
 
 from chaos.checkers.moments import Fact, Moments
-from chaos.plan.faults import PULLS
+from chaos.plan.faults import DISK_RETURNS, PULLS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import (
@@ -17,6 +17,7 @@ from chaos.steps.history import (
     Written,
 )
 from chaos.steps.schedule import Inject, Kill, Operate, OutsideStep, PowerLoss
+from workers.bdev.split import partitions
 from workers.bdev.stack import (
     member_bdev_id,
     raid_bdev_id,
@@ -223,10 +224,11 @@ class TargetFacts:
         self.moments.mark(("harmed", step.disk))
         self.sizes_differ = self.sizes_differ or step.fault in RESIZES
         if step.fault in PULLS:
-            self._pulled.append(step.disk)
+            if step.fault == "disk_pull":  # the next target finds a disk whose bdev was deleted
+                self._pulled.append(step.disk)
             self._pulls[step.op] = step.disk
             self._refresh(step.disk)
-        elif step.fault == "bdev_create" or step.fault.startswith("disk_return"):
+        elif step.fault in DISK_RETURNS:
             self._pulled = [disk for disk in self._pulled if disk != step.disk]
         if step.fault == "disk_return_foreign" and not self.plan.superblock:
             self._foreign.append(step.disk)
@@ -275,6 +277,7 @@ def _readiness(layout: Layout) -> dict[int, Fact]:
     facts: dict[int, Fact] = {raid_bdev_id(layout): ONLINE}
     if layout.array_passthru:
         facts[raid_passthru_id(layout)] = ONLINE
+    facts |= dict.fromkeys(partitions(layout), ONLINE)
     for disk in range(layout.disks):
         facts[disk] = ("ready", disk)
         for kind in stack_of(layout, disk):

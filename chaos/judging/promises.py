@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from chaos.plan.faults import FAULTS
+from chaos.plan.namespaces import first_block
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.disk_view import Health
@@ -17,10 +18,8 @@ from chaos.steps.history import Completed, EngineEvent, Entry, Invoked
 from chaos.steps.schedule import CHANGING, Admin, Inject, Kill, Operate, OutsideStep, PowerLoss
 from workers.bdev.stack import member_bdev_id
 from workers.errors import OK
-from workers.nvmf.status import AdminOpcode
+from workers.nvmf.status import IDENTIFY_NAMESPACE
 from workers.protocol import Event
-
-CNS_NAMESPACE = 0
 
 
 class Promise(msgspec.Struct, frozen=True):
@@ -160,10 +159,12 @@ class Promises:
         return step.__class__ is Operate and self._rpc_answered(asked, step, promise)
 
     def _identified(self, step: Admin, promise: Promise, blocks: int) -> bool:
-        is_size = step.opcode == AdminOpcode.IDENTIFY and step.first == CNS_NAMESPACE
-        if not is_size or blocks <= self.blocks:
+        if (step.opcode, step.first) != IDENTIFY_NAMESPACE or not blocks:
             return False
-        self.size, self.blocks = promise, blocks
+        end = first_block(self.plan.layout, step.second) + blocks
+        if end <= self.blocks:
+            return False
+        self.size, self.blocks = promise, end
         return True
 
     def _rpc_answered(self, asked: _Asked, step: Operate, promise: Promise) -> bool:

@@ -23,7 +23,7 @@ class Life(msgspec.Struct):
     is_first: bool
     created: list[int] = []
     poll_groups: list[int] = []  # reactor numbers
-    namespace: bool = False
+    namespaces: list[int] = []
     hosts: list[int] = []
     is_over: bool = False  # the array has been changed since
 
@@ -46,7 +46,6 @@ class SetupNarrator:
         self.plan = plan
         self.lives = [Life(1, 1, True)]
         self._connects: dict[int, Connect] = {}
-        self._named = False  # the namespace was attached before the set-up was over
 
     def take(self, moment: Moment, *, is_quiet: bool) -> None:
         """Follow the next moment; ``is_quiet``: no change of the array is in progress yet."""
@@ -71,7 +70,8 @@ class SetupNarrator:
                 case EngineEvent(event=event) if not life.is_over:
                     if event.name == "nvmf.poll_group_created":
                         life.poll_groups.append(event.thread - 1)
-                    life.namespace = life.namespace or event.name == "nvmf.namespace_attached"
+                    if event.name == "nvmf.namespace_attached":
+                        life.namespaces.append(event.args[0])
                 case _:
                     pass
 
@@ -95,8 +95,8 @@ class SetupNarrator:
             one = len(life.poll_groups) == 1
             of = "there is a poll group on reactor" if one else "there are poll groups on reactors"
             parts.append(f"{of} {numbers}")
-        if life.namespace:
-            parts.append("the array is exported as namespace 1")
+        if life.namespaces:
+            parts.append(self._exported(sorted(set(life.namespaces))))
         if life.hosts:
             names = listed([f"host {host}" for host in sorted(life.hosts)])
             parts.append(f"{names} {'connects' if len(life.hosts) == 1 else 'connect'}")
@@ -105,3 +105,11 @@ class SetupNarrator:
         weight = FINDING if life.is_first else MINOR
         place = life.first if life.is_first else life.last
         return Clause(place, f"setup {life.first}", listed(parts), weight, until=life.last)
+
+    def _exported(self, namespaces: list[int]) -> str:
+        numbers = listed([str(nsid) for nsid in namespaces])
+        if self.plan.layout.namespaces < 2:
+            return f"the array is exported as namespace {numbers}"
+        if len(namespaces) == 1:
+            return f"a partition of the array is exported as namespace {numbers}"
+        return f"partitions of the array are exported as namespaces {numbers}"

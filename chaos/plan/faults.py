@@ -310,6 +310,10 @@ DISK_HEALS = tuple(name for name in INJECTIONS if name in HEALS)
 HOST_HEALS = {name: row.heal for name, row in FAULTS.items() if row.carrier is Carrier.IMPAIRMENT}
 HOST_FAULTS = tuple(HOST_HEALS)
 REPLACEMENTS = tuple(name for name, row in HEALS.items() if row.replaces)
+# These end the faults of a disk.
+CURES = ("disk_heal", *REPLACEMENTS)
+# These put a disk, or its bdev, back.
+DISK_RETURNS = ("bdev_create", *(name for name in HEALS if name.startswith("disk_return")))
 # After these, the bdev of a disk goes away.
 PULLS = tuple(name for name, row in FAULTS.items() if row.heal in ("disk_return", "bdev_create"))
 SILENT_FAULTS = ("bit_rot", "misdirected_write")

@@ -145,7 +145,7 @@ REACH_NAMES = {
     "unregistered_in_iteration": "bdevs that began to go during an iteration over their channels",
     "changes_sent_again": "changes of blocks whose earlier change was in doubt",
     "changes_that_waited": "changes that waited for an earlier one of the same blocks",
-    "power_losses_after_failed_flush": "power losses after a flush that failed on one member, which was not rebuilt since",
+    "power_losses_after_failed_flush": "power losses after a flush that failed on one member, which was neither healed nor rebuilt since",
     "changes_beside_superblock_faults": "changes of membership while a slow or failing superblock write was in flight",
     "slow_superblocks_effective": "superblock writes that a fault slowed down",
     "ends_after_growth": "targets killed or powered off just after the array had grown",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chaos.plan.faults import FAULTS, HEALS, PULLS
+from chaos.plan.faults import DISK_RETURNS, FAULTS, HEALS, PULLS
 
 
 class Presence(Enum):
@@ -34,8 +34,7 @@ WELL, FAULTED, WEAK = Health
 # From the health before a fault to the health after it. A weakening fault outlasts others.
 _WEAKENED = dict.fromkeys(Health, WEAK)
 _FAULTED = {WELL: FAULTED, FAULTED: FAULTED, WEAK: WEAK}
-_RETURNS = tuple(name for name in HEALS if name.startswith("disk_return"))
-_ARRIVALS = frozenset(("disk_arrive", "bdev_create", *_RETURNS))
+_ARRIVALS = frozenset(("disk_arrive", *DISK_RETURNS))
 _HARMLESS = frozenset(
     ("disk_grow", "bit_rot", "misdirected_write")
 )  # these don't change the known health

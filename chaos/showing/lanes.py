@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from chaos.plan.faults import DISK_RETURNS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import RPCS
 from chaos.showing.labels import Labels
@@ -61,7 +62,7 @@ EFFECTS = (
 )
 # RPCs by which the nemesis breaks a disk's stacked bdev.
 FAULT_RPCS = tuple(method for method, row in RPCS.items() if row.is_for_stack)
-HEALING = ("disk_heal", "disk_arrive", "bdev_create")
+HEALING = ("disk_heal", "disk_arrive", *DISK_RETURNS)
 
 
 class Lane(msgspec.Struct, frozen=True):
@@ -114,7 +115,7 @@ def marks_of_step(step: Step, note: str, plan: Plan) -> list[tuple[str, str]]:
 
 
 def _mark_of_injection(fault: str) -> str:
-    if fault in HEALING or fault.startswith("disk_return"):
+    if fault in HEALING:
         return HEALS
     return NOTHING if fault == "disk_image" else IS_HIT
 

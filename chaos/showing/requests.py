@@ -10,7 +10,14 @@ from chaos.run.execution import Execution
 from chaos.showing.lanes import asker_of
 from chaos.showing.wording.bars import bar_label
 from chaos.showing.wording.places import Places
-from chaos.steps.history import Completed, Crashed, EngineEvent, Invoked, Undelivered
+from chaos.steps.history import (
+    CONNECTION_ENDED,
+    Completed,
+    Crashed,
+    EngineEvent,
+    Invoked,
+    Undelivered,
+)
 from chaos.steps.schedule import (
     Admin,
     Disconnect,
@@ -25,7 +32,6 @@ from workers.nvmf.status import AdminOpcode
 Outcome = Literal["ok", "failed", "unheard", "cut", "open"]
 TRACKS_MAX = 4  # bars of a lane above each other; further bars share a track
 STEPS_MIN = 7  # a bar's shortest length, with room for its label
-CONNECTION_ENDED = "nvmf.qpair_destroyed"
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):

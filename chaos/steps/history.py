@@ -14,6 +14,9 @@ from workers.protocol import Crash, Event
 
 FINGERPRINT_BATCH = 256
 NOT_LOOKED = -1
+CONNECTION_ENDED = (
+    "nvmf.qpair_destroyed"  # an event; requests of that connection are never answered from then on
+)
 NO_BDEV = -1
 
 

@@ -46,6 +46,7 @@ class AdminOpcode(IntEnum):
     KEEP_ALIVE = 0x18
 
 
+IDENTIFY_NAMESPACE = (AdminOpcode.IDENTIFY, 0)  # opcode and CNS
 NAMESPACE_ATTRIBUTE_CHANGED = 0x0004_0002  # notice, namespace attribute changed, log page 4
 CHANGED_NAMESPACE_LIST = 4
 AER_LIMIT = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.judging.reach.situation import Situation
-from chaos.plan.faults import DISK_HEALS, FAULTS
+from chaos.plan.faults import DISK_RETURNS, FAULTS
 from chaos.plan.namespaces import namespace_of
 from chaos.plan.rpcs import Rpc
 from chaos.steps.history import Seen
@@ -14,7 +14,10 @@ from workers.bdev.stack import disk_of
 from workers.protocol import Layout
 from workers.shared import ProcessState
 
-NOT_HARMFUL = ("disk_grow", *DISK_HEALS)
+FLUSHES_AGAIN = (
+    "disk_heal",
+    *DISK_RETURNS,
+)  # flushes of the disk work again, or another device is there
 AFTER_GROWTH_STEPS = 80
 MEMBERSHIP = (Rpc.BDEV_RAID_ADD_BASE_BDEV, Rpc.BDEV_RAID_REMOVE_BASE_BDEV)
 CHANGES_MEMBERS = ("disk_pull", "bdev_delete", "disk_failure", "write_errors")
@@ -29,7 +32,7 @@ class Corners:
         self.counts = situation.counts
         self.layout = layout
         self._forget()
-        self._flush_failed: dict[int, bool] = {}  # by disk, since its last return or rebuild
+        self._flush_failed: dict[int, bool] = {}  # by disk, since its last heal, return or rebuild
         self._deleted: dict[int, bool] = {}
 
     def _forget(self) -> None:
@@ -56,6 +59,7 @@ class Corners:
             if isinstance(step, PowerLoss):
                 self.counts["power_losses_after_failed_flush"] += bool(self._flush_failed)
             self._flush_failed.clear()
+            self._deleted.clear()
             self._forget()
 
     def _changed(self, step: Changing) -> None:
@@ -67,8 +71,9 @@ class Corners:
         )
 
     def _injected(self, step: Inject) -> None:
-        if step.fault in NOT_HARMFUL or step.fault not in FAULTS:
+        if step.fault in FLUSHES_AGAIN:
             self._flush_failed.pop(step.disk, None)
+        if step.fault not in FAULTS or step.fault == "disk_grow":
             return
         self._met_superblock_fault(step.fault in CHANGES_MEMBERS)
         if step.fault == "bdev_delete":

@@ -18,6 +18,7 @@ from chaos.judging.reach.states import count_states
 from chaos.plan.faults import HOST_FAULTS
 from chaos.plan.reach_vocabulary import REACH_NAMES
 from chaos.steps.history import (
+    CONNECTION_ENDED,
     Completed,
     Crashed,
     EngineEvent,
@@ -158,6 +159,8 @@ class _Counting:
                 self.disks.happened(event.name, event.args)
             case "nvmf":
                 self.sessions.happened(event.name, event.args)
+                if event.name == CONNECTION_ENDED:
+                    self.situation.connection_ended(event.args[0])
             case "raid" | "rebuild":
                 self.array.happened(event.name, event.args)
             case _:
@@ -177,6 +180,7 @@ def count_reach(history: History, layout: Layout) -> dict[str, int]:
         elif entry.__class__ is Completed:
             counting.completed(entry)
         elif entry.__class__ is Undelivered:
+            counting.situation.in_flight.pop(entry.op, None)
             counting.hosts.undelivered(entry.op)
         elif entry.__class__ is Seen:
             counting.corners.seen(entry)

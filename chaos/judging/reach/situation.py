@@ -22,4 +22,15 @@ class Situation:
 
     def target_ended(self) -> None:
         """Begin with the next target; requests in flight are never answered."""
+        self.in_flight.clear()
         self.rebuilding = self.assembled = self.is_dismantled = False
+
+    def connection_ended(self, connection: int) -> None:
+        """Drop what a connection had in flight, which is never answered."""
+        ended = [
+            op
+            for op, step in self.in_flight.items()
+            if getattr(step, "connection", None) == connection
+        ]
+        for op in ended:
+            del self.in_flight[op]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from msgspec import structs
+
 from chaos.checkers.examinations import Examinations
 from chaos.checkers.moments import Fact
 from chaos.checkers.request import Request
 from chaos.checkers.target_facts import TargetFacts
+from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.steps.schedule import Operate
 from tests.canaries.cases import Case
@@ -28,6 +31,8 @@ ABSENT, ASSEMBLING, OFFLINE, ONLINE = (
 )
 SOURCE, FREE = ("source",), ("free slot",)
 READY = [("ready", disk) for disk in range(3)]
+# Its array has two partitions.
+DIVIDED = structs.replace(WITH, layout=structs.replace(WITH.layout, namespaces=2))
 ARRAY, CHANGES = 3, {"sizes_differ": True}
 NEW = (1, 5, 0, 6)  # with superblock, array 5, of disks 0 and 2
 
@@ -39,9 +44,10 @@ def request_of(
     over: list[Fact],
     came: list[Fact],
     fields: dict[str, object],
+    plan: Plan = WITH,
 ) -> Request:
     """Send a request when the facts of ``holds`` and ``over`` hold; the latter end meanwhile, and those of ``came`` come."""
-    facts = TargetFacts(WITH)
+    facts = TargetFacts(plan)
     moments = facts.moments
     moments.clear()
     for fact in (*holds, *over):
@@ -69,15 +75,18 @@ def case(
     came: list[Fact] | None = None,
     fields: dict[str, object] | None = None,
     value: int = 0,
+    plan: Plan = WITH,
 ) -> Case:
     """Expected is what the function says about such a request."""
 
     def ask(module: ModuleType) -> list[str]:
-        request = request_of(method, args, holds or [], over or [], came or [], fields or {})
+        request = request_of(method, args, holds or [], over or [], came or [], fields or {}, plan)
         request.value = value
         return [str(bool(getattr(module, function)(request)))]
 
-    name = f"{function} {args}, {holds}, {over}, {came}, {fields}, {value}"
+    name = (
+        f"{function} {args}, {holds}, {over}, {came}, {fields}, {value}, {plan.layout.namespaces}"
+    )
     return Case(name, ask, [str(expected)])
 
 
@@ -187,6 +196,10 @@ CASES = [
     case("lacks_listener", UNLISTEN, (2,), False, holds=[("listener", 2)]),
     case("is_not_online", ATTACH, (1,), True, over=[ONLINE]),
     case("is_not_online", ATTACH, (1,), False, holds=[ONLINE]),
+    case("can_not_be_attached", ATTACH, (1,), True, over=[ONLINE]),
+    case("can_not_be_attached", ATTACH, (2,), False, holds=[ONLINE]),
+    case("can_not_be_attached", ATTACH, (2,), False, holds=[ONLINE], plan=DIVIDED),
+    case("can_not_be_attached", ATTACH, (3,), True, holds=[ONLINE], plan=DIVIDED),
     case("is_detached", ATTACH, (1,), True, over=[("attached", 1)]),
     case("is_detached", ATTACH, (1,), False, holds=[("attached", 1)]),
     case("is_no_reactor", GROUP, (-1,), True),

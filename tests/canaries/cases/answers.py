@@ -11,6 +11,7 @@ from tests.canaries.cases import armed_bdevs
 from tests.canaries.cases.answer_reasons import (
     ADD,
     CREATE,
+    DIVIDED,
     GROUP,
     NEW,
     REMOVE,
@@ -32,6 +33,7 @@ from tests.canaries.cases.facts import (
 )
 from tests.stories import ENGINE_STEP, Story, observed
 from workers.bdev.io import IoType
+from workers.bdev.split import partition_id
 
 EXAMINE, WAIT, GET = Rpc.BDEV_EXAMINE, Rpc.BDEV_WAIT_FOR_EXAMINE, Rpc.BDEV_RAID_GET_BDEVS
 
@@ -60,6 +62,26 @@ def old(story: Story) -> Execution:
 CASES = [
     *armed_bdevs.CASES,
     case("nothing", Story(WITH)),
+    case(
+        "a partition of the array is examined",
+        ask(
+            saw(started(story=Story(DIVIDED)).serve(0).serve(1).serve(2), ONLINE),
+            9,
+            EXAMINE,
+            partition_id(DIVIDED.layout, 1),
+        ),
+    ),
+    case(
+        "a partition of an array that isn't online is examined",
+        ask(
+            started(story=Story(DIVIDED)).serve(0).serve(1).serve(2),
+            9,
+            EXAMINE,
+            partition_id(DIVIDED.layout, 1),
+        ),
+        "INVALID answers/promise/bdev_examine OK, ops 9",
+        "7: bdev_examine(15) was answered with OK, which promises that the bdev is there; that did not hold at any moment from its sending to its answer",
+    ),
     # Errors.
     case("an error with its reason", ask(ready(), 9, ADD, 6, status=-19)),
     case(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
-from chaos.steps.history import Written
+from chaos.steps.history import EngineEvent, Written
 from chaos.steps.schedule import Operate
 from tests.canaries.cases import Case, judged
 from tests.canaries.cases.facts import ONLINE, inject, killed, saw, started
 from tests.stories import Story, observed
 from workers.bdev.io import IoType
 from workers.bdev.stack import ErrorType
+from workers.protocol import Event
 
 ENTRY = "answers"
 INJECT, DELAY = Rpc.BDEV_ERROR_INJECT_ERROR, Rpc.BDEV_DELAY_UPDATE_LATENCY
@@ -64,6 +65,19 @@ def write_superblocks(story: Story, *disks: int, by_target: bool = True) -> Stor
     return story.happen("raid.superblock_ended", 0)
 
 
+def write_superblock_at_end(story: Story, disk: int, *, by_target: bool = True) -> Story:
+    """Write one more superblock in the step of the last entry: observers see it after the events."""
+    story.history.append(Written(story.history[-1].number, disk, by_target, 2, 1, 3, False))
+    return story
+
+
+def begin_in_same_step(story: Story) -> Story:
+    """Begin the next writing of superblocks in the step of the last entry."""
+    event = Event("raid.superblock_writing", 1, (3,))
+    story.history.append(EngineEvent(story.history[-1].number, event))
+    return story
+
+
 def passed_superblock(step: int, method: Rpc = INJECT) -> tuple[str, str]:
     return (
         f"INVALID answers/promise/{method} without effect, ops 9",
@@ -73,6 +87,32 @@ def passed_superblock(step: int, method: Rpc = INJECT) -> tuple[str, str]:
 
 CASES = [
     case("a superblock passes", write_superblocks(failing(), 0, 2), *passed_superblock(7)),
+    case(
+        "the last superblock passes",
+        write_superblock_at_end(write_superblocks(failing(), 0), 2),
+        *passed_superblock(7),
+    ),
+    case(
+        "the last superblock changes from outside",
+        write_superblock_at_end(write_superblocks(failing(), 0), 2, by_target=False),
+    ),
+    case(
+        "the last superblock is another disk's",
+        write_superblock_at_end(write_superblocks(failing(), 0), 1),
+    ),
+    case(
+        "the last superblock was being written before, and the next ones begin in the step in which it ends",
+        write_superblock_at_end(
+            begin_in_same_step(
+                failing(story=ready().happen("raid.superblock_writing", 1)).happen(
+                    "raid.superblock_ended", 0
+                )
+            ),
+            2,
+        )
+        .write_superblock(0, 2)
+        .happen("raid.superblock_ended", 0),
+    ),
     case(
         "a superblock passes a delay",
         write_superblocks(delaying(), 2),

@@ -144,8 +144,8 @@ CASES = [
     ),
     case(
         "a bdev was deleted when the target starts",
-        started(story=inject(Story(WITH), 30, "bdev_delete")),
-        "holds: state 0, ready 0, ready 2, registered 0, registered 2",
+        started(story=inject(Story(WITH), 30, "bdev_delete").answer(30)),
+        "holds: state 0, ready 0, ready 1, ready 2, registered 0, registered 1, registered 2",
         "held: harmed 1",
     ),
     case(

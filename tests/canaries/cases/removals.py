@@ -84,6 +84,26 @@ CASES = [
         ),
     ),
     case(
+        "taken out after a request that was refused",
+        removed(online(0, 1).add(remove(1)).answer(91, status=-16)),
+        *unasked(4),
+    ),
+    case(
+        "taken out after a pull, and a request that was refused",
+        removed(hurt(online(0, 1).add(remove(1)), (1, "disk_pull")).answer(91, status=-16)),
+    ),
+    case(
+        "taken out by a request, whose removal has ended before it was refused",
+        removed(
+            online(0, 1)
+            .add(remove(1))
+            .happen("raid.removing_member", 5, 1)
+            .happen("raid.member_removed", 5, 1)
+            .answer(91, status=-5)
+        ),
+        *unasked(6),
+    ),
+    case(
         "another one is taken out while a request is in flight",
         removed(online(0, 1).add(remove(0)), 1),
         *unasked(3),

@@ -8,7 +8,7 @@ from chaos.checkers.self_healing import HELPING
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
 from chaos.run.execution import Execution
-from chaos.steps.schedule import RESTED, Mark
+from chaos.steps.schedule import RESTED, Kill, Mark
 from tests.canaries.cases import Case, judged
 from tests.stories import PLAN_WITH_SUPERBLOCK, Story
 from workers.bdev.stack import Stack, stacked_bdev_id
@@ -21,6 +21,12 @@ ERROR_BDEV = stacked_bdev_id(PLAN_WITH_SUPERBLOCK.layout, Stack.ERROR, 0)
 
 def case(name: str, story: Story, *expected: str) -> Case:
     return judged("check_self_healing", name, rest(story), *expected)
+
+
+def armed(story: Story, op: int = 5, *, answered: bool = True) -> Story:
+    """Have the error bdev on disk 0 fail reads."""
+    story.operate(op, Rpc.BDEV_ERROR_INJECT_ERROR, ERROR_BDEV, 1, 1, 2)
+    return story.answer(op) if answered else story
 
 
 def rest(story: Story) -> Execution:
@@ -256,6 +262,55 @@ FAULTS = [
             .inject("disk_heal", 0)
         ),
         *left_out(11),
+    ),
+    case(
+        "an error bdev was to act on a member, and another disk was healed",
+        came_back(armed(lose()).inject("disk_heal", 1)),
+    ),
+    case(
+        "an error bdev was to act on a member, and the heal was carried out before",
+        came_back(
+            armed(lose(), answered=False).inject("disk_heal", 0).answer(96).answer(5, status=0)
+        ),
+    ),
+    case(
+        "an error bdev was to act on a member after its heal, and the disk was found before the answer",
+        found(
+            armed(lose().inject("disk_return", 1), answered=False).inject("disk_heal", 0), 1
+        ).answer(5),
+    ),
+    case(
+        "an error bdev was to act on a member, which was refused after the heal",
+        came_back(
+            armed(lose(), answered=False).inject("disk_heal", 0).answer(96).answer(5, status=-19)
+        ),
+        *left_out(13),
+    ),
+    case(
+        "an error bdev was to act on a member, and the heal was carried out after",
+        came_back(armed(lose(), answered=False).inject("disk_heal", 0).answer(5).answer(96)),
+        *left_out(13),
+    ),
+    case("silent corruption of a member", came_back(lose().inject("bit_rot", 0)), *left_out(10)),
+    case(
+        "what a bdev was set to ends with its target",
+        restarted(0, 1, story=armed(online())),
+        *not_up(9, BOTH),
+    ),
+    case(
+        "a request that was in flight as its target ended",
+        restarted(0, 1, story=armed(online(), answered=False)).answer(5),
+        *not_up(9, BOTH),
+    ),
+    case(
+        "a heal that was in flight as its target ended",
+        found(armed(online().inject("disk_heal", 0).kill(), op=6).answer(96), 0, 1),
+    ),
+    case("a fault outlives a target", restarted(0, 1, story=online().inject("read_errors", 0))),
+    case(
+        "clones of a disk have no fault",
+        found(online().inject("read_errors", 0).add(Kill(99, (0, 1))), 0, 1),
+        *not_up(8, BOTH),
     ),
 ]
 

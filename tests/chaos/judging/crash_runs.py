@@ -73,8 +73,8 @@ def points_of(name, seed, defects=(), at=None):
 class Line:
     """A run that is written by hand: its steps, events and answers go through the recorder to the promises."""
 
-    def __init__(self):
-        plan = resolve(EXPERIMENTS["baseline"], 4)
+    def __init__(self, plan=None):
+        plan = plan or resolve(EXPERIMENTS["baseline"], 4)
         self.recorder = Recorder(plan)
         self.promises = Promises(plan, self.recorder.model)
         self.seen = 0
@@ -91,8 +91,8 @@ class Line:
     def rpc(self, method, *args):
         return self.outside(Operate, method, args)
 
-    def identify(self, cns=0):
-        return self.outside(Admin, 0, CONNECTION, 1, AdminOpcode.IDENTIFY, cns, 1)
+    def identify(self, cns=0, nsid=1):
+        return self.outside(Admin, 0, CONNECTION, 1, AdminOpcode.IDENTIFY, cns, nsid)
 
     def emit(self, name, *args):
         self.recorder.observe(Outcome([], [], [], [], [], [Event(name, 0, args)]))

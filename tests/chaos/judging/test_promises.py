@@ -14,6 +14,7 @@ from tests.chaos.judging.crash_runs import (
     Line,
     points_of,
 )
+from tests.stories import PLAN_OF_TWO_NAMESPACES
 from workers.protocol import DefectSource
 
 
@@ -169,6 +170,15 @@ def test_the_largest_size_that_identify_reports_is_a_promise(online):
     assert online.answer(online.identify(), value=41)
     online.emit("raid.created", 0, 1)
     assert (online.promises.size, online.promises.blocks) == (None, 0)
+
+
+def test_the_size_of_a_later_namespace_is_a_promise_of_its_end():
+    line = Line(PLAN_OF_TWO_NAMESPACES)
+    line.create()
+    assert line.answer(line.identify(nsid=2), value=5)
+    assert not line.answer(line.identify(nsid=1), value=4)
+    assert not line.answer(line.identify(nsid=2), value=0)
+    assert line.promises.blocks == 9
 
 
 def test_a_wipe_promises_that_the_healthy_members_are_gone(online):
