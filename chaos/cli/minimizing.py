@@ -13,9 +13,12 @@ from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.repro import made_folder
 from chaos.cli.screen import Screen
 from chaos.cli.targets import capsule_of
+from chaos.drivers.make import stepped_driver
 from chaos.explaining.explain import belongs, case_of
 from chaos.explaining.minimal_files import MinimalReport, write_minimal
+from chaos.judging.judge import judge
 from chaos.judging.user_checks import load_check, load_embedded_check
+from chaos.run.controller import Controller, DivergenceError
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule
@@ -80,28 +83,41 @@ def make_small(
             f"{budget:g} s of processor time",
         )
     seconds = processor_seconds() - begun
-    stays = _smaller_before(folder / MINIMAL, ready.capsule, minimal)
+    stays = _smaller_before(folder / MINIMAL, ready, minimal)
     minimal = stays or minimal
     replay = replay_line(folder / MINIMAL, minimal.capsule)
     report = write_minimal(folder, minimal.capsule, ready.checks, replay)
     return Shrunk(minimal, report, replay, seconds, stays is not None)
 
 
-def _smaller_before(path: Path, whole: Capsule, minimal: Minimal) -> Minimal | None:
-    """Return the result of an earlier time, if it is the same failure and smaller than this time's; else None."""
+def _smaller_before(path: Path, ready: Ready, minimal: Minimal) -> Minimal | None:
+    """Return the result of an earlier time, if it still shows the same failure and is smaller than this time's; else None."""
     try:
         before = read_capsule(path)
     except CapsuleError:
         return None  # there is none, or one that can't be used any more
     old, new = before.expected, minimal.capsule.expected
-    if old is None or new is None or not belongs(before, whole):
+    if old is None or new is None or not belongs(before, ready.capsule):
         return None
     was, now = case_of(before), case_of(minimal.capsule)
-    if old.signature != new.signature or was.size >= now.size:
+    is_better = old.signature == new.signature and was.size < now.size
+    if not (is_better and _shows(before, old.signature, ready.checks)):
         return None
     return msgspec.structs.replace(
         minimal, capsule=before, outside=was.outside, set_up=was.set_up, choices=was.choices
     )
+
+
+def _shows(capsule: Capsule, signature: str, checks: tuple[Check, ...]) -> bool:
+    """Replay a capsule, and return whether it shows this failure; the engine or the target may have changed."""
+    controller = Controller(
+        capsule.plan, stepped_driver(capsule.plan.target), capsule.defect_sources()
+    )
+    try:
+        execution = controller.replay(capsule.schedule or [], cut=capsule.cut)
+    except DivergenceError:
+        return False
+    return any(finding.signature == signature for finding in judge(execution, checks))
 
 
 def replay_line(path: Path, capsule: Capsule) -> str:

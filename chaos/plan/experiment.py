@@ -260,7 +260,9 @@ def _check_gates(experiment: Experiment) -> None:
         for name, wanted in gates.items():
             gate = f"{whose}: {field} {name} = {wanted}"
             if item_counted(name) > items or (name == SEQUENCE_COMPLETED and not items):
-                count = f"of {items} items" if items else "that is missing"
+                count = (
+                    f"of {items} item{'' if items == 1 else 's'}" if items else "that is missing"
+                )
                 raise ExperimentError(f"{gate} can't be reached by a sequence {count}")
             if field == "reach_per_run" and wanted > 100:
                 raise ExperimentError(f"{gate} is in percent of the runs, so at most 100")

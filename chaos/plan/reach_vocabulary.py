@@ -219,7 +219,7 @@ STATES: dict[str, TargetState] = {
         ("raid.assembled", "raid.deleted"),
     ),
     "subsystem.paused": TargetState(
-        "the subsystem is paused for a change of its namespaces",
+        "the subsystem is paused for a change of its namespaces or listeners",
         ("nvmf.pausing",),
         ("nvmf.resumed",),
     ),

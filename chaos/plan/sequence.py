@@ -35,6 +35,8 @@ RETURNS = {
     NEVER: NO_HEAL,
 }
 assert tuple(RETURNS) == get_args(Return)
+# After these the disk can be a member again, whatever the array is like.
+DRAWN_RETURNS = ("as it was", "blank", "stale")
 # A device that the array refuses, or none: the disk is no member from then on.
 LOST_RETURNS = ("small", "foreign", NEVER)
 
@@ -185,8 +187,7 @@ def _draw_return(number: int, acts: Sequence[Act], stream: Stream) -> str:
         return NO_HEAL
     if act.returns is not None:
         return RETURNS[act.returns]
-    # After these the disk can be a member again, whatever the array is like.
-    able = ("as it was", "blank") if is_spare(number, acts) else ("as it was", "blank", "stale")
+    able = [name for name in DRAWN_RETURNS if name != "stale" or not is_spare(number, acts)]
     return RETURNS[stream.choice(able)]
 
 

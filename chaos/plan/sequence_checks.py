@@ -23,7 +23,14 @@ from chaos.plan.sequence import (
     is_spare,
     item_meant,
 )
-from chaos.plan.sequence_events import CAUSES_OF_REBUILDS, EVENTS, may_bring, needs_an_item
+from chaos.plan.sequence_events import (
+    CAUSES_OF_REBUILDS,
+    ENDS_OF_TARGETS,
+    EVENTS,
+    GONE_FOR_A_WHILE,
+    may_bring,
+    needs_an_item,
+)
 from workers.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -38,11 +45,21 @@ NEEDS = {
     "error_bdev": ("stack_share", 1),
     "delay_bdev": ("stack_share", 1),
     "superblock_errors": ("superblock_share", 1),
+    "superblock_slow": ("superblock_share", 1),
     "last_member_removal": ("superblock_share", 1),
     "add_to_offline": ("superblock_share", 1),
     "disk_grow": ("grow_blocks", 1),
     "host_vanish": ("keep_alive_ms", 1),
     "reactor_stall": ("reactors", 2),
+    "poll_group_destroy": ("reactors", 2),
+}
+# What is there from the start where this share is 100 is only made again after one of these.
+MADE_AGAIN = {
+    "namespace_attach": ("namespace_at_start_share", ("namespace_detach", *GONE_FOR_A_WHILE)),
+    "poll_group_create": (
+        "all_poll_groups_at_start_share",
+        ("poll_group_destroy", *ENDS_OF_TARGETS),
+    ),
 }
 TAKE_OUT = ("disk_pull", "member_removal")
 
@@ -96,11 +113,30 @@ def _of_kind(number: int, experiment: Experiment) -> Mistakes:
         yield "kind", f"it can't come while {field} is {getattr(experiment, field)}; set {field}"
     if kind in KINDS_OF_REBUILDS and not _causes(number, experiment):
         yield "kind", "it can't come, since no item before it makes a rebuild necessary"
+    if kind in MADE_AGAIN and not _has_room(number, experiment):
+        share, _ = MADE_AGAIN[kind]
+        yield (
+            "kind",
+            f"it can't come while {share} is 100 and no item before it makes room; lower {share}",
+        )
+
+
+def _has_room(number: int, experiment: Experiment) -> bool:
+    """Return whether a namespace or a poll group can be missing when this item makes one."""
+    share, causes = MADE_AGAIN[experiment.sequence[number].kind]
+    planned = [operation.kind for operation in experiment.operations]
+    before = [act.kind for act in experiment.sequence[:number]]
+    return getattr(experiment, share) < 100 or any(kind in causes for kind in (*planned, *before))
 
 
 def _causes(number: int, experiment: Experiment) -> int:
-    """Return how many items before this one make a rebuild necessary."""
-    return sum(act.kind in CAUSES_OF_REBUILDS for act in experiment.sequence[:number])
+    """Return how many rebuilds the items before this one can make necessary: all members but one, after a restart."""
+    restarts = max(1, pair(experiment.members)[1] - 1)
+    return sum(
+        restarts if act.kind in ENDS_OF_TARGETS else 1
+        for act in experiment.sequence[:number]
+        if act.kind in CAUSES_OF_REBUILDS
+    )
 
 
 # The disk.
@@ -149,7 +185,9 @@ def _of_role(number: int, experiment: Experiment) -> Mistakes:
         yield "disk", "no item before this one makes a rebuild necessary, so there is none"
     if act.disk == "target" and act.kind == "member_removal":
         yield "disk", "the rebuild's target is removed by the operation rebuild_stop; write that"
-    is_harm = row is not None and (row.harms or row.weakens) and act.kind not in HARMLESS_ALONE
+    is_harm = act.kind == "member_removal" or (
+        row is not None and (row.harms or row.weakens) and act.kind not in HARMLESS_ALONE
+    )
     if act.disk == "source" and is_harm and pair(experiment.members)[1] <= 2:
         yield (
             "disk",
@@ -195,8 +233,7 @@ def _of_condition(number: int, experiment: Experiment) -> Mistakes:
     if act.rebuild > causes:
         yield (
             "rebuild",
-            f"so many rebuilds can't come: {causes or 'no'} item{'' if causes == 1 else 's'} before this one "
-            f"make{'s' if causes == 1 else ''} a rebuild necessary",
+            f"so many rebuilds can't come: the items before this one make {f'at most {causes}' if causes else 'none'} necessary",
         )
 
 

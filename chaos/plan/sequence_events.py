@@ -5,16 +5,18 @@ Planned faults and operations that could bring it wait until the sequence is thr
 
 from __future__ import annotations
 
-from chaos.plan.faults import FAULTS, HEALS
+from chaos.plan.faults import FAULTS, HEALS, PULLS, TARGET_FAULTS
 from chaos.plan.operations import OPERATIONS
 from chaos.plan.rpcs import Rpc
-from chaos.plan.sequence import LASTING_KINDS, RETURNS, Act
+from chaos.plan.sequence import DRAWN_RETURNS, LASTING_KINDS, RETURNS, Act
 from workers.probes import PROBES
 
 # A disk's image is kept for a stale return, at a moment of the tester's choice.
 EVENTS = tuple(sorted({*PROBES, *Rpc, *FAULTS, *OPERATIONS, *HEALS} - {"disk_image"}))
-ENDS_OF_TARGETS = ("target_kill", "power_loss")
+ENDS_OF_TARGETS = TARGET_FAULTS
 DISMANTLING = ("last_member_removal", "add_to_offline", "array_recreate")
+# After these the array and its namespaces are gone, for a while.
+GONE_FOR_A_WHILE = (*ENDS_OF_TARGETS, *DISMANTLING)
 HARMS = tuple(kind for kind, row in FAULTS.items() if row.harms)
 # A member leaves the array, or misses data, and a rebuild follows.
 CAUSES_OF_REBUILDS = (
@@ -41,28 +43,34 @@ BROUGHT_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_CHANGES, CHANGES_OF_MEMBERS),
     **dict.fromkeys((name for name in PROBES if name.startswith("rebuild.")), CAUSES_OF_REBUILDS),
     "raid.member_queued": CAUSES_OF_REBUILDS,
-    "raid.assembled": (*ENDS_OF_TARGETS, *DISMANTLING),
-    "raid.configuring": (*ENDS_OF_TARGETS, *DISMANTLING),
-    "raid.starting_degraded": (*ENDS_OF_TARGETS, *DISMANTLING),
+    "raid.assembled": GONE_FOR_A_WHILE,
+    "raid.configuring": GONE_FOR_A_WHILE,
+    "raid.starting_degraded": GONE_FOR_A_WHILE,
     "raid.deleted": DISMANTLING,
     "raid.last_member_removed": DISMANTLING,
     "raid.grown": ("disk_grow",),
     "nvmf.namespace_resized": ("disk_grow",),
-    "bdev.unregistered": ("disk_pull",),
+    "bdev.unregistered": (*PULLS, *DISMANTLING),
     "bdev.error_injected": ("error_bdev",),
     "bdev.delayed": ("delay_bdev",),
     "disk.misdirected": ("misdirected_write",),
     "disk.channel_failed": ("channel_failures",),
     "disk_heal": tuple(kind for kind in LASTING_KINDS if FAULTS[kind].heal == "disk_heal"),
     "disk_arrive": ENDS_OF_TARGETS,
+    "bdev_create": ("bdev_delete",),
 }
+# Larger disks in the place of all others let the array grow, too.
+GROWTHS = ("raid.grown", "nvmf.namespace_resized")
 _BY_RETURN = {heal: name for name, heal in RETURNS.items()}
 
 
 def may_bring(act: Act, event: str) -> bool:
     """Return whether an item may bring this event, or whether it needs no item."""
     if event in _BY_RETURN:
-        return act.kind == "disk_pull" and act.returns in (None, _BY_RETURN[event])
+        returned = DRAWN_RETURNS if act.returns is None else (act.returns,)
+        return act.kind == "disk_pull" and _BY_RETURN[event] in returned
+    if event in GROWTHS and act.kind == "disk_pull":
+        return act.returns == "large"
     return event not in BROUGHT_BY or act.kind in BROUGHT_BY[event]
 
 

@@ -10,7 +10,8 @@ from chaos.plan.experiment import Experiment, pair
 from chaos.plan.operations import OPERATIONS
 from chaos.plan.plan import Plan, resolve
 from chaos.plan.planned import Planned
-from chaos.plan.sequence import WAIT, Act, PlannedAct
+from chaos.plan.rpcs import Rpc
+from chaos.plan.sequence import RETURNS, WAIT, Act, PlannedAct
 from chaos.plan.target_id import TargetId
 from workers.probes import PROBES
 
@@ -20,6 +21,18 @@ NEED_THE_TARGET = ("channel_failures", "disk_grow", "error_bdev", "delay_bdev")
 OF_THE_ENGINE = ("listener_change", "members_query")
 # After these, an array only comes back when its disks are examined again.
 NEED_EXAMINE = ("array_recreate", "last_member_removal", "add_to_offline")
+# RPCs that are sent for one kind of fault or operation alone, and those that need a capability.
+OF_ITS_KIND: dict[str, str] = {
+    Rpc.NVMF_SUBSYSTEM_ADD_LISTENER: "listener_change",
+    Rpc.NVMF_SUBSYSTEM_REMOVE_LISTENER: "listener_change",
+    Rpc.BDEV_RAID_GET_BDEVS: "members_query",
+    Rpc.BDEV_ERROR_INJECT_ERROR: "error_bdev",
+    Rpc.BDEV_DELAY_UPDATE_LATENCY: "delay_bdev",
+}
+NEED_CAPABILITY: dict[str, str] = {
+    Rpc.BDEV_EXAMINE: "examine",
+    Rpc.BDEV_RAID_START_DEGRADED: "start_degraded",
+}
 # What hosts may ask for, by the capability that it needs.
 SHARES = {
     "flush": "flush_share",
@@ -92,10 +105,9 @@ def adapted(plan: Plan, target: TargetId) -> Plan:
             capacity_blocks=disk_blocks + grow if grow > 0 else 0,
             stacks=stacks,
             array_passthru=layout.array_passthru and bool(stacks),
-            namespaces=1,
+            namespaces=1,  # the engine alone has several, and the next three: see docs/internals/drivers.md
         ),
         target=target,
-        # These three are the engine's alone: see docs/internals/drivers.md.
         alone=False,
         resend_share=0,
         settle_steps=min(plan.settle_steps, SETTLE_STEPS),
@@ -128,10 +140,22 @@ def sequence_obstacle(items: Sequence[Act | PlannedAct], target: TargetId) -> st
     for number, item in enumerate(items, 1):
         if item.kind != WAIT and not acts(item.kind, target):
             return f"item {number}: {item.kind}"
+        heal = item.heal if isinstance(item, PlannedAct) else RETURNS.get(item.returns or "", "")
+        if heal == RETURNS["large"] and not acts("disk_grow", target):
+            return f"item {number}: a larger disk"
         for event in (item.after, item.until):
-            if event in PROBES and event not in SHOWN:
+            if event and not _comes(event, target):
                 return f"item {number}: {event}"
     return ""
+
+
+def _comes(event: str, target: TargetId) -> bool:
+    """Return whether this event can come on the target."""
+    if event in PROBES:
+        return event in SHOWN
+    if event in NEED_CAPABILITY:
+        return target.can(NEED_CAPABILITY[event])
+    return acts(OF_ITS_KIND.get(event, event), target)
 
 
 def left_out(experiment: Experiment, target: TargetId) -> list[str]:

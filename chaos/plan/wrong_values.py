@@ -122,11 +122,11 @@ def _in_words(error: str, path: KeyPath, raw: object) -> str:
 
 
 def _wanted(types: str, path: KeyPath) -> str:
+    types = types.removesuffix(" | null")
     if types == "array" and len(path) == 1 and path[0] in TABLES:
         return f"[[{path[0]}]] above each"
     if types == "array" and path[-1:] == ["between"]:
         return "[low, high]"
-    types = types.removesuffix(" | null")
     return _WANTED.get(types, f"a value of type {types}")
 
 

@@ -109,12 +109,17 @@ class SequenceDisks:
     def next_step(self, now_permille: int) -> Inject | None:
         """Return a disk whose moment has come, where it can return as it is to."""
         heals, disks = self.nemesis.heals, self.model.disks
+        # The end of a target heals disks, too.
+        self._until = [one for one in self._until if one[0] in heals.due]
         for due, until in [one for one in self._until if one[1].is_over(self.model.steps)]:
             self._until.remove((due, until))
             heals.hasten(due, now_permille)
         for away in [*self._away]:
-            if disks[away.disk].present:  # the target's end has brought all disks back
+            if disks[
+                away.disk
+            ].present:  # the target's end has brought all disks back, as they were
                 self._away.remove(away)
+                self.is_exact = self.is_exact and away.heal == RETURNS["as it was"]
             elif self._is_due(away, now_permille):
                 self._away.remove(away)
                 if disks[away.disk].faulted and not HEALS[away.heal].replaces:

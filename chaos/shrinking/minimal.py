@@ -14,6 +14,7 @@ from chaos.judging.judge import judge
 from chaos.judging.same_failure import wanted_first
 from chaos.plan.experiment import Experiment
 from chaos.plan.plan import Plan
+from chaos.plan.reach_vocabulary import SEQUENCE_COMPLETED, item_counted
 from chaos.run.controller import Controller, DivergenceError
 from chaos.run.execution import Execution
 from chaos.showing.labels import make_labels
@@ -64,7 +65,8 @@ def minimize(
     schedule, goal = _failure(capsule, checks, gives_up)
     shrinker = Shrinker(goal, defects, checks, is_over, on_progress, gives_up)
     try:
-        first = first_case(shrinker, capsule.plan, schedule)
+        # The steps say all that the sequence has brought.
+        first = first_case(shrinker, replace(capsule.plan, sequence=()), schedule)
     except OutOfBudgetError:
         if interrupted():
             raise InterruptedRunError from None
@@ -161,10 +163,13 @@ def _is_end(step: Step) -> bool:
 
 
 def narrowed(experiment: Experiment, plan: Plan) -> Experiment:
-    """Return the experiment with just this plan's sizes."""
+    """Return the experiment with just this plan's sizes, and without its sequence, whose items may need others."""
     layout = plan.layout
     return replace(
         experiment,
+        sequence=(),
+        reach=_without_sequence(experiment.reach),
+        reach_per_run=_without_sequence(experiment.reach_per_run),
         reactors=layout.reactors,
         members=plan.members,
         spares=layout.disks - plan.members,
@@ -176,3 +181,11 @@ def narrowed(experiment: Experiment, plan: Plan) -> Experiment:
         blocks_per_io=plan.blocks_per_io_max,
         grow_blocks=max(0, layout.capacity - layout.disk_blocks),
     )
+
+
+def _without_sequence(gates: dict[str, int]) -> dict[str, int]:
+    return {
+        name: wanted
+        for name, wanted in gates.items()
+        if name != SEQUENCE_COMPLETED and not item_counted(name)
+    }

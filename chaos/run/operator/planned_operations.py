@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from chaos.base.prng import Stream
 from chaos.plan.operations import OPERATIONS, Subject
 from chaos.plan.rpcs import Rpc, RpcCall
+from chaos.plan.sequence import KINDS_OF_REBUILDS
 from chaos.run.array_view import Cause
 from chaos.run.avoidance import holds_channels
 from chaos.run.moments import due_of
@@ -20,7 +21,6 @@ from workers.bdev.stack import raid_bdev_id
 RESETS_MAX = 8  # of one bdev, by impatient initiators
 RESET_AGAIN_ONE_IN = 6
 SECOND_LISTENER = 2
-OF_REBUILD = ("rebuild_stop", "add_in_rebuild")
 OF_CHANNELS = ("namespace_attach", "poll_group_create")
 Among = Sequence[int] | None  # the disks that it may choose; None: all
 # From an operation's kind to its first RPC, or to None where it isn't applicable now.
@@ -83,7 +83,7 @@ class PlannedOperations:
         array, disks = self.model.array, self.model.disks
         if not array.is_online or array.is_to_be_recreated:
             return None
-        if array.rebuild is None and kind in OF_REBUILD:
+        if array.rebuild is None and kind in KINDS_OF_REBUILDS:
             return None
         members = [number for number in disks.sound() if disks[number].member]
         match kind:

@@ -28,8 +28,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def ordinal(number: int) -> str:
-    """Write a number that orders: first, second, third, 4th."""
-    return {1: "first", 2: "second", 3: "third"}.get(number, f"{number}th")
+    """Write a number that orders: first, second, third, 4th, 21st."""
+    words = {1: "first", 2: "second", 3: "third"}
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    end = "th" if number % 100 in (11, 12, 13) else ends.get(number % 10, "th")
+    return words.get(number, f"{number}{end}")
 
 
 def times(count: int) -> str:

@@ -107,6 +107,8 @@ def test_tables_name_only_what_there_is():
 
 # Mistakes.
 
+ANY_PULL = Act(kind="disk_pull")
+
 
 def mistake(*sequence, **changes):
     with pytest.raises(ExperimentError) as caught:
@@ -159,8 +161,11 @@ def mistake(*sequence, **changes):
             [PULL, Act(kind="wait", occurrence=2)],
             "it counts the events of 'after', which is missing",
         ),
-        ([PULL, KILL], "sequence[1].rebuild = 2: so many rebuilds can't come: 1 item before"),
-        ([KILL], "no items before this one make a rebuild necessary"),
+        (
+            [PULL, KILL],
+            "sequence[1].rebuild = 2: so many rebuilds can't come: the items before this one make at most 1 necessary",
+        ),
+        ([KILL], "the items before this one make none necessary"),
         ([Act(kind="target_kill", returns="stale")], "only a pulled disk returns"),
         ([Act(kind="disk_pull", returns="large")], "set grow_blocks"),
         (
@@ -174,6 +179,15 @@ def mistake(*sequence, **changes):
         ([Act(kind="error_bdev")], "it can't come while stack_share is 0"),
         ([Act(kind="host_vanish")], "it can't come while keep_alive_ms is 0"),
         ([Act(kind="disk_grow")], "it can't come while grow_blocks is 0"),
+        ([ANY_PULL, Act(kind="wait", after="disk_return_small")], "no item before this one may"),
+        ([PULL, Act(kind="wait", after="bdev_create")], "no item before this one may bring it"),
+        ([PULL, Act(kind="wait", after="raid.grown")], "no item before this one may bring it"),
+        (
+            [PULL, Act(kind="member_removal", disk="source")],
+            "the last good copy, which is never destroyed",
+        ),
+        ([Act(kind="namespace_attach")], "while namespace_at_start_share is 100 and no item"),
+        ([Act(kind="poll_group_create")], "while all_poll_groups_at_start_share is 100 and no"),
         ([PULL] * 65, "sequence has 65 items; write at most 64"),
     ],
 )
@@ -186,6 +200,40 @@ def test_no_role_of_a_spare_where_there_is_none():
     assert "there is none while spares is 0" in mistake(spare, spares=0)
     validate(changed(sequence=(PULL, spare), spares=0))  # the pulled disk is no member for a while
     validate(changed(sequence=(spare,), spares=1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [("superblock_slow", {"superblock_share": 0}), ("poll_group_destroy", {"reactors": 1})],
+)
+def test_kind_that_nothing_can_bring(kind, changes):
+    assert "it can't come while" in mistake(Act(kind=kind), **changes)
+
+
+@pytest.mark.parametrize(
+    ("acts", "changes"),
+    [
+        ([Act(kind="bdev_delete"), Act(kind="wait", after="bdev.unregistered")], {}),
+        ([Act(kind="array_recreate"), Act(kind="wait", after="bdev.unregistered")], {}),
+        ([Act(kind="bdev_delete"), Act(kind="wait", after="bdev_create")], {}),
+        (
+            [Act(kind="disk_pull", returns="large"), Act(kind="wait", after="raid.grown")],
+            {"grow_blocks": 8},
+        ),
+        ([ANY_PULL, Act(kind="wait", after="disk_return_blank")], {}),
+        ([Act(kind="target_kill"), Act(kind="wait", rebuild=2)], {"members": 3}),
+        ([Act(kind="namespace_detach"), Act(kind="namespace_attach")], {}),
+        ([Act(kind="target_kill"), Act(kind="poll_group_create")], {}),
+        ([Act(kind="namespace_attach")], {"namespace_at_start_share": 50}),
+        (
+            [Act(kind="namespace_attach")],
+            {"operations": (Operation(kind="namespace_detach", count=1),)},
+        ),
+        ([PULL, Act(kind="member_removal", disk="source")], {"members": 3}),
+    ],
+)
+def test_what_may_come_is_accepted(acts, changes):
+    validate(changed(sequence=tuple(acts), **changes))
 
 
 def test_source_of_three_may_be_pulled():
@@ -229,6 +277,7 @@ def test_every_mistake_is_found():
         ({"sequence_completed": 101}, "in percent of the runs, so at most 100"),
         ({"sequence_completed": 0}, "must be at least 1"),
         ({"sequence_item_4": 60}, "can't be reached by a sequence of 3 items"),
+        ({"sequence_item_9": 60}, "can't be reached by a sequence of 3 items"),
     ],
 )
 def test_wrong_gate_per_run(gates, sentence):

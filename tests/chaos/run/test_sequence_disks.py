@@ -18,6 +18,22 @@ def test_pulled_disk_returns_as_the_item_says(name):
         assert (heal, again) == (RETURNS[name], disk)
 
 
+def test_restart_that_brings_a_disk_back_otherwise_does_not_count_as_completed():
+    """Without superblocks the end of a target brings all disks back, as they were."""
+    kill = Act(kind="target_kill", stage=20)
+    for name, expected in (("blank", 0), ("as it was", 5)):
+        pull = Act(kind="disk_pull", disk=0, returns=name, lasting=1_000)
+        experiment = experiment_of(pull, kill, superblock_share=0)
+        runs = [explored(experiment, seed) for seed in range(5)]
+        assert all(one.outcome.came == 2 for one in runs)
+        assert sum(one.outcome.is_through for one in runs) == expected
+
+
+def test_heal_that_waits_for_an_event_is_awaited_no_more_when_its_target_ends():
+    hang = Act(kind="disk_hang", disk=0, until="raid.member_removed")
+    assert len(through(experiment_of(hang, Act(kind="target_kill", stage=5)), seeds=5)) == 5
+
+
 def test_disk_that_never_returns_stays_away_until_the_chaos_is_over():
     for execution in through(experiment_of(Act(kind="disk_pull", returns="never")), seeds=5):
         assert [what for what, _ in names(execution, "disk_pull", *RETURNS.values())] == [

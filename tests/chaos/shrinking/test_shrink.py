@@ -199,6 +199,14 @@ def test_smaller_result_that_is_there_stays(red, tmp_path):
     again = inside("shrink", str(red), "--out", str(tmp_path))
     assert "so it stays" not in again.stdout
     assert (tmp_path / "minimal.json").read_bytes() == before
+    # One that no longer applies is replaced, too.
+    old = msgspec.json.decode(before, type=Capsule)
+    stale = msgspec.structs.replace(old, script=old.script[:-1], schedule=old.schedule[1:])
+    write_capsule(tmp_path / "minimal.json", stale)
+    again = inside("shrink", str(red), "--out", str(tmp_path))
+    assert again.returncode == 0, again.stderr
+    assert "so it stays" not in again.stdout
+    assert (tmp_path / "minimal.json").read_bytes() == before
 
 
 def test_budget_too_small_for_anything_is_told(red):

@@ -8,8 +8,9 @@ import pytest
 from chaos.drivers.free_replay import WatchedDriver
 from chaos.drivers.sim import SimDriver
 from chaos.judging.judge import judge
-from chaos.plan.experiment import validate
+from chaos.plan.experiment import Experiment, validate
 from chaos.plan.plan import fits, resolve
+from chaos.plan.sequence import Act
 from chaos.run.controller import Controller
 from chaos.scripts.player import LEFT_OUT, Player
 from chaos.shrinking.gap_passes import rest_between
@@ -334,6 +335,25 @@ def test_bdevs_of_kept_disks_are_named_anew():
 def test_steps_of_a_sequence_are_recorded_so_the_plan_needs_it_no_longer():
     first, *_ = simpler_plans(Case(resolve(PULLED_TWICE, 1), (), True))
     assert first.plan.sequence == ()
+
+
+def test_experiment_of_a_shrunk_sequence_can_be_read():
+    """Leave the sequence out with its gates: its items may need more disks or reactors than the seed drew."""
+    experiment = Experiment(
+        name="directed",
+        spares=(0, 1),
+        reactors=(1, 3),
+        sequence=(
+            Act(kind="disk_pull", disk="spare"),
+            Act(kind="reactor_stall"),
+        ),
+        reach={"sequence_completed": 1, "reads": 1},
+        reach_per_run={"sequence_item_2": 10},
+    )
+    validate(experiment)
+    smaller = narrowed(experiment, resolve(experiment, 0))
+    assert validate(smaller).reach == {"reads": 1}
+    assert (smaller.sequence, smaller.reach_per_run) == ((), {})
 
 
 def test_smaller_plans_are_of_experiments_that_can_be_read():

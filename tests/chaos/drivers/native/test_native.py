@@ -76,6 +76,16 @@ def test_a_sequence_that_the_target_cannot_do_is_left_out_as_a_whole():
     cannot = msgspec.structs.replace(target, capabilities={**target.capabilities, "faults": []})
     grow = (Act(kind="disk_grow"),)
     assert sequence_obstacle(grow, cannot) == "item 1: disk_grow"
+    large = (Act(kind="disk_pull", returns="large"),)
+    assert sequence_obstacle(large, cannot) == "item 1: a larger disk"
+    for event, able in (
+        ("nvmf_subsystem_add_listener", False),
+        ("bdev_raid_start_degraded", target.can("start_degraded")),
+        ("bdev_raid_add_base_bdev", True),
+        ("disk_heal", True),
+    ):
+        found = sequence_obstacle((Act(kind="wait", after=event),), target)
+        assert found == ("" if able else f"item 1: {event}")
 
 
 @pytest.mark.slow
