@@ -17,7 +17,10 @@ SHOWN_MAX = 10
 
 def show(screen: Screen, capsule: Capsule, seeds: int | None, judged: Judged) -> None:
     """Print the verdict, and a block for each finding; ``seeds`` is how many were asked for, from the capsule's on."""
-    word = "STOP" if judged.interrupted else "FAIL" if judged.code else "PASS"
+    is_empty = not (judged.judged or judged.divergence or judged.interrupted)
+    word = (
+        "STOP" if judged.interrupted else "SKIP" if is_empty else "FAIL" if judged.code else "PASS"
+    )
     which, what = f"seed {capsule.seed}", _what(judged)
     if seeds is not None:
         which = f"seeds {capsule.seed}-{capsule.seed + seeds - 1}"
@@ -28,6 +31,10 @@ def show(screen: Screen, capsule: Capsule, seeds: int | None, judged: Judged) ->
         f"{word}  {capsule.experiment.name}  {which}   {what}{with_defects}",
         "red" if judged.code else "green",
     )
+    if is_empty:
+        screen.say(
+            "  no point could be judged; name a later step, or seeds whose arrays have superblocks"
+        )
     if judged.divergence:
         screen.say(f"  the recorded steps no longer apply: {judged.divergence}", "red")
     for found in [*judged.found.values()][:SHOWN_MAX]:

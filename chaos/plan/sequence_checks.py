@@ -53,7 +53,7 @@ NEEDS = {
     "reactor_stall": ("reactors", 2),
     "poll_group_destroy": ("reactors", 2),
 }
-# What is there from the start where this share is 100 is only made again after one of these.
+# These are there from the start where the share is 100, and are made again only after one of these items.
 MADE_AGAIN = {
     "namespace_attach": ("namespace_at_start_share", ("namespace_detach", *GONE_FOR_A_WHILE)),
     "poll_group_create": (

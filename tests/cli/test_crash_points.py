@@ -96,6 +96,13 @@ def test_a_recorded_run_can_be_tried_on_another_engine(recorded, hasty):
     assert report["findings"][0]["again"].endswith(f"{recorded} --defect {hasty} --at 60")
 
 
+def test_run_whose_points_can_not_be_judged_says_so():
+    done = inside("crash-points", "restart-from-superblock:5", "--at", "1")
+    assert done.returncode == NOT_EXERCISED
+    assert done.stdout.startswith("SKIP  restart-from-superblock  seed 5   0 crash points")
+    assert "name a later step" in done.stdout
+
+
 def test_a_recorded_run_that_diverges_on_another_engine_is_not_exercised(recorded):
     done = inside("crash-points", recorded, "--defect", "io-resumed-before-superblock")
     assert done.returncode == NOT_EXERCISED

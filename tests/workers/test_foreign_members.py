@@ -4,6 +4,9 @@ import pytest
 
 from tests.rig import Rig
 from tests.workers.test_superblock import make_foreign, members, online, rig_with_data
+from workers.bdev.disk import FaultKind
+from workers.bdev.io import IoType
+from workers.protocol import FinishIo
 from workers.raid.uuids import bdev_uuid
 from workers.shared import RaidState
 
@@ -71,3 +74,29 @@ def test_create_refuses_a_disk_that_belongs_to_an_array():
     assert online(rig)
     assert rig.call("bdev_raid_delete", 1) == 0  # now the superblocks are wiped
     assert rig.create(0, 2, superblock=True) == 0
+
+
+def test_creation_that_fails_wipes_no_array_that_begins_meanwhile():
+    """Wipe the superblocks of its own members only, though both go and another array's disks come while it does."""
+    rig = Rig(disks=4, blocks=40)
+    assert rig.create(2, 3, superblock=True) == 0
+    rig.settle()
+    rig.restart(0, 1)
+    for disk in (0, 1):
+        rig.driver.disks[disk].add_fault(FaultKind.ERROR, (IoType.WRITE,), 0, 1, 1_000)
+    rig.arrays += 1
+    rig.rpc("bdev_raid_create", 1, rig.arrays, 0, 1)
+    rig.run_until(lambda: any(event.args == (-5,) for event in rig.named("raid.superblock_ended")))
+
+    def is_of_first(step):
+        return isinstance(step, FinishIo) and step.disk == 0
+
+    for disk in (2, 3):
+        rig.plug(disk)
+    for disk in (0, 1):
+        rig.pull(disk)
+    rig.settle(hold=is_of_first)
+    rig.settle()
+    assert rig.named("raid.assembled")[-1].args == (2, 3)
+    rig.restart(2, 3)
+    assert rig.named("raid.assembled")[-1].args == (2, 3)

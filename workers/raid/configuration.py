@@ -181,11 +181,15 @@ class Configuration:
         self.metadata.is_durable = False
         # The array must not be visible before its superblock is on the medium.
         status = await self.metadata.write(thread)
+        if status != OK and fresh:
+            # Without its members another array could begin meanwhile, and would be wiped.
+            await self._wipe_all(thread)
         self.is_configuring = False
         if status != OK:
-            if fresh:
-                await self._wipe_all(thread)
+            is_left = not self.record.discovered
             self.dismiss(thread)
+            if is_left:
+                self.reactor.services.examine.look_again(thread)
         elif generations == [slot.generation for slot in self.raid.slots]:
             self._drop_unwritten()
             self._go_online(thread, blocks, fresh=fresh)
