@@ -17,8 +17,8 @@ from chaos.plan.reach_vocabulary import CROSSINGS, REACH_NAMES, STATES
 from chaos.run.controller import Controller
 from experiments.swarm import SWARM
 
-SEEDS = 500
-AT_LEAST = 5  # a hundredth of the seeds
+SEEDS = 1_000
+AT_LEAST = 10  # a hundredth of the seeds
 # The reference engine never crashes, and swarm has no sequence.
 ABSENT = ("crashes", "sequence_completed")
 GATE_SEEDS = 60
