@@ -132,7 +132,7 @@ class SequenceActor:
 
     def _begin(self, act: PlannedAct, now_permille: int) -> OutsideStep | None:
         """Return the item's step; None: it needs none, or can't come now."""
-        due = [*self.nemesis.heals.due]
+        planned = len(self.nemesis.heals.due)
         step = self._step_of(act, now_permille)
         if step is None and act.kind != WAIT:
             return None
@@ -142,8 +142,7 @@ class SequenceActor:
         self._since = self.model.steps + (step is not None)
         if act.kind != WAIT:
             self.model.mark(act.kind)
-        added = [one for one in self.nemesis.heals.due if one not in due]
-        self._disks.came(act, step, now_permille, added)
+        self._disks.came(act, step, now_permille, self.nemesis.heals.due[planned:])
         return step
 
     def _step_of(self, act: PlannedAct, now_permille: int) -> OutsideStep | None:

@@ -140,7 +140,7 @@ class Rebuild:
         """Make the target CONFIGURED in the superblock, before any channel takes it as a member."""
         if not self.record.has_superblock:
             return OK
-        # Until here the slot is still its former member's, which is taken in again if the rebuild comes to nothing.
+        # Until here the slot is still its former member's, which is taken in again if the superblocks can't be written.
         slot = self.record.slots[number]
         identity = self.raid.base_bdev(slot).record.identity
         blocks = self.bdev.record.num_blocks
