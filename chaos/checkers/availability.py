@@ -98,9 +98,8 @@ class _Array:
         self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
         self._to_go: list[int] = []  # disks with a reason to be removed
         self._asked: dict[int, int] = {}  # request -> disk that it removes once a rebuild allows it
-        self._in_flight: dict[
-            int, int
-        ] = {}  # the same until it is answered: it may come to the slot's next member
+        # The same until it is answered: it may come to the slot's next member.
+        self._in_flight: dict[int, int] = {}
 
     def hit_until(self, weak: dict[int, int]) -> int:
         """Return the place in the history up to which faults may have hit I/O that is under way on all members.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from chaos.checkers.finding import Finding, Verdict
 from chaos.checkers.members import NO_DISK, Members
 from chaos.checkers.superblock import Superblocks
-from chaos.plan.faults import CURES, FAULTS, PULLS, SILENT_FAULTS
+from chaos.plan.faults import CURES, FAULTS, HARMLESS, PULLS
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import RPCS, Rpc
 from chaos.run.execution import Execution
@@ -20,8 +20,6 @@ from workers.bdev.stack import disk_of
 from workers.errors import OK
 from workers.protocol import Event, Layout
 
-# The target can take in a disk in spite of these.
-HARMLESS = ("disk_grow", *SILENT_FAULTS)
 # Requests that concern the array or its members: what it does after one of them isn't its own doing.
 HELPING = frozenset(
     (
@@ -45,10 +43,10 @@ class Disks:
         self.superblocks = Superblocks()
         self.found: dict[int, bool] = {}
         self._harmed: dict[int, bool] = {}
-        # By op: the requests in flight, and those answered with success, that have a bdev on this disk fail or delay I/O.
-        self._arming: dict[int, tuple[int, str]] = {}
+        # Bdevs that fail or delay I/O, by disk and RPC; such requests in flight, and heals of disks, by op.
         self._armed: dict[tuple[int, str], bool] = {}
-        self._curing: dict[int, int] = {}  # by op: disks
+        self._arming: dict[int, tuple[int, str]] = {}
+        self._curing: dict[int, int] = {}
         self._asked: dict[int, str] = {}  # requests that concern the array, not yet answered
         self._unfinished: dict[int, bool] = {}  # disks in slots that the superblocks don't show yet
         self.is_made_by_request = False  # the array that there is, even if it only waits for a bdev

@@ -13,12 +13,10 @@ from chaos.cli.parameters import Catalog, command_name
 from chaos.cli.repro import made_folder
 from chaos.cli.screen import Screen
 from chaos.cli.targets import capsule_of
-from chaos.drivers.make import stepped_driver
 from chaos.explaining.explain import belongs, case_of
 from chaos.explaining.minimal_files import MinimalReport, write_minimal
-from chaos.judging.judge import judge
 from chaos.judging.user_checks import load_check, load_embedded_check
-from chaos.run.controller import Controller, DivergenceError
+from chaos.replaying.replay import replay_capsule
 from chaos.shrinking.files import MINIMAL
 from chaos.shrinking.minimal import Minimal, minimize
 from chaos.store.capsule import Capsule, CapsuleError, read_capsule
@@ -110,14 +108,8 @@ def _smaller_before(path: Path, ready: Ready, minimal: Minimal) -> Minimal | Non
 
 def _shows(capsule: Capsule, signature: str, checks: tuple[Check, ...]) -> bool:
     """Replay a capsule, and return whether it shows this failure; the engine or the target may have changed."""
-    controller = Controller(
-        capsule.plan, stepped_driver(capsule.plan.target), capsule.defect_sources()
-    )
-    try:
-        execution = controller.replay(capsule.schedule or [], cut=capsule.cut)
-    except DivergenceError:
-        return False
-    return any(finding.signature == signature for finding in judge(execution, checks))
+    replayed = replay_capsule(capsule, capsule.driver, capsule.defect_sources(), checks)
+    return any(finding.signature == signature for finding in replayed.findings)
 
 
 def replay_line(path: Path, capsule: Capsule) -> str:

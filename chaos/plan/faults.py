@@ -317,6 +317,8 @@ DISK_RETURNS = ("bdev_create", *(name for name in HEALS if name.startswith("disk
 # After these, the bdev of a disk goes away.
 PULLS = tuple(name for name, row in FAULTS.items() if row.heal in ("disk_return", "bdev_create"))
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
+# With these a disk works as before, as far as the target can see.
+HARMLESS = ("disk_grow", *SILENT_FAULTS)
 # For these, an array's only member keeps its data: its superblock can't be written, or blocks can't be read, for a while.
 HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
 # When one of these faults hits a disk, strategies send I/O there.

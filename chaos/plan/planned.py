@@ -8,9 +8,8 @@ import msgspec
 
 from chaos.plan.experiment import Anchor
 
-FLUSHED_IN_PART = (
-    "flushed_in_part"  # an event: a flush was answered with success, though a disk has failed it
-)
+# An event: a flush was answered with success, though a disk has failed it.
+FLUSHED_IN_PART = "flushed_in_part"
 PlannedAnchor = Anchor | Literal["event"]
 
 

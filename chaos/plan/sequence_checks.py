@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from chaos.plan.faults import FAULTS, HARMLESS_ALONE
+from chaos.plan.faults import FAULTS, HARMLESS_ALONE, TARGET_FAULTS
 from chaos.plan.operations import OPERATIONS
 from chaos.plan.ranges import RUN_PERMILLE, Range, pair
 from chaos.plan.sequence import (
@@ -25,7 +25,6 @@ from chaos.plan.sequence import (
 )
 from chaos.plan.sequence_events import (
     CAUSES_OF_REBUILDS,
-    ENDS_OF_TARGETS,
     EVENTS,
     GONE_FOR_A_WHILE,
     may_bring,
@@ -58,7 +57,7 @@ MADE_AGAIN = {
     "namespace_attach": ("namespace_at_start_share", ("namespace_detach", *GONE_FOR_A_WHILE)),
     "poll_group_create": (
         "all_poll_groups_at_start_share",
-        ("poll_group_destroy", *ENDS_OF_TARGETS),
+        ("poll_group_destroy", *TARGET_FAULTS),
     ),
 }
 TAKE_OUT = ("disk_pull", "member_removal")
@@ -133,7 +132,7 @@ def _causes(number: int, experiment: Experiment) -> int:
     """Return how many rebuilds the items before this one can make necessary: all members but one, after a restart."""
     restarts = max(1, pair(experiment.members)[1] - 1)
     return sum(
-        restarts if act.kind in ENDS_OF_TARGETS else 1
+        restarts if act.kind in TARGET_FAULTS else 1
         for act in experiment.sequence[:number]
         if act.kind in CAUSES_OF_REBUILDS
     )

@@ -13,15 +13,14 @@ from workers.probes import PROBES
 
 # A disk's image is kept for a stale return, at a moment of the tester's choice.
 EVENTS = tuple(sorted({*PROBES, *Rpc, *FAULTS, *OPERATIONS, *HEALS} - {"disk_image"}))
-ENDS_OF_TARGETS = TARGET_FAULTS
 DISMANTLING = ("last_member_removal", "add_to_offline", "array_recreate")
 # After these the array and its namespaces are gone, for a while.
-GONE_FOR_A_WHILE = (*ENDS_OF_TARGETS, *DISMANTLING)
+GONE_FOR_A_WHILE = (*TARGET_FAULTS, *DISMANTLING)
 HARMS = tuple(kind for kind, row in FAULTS.items() if row.harms)
 # A member leaves the array, or misses data, and a rebuild follows.
 CAUSES_OF_REBUILDS = (
     *HARMS,
-    *ENDS_OF_TARGETS,
+    *TARGET_FAULTS,
     "member_removal",
     "last_member_removal",
     "add_to_offline",
@@ -56,7 +55,7 @@ BROUGHT_BY: dict[str, tuple[str, ...]] = {
     "disk.misdirected": ("misdirected_write",),
     "disk.channel_failed": ("channel_failures",),
     "disk_heal": tuple(kind for kind in LASTING_KINDS if FAULTS[kind].heal == "disk_heal"),
-    "disk_arrive": ENDS_OF_TARGETS,
+    "disk_arrive": TARGET_FAULTS,
     "bdev_create": ("bdev_delete",),
 }
 # Larger disks in the place of all others let the array grow, too.

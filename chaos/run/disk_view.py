@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chaos.plan.faults import DISK_RETURNS, FAULTS, HEALS, PULLS
+from chaos.plan.faults import DISK_RETURNS, FAULTS, HARMLESS, HEALS, PULLS
 
 
 class Presence(Enum):
@@ -35,9 +35,6 @@ WELL, FAULTED, WEAK = Health
 _WEAKENED = dict.fromkeys(Health, WEAK)
 _FAULTED = {WELL: FAULTED, FAULTED: FAULTED, WEAK: WEAK}
 _ARRIVALS = frozenset(("disk_arrive", *DISK_RETURNS))
-_HARMLESS = frozenset(
-    ("disk_grow", "bit_rot", "misdirected_write")
-)  # these don't change the known health
 
 
 @dataclass(slots=True)
@@ -134,7 +131,7 @@ class DiskView:
         elif fault == "disk_image":
             self.superblock.imaged = True
             self.superblock.image_claims_sole = self.superblock.claims_sole
-        elif fault not in _HARMLESS:
+        elif fault not in HARMLESS:
             self.health = (_WEAKENED if FAULTS[fault].weakens else _FAULTED)[self.health]
 
     def _arrives(self, fault: str) -> None:

@@ -115,9 +115,8 @@ class SequenceDisks:
             self._until.remove((due, until))
             heals.hasten(due, now_permille)
         for away in [*self._away]:
-            if disks[
-                away.disk
-            ].present:  # the target's end has brought all disks back, as they were
+            if disks[away.disk].present:
+                # The target's end has brought all disks back, as they were.
                 self._away.remove(away)
                 self.is_exact = self.is_exact and away.heal == RETURNS["as it was"]
             elif self._is_due(away, now_permille):

@@ -14,9 +14,8 @@ from workers.protocol import Crash, Event
 
 FINGERPRINT_BATCH = 256
 NOT_LOOKED = -1
-CONNECTION_ENDED = (
-    "nvmf.qpair_destroyed"  # an event; requests of that connection are never answered from then on
-)
+# An event: requests of that connection are never answered from then on.
+CONNECTION_ENDED = "nvmf.qpair_destroyed"
 NO_BDEV = -1
 
 

@@ -14,10 +14,8 @@ from workers.bdev.stack import disk_of
 from workers.protocol import Layout
 from workers.shared import ProcessState
 
-FLUSHES_AGAIN = (
-    "disk_heal",
-    *DISK_RETURNS,
-)  # flushes of the disk work again, or another device is there
+# After these, flushes of the disk work again, or another device is there.
+FLUSHES_AGAIN = ("disk_heal", *DISK_RETURNS)
 AFTER_GROWTH_STEPS = 80
 MEMBERSHIP = (Rpc.BDEV_RAID_ADD_BASE_BDEV, Rpc.BDEV_RAID_REMOVE_BASE_BDEV)
 CHANGES_MEMBERS = ("disk_pull", "bdev_delete", "disk_failure", "write_errors")

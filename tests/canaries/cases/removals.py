@@ -27,6 +27,12 @@ def removed(story: Story, disk: int = 1) -> Execution:
     return observed(story.happen("raid.removing_member", 5, disk).execution())
 
 
+def pulled_and_named() -> Story:
+    """Name disk 1 in a request, and pull it: it is taken out once, and the request is in flight."""
+    story = hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
+    return story.happen("raid.removing_member", 5, 1).happen("raid.member_removed", 5, 1)
+
+
 def remove(bdev: int, method: str = "bdev_raid_remove_base_bdev") -> Operate:
     return Operate(91, method, (bdev,))
 
@@ -67,21 +73,12 @@ CASES = [
     ),
     case(
         "taken out a second time, without a reason of its own",
-        removed(
-            hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
-            .happen("raid.removing_member", 5, 1)
-            .happen("raid.member_removed", 5, 1)
-            .answer(91)
-        ),
+        removed(pulled_and_named().answer(91)),
         *unasked(7),
     ),
     case(
         "taken out since it was pulled, and again by a request that was in flight",
-        removed(
-            hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
-            .happen("raid.removing_member", 5, 1)
-            .happen("raid.member_removed", 5, 1)
-        ),
+        removed(pulled_and_named()),
     ),
     case(
         "taken out after a request that was refused",
@@ -110,13 +107,7 @@ CASES = [
     ),
     case(
         "taken out after a request of a target that was killed",
-        removed(
-            hurt(online(0, 1).add(remove(1)), (1, "disk_pull"))
-            .happen("raid.removing_member", 5, 1)
-            .happen("raid.member_removed", 5, 1)
-            .kill()
-            .happen("raid.assembled", 0, 1)
-        ),
+        removed(pulled_and_named().kill().happen("raid.assembled", 0, 1)),
         *unasked(8),
     ),
     case(

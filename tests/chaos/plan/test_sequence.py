@@ -277,13 +277,17 @@ def test_every_mistake_is_found():
         ({"sequence_completed": 101}, "in percent of the runs, so at most 100"),
         ({"sequence_completed": 0}, "must be at least 1"),
         ({"sequence_item_4": 60}, "can't be reached by a sequence of 3 items"),
-        ({"sequence_item_9": 60}, "can't be reached by a sequence of 3 items"),
     ],
 )
 def test_wrong_gate_per_run(gates, sentence):
     with pytest.raises(ExperimentError, match="reach_per_run") as caught:
         validate(changed(reach_per_run=gates))
     assert sentence in str(caught.value)
+
+
+def test_gate_beyond_a_sequence_of_one_item():
+    with pytest.raises(ExperimentError, match=r"by a sequence of 1 item$"):
+        validate(changed(sequence=(PULL,), reach_per_run={"sequence_item_2": 60}))
 
 
 def test_gate_of_a_sequence_needs_one():

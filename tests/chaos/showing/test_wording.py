@@ -7,7 +7,7 @@ from chaos.plan.faults import FAULTS, IMPAIRMENTS, INJECTIONS, argument_count
 from chaos.plan.rpcs import RPCS
 from chaos.showing.labels import make_labels
 from chaos.showing.wording import events
-from chaos.showing.wording.phrases import capitalized, counted, status_of
+from chaos.showing.wording.phrases import capitalized, counted, ordinal, status_of
 from chaos.showing.wording.places import named, thread_name
 from chaos.showing.wording.steps import Style
 from chaos.showing.wording.words import Words
@@ -199,3 +199,10 @@ def test_answers_and_numbers_with_their_nouns():
     ]
     assert capitalized("app_thread handles") == "app_thread handles"
     assert capitalized("disk1 fails") == "Disk1 fails"
+
+
+def test_numbers_that_order():
+    numbers = (1, 2, 3, 4, 11, 12, 13, 21, 22, 23, 101, 111)
+    assert " ".join(map(ordinal, numbers)) == (
+        "first second third 4th 11th 12th 13th 21st 22nd 23rd 101st 111th"
+    )
