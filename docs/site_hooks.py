@@ -31,6 +31,7 @@ SECTIONS = {
         "reading-a-failure.md": "Reading a failure",
         "real-spdk.md": "Your SPDK tree",
         "own-target.md": "Your own target in C",
+        "conformance.md": "Beside a real SPDK",
         "suites.md": "Suites",
         "soak.md": "Overnight",
         "cluster.md": "More than one machine",

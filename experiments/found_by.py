@@ -24,6 +24,7 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "client-churn",
     ),
     "aer-accounting-blocks-pause": ("swarm",),
+    "array-becomes-its-own-member": ("swarm",),
     "assembled-with-known-stale-member": (
         "failure-during-rebuild",
         "power-loss",
@@ -33,8 +34,19 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "grow",
     ),
     "attach-window-target-read-as-member": ("swarm",),
+    "blank-disk-joins-waiting-array": (
+        "restart-from-superblock",
+        "power-loss",
+        "double-failure",
+        "swarm",
+    ),
     "both-removed-superblock-skipped": ("swarm",),
     "create-error-leaks-module-channel": ("swarm",),
+    "deletion-during-creation-crash": (
+        "namespace-churn",
+        "swarm",
+    ),
+    "failed-creation-keeps-superblocks": ("swarm",),
     "io-queue-connect-races": (
         "client-churn",
         "three-way",
@@ -70,6 +82,14 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "swarm",
     ),
     "iteration-vs-exit-or-recreate": ("swarm",),
+    "last-member-given-up": (
+        "disk-failure",
+        "three-way",
+        "restart-from-superblock",
+        "failure-during-rebuild",
+        "double-failure",
+        "swarm",
+    ),
     "new-channel-null-module-ctx": (
         "connect-during-rebuild",
         "restart-from-superblock",
@@ -96,6 +116,10 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "disk-failure",
         "client-churn",
         "double-failure",
+    ),
+    "paused-namespace-not-drained": (
+        "connect-during-rebuild",
+        "swarm",
     ),
     "queued-connect-dangles": (
         "swarm",
@@ -155,6 +179,17 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "reset-storm",
         "swarm",
     ),
+    "return-during-rebuild-crash": (
+        "failure-during-rebuild",
+        "three-way",
+        "double-failure",
+        "power-loss",
+        "disk-failure",
+        "connect-during-rebuild",
+        "grow",
+        "restart-from-superblock",
+        "swarm",
+    ),
     "second-rebuild-while-first": (
         "failure-during-rebuild",
         "swarm",
@@ -166,6 +201,11 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
         "connect-during-rebuild",
         "grow",
     ),
+    "split-exhausts-bdev-io-pool": (
+        "rebuild-under-load",
+        "swarm",
+    ),
+    "stale-member-left-out": ("swarm",),
     "start-gap-channel-without-process": (
         "restart-from-superblock",
         "power-loss",

@@ -96,6 +96,6 @@ SWARM = Experiment(
         "connect.queued": 1,
         "bdev.resetting": 1,
         "array.degraded x disk_pull": 1,
-        "array.degraded x disk_failure": 1,
+        "array.degraded x channel_failures": 1,
     },
 )

@@ -178,7 +178,7 @@ def test_runs_over_two_processes_are_told_whole_and_can_be_replayed(project):
     assert lines[3].startswith("reactor 1 crashed: raid_bdev_channel_get_module_ctx: Assertion")
     assert re.fullmatch(r"shrunk from 28 to \d+ steps of hosts, operator and nemesis:", lines[4])
     assert lines[5].startswith(
-        "  steps 1-34: A RAID1 with superblocks is created on disk0 and disk1"
+        "  steps 1-33: A RAID1 with superblocks is created on disk0 and disk1"
     )
     kept = dict(line.split(": ", 1) for line in lines if ": " in line)
     assert kept["replay"].endswith("/minimal.json")

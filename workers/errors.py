@@ -9,6 +9,7 @@ EEXIST = -17
 ENOMEM = -12
 ENODEV = -19
 EINVAL = -22
+EALREADY = -114
 
 # Code from outside, and the engine, may raise any of these; KeyboardInterrupt belongs to the user.
 ANYTHING_RAISED = (Exception, SystemExit)

@@ -1,8 +1,8 @@
 """The operator's RPCs, on the app thread, with SPDK's method names and error codes.
 
-Arguments are numbers: a bdev (see ``bdev/stack.py``), a namespace id, a reactor. Two RPCs are this engine's own:
-``bdev_raid_start_degraded`` (see ``configuration.py``), and ``bdev_reset``, which stands for the LUN reset of an
-iSCSI or vhost client.
+Arguments are numbers: a bdev (see ``bdev/stack.py``), a namespace id, a reactor. Three RPCs are this engine's own:
+``bdev_raid_start_degraded`` (see ``configuration.py``); ``bdev_reset``, which stands for the LUN reset of an iSCSI or
+vhost client; and ``bdev_examine_again``, which stands for deleting a bdev and making it again.
 """
 
 from __future__ import annotations
@@ -70,6 +70,10 @@ class Rpc:
     # Bdevs.
 
     def bdev_examine(self, thread: SpdkThread, bdev: int) -> int:
+        """Examine a bdev, if that isn't done by itself."""
+        return self.reactor.services.bdev.examine_by_hand(thread, bdev)
+
+    def bdev_examine_again(self, thread: SpdkThread, bdev: int) -> int:
         """Examine a bdev again, for an array that misses it."""
         layer = self.reactor.services.bdev
         if not layer.is_ready(bdev):

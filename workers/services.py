@@ -11,7 +11,7 @@ from typing import Protocol
 from workers.bdev.bdev import Bdev
 from workers.bdev.disk import Disk
 from workers.raid.superblock import Superblock
-from workers.thread import SpdkThread, ThreadCore, Waiters
+from workers.thread import Future, SpdkThread, ThreadCore, Waiters
 
 
 class BdevService(Protocol):
@@ -35,6 +35,8 @@ class ExamineService(Protocol):
     def serve_returning(self, thread: SpdkThread) -> None: ...
 
     def look_again(self, thread: SpdkThread) -> None: ...
+
+    async def decide(self, thread: SpdkThread, bdev: Bdev, found: Superblock) -> int: ...
 
 
 class RebuildService(Protocol):
@@ -69,7 +71,9 @@ class ConfigurationService(Protocol):
 
     def lose_unconfigured(self, number: int) -> None: ...
 
-    def go_offline(self, thread: SpdkThread) -> None: ...
+    def join(self, place: int, bdev: int, data_offset: int) -> int: ...
+
+    def go_offline(self, thread: SpdkThread) -> Future: ...
 
 
 class WriteOrderService(Protocol):

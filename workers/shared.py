@@ -185,34 +185,56 @@ class WriteTable(Record):
             self.words[base + at] = value
 
 
+class ErrorVector(Record):
+    """An error bdev's errors: for each type of I/O a kind, and how many requests it hits (``error_vector``)."""
+
+    __slots__ = ()
+    SIZE = 9  # by IoType, from 1 on
+    COUNT_BITS = 32
+
+    def set(self, io_type: int, kind: int, count: int) -> None:
+        """Let this many requests of a type be hit; it replaces what was injected for the type before."""
+        self.words[io_type] = kind << self.COUNT_BITS | count
+
+    def hit(self, io_type: int) -> int:
+        """Count a request; return the kind of the error that hits it, or 0."""
+        word = self.words[io_type]
+        if not word & (1 << self.COUNT_BITS) - 1:
+            return 0
+        self.words[io_type] = word - 1
+        return word >> self.COUNT_BITS
+
+    def clear(self) -> None:
+        """Let no request be hit any more."""
+        self.words.cast("B")[:] = bytes(8 * self.SIZE)
+
+
 class BdevRecord(Record):
     """A bdev's size, injected faults, and its LBA range locks, granted and pending."""
 
-    __slots__ = ("locked", "pending")
-    SIZE = 9 + 2 * LockTable.SIZE
+    __slots__ = ("errors", "locked", "pending")
+    SIZE = 6 + ErrorVector.SIZE + 2 * LockTable.SIZE
     num_blocks = Word(0)
     last_lock = Word(1)
     identity = Word(2)  # its UUID is derived from it
-    # For an error bdev (bdev_error_inject_error).
-    error_io_types = Word(3)  # bit mask over IoType
-    error_type = Word(4)
-    error_count = Word(5)
     # For a delay bdev (bdev_delay_update_latency).
-    latency_us = Word(6)
-    plug = Word(7)  # of a disk's bdev: the plug count of the device it was registered for
-    is_resetting = Word(8)  # channels created now start frozen
+    latency_us = Word(3)
+    plug = Word(4)  # of a disk's bdev: the plug count of the device it was registered for
+    is_resetting = Word(5)  # channels created now start frozen
 
     def __init__(self, words: memoryview) -> None:
         super().__init__(words)
-        self.locked = LockTable(words[9 : 9 + LockTable.SIZE])
-        self.pending = LockTable(words[9 + LockTable.SIZE :])
+        first, second = 6 + ErrorVector.SIZE, 6 + ErrorVector.SIZE + LockTable.SIZE
+        self.errors = ErrorVector(words[6:first])  # of an error bdev (bdev_error_inject_error)
+        self.locked = LockTable(words[first:second])
+        self.pending = LockTable(words[second:])
 
 
 class Slot(Record):
     """A member's place in an array (``raid_base_bdev_info``)."""
 
     __slots__ = ()
-    SIZE = 8
+    SIZE = 10
     bdev = Word(0)  # bdev id + 1; 0: the slot is empty
     is_configured = Word(1)
     is_process_target = Word(2)
@@ -221,7 +243,10 @@ class Slot(Record):
     # Incremented at each removal, so that late messages about the former member are recognised.
     generation = Word(5)
     data_offset = Word(6)  # blocks before the member's data
-    expected = Word(7)  # bdev id + 1 for which a new array waits; 0: none
+    # These three are used before the array is online; 0: none.
+    expected = Word(7)  # bdev id + 1, the name for which it waits
+    identity = Word(8)  # of the member that was here before, whose UUID is still waited for
+    data_size = Word(9)  # blocks, of that member
 
 
 class RaidRecord(Record):

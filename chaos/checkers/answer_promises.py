@@ -89,8 +89,8 @@ def was_wiped(request: Request) -> bool:
 
 
 def was_added(request: Request) -> bool:
-    """Return whether a rebuild of the disk began."""
-    return request.met("rebuild.started", request.disk)
+    """Return whether a rebuild of the disk began, or the array waited for it."""
+    return request.met("rebuild.started", request.disk) or request.met(*CONFIGURING)
 
 
 def was_removed(request: Request) -> bool:

@@ -9,6 +9,7 @@ from chaos.checkers.request import Request
 from chaos.checkers.target_facts import (
     ABSENT,
     ASSEMBLING,
+    CONFIGURING,
     FREE_SLOT,
     OFFLINE,
     ONLINE,
@@ -23,6 +24,11 @@ MEMBERS_MIN = 2
 
 
 # Of several RPCs.
+
+
+def has_rival(request: Request) -> bool:
+    """Return whether another request of its family was in flight at some moment."""
+    return request.met_rival()
 
 
 def is_absent(request: Request) -> bool:
@@ -88,10 +94,18 @@ def has_claimed_bdev(request: Request) -> bool:
 
 
 def has_hurt_disk(request: Request) -> bool:
-    """Return whether a disk could fail I/O, or a write of the superblocks could."""
+    """Return whether a disk could fail I/O, or a write of the superblocks could, and no other disk keeps its superblock."""
     disks = [request.disk_of(bdev) for bdev in request.bdevs]
-    is_hurt = not all(request.is_unhurt(disk) for disk in disks)
-    return is_hurt or has_failed_superblock(request)
+    well = [disk for disk in disks if request.is_unhurt(disk)]
+    is_hurt = len(well) < len(disks) or has_failed_superblock(request)
+    return is_hurt and not any(_keeps_superblock(request, disk) for disk in well)
+
+
+def _keeps_superblock(request: Request, disk: int) -> bool:
+    """Return whether a disk has the superblock of the array that the request was to create."""
+    written = request.facts.superblocks.get(disk)
+    number = request.step.args[1]
+    return written is not None and not written.blank and written.array == number
 
 
 def has_failed_member_channel(request: Request) -> bool:
@@ -130,9 +144,10 @@ def has_no_way_to_add(request: Request) -> bool:
 
 
 def is_held_up(request: Request) -> bool:
-    """Return whether a rebuild or another change was under way, or the bdev is claimed."""
+    """Return whether the array waited for members, a rebuild or another change was under way, or the bdev is claimed."""
     return (
-        request.met(*REBUILD)
+        request.met(*CONFIGURING)
+        or request.met(*REBUILD)
         or request.met_rival()
         or request.facts.sizes_differ
         or request.met("slot", request.subject)
@@ -141,9 +156,12 @@ def is_held_up(request: Request) -> bool:
 
 
 def has_no_room(request: Request) -> bool:
-    """Return whether no slot was free at some moment, or the bdev is too small."""
-    is_small = request.met("raid.member_too_small", request.subject)
-    return is_small or not request.met_always(*FREE_SLOT)
+    """Return whether no slot was free at some moment, or the bdev is too small, or another one may have its slot."""
+    is_unfit = request.met("raid.member_too_small", request.subject) or request.met(
+        "superblock", request.disk
+    )
+    is_free = request.met_always(*FREE_SLOT) and not request.met(*CONFIGURING)
+    return is_unfit or not is_free
 
 
 def has_other_superblock(request: Request) -> bool:

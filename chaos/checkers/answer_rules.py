@@ -14,7 +14,7 @@ from chaos.checkers import answer_promises as promises
 from chaos.checkers import answer_reasons as reasons
 from chaos.checkers.request import Request
 from chaos.plan.rpcs import Rpc
-from workers.errors import EBUSY, EEXIST, EINVAL, EIO, ENODEV, ENOENT, ENOMEM, EPERM
+from workers.errors import EALREADY, EBUSY, EEXIST, EINVAL, EIO, ENODEV, ENOENT, ENOMEM, EPERM
 
 # In words, for the sentence of a finding; and whether it holds.
 Row = tuple[str, Callable[[Request], bool]]
@@ -33,7 +33,11 @@ FAILED_CHANNEL: Row = ("the creation of a channel of the disk fails", reasons.ha
 FAILED_SUPERBLOCK: Row = ("a superblock can't be written", reasons.has_failed_superblock)
 RULES: dict[str, Rule] = {
     Rpc.FRAMEWORK_START_INIT: Rule(),
-    Rpc.BDEV_EXAMINE: Rule({ENODEV: ABSENT_BDEV}, (REGISTERED,)),
+    Rpc.BDEV_EXAMINE: Rule(
+        {EINVAL: ("bdevs are examined as they come", lambda _: True)},
+        (("bdevs aren't examined as they come", lambda _: False),),
+    ),
+    Rpc.BDEV_EXAMINE_AGAIN: Rule({ENODEV: ABSENT_BDEV}, (REGISTERED,)),
     Rpc.BDEV_WAIT_FOR_EXAMINE: Rule(
         promises=(("each examination that had begun has ended", promises.were_awaited),)
     ),
@@ -60,7 +64,10 @@ RULES: dict[str, Rule] = {
                 reasons.has_wrong_number_or_sizes,
             ),
             EPERM: ("a bdev is claimed or named twice", reasons.has_claimed_bdev),
-            EIO: ("a superblock can't be read or written", reasons.has_hurt_disk),
+            EIO: (
+                "a superblock can't be read or written, and those written are wiped again",
+                reasons.has_hurt_disk,
+            ),
             ENOMEM: (
                 "the creation of a channel of a disk fails",
                 reasons.has_failed_member_channel,
@@ -75,7 +82,10 @@ RULES: dict[str, Rule] = {
         ),
     ),
     Rpc.BDEV_RAID_DELETE: Rule(
-        {ENODEV: ("there is no array, or it goes already", reasons.has_no_array)},
+        {
+            ENODEV: ("there is no array, or it goes already", reasons.has_no_array),
+            EALREADY: ("another request deletes it", reasons.has_rival),
+        },
         (
             ("the array goes", promises.was_deleted),
             ("its members' superblocks are wiped", promises.was_wiped),
@@ -84,8 +94,14 @@ RULES: dict[str, Rule] = {
     Rpc.BDEV_RAID_ADD_BASE_BDEV: Rule(
         {
             ENODEV: ("the array, its source or the bdev is missing", reasons.has_no_way_to_add),
-            EPERM: ("the array is being changed, or the bdev is claimed", reasons.is_held_up),
-            EINVAL: ("no slot is free, or the bdev is too small", reasons.has_no_room),
+            EPERM: (
+                "the array waits or is being changed, or the bdev is claimed",
+                reasons.is_held_up,
+            ),
+            EINVAL: (
+                "no slot is free, the bdev is too small, or another has its slot",
+                reasons.has_no_room,
+            ),
             EEXIST: ("the disk has another array's superblock", reasons.has_other_superblock),
             EBUSY: (
                 "the disk's superblock is newer than the array's",
@@ -94,7 +110,7 @@ RULES: dict[str, Rule] = {
             EIO: ("the disk's superblock can't be read", reasons.is_hurt),
             ENOMEM: FAILED_CHANNEL,
         },
-        (("a rebuild of the disk begins", promises.was_added),),
+        (("a rebuild of the disk begins, or the array waits for it", promises.was_added),),
     ),
     Rpc.BDEV_RAID_REMOVE_BASE_BDEV: Rule(
         {

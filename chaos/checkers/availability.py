@@ -3,11 +3,12 @@
 The fault budget always leaves a disk that holds all acknowledged data and works, so an error means that the array did not
 use it. While the array has no member, on an operator's order or since its target has just started, there is nothing to use.
 I/O may fail if each of the members has had an injected fault since it was sent: faults may stay on a disk that becomes the
-last one, and what they have hit stays hit when they are healed. A member that fails every I/O has such a fault until it goes.
-A member that waits to be removed doesn't count.
+last one, and what they have hit stays hit when they are healed. An error bdev that is to fail I/O is such a fault of its disk.
+A member that fails every I/O has one until it goes. A member that waits to be removed doesn't count.
 
 An array without members rightly fails all I/O, so the reason for each removal is checked as well. A member may be removed
-when an RPC names it, when its disk was pulled, or when it has missed a write. Superblock writes count.
+when an RPC names it, when its disk was pulled, or when it has missed a write. Superblock writes count. But the last member
+that is left stays whatever fails on it, for its data can't be had elsewhere.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from chaos.steps.schedule import (
     PowerLoss,
     Read,
 )
-from workers.bdev.stack import member_bdev_id
+from workers.bdev.io import IoType
+from workers.bdev.stack import ErrorType, disk_of, member_bdev_id
 from workers.nvmf.status import NvmeStatus
 from workers.protocol import Event
 
@@ -44,6 +46,7 @@ FAILURE = ("disk_failure",)  # every I/O; the disk stays a member until it misse
 RELEVANT = MOVES | {"raid.removing_member"}
 DEVICE_ERROR = int(NvmeStatus.INTERNAL_DEVICE_ERROR)
 LASTING = sys.maxsize  # where a fault will be healed, as long as it isn't
+NO_REASON, LAST = "no reason", "last member"  # shapes of a removal
 NEVER = -1  # where what was never faulty was healed
 
 
@@ -55,15 +58,21 @@ def check_availability(execution: Execution) -> list[Finding]:
     in_order = was_observed(execution.history)
     outage_ended = blind = barred = 0
     for index, entry in enumerate(execution.history):
-        if array.unreadable or array.unwritable:
-            blind = max(blind, min(index, array.hit_until(array.unreadable)))
-            barred = max(barred, min(index, array.hit_until(array.unwritable)))
+        if array.is_hurt:
+            blind = max(
+                blind, min(index, array.hit_until(array.unreadable, array.unreadable_bdevs))
+            )
+            barred = max(
+                barred, min(index, array.hit_until(array.unwritable, array.unwritable_bdevs))
+            )
         if entry.__class__ is EngineEvent:
             if entry.event.name in RELEVANT:
+                before = list(array.members.disks)
                 if array.members.take(entry) and array.members.disks:
                     outage_ended = index
-                if array.observe(entry.event) and in_order:
-                    return [_taken(entry)]
+                wrong = array.observe(entry.event, before)
+                if wrong and in_order:
+                    return [_taken(entry, wrong)]
         elif entry.__class__ is Invoked:
             if entry.step.__class__ in IO:
                 ios[entry.step.op] = (index, entry.step)
@@ -88,12 +97,15 @@ class _Array:
     """The members, those with a reason to be removed, and the injected faults."""
 
     def __init__(self, plan: Plan) -> None:
-        layout = plan.layout
+        self._layout = layout = plan.layout
         self.members = Members()
         # Disks with blocks that can't be read or changed, and the place in the history where they were healed.
         self.unreadable: dict[int, int] = {}
         self.unwritable: dict[int, int] = {}
-        self._failed: dict[int, int] = {}
+        self.failed: dict[int, int] = {}
+        # The same of disks under an error bdev that is to fail I/O; it forgets that when the target ends.
+        self.unreadable_bdevs: dict[int, int] = {}
+        self.unwritable_bdevs: dict[int, int] = {}
         self._leaving: list[int] = []
         self._own = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
         self._to_go: list[int] = []  # disks with a reason to be removed
@@ -101,17 +113,24 @@ class _Array:
         # The same until it is answered: it may come to the slot's next member.
         self._in_flight: dict[int, int] = {}
 
-    def hit_until(self, weak: dict[int, int]) -> int:
+    @property
+    def is_hurt(self) -> bool:
+        """Return whether any disk has had a fault."""
+        bdevs = self.unreadable_bdevs or self.unwritable_bdevs
+        return bool(self.unreadable or self.unwritable or self.failed or bdevs)
+
+    def hit_until(self, *weak: dict[int, int]) -> int:
         """Return the place in the history up to which faults may have hit I/O that is under way on all members.
 
-        Failed members alone don't count, as the budget leaves a good one.
+        Failed members alone don't count, as the budget leaves a good one, unless an operator has that one removed.
         """
         staying = self._staying()
         if not staying:
-            return max(weak.values(), default=NEVER)
-        if not any(disk in weak for disk in staying):
+            return max((hit for hits in weak for hit in hits.values()), default=NEVER)
+        is_left_good = not any(disk in self._in_flight.values() for disk in self.members.disks)
+        if is_left_good and not any(disk in hits for disk in staying for hits in weak):
             return NEVER
-        return min(max(hits.get(disk, NEVER) for hits in (weak, self._failed)) for disk in staying)
+        return min(max(hits.get(disk, NEVER) for hits in (*weak, self.failed)) for disk in staying)
 
     def _staying(self) -> list[int]:
         """Return the members that are neither being removed nor about to be."""
@@ -126,20 +145,27 @@ class _Array:
             if disk in self._to_go:
                 self._to_go.remove(disk)
 
-    def observe(self, event: Event) -> bool:
-        """Follow the next event; return True if a member is removed without a reason."""
+    def observe(self, event: Event, members: list[int]) -> str:
+        """Follow the next event; return what is wrong where a member is removed without a reason, or the last one fails.
+
+        ``members``: those before the event.
+        """
         name, args = event.name, event.args
         if name == "raid.removing_member":
             self._leaving.append(args[1])
-            return args[1] not in (*self._to_go, *self._in_flight.values())
+            has_reason = args[1] in (*self._to_go, *self._in_flight.values())
+            return "" if has_reason else NO_REASON
         if name == "raid.member_failed":
+            gone = (*self._leaving, args[1])
+            is_last = args[1] in members and all(disk in gone for disk in members)
             self._to_go.append(args[1])
+            return LAST if is_last else ""
         elif name == "raid.member_removed":
             self._leaving = [disk for disk in self._leaving if disk != args[1]]
             self._asked = {op: disk for op, disk in self._asked.items() if disk != args[1]}
             # The slot's next member is another one, and needs a reason of its own.
             self._to_go = [disk for disk in self._to_go if disk != args[1]]
-        return False
+        return ""
 
     def took(self, index: int, step: OutsideStep) -> None:
         """Follow the next step from outside that is no I/O, at this place in the history."""
@@ -148,17 +174,31 @@ class _Array:
                 disk = self._own.get(step.args[0], NO_DISK)
                 self._to_go.append(disk)
                 self._asked[step.op] = self._in_flight[step.op] = disk
+            elif step.method == Rpc.BDEV_ERROR_INJECT_ERROR:
+                self._set_to_fail(*step.args)
         elif step.__class__ is Inject:
             if step.fault in PULLS:
                 self._to_go.append(step.disk)
-            _take_fault(index, step, FAILURE, self._failed)
+            _take_fault(index, step, FAILURE, self.failed)
             _take_fault(index, step, READ_FAULTS, self.unreadable)
             _take_fault(index, step, CHANGE_FAULTS, self.unwritable)
+            _take_fault(index, step, (), self.unreadable_bdevs)
+            _take_fault(index, step, (), self.unwritable_bdevs)
         elif step.__class__ in (Kill, PowerLoss):
             self._to_go.clear()
             self._leaving.clear()
             self._asked.clear()
             self._in_flight.clear()
+            self.unreadable_bdevs.clear()
+            self.unwritable_bdevs.clear()
+
+    def _set_to_fail(self, bdev: int, kind: int, io_types: int, count: int) -> None:
+        if kind == ErrorType.FAILURE and count:
+            disk = disk_of(self._layout, bdev)
+            if io_types >> IoType.READ & 1:
+                self.unreadable_bdevs[disk] = LASTING
+            if io_types & ~(1 << IoType.READ):
+                self.unwritable_bdevs[disk] = LASTING
 
 
 def _take_fault(index: int, step: Inject, faults: tuple[str, ...], weak: dict[int, int]) -> None:
@@ -168,15 +208,21 @@ def _take_fault(index: int, step: Inject, faults: tuple[str, ...], weak: dict[in
         weak[step.disk] = index
 
 
-def _taken(entry: EngineEvent) -> Finding:
+def _taken(entry: EngineEvent, wrong: str) -> Finding:
+    disk = entry.event.args[1]
     return Finding(
         check="availability",
         kind="removal",
-        shape="no reason",
-        summary=(
-            f"disk {entry.event.args[1]} was removed from the array, though no request named it, it was not pulled, "
-            "and it missed no write"
-        ),
+        shape=wrong,
+        summary={
+            NO_REASON: (
+                f"disk {disk} was removed from the array, though no request named it, it was not pulled, "
+                "and it missed no write"
+            ),
+            LAST: (
+                f"disk {disk} was failed for a write, though no other member is left to serve the acknowledged data"
+            ),
+        }[wrong],
         step=entry.number,
         verdict=Verdict.INVALID,
     )

@@ -1,6 +1,6 @@
 """Examinations that have begun: each reads the superblock, and no wait for them may end before that.
 
-An examination begins when ``bdev_examine`` is answered, when the target starts, and when a disk is plugged in, if no array has
+An examination begins when ``bdev_examine_again`` is answered, when the target starts, and when a disk is plugged in, if no array has
 claimed the bdev. Its read begins in the same step, so the disk finishes a read of its first block later, unless something hurts the disk.
 """
 

@@ -89,7 +89,7 @@ class Request:
         """Return the bdevs whose examination has surely begun with the success of this request."""
         facts = self.facts
         match self.step.method:
-            case Rpc.BDEV_EXAMINE:
+            case Rpc.BDEV_EXAMINE_AGAIN:
                 asked = [self.subject] if self.is_ready(self.subject) else []
             case Rpc.FRAMEWORK_START_INIT:
                 asked = [bdev for bdev in facts.disks if facts.moments.holds(facts.ready[bdev])]

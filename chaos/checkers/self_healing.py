@@ -23,7 +23,7 @@ from workers.protocol import Event, Layout
 # Requests that concern the array or its members: what it does after one of them isn't its own doing.
 HELPING = frozenset(
     (
-        Rpc.BDEV_EXAMINE,
+        Rpc.BDEV_EXAMINE_AGAIN,
         Rpc.BDEV_RESET,
         Rpc.BDEV_RAID_CREATE,
         Rpc.BDEV_RAID_DELETE,

@@ -109,8 +109,21 @@ def _details(catalog: Catalog, topic: str, name: str) -> list[str]:
             state = STATES[name]
             begins, ends = " or ".join(state.begins), " or ".join(state.ends)
             return [state.what, f"from {begins} to {ends}"]
+        case "differences":
+            return _difference_details(name)
         case _:
             return []
+
+
+def _difference_details(name: str) -> list[str]:
+    from chaos.conforming.declared import DECLARED
+    from chaos.conforming.declared_verdicts import DECLARED_VERDICTS
+
+    row = next(row for row in (*DECLARED, *DECLARED_VERDICTS) if row.topic == name)
+    shown = [f"SPDK ({row.function}): {row.spdk}", f"engine: {row.engine}", f"why: {row.why}"]
+    if row.defect:
+        shown.append(f"--defect {row.defect} does as SPDK does")
+    return shown
 
 
 def _defect_details(catalog: Catalog, name: str) -> list[str]:
@@ -247,6 +260,13 @@ def _strategies(_: Catalog) -> Mapping[str, str]:
     return {name: strategy.text for name, strategy in STRATEGIES.items()}
 
 
+def _differences(_: Catalog) -> Mapping[str, str]:
+    from chaos.conforming.declared import DECLARED
+    from chaos.conforming.declared_verdicts import DECLARED_VERDICTS
+
+    return {row.topic: row.engine for row in (*DECLARED, *DECLARED_VERDICTS)}
+
+
 _TABLES: dict[str, Callable[[Catalog], Mapping[str, str]]] = {
     "experiments": _experiments,
     "suites": _suites,
@@ -259,4 +279,5 @@ _TABLES: dict[str, Callable[[Catalog], Mapping[str, str]]] = {
     "probes": _probes,
     "drivers": _drivers,
     "strategies": _strategies,
+    "differences": _differences,
 }

@@ -144,12 +144,16 @@ def _allow(context: click.Context, parameter: click.Parameter, value: str | None
         return
     if NAMED_TARGET in context.meta:
         raise click.UsageError("--spdk and --target each name a target, and a run has one")
+    allow(context, "spdk" if parameter.name == "named_spdk" else "target", value)
+
+
+def allow(context: click.Context, kind: TargetKind, value: str) -> None:
+    """Open a target that the command line names; see :func:`named_target`."""
     # Only a command that gets the option needs the modules that load code.
     from chaos.drivers.native.opened import allowed
     from chaos.drivers.native.process import TargetError
 
     try:
-        kind: TargetKind = "spdk" if parameter.name == "named_spdk" else "target"
         context.meta[NAMED_TARGET] = context.with_resource(allowed(kind, value))
     except TargetError as error:
         raise click.UsageError(str(error)) from None

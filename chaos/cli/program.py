@@ -33,6 +33,10 @@ SECTIONS = {
         "regress": "check regressions",
         "export": "write a run for Perfetto, for pytest or for an issue",
     },
+    "Compare with SPDK": {
+        "conform": "play recorded answers of a real SPDK on the engine",
+        "walk": "send random requests to the engine and to SPDK's code",
+    },
     "Maintain": {
         "validate": "check files: experiments, suites, defects, capsules",
         "score": "measure how often and how soon known defects are found",

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 
+from chaos.cli.parameters import USAGE
 from chaos.cli.screen import Screen, print_json
 from workers.raid.metadata import SEQUENCE_MAX
 from workers.raid.superblock import (
     LENGTH_MAX,
     LEVEL_RAID1,
+    NAME_BYTES,
     NO_UUID,
+    NOT_UTF8,
     VERSION_MINOR,
     Entry,
     EntryState,
@@ -40,7 +43,8 @@ def show(image: Path, output: str) -> int:
     try:
         superblock = decode(data)
     except SuperblockError as error:
-        raise click.UsageError(f"{image} has no superblock that can be read: {error}") from None
+        click.echo(f"{error}; {image} has no superblock that can be read", err=True)
+        return USAGE
     crc = stored_checksum(data)
     if output == "json":
         print_json(_readable(superblock, crc))
@@ -52,11 +56,16 @@ def show(image: Path, output: str) -> int:
 def remarks(superblock: Superblock) -> list[str]:
     """Return what is odd about it, in sentences; a right checksum only shows that it was written on purpose."""
     name_twice = "two entries are for the same {}"
+    odd = superblock.odd_length
+    used = [entry.data_size for entry in superblock.entries]
     slots = [entry.slot for entry in superblock.entries]
     uuids = [entry.uuid for entry in superblock.entries]
     found = {
         "the array's UUID is null": superblock.uuid == NO_UUID,
         "the array has no name": not superblock.name,
+        "the array's name has no end": len(superblock.name.encode(errors=NOT_UTF8)) >= NAME_BYTES,
+        f"a length of {odd} bytes, where {superblock.length} are needed": odd != 0,
+        "the checksum doesn't cover all entries": 0 < odd < superblock.length,
         f"level {superblock.level} is not RAID1": superblock.level != LEVEL_RAID1,
         "a RAID1 has no strips": superblock.strip_size != 0 and superblock.level == LEVEL_RAID1,
         f"a block size of {superblock.block_size} bytes is not valid": (
@@ -64,6 +73,9 @@ def remarks(superblock: Superblock) -> list[str]:
             or superblock.block_size & superblock.block_size - 1
         ),
         "the array has no blocks": superblock.raid_size == 0,
+        "the array is smaller than its members' data": (
+            0 < superblock.raid_size < min(used, default=0)
+        ),
         "a RAID1 has at least two members": superblock.num_base_bdevs < MEMBERS_MIN,
         f"{len(slots)} entries for {superblock.num_base_bdevs} members": (
             len(slots) != superblock.num_base_bdevs
@@ -82,6 +94,11 @@ def remarks(superblock: Superblock) -> list[str]:
     ]
 
 
+def printable(name: str) -> str:
+    """Return a name with a question mark for each byte that is no UTF-8."""
+    return name.encode(errors=NOT_UTF8).decode(errors="replace").replace("\ufffd", "?")
+
+
 def _remarks_on(entry: Entry, superblock: Superblock) -> list[str]:
     found = {
         "its UUID is null": entry.uuid == NO_UUID,
@@ -97,10 +114,10 @@ def _remarks_on(entry: Entry, superblock: Superblock) -> list[str]:
 
 def _readable(superblock: Superblock, crc: int) -> dict[str, object]:
     return {
-        "name": superblock.name,
+        "name": printable(superblock.name),
         "uuid": text(superblock.uuid),
         "version": "{}.{}".format(*superblock.version),
-        "length": superblock.length,
+        "length": superblock.odd_length or superblock.length,
         "crc": f"{crc:#010x}",
         "flags": superblock.flags,
         "state": superblock.state,
@@ -128,14 +145,14 @@ def _readable(superblock: Superblock, crc: int) -> dict[str, object]:
 def _print(superblock: Superblock, crc: int) -> None:
     screen = Screen()
     size = superblock.raid_size * superblock.block_size
-    screen.say(f"array {superblock.name!r}, UUID {text(superblock.uuid)}", "bold")
+    screen.say(f"array {printable(superblock.name)!r}, UUID {text(superblock.uuid)}", "bold")
     screen.say(
         f"  RAID{superblock.level}, {superblock.raid_size} blocks of {superblock.block_size} bytes "
         f"({size} bytes), {superblock.num_base_bdevs} members"
     )
     screen.say(
         f"  sequence number {superblock.seq_number}, version {superblock.version[0]}."
-        f"{superblock.version[1]}, {superblock.length} bytes"
+        f"{superblock.version[1]}, {superblock.odd_length or superblock.length} bytes"
     )
     screen.say(
         f"  checksum {crc:#010x} (right), flags {superblock.flags:#x}, state {superblock.state}"

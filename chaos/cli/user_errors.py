@@ -6,6 +6,7 @@ from chaos.base.interrupt import InterruptedRunError
 from chaos.campaigns.known import KnownError
 from chaos.campaigns.suite import SuiteError
 from chaos.clustering.remote_job import ClusterError
+from chaos.conforming.scenario import ScenarioError
 from chaos.drivers.native.opened import UnnamedTargetError
 from chaos.judging.user_checks import CodeError
 from chaos.plan.experiment import ExperimentError
@@ -28,6 +29,7 @@ USER_ERRORS = (
     KnownError,
     ScoreError,
     ShrinkError,
+    ScenarioError,
     SoakError,
     SegmentError,
     StoredError,

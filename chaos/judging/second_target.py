@@ -113,7 +113,7 @@ class SecondTarget:
         for method, argument in (
             (Rpc.BDEV_RAID_START_DEGRADED, bdev),
             (Rpc.BDEV_RAID_DELETE, 0),
-            (Rpc.BDEV_EXAMINE, bdev),
+            (Rpc.BDEV_EXAMINE_AGAIN, bdev),
             (Rpc.BDEV_RAID_START_DEGRADED, bdev),
         ):
             self._call(method, argument)

@@ -170,7 +170,7 @@ class Narrator:
                 if step.method in _ON_MEMBERS:
                     disk = self.words.places.bdev(step.args[0])
                     # Neighbours that differ only in the disk become one sentence.
-                    text = f"{self.words.step(step).replace(disk, '{}')} ({step.method})"
+                    text = f"{self.words.step(step).replace(disk, '{}', 1)} ({step.method})"
                     disk += f" ({number})" if number else ""
                     return [self._said(moment, key, text, self._weight_of(step), disk)]
                 text = self.words.step(step)

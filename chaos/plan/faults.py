@@ -319,8 +319,9 @@ PULLS = tuple(name for name, row in FAULTS.items() if row.heal in ("disk_return"
 SILENT_FAULTS = ("bit_rot", "misdirected_write")
 # With these a disk works as before, as far as the target can see.
 HARMLESS = ("disk_grow", *SILENT_FAULTS)
-# For these, an array's only member keeps its data: its superblock can't be written, or blocks can't be read, for a while.
-HARMLESS_ALONE = ("superblock_errors", "read_errors", "bad_blocks")
+# For these, an array's only member keeps its data: its superblock or a few blocks can't be written, or blocks can't be read,
+# for a while. What can't be written isn't acknowledged.
+HARMLESS_ALONE = ("superblock_errors", "write_errors", "read_errors", "bad_blocks")
 # When one of these faults hits a disk, strategies send I/O there.
 AIMED_FAULTS = ("read_errors", "write_errors", "bad_blocks")
 

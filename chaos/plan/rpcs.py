@@ -18,6 +18,7 @@ class Rpc(StrEnum):
 
     FRAMEWORK_START_INIT = "framework_start_init"
     BDEV_EXAMINE = "bdev_examine"
+    BDEV_EXAMINE_AGAIN = "bdev_examine_again"
     BDEV_WAIT_FOR_EXAMINE = "bdev_wait_for_examine"
     BDEV_RESET = "bdev_reset"
     BDEV_ERROR_INJECT_ERROR = "bdev_error_inject_error"
@@ -70,7 +71,10 @@ class RpcRow(msgspec.Struct, frozen=True):
 # Steps name their RPC by a plain string, as capsules do.
 RPCS: dict[str, RpcRow] = {
     Rpc.FRAMEWORK_START_INIT: RpcRow("the target starts", (), Argument.DISK),
-    Rpc.BDEV_EXAMINE: RpcRow("the operator has {bdev} examined for a superblock", (Argument.BDEV,)),
+    Rpc.BDEV_EXAMINE: RpcRow("the operator asks for {bdev} to be examined", (Argument.BDEV,)),
+    Rpc.BDEV_EXAMINE_AGAIN: RpcRow(
+        "the operator has {bdev} examined for a superblock", (Argument.BDEV,)
+    ),
     Rpc.BDEV_WAIT_FOR_EXAMINE: RpcRow("the operator waits until all bdevs are examined"),
     Rpc.BDEV_RESET: RpcRow("the operator resets {bdev}", (Argument.BDEV,)),
     Rpc.BDEV_ERROR_INJECT_ERROR: RpcRow(

@@ -30,7 +30,7 @@ OF_ITS_KIND: dict[str, str] = {
     Rpc.BDEV_DELAY_UPDATE_LATENCY: "delay_bdev",
 }
 NEED_CAPABILITY: dict[str, str] = {
-    Rpc.BDEV_EXAMINE: "examine",
+    Rpc.BDEV_EXAMINE_AGAIN: "examine",
     Rpc.BDEV_RAID_START_DEGRADED: "start_degraded",
 }
 # What hosts may ask for, by the capability that it needs.

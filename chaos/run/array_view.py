@@ -95,6 +95,8 @@ class ArrayView:
         self.rebuilds_started = 0
         # A request that creates it is in flight: its disks are assumed to be equal, so they must stay so.
         self.is_being_created = False
+        # A disk whose superblock can't be written while there is no array: that costs nothing before there is one.
+        self.unwritable: int | None = None
 
     def move(self, cause: Cause) -> None:
         """Change state and intent; no other function does."""
@@ -115,6 +117,11 @@ class ArrayView:
     def is_to_be_recreated(self) -> bool:
         """Return whether it was wiped, or is about to be wiped, to be created again."""
         return self.intent is RECREATE
+
+    @property
+    def is_to_be_created_again(self) -> bool:
+        """Return whether it is gone, and its disks are to become a new one."""
+        return self.is_to_be_recreated and self.state is ABSENT
 
     @property
     def must_stay_whole(self) -> bool:
@@ -146,6 +153,15 @@ class ArrayView:
         may_change = self.intent is KEEP and is_kept_in_disks and not self.is_being_created
         return may_change and any(other != number for other in self.disks.sound())
 
+    def may_fail_creation(self, number: int) -> bool:
+        """Return whether no other disk has errors that may outlast the creation of the next array."""
+        return self.unwritable in (None, number)
+
+    def writable_again(self, number: int) -> None:
+        """Record that a disk is healed."""
+        if self.unwritable == number:
+            self.unwritable = None
+
     def harm(self, number: int) -> None:
         """Mark a disk that may miss acknowledged data."""
         assert number >= 0, "there is no disk of a negative number"
@@ -167,6 +183,9 @@ class ArrayView:
             self.has_size(smallest - self.plan.data_offset)
         self.move(Cause.CAME_ONLINE_TO_GO if goes else Cause.CAME_ONLINE)
         self.disks.come_online(members, fresh=fresh)
+        if self.unwritable is not None and not goes:
+            self.harm(self.unwritable)
+            self.unwritable = None
 
     def member_removed(self, number: int) -> None:
         """Record that a member is removed, and that the others' superblocks say so.
@@ -190,8 +209,8 @@ class ArrayView:
                 self.move(Cause.FOUND)
             case "raid.grown":
                 self.has_size(args[0])
-            # A broken target also emits this for a slot that is empty.
-            case "raid.member_failed" if args[1] >= 0:
+            # A broken target also emits this for a slot that is empty. An array that is being created has no data to miss.
+            case "raid.member_failed" if args[1] >= 0 and not self.is_to_be_created_again:
                 self.disks[args[1]].has_missed = True
                 self.harm(args[1])
             case "raid.deleted":

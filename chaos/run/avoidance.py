@@ -8,7 +8,7 @@ from chaos.run.model import Model
 
 # A rebuild may start before, or just after, the answer to one of these.
 MAY_START_A_REBUILD = frozenset(
-    (Rpc.BDEV_RAID_ADD_BASE_BDEV, Rpc.BDEV_EXAMINE, Rpc.BDEV_RAID_START_DEGRADED)
+    (Rpc.BDEV_RAID_ADD_BASE_BDEV, Rpc.BDEV_EXAMINE_AGAIN, Rpc.BDEV_RAID_START_DEGRADED)
 )
 
 

@@ -147,10 +147,14 @@ class Model:
         disk.refused = disk.refused and disk.unfit  # it may have grown
         if step.fault == "disk_heal":
             self.trouble = None
+            self.array.writable_again(step.disk)
         elif step.fault in AIMED_FAULTS:
             self.trouble = max(0, step.args[0] - self.plan.data_offset)
-        elif step.fault == "superblock_errors" and self.array.is_alone(step.disk):
-            return  # the engine retries: its only member takes no harm
+        if step.fault == "superblock_errors" and self.array.is_to_be_created_again:
+            self.array.unwritable = step.disk  # it harms the new array at most
+            return
+        if step.fault in ("superblock_errors", "write_errors") and self.array.is_alone(step.disk):
+            return  # the engine keeps its only member, which takes no harm
         if step.fault in PULLS and self.plan.target is None:
             self._pulls[step.op] = step.disk
         if step.fault in FAULTS and FAULTS[step.fault].harms:

@@ -6,7 +6,7 @@ from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.disk_view import DiskView
 from chaos.run.model import Model
-from workers.bdev.stack import member_bdev_id
+from workers.bdev.stack import member_bdev_id, raid_bdev_id
 
 UNKNOWN_BDEV = 9_999
 
@@ -22,9 +22,19 @@ def wrong_requests(plan: Plan, model: Model) -> list[RpcCall]:
     disks = list(enumerate(model.disks))
     there = [member_bdev_id(plan.layout, number) for number, disk in disks if disk.arrived]
     if there:
+        if plan.target is None:
+            wrong.append((Rpc.BDEV_EXAMINE, (there[0],)))
         # One that isn't there would be waited for.
         wrong.append((Rpc.BDEV_RAID_CREATE, (0, 0, there[0], there[0])))
+    if model.array.is_configuring:
+        # Only a member that is awaited may be added, and only if it has the array's superblock.
+        wrong += [
+            (Rpc.BDEV_RAID_ADD_BASE_BDEV, (member_bdev_id(plan.layout, number),))
+            for number, disk in disks
+            if _can_be_asked_for(disk)
+        ]
     if model.array.is_online:
+        wrong.append((Rpc.BDEV_RAID_ADD_BASE_BDEV, (raid_bdev_id(plan.layout),)))
         members = [number for number, disk in disks if disk.member]
         unfit = [number for number, disk in disks if disk.unfit and _can_be_asked_for(disk)]
         asked = [*members[:1], *unfit]

@@ -62,7 +62,8 @@ def _array_uuid(services: Services) -> str:
     superblock = services.metadata.superblock
     if superblock is not None:
         return text(superblock.uuid)
-    if services.configuration.record.state == RaidState.CONFIGURING:
+    record = services.configuration.record
+    if record.state == RaidState.CONFIGURING and not record.has_superblock:
         return NO_UUID
     return text(array_uuid(services.configuration.array_number))
 
@@ -99,25 +100,23 @@ def _process(services: Services, record: RaidRecord) -> dict[str, Any]:
 def _base_bdev(services: Services, record: RaidRecord, place: int) -> dict[str, Any]:
     slot = record.slots[place]
     superblock = services.metadata.superblock
+    is_configuring = record.state == RaidState.CONFIGURING
     entry = None
-    if superblock is not None and record.state == RaidState.CONFIGURING:
+    if superblock is not None and is_configuring:
         entry = next(entry for entry in superblock.entries if entry.slot == place)
     # A superblock names its members by UUID, a create request by bdev name.
-    awaited = slot.expected if entry is None else 0
-    bdev = services.bdev.bdevs.get((slot.bdev or awaited) - 1)
+    number = (slot.bdev or slot.expected) - 1
+    bdev = services.bdev.bdevs.get(number)
     uuid = NO_UUID
     if bdev is not None and slot.bdev:
         uuid = text(bdev_uuid(bdev.record.identity))
+    elif slot.identity:
+        uuid = text(bdev_uuid(slot.identity))
     elif entry is not None and entry.state is EntryState.CONFIGURED:
         uuid = text(entry.uuid)
-    if entry is not None:
-        size = entry.data_size
-    elif record.state == RaidState.CONFIGURING:
-        size = bdev.record.num_blocks - slot.data_offset if bdev is not None and slot.bdev else 0
-    else:
-        size = services.raid_bdev.record.num_blocks
+    size = slot.data_size if is_configuring else services.raid_bdev.record.num_blocks
     return {
-        "name": _name_of(bdev, (slot.bdev or awaited) - 1),
+        "name": _name_of(bdev, number),
         "uuid": uuid,
         "is_configured": bool(slot.is_configured),
         "data_offset": slot.data_offset,

@@ -54,9 +54,7 @@ from workers.bdev.io import IoType
 
 class Idle(stack.ErrorChannel):
     async def execute(self, io):
-        record = self.device.record
-        is_hit = record.error_count and record.error_io_types >> io.io_type & 1
-        if io.io_type is IoType.WRITE and is_hit:
+        if io.io_type is IoType.WRITE and self.device.record.errors.hit(io.io_type):
             self.thread.emit("{LIE}")
         return await self.base_channel.submit(io)
 """

@@ -93,7 +93,7 @@ def test_a_recorded_run_has_the_points_of_its_seed(recorded):
 def test_a_recorded_run_can_be_tried_on_another_engine(recorded, hasty):
     report = report_of(recorded, "--defect", hasty)
     assert (report["defects"], report["divergence"], report["exit_code"]) == (["hasty"], "", 1)
-    assert report["findings"][0]["again"].endswith(f"{recorded} --defect {hasty} --at 60")
+    assert report["findings"][0]["again"].endswith(f"{recorded} --defect {hasty} --at 59")
 
 
 def test_run_whose_points_can_not_be_judged_says_so():
@@ -107,7 +107,7 @@ def test_a_recorded_run_that_diverges_on_another_engine_is_not_exercised(recorde
     done = inside("crash-points", recorded, "--defect", "io-resumed-before-superblock")
     assert done.returncode == NOT_EXERCISED
     _, sentence = done.stdout.splitlines()
-    assert sentence.startswith("  the recorded steps no longer apply: at step 65: FinishIo(")
+    assert sentence.startswith("  the recorded steps no longer apply: at step 64: FinishIo(")
     assert sentence.endswith("is not possible")
 
 

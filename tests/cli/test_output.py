@@ -82,7 +82,7 @@ def test_failures_come_last_each_with_seeds_story_and_a_line_to_paste(tmp_path):
     assert lines[4] == f"CRASHED in 2 of 10 runs of connect-during-rebuild, sim: {SIGNATURE}"
     assert lines[5].startswith("  seed 4: reactor 1 crashed")
     assert lines[6] == "  also seed 9"
-    assert lines[-2].startswith("    step 276: Op 28 continues")
+    assert lines[-2].startswith("    step 275: Op 28 continues")
     assert lines[-1].startswith("  replay: ")
 
 

@@ -117,8 +117,8 @@ def test_forgotten_unlock_is_reported_for_every_taker():
 
 
 def test_lock_and_part_of_a_request_that_wait_for_each_other_are_a_cycle():
-    hangs = found("disk-failure", CHILDREN_PASS_THE_GATES)
-    finding = next(finding for finding in hangs if any("cycle" in line for line in finding.waits))
+    hangs = found("disk-failure", CHILDREN_PASS_THE_GATES, 40)
+    finding = next(finding for finding in hangs if "> _split >" in finding.waits[1])
     first, *others = finding.waits
     end = next(number for number, line in enumerate(others) if "cycle" in line)
     assert " of host " in first

@@ -224,10 +224,11 @@ def test_member_comes_back_by_itself_after_a_replacement_that_came_to_nothing():
     assert members(rig) == [0, 1]
 
 
-def test_disks_are_looked_at_again_when_another_array_that_waited_is_given_up():
+def test_array_whose_last_disk_is_pulled_waits_on_until_it_is_deleted():
     """swarm, seed 1653: an array with all its members didn't come up after a restart.
 
-    A foreign disk had come first, and its array waited in the only place. It was pulled, and no one looked at the others.
+    A foreign disk had come first, and its array waited in the only place. As in SPDK, it waits on when that disk is pulled:
+    both arrays have one name. An operator has to delete it; the others' disks are then examined again.
     """
     rig = rig_with_data()
     make_foreign(rig, 2)
@@ -238,6 +239,11 @@ def test_disks_are_looked_at_again_when_another_array_that_waited_is_given_up():
     rig.settle()
     assert not online(rig)
     rig.pull(2)
+    rig.settle()
+    assert rig.block.raid.state == RaidState.CONFIGURING
+    assert rig.block.raid.discovered == 0
+    assert rig.call("bdev_raid_delete", 0) == 0
+    assert rig.call("bdev_examine_again", 0) == 0
     rig.settle()
     assert online(rig)
     assert members(rig) == [0, 1]
@@ -262,3 +268,38 @@ def test_disk_whose_superblock_is_newer_is_left_alone_by_an_array_that_came_up_w
     assert rig.named("rebuild.started") == []
     assert rig.call("bdev_raid_add_base_bdev", 1) == EBUSY
     assert members(rig) == [0]
+
+
+def test_array_whose_disks_grow_while_it_is_created_grows_when_it_is_online():
+    """swarm, seed 10000352: an array that was being created hung in the state CONFIGURING, and kept its name.
+
+    Its superblock had the size of the disks as they were by then, and the array the one of when they had joined.
+    """
+    rig = Rig(disks=2, blocks=32, capacity_blocks=56)
+    token = rig.rpc("bdev_raid_create", 1, 1, 0, 1)
+    rig.settle(hold=is_io)  # the superblocks of the disks are being read
+
+    for number in (0, 1):
+        rig.driver.disks[number].header.num_blocks = 40
+        rig.send(0, NEMESIS, 0, "bdev.grown", number)
+    rig.settle()
+    assert rig.replies[token].status == 0
+    assert rig.block.raid.state == RaidState.ONLINE
+    assert [event.args for event in rig.named("raid.grown")] == [(32,)]
+
+
+def test_deletion_that_comes_while_an_array_is_created_waits_until_it_is_online():
+    """swarm, seed 8000716: a creation was answered with success, though its array had never come.
+
+    The deletion waited for the superblocks of the disks to be read, and then went on before the creation did.
+    """
+    rig = Rig(disks=2)
+    creation = rig.rpc("bdev_raid_create", 1, 1, 0, 1)
+    rig.settle(hold=is_io)  # the superblocks of the disks are being read
+
+    deletion = rig.rpc("bdev_raid_delete", 1)
+    rig.settle()
+    assert [rig.replies[token].status for token in (creation, deletion)] == [0, 0]
+    assert len(rig.named("raid.created")) == 1
+    assert rig.block.raid.state == RaidState.ABSENT
+    assert (block_of(rig, 0, 0), block_of(rig, 1, 0)) == (NOTHING, NOTHING)

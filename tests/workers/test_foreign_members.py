@@ -16,7 +16,7 @@ def test_foreign_disk_is_left_alone_and_not_added_and_a_blank_one_is(superblock)
     rig = Rig(disks=4, blocks=40)
     rig.configure(superblock=superblock)
     make_foreign(rig, 2)
-    assert rig.call("bdev_examine", 2) == rig.call("bdev_examine", 3) == 0
+    assert rig.call("bdev_examine_again", 2) == rig.call("bdev_examine_again", 3) == 0
     rig.settle()
     assert members(rig) == [0, 1]
     assert rig.call("bdev_raid_remove_base_bdev", 0) == 0
@@ -69,7 +69,7 @@ def test_create_refuses_a_disk_that_belongs_to_an_array():
     rig = rig_with_data()
     assert rig.call("bdev_raid_delete", 0) == 0
     assert rig.create(0, 2, superblock=True) == rig.create(2, 1) == -17
-    assert rig.call("bdev_examine", 0) == rig.call("bdev_examine", 1) == 0
+    assert rig.call("bdev_examine_again", 0) == rig.call("bdev_examine_again", 1) == 0
     rig.settle()
     assert online(rig)
     assert rig.call("bdev_raid_delete", 1) == 0  # now the superblocks are wiped

@@ -92,7 +92,7 @@ def survive(image: bytes, disks: int = 2) -> Rig:
     rig.restart(0, 1, 2)
     for reactor in range(2):
         rig.call("nvmf_create_poll_group", reactor)
-    rig.call("bdev_examine", 0)
+    rig.call("bdev_examine_again", 0)
     rig.call("bdev_raid_start_degraded", 0)
     rig.call("bdev_raid_start_degraded", 1)
     rig.call("nvmf_subsystem_add_ns", 1)
@@ -103,7 +103,7 @@ def survive(image: bytes, disks: int = 2) -> Rig:
     rig.settle()
     engine_state(rig.driver)
     rig.call("bdev_raid_delete", 0)
-    rig.call("bdev_examine", 1)
+    rig.call("bdev_examine_again", 1)
     rig.settle()
     assert rig.crash is None
     return rig

@@ -67,9 +67,9 @@ def test_two_members_come_back_and_the_second_during_the_rebuild_of_the_first(de
     for disk in (1, 2):
         assert rig.call("bdev_raid_remove_base_bdev", disk) == 0
     rig.settle()
-    rig.rpc("bdev_examine", 1)
+    rig.rpc("bdev_examine_again", 1)
     rig.run_until(lambda: bool(rig.named("rebuild.window_locked")))
-    rig.rpc("bdev_examine", 2)
+    rig.rpc("bdev_examine_again", 2)
     # The copying of the first is held back, so that only the second one's looking goes on.
     rig.settle(hold=lambda step: finishes(step, 1, IoType.WRITE))
     assert len(rig.named("rebuild.started")) == started

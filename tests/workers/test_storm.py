@@ -33,7 +33,7 @@ CALLS = (
     lambda s: ("bdev_raid_remove_base_bdev", *pick(s, 1)),
     lambda s: ("bdev_raid_remove_base_bdev", *pick(s, 1)),
     lambda s: ("bdev_raid_start_degraded", *pick(s, 1)),
-    lambda s: ("bdev_examine", *pick(s, 1)),
+    lambda s: ("bdev_examine_again", *pick(s, 1)),
     lambda _: ("bdev_wait_for_examine",),
     lambda s: ("bdev_reset", s.integer_below(RAID + 1)),
     lambda _: ("bdev_reset", RAID),

@@ -7,6 +7,7 @@ from enum import Enum
 
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.disk import Disk
+from workers.bdev.io import IoType
 from workers.bdev.split import SplitDevice, partition_blocks, partitions
 from workers.bdev.stack import (
     Stack,
@@ -17,7 +18,7 @@ from workers.bdev.stack import (
     stack_of,
     stacked_bdev_id,
 )
-from workers.errors import EBUSY, EINVAL, ENODEV, ENOMEM, EPERM, OK
+from workers.errors import EBUSY, EEXIST, EINVAL, ENODEV, ENOMEM, EPERM, OK
 from workers.services import EngineCore
 from workers.thread import Future, SpdkThread, Wait, run_flow
 
@@ -59,6 +60,7 @@ class BdevLayer:
         self._all_closed: dict[int, Future] = {}
         self._unregistered: dict[int, list[Future]] = {}
         self._resets: dict[int, list[Future]] = {}
+        self._examined: list[int] = []  # by hand: no name is taken twice
         self._reset_status: dict[int, int] = {}  # status of the reset that is ending
 
     # Registration.
@@ -79,8 +81,14 @@ class BdevLayer:
         uppers = self._standing_on(bdev.id)
         if uppers:
             self._build_on(thread, uppers, bdev)
-        elif bdev.id != raid_bdev_id(self.layout) and bdev.id < raid_passthru_id(self.layout):
+        elif self.is_for_raid(bdev):
             run_flow(self.reactor.services.examine.look_at(thread, bdev))
+
+    def is_for_raid(self, bdev: Bdev) -> bool:
+        """Return whether RAID examines this bdev: nothing has claimed it, and it is no array."""
+        layout = self.layout
+        is_above = bdev.id == raid_bdev_id(layout) or bdev.id >= raid_passthru_id(layout)
+        return self.claims[bdev.id] is None and not is_above
 
     def _standing_on(self, bdev: int) -> list[Bdev]:
         """Return what is configured right on this bdev: one bdev, or the partitions of the array."""
@@ -268,7 +276,19 @@ class BdevLayer:
             return EBUSY
         thread.emit("bdev.registered", disk)
         self._register_disk(disk)
-        self.examine(thread, bdev)
+        if self.layout.auto_examine or disk in self._examined:
+            self.examine(thread, bdev)
+        return OK
+
+    def examine_by_hand(self, thread: SpdkThread, bdev: int) -> int:
+        """Examine a bdev where that isn't automatic (``bdev_examine``), once for each name. EEXIST: it was asked for before."""
+        if self.layout.auto_examine:
+            return EINVAL
+        if bdev in self._examined:
+            return EEXIST
+        self._examined.append(bdev)
+        if self.is_ready(bdev):
+            self.examine(thread, self.bdevs[bdev])
         return OK
 
     async def hot_remove(self, thread: SpdkThread, disk: int) -> int:
@@ -310,11 +330,13 @@ class BdevLayer:
     def inject_error(
         self, thread: SpdkThread, bdev: int, kind: int, io_types: int, count: int
     ) -> int:
-        """Set an error bdev's error type, and how many requests it hits (``bdev_error_inject_error``)."""
+        """Set an error bdev's error for these types of I/O, and how many of each it hits (``bdev_error_inject_error``)."""
         if not self.is_ready(bdev):
             return ENODEV
         record = self.bdevs[bdev].record
-        record.error_type, record.error_io_types, record.error_count = kind, io_types, count
+        for io_type in IoType:
+            if io_types >> io_type & 1:
+                record.errors.set(io_type, kind, count)
         return OK
 
     def set_latency(self, thread: SpdkThread, bdev: int, latency_us: int) -> int:

@@ -127,10 +127,9 @@ class ErrorChannel(StackedChannel):
     __slots__ = ()
 
     async def execute(self, io: BdevIo) -> Completion:
-        record = self.device.record
-        if record.error_count and record.error_io_types >> io.io_type & 1:
-            record.error_count -= 1
-            kind = ErrorType(record.error_type)
+        hit = self.device.record.errors.hit(io.io_type)
+        if hit:
+            kind = ErrorType(hit)
             self.thread.emit("bdev.error_injected", self.device.disk, kind, io.io_type)
             match kind:
                 case ErrorType.FAILURE:
@@ -170,7 +169,8 @@ class StackedDevice:
 
     async def let_go(self, thread: SpdkThread) -> None:
         """Stop injecting errors and delays, and release held I/O."""
-        self.record.error_count = self.record.latency_us = 0
+        self.record.errors.clear()
+        self.record.latency_us = 0
         await thread.for_each_channel(self, "resume_pending")
 
     async def reset(self, thread: SpdkThread) -> int:

@@ -36,6 +36,7 @@ ENDINGS = {
 }
 INVALID_NAMESPACE = Answer(NvmeStatus.INVALID_NAMESPACE)
 LBA_OUT_OF_RANGE = Answer(NvmeStatus.LBA_OUT_OF_RANGE)
+UNMAP_OUT_OF_RANGE = Answer(NvmeStatus.INTERNAL_DEVICE_ERROR)
 INVALID_OPCODE = Answer(NvmeStatus.INVALID_OPCODE)
 SQ_DELETED = Answer(NvmeStatus.ABORTED_SQ_DELETION)
 
@@ -284,7 +285,8 @@ class PollGroup(IoChannel):
         if io_type is IoType.FLUSH:
             io = BdevIo(io_type, 0, namespace.num_blocks)
         elif command.slba + command.blocks > namespace.num_blocks:
-            return LBA_OUT_OF_RANGE
+            # As in SPDK, whose NVMe-oF checks all ranges but those of a deallocation, which the bdev refuses.
+            return UNMAP_OUT_OF_RANGE if io_type is IoType.UNMAP else LBA_OUT_OF_RANGE
         else:
             io = BdevIo(
                 io_type, command.slba, command.blocks, command.data, command.fua, command.expected

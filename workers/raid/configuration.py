@@ -9,7 +9,7 @@ from __future__ import annotations
 from workers.bdev.bdev import Bdev
 from workers.bdev.io import BLOCK_SIZE
 from workers.bdev.layer import BdevLayer, Descriptor
-from workers.errors import EEXIST, EINVAL, ENODEV, EPERM, OK
+from workers.errors import EALREADY, EEXIST, EINVAL, EIO, ENODEV, EPERM, OK
 from workers.protocol import APP_THREAD
 from workers.raid.array import RaidBdev
 from workers.raid.metadata import DATA_OFFSET, Metadata
@@ -17,8 +17,8 @@ from workers.raid.slots import OWNER, Slots
 from workers.raid.superblock import Entry, EntryState, Superblock
 from workers.raid.uuids import array_uuid, bdev_uuid
 from workers.services import EngineCore
-from workers.shared import SLOTS_MAX, RaidState
-from workers.thread import SpdkThread, Waiters, run_flow
+from workers.shared import SLOTS_MAX, WORD_MAX, RaidState
+from workers.thread import Future, SpdkThread, Waiters, run_flow
 
 
 class Configuration:
@@ -44,6 +44,7 @@ class Configuration:
         self.is_configuring = (
             False  # the superblock of an array that isn't online yet is being written
         )
+        self._is_deleting = False
         self.array_number = 0  # of an array being created; its UUID is derived from it
         self.waiters = Waiters()
 
@@ -60,28 +61,34 @@ class Configuration:
             return EEXIST
         if not 2 <= len(bdevs) <= SLOTS_MAX:
             return EINVAL
+        refusal = OK
         self._begin(len(bdevs), has_superblock=bool(superblock))
         record.operational = len(bdevs)
+        for slot, bdev in zip(self.raid.slots, bdevs, strict=True):
+            slot.expected = bdev + 1
         for place, bdev in enumerate(bdevs):
-            record.slots[place].expected = bdev + 1
-            if not self.layer.is_ready(bdev):
-                continue
-            status = self.slots.occupy(place, bdev, DATA_OFFSET if superblock else 0)
-            if status != OK:
-                thread.emit("raid.creation_failed", status, len(self.slots.occupied()))
-                self.dismiss(thread)
-                return status
-            self._configured(place)
+            if self.layer.is_ready(bdev) and refusal == OK:
+                refusal = self._occupy_new(place, bdev)
         self.array_number = number
         self.is_configuring = True
-        status = await self._refuse_owned(thread)
+        # As in SPDK, the superblocks of the members before a refused one are still read, and have the last word.
+        status = await self._refuse_owned(thread) or refusal
         self.is_configuring = False
+        if status == OK:
+            return await self.configure(
+                thread
+            )  # only then may a deletion go on that has come meanwhile
+        thread.emit("raid.creation_failed", status, len(self.slots.occupied()))
+        self.dismiss(thread)
         self.waiters.wake()
-        if status != OK:
-            thread.emit("raid.creation_failed", status, len(self.slots.occupied()))
-            self.dismiss(thread)
-            return status
-        return await self.configure(thread)
+        return status
+
+    def _occupy_new(self, place: int, bdev: int) -> int:
+        """Put a bdev into a slot of a new array; return 0 or a negative errno."""
+        offset = DATA_OFFSET if self.record.has_superblock else 0
+        if self.layer.bdevs[bdev].record.num_blocks <= offset:
+            return EINVAL
+        return self.join(place, bdev, offset)
 
     def _begin(self, slots: int, *, has_superblock: bool) -> None:
         record = self.record
@@ -97,17 +104,23 @@ class Configuration:
         self.raid.check_counts()
 
     async def _refuse_owned(self, thread: SpdkThread) -> int:
-        """Refuse bdevs with a superblock as members of a new array, which would overwrite another array's data."""
+        """Refuse bdevs with a superblock as members of a new array, which would overwrite another array's data.
+
+        As in SPDK all are read, and one that has a superblock counts more than one that can't be read.
+        """
+        unread = OK
         for slot in self.raid.slots:
             if slot.bdev:
                 base = self.raid.base_bdev(slot)
                 status, found = await self.reactor.services.examine.read(thread, base)
-                if status != OK or found is not None:
-                    return status or EEXIST
-        return OK
+                if found is not None:
+                    return EEXIST
+                unread = status or unread
+        return unread
 
     def _new_superblock(self) -> Superblock:
-        blocks = self.slots.smallest()
+        # As the members were when they joined; the array grows when it is online.
+        blocks = min(slot.data_size for slot in self.raid.slots)
         return Superblock(
             uuid=array_uuid(self.array_number),
             name=OWNER,
@@ -132,7 +145,8 @@ class Configuration:
         self._begin(superblock.num_base_bdevs, has_superblock=True)
         entries = superblock.entries
         for entry in entries:
-            self.record.slots[entry.slot].data_offset = entry.data_offset
+            slot = self.record.slots[entry.slot]
+            slot.data_offset, slot.data_size = entry.data_offset, min(entry.data_size, WORD_MAX)
         self.record.operational = sum(
             1 for entry in entries if entry.state is EntryState.CONFIGURED
         )
@@ -140,9 +154,15 @@ class Configuration:
         thread.emit("raid.configuring", superblock.seq_number, self.record.operational)
 
     def join(self, place: int, bdev: int, data_offset: int) -> int:
-        """Add a member for which the CONFIGURING array waits."""
+        """Add a member for which the CONFIGURING array waits; EINVAL: it has become too small."""
+        slot, record = self.record.slots[place], self.layer.bdevs[bdev].record
+        if data_offset + slot.data_size > record.num_blocks:
+            slot.expected = slot.data_offset = 0
+            return EINVAL
         status = self.slots.occupy(place, bdev, data_offset)
         if status == OK:
+            slot.expected, slot.identity = bdev + 1, record.identity
+            slot.data_size = slot.data_size or record.num_blocks - data_offset
             self._configured(place)
         return status
 
@@ -157,11 +177,6 @@ class Configuration:
             and status == OK
         ):
             status = await self._configure_once(thread)
-        if record.state == RaidState.CONFIGURING and self._is_abandoned():
-            self.dismiss(thread)  # no disk with its superblock is left
-            thread.emit("raid.deleted")
-            # Another array's disks may have been found meanwhile, and there is one array at a time.
-            self.reactor.services.examine.look_again(thread)
         self.waiters.wake()
         return status
 
@@ -172,15 +187,18 @@ class Configuration:
         if fresh and record.has_superblock:
             self.metadata.begin(self._new_superblock())
         superblock = self.metadata.superblock
-        blocks = self.slots.smallest() if superblock is None else superblock.raid_size
-        if blocks < 1 or self.slots.smallest() < blocks:
-            self.dismiss(thread)
-            return EINVAL
+        blocks = min(slot.data_size for slot in self.raid.slots)
+        if superblock is not None and superblock.raid_size != blocks:
+            return (
+                EINVAL  # a superblock that contradicts itself: as in SPDK, the array waits for good
+            )
         generations = [slot.generation for slot in self.raid.slots]
         self.is_configuring = True
         self.metadata.is_durable = False
         # The array must not be visible before its superblock is on the medium.
         status = await self.metadata.write(thread)
+        if fresh and not status and any(slot.is_failed for slot in self.raid.slots):
+            status = EIO  # as in SPDK, a new array has all its members or isn't created
         if status != OK and fresh:
             # Without its members another array could begin meanwhile, and would be wiped.
             await self._wipe_all(thread)
@@ -195,13 +213,6 @@ class Configuration:
             self._go_online(thread, blocks, fresh=fresh)
         return status
 
-    def _is_abandoned(self) -> bool:
-        return (
-            not self.record.discovered
-            and not self.is_configuring
-            and self.metadata.superblock is not None
-        )
-
     def _drop_unwritten(self) -> None:
         for place, slot in enumerate(self.raid.slots):
             if slot.bdev and slot.is_failed:
@@ -213,7 +224,7 @@ class Configuration:
         assert len(members) == self.record.discovered, "an array goes online with other members"
         assert blocks <= self.slots.smallest(), "an array goes online larger than a member"
         for slot in self.raid.slots:
-            slot.expected = 0
+            slot.expected = slot.identity = slot.data_size = 0
         self.reactor.io_devices.register(self.raid.raid1_device)
         self.record.state = RaidState.ONLINE
         self.raid.check_counts()
@@ -226,7 +237,8 @@ class Configuration:
         thread.emit("raid.created" if fresh else "raid.assembled", *members)
         self.layer.examine(thread, self.bdev)
         self.reactor.services.examine.array_is_online(thread)
-        thread.send(APP_THREAD, "membership.base_bdev_resized")  # disks may have grown before
+        if fresh and self.slots.smallest() > blocks:
+            thread.send(APP_THREAD, "membership.base_bdev_resized")  # disks have grown meanwhile
 
     async def start_degraded(self, thread: SpdkThread, trusted: int) -> int:
         """Start an array that waits for members which won't come; they become MISSING.
@@ -256,7 +268,15 @@ class Configuration:
     # Deletion.
 
     async def delete(self, thread: SpdkThread, clear_superblock: int) -> int:
-        """Delete the array; return when its last channel is gone."""
+        """Delete the array; return when its last channel is gone. EALREADY: another request does so."""
+        if self._is_deleting:
+            return EALREADY
+        self._is_deleting = True
+        status = await self._delete(thread, clear_superblock)
+        self._is_deleting = False
+        return status
+
+    async def _delete(self, thread: SpdkThread, clear_superblock: int) -> int:
         record = self.record
         while self.is_configuring:
             await self.waiters.wait()
@@ -297,19 +317,18 @@ class Configuration:
     def _forget(self) -> None:
         record = self.record
         for slot in self.raid.slots:
-            slot.expected = slot.data_offset = 0
+            slot.expected = slot.identity = slot.data_size = slot.data_offset = 0
         self.metadata.end()
         record.discovered = record.operational = record.num_slots = record.has_superblock = 0
         record.state = RaidState.ABSENT
 
     def lose_unconfigured(self, number: int) -> None:
-        """Drop a member before the array is online; the array waits for it again."""
+        """Drop a member before the array is online; the array waits for it again, by its UUID."""
         slot = self.record.slots[number]
-        bdev = slot.bdev
         if slot.is_configured:
             self.record.discovered -= 1
         self.slots.release(number)
-        slot.expected = bdev
+        slot.expected = 0
         self.raid.check_counts()
 
     async def array_removed(self, thread: SpdkThread) -> None:
@@ -325,10 +344,12 @@ class Configuration:
         assert descriptor is not None, "the array is unregistered once"
         self.layer.close(descriptor)
 
-    def go_offline(self, thread: SpdkThread) -> None:
-        """Take the array offline, since no member is left that may serve."""
+    def go_offline(self, thread: SpdkThread) -> Future:
+        """Take the array offline, since no member is left that may serve; the future resolves when it is gone."""
         self.record.state = RaidState.OFFLINE
-        run_flow(self._unregister(thread, clear_superblock=False))
+        gone = Future()
+        run_flow(self._unregister(thread, clear_superblock=False), gone.resolve)
+        return gone
 
     async def _unregister(self, thread: SpdkThread, *, clear_superblock: bool) -> None:
         await self.layer.unregister(thread, self.bdev)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from workers.bdev.bdev import Bdev, BdevChannel
 from workers.bdev.io import BLOCK_SIZE, BdevIo, IoStatus, IoType
 from workers.bdev.layer import BdevLayer, Descriptor
-from workers.errors import EIO, OK
+from workers.errors import EBUSY, EEXIST, EINVAL, EIO, OK
 from workers.raid.configuration import Configuration
 from workers.raid.metadata import DATA_OFFSET, SEQUENCE_MAX, SUPERBLOCK_BLOCKS, Metadata
 from workers.raid.superblock import (
     LEVEL_RAID1,
+    NAME_BYTES,
     NO_UUID,
+    NOT_UTF8,
+    Entry,
     EntryState,
     Superblock,
     SuperblockError,
@@ -52,7 +55,7 @@ class Examine:
         status, found = await self.read(thread, bdev)
         is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
         if found is not None and is_free:
-            await self._decide(thread, bdev, found)
+            await self.decide(thread, bdev, found)
         elif status == OK and is_free and self._is_expected(bdev):
             await self._join_expected(thread, bdev)
         self._looking -= 1
@@ -95,43 +98,58 @@ class Examine:
         return (
             self.record.state == RaidState.CONFIGURING
             and self.metadata.superblock is None
-            and any(slot.expected == bdev.id + 1 and not slot.bdev for slot in self._slots())
+            and self._place_of(bdev) is not None
         )
 
-    async def _join_expected(self, thread: SpdkThread, bdev: Bdev) -> None:
+    def _place_of(self, bdev: Bdev) -> int | None:
+        """Return the slot that is kept for a bdev, by its name or by the UUID of the member that was there."""
+        identity = bdev.record.identity
         for number, slot in enumerate(self._slots()):
-            if slot.expected == bdev.id + 1 and not slot.bdev:
-                offset = DATA_OFFSET if self.record.has_superblock else 0
-                self.configuration.join(number, bdev.id, offset)
+            if not slot.bdev and (slot.expected == bdev.id + 1 or slot.identity == identity):
+                return number
+        return None
+
+    async def _join_expected(self, thread: SpdkThread, bdev: Bdev) -> None:
+        number = self._place_of(bdev)
+        assert number is not None, "a slot is kept for it"
+        offset = DATA_OFFSET if self.record.has_superblock else 0
+        self.configuration.join(number, bdev.id, offset)
         await self.configuration.configure(thread)
 
-    async def _decide(self, thread: SpdkThread, bdev: Bdev, found: Superblock) -> None:
+    async def decide(self, thread: SpdkThread, bdev: Bdev, found: Superblock) -> int:
+        """Act on a superblock; return 0 where the bdev is a member from now on, or is to be rebuilt."""
         record, own = self.record, self.metadata.superblock
         if record.state == RaidState.OFFLINE or not _is_usable(found):
-            return
+            return EINVAL
         if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
-            return  # it is another array's member, or the array here has no superblock
+            return EINVAL  # it is another array's member, or the array here has no superblock
         uuid = bdev_uuid(bdev.record.identity)
         if own is not None and is_newer(found, own) and record.state == RaidState.ONLINE:
-            return  # the array came up without this disk, from what it was before
+            return EBUSY  # the array came up without this disk, from what it was before
         if own is None or self._supersedes(found, own):
             if found.entry_of(uuid) is None:
-                return  # a copy of another disk: it must not define an array
+                return EINVAL  # a copy of another disk: it must not define an array
             if own is not None:
                 self.configuration.dismiss(thread)
             self._assemble(thread, found)
             own = found
         entry = own.entry_of(uuid)
         if entry is None:
-            return
-        if entry.state is not EntryState.CONFIGURED:
-            if record.state == RaidState.ONLINE:
-                self._queue(thread, bdev)
-        elif record.state == RaidState.CONFIGURING and not record.slots[entry.slot].bdev:
-            if bdev.record.num_blocks - entry.data_offset < own.raid_size:
-                return  # the device has become smaller
-            if self.configuration.join(entry.slot, bdev.id, entry.data_offset) == OK:
-                await self.configuration.configure(thread)
+            return EINVAL
+        if entry.state is EntryState.CONFIGURED:
+            return await self._join_again(thread, bdev, entry)
+        if record.state != RaidState.ONLINE:
+            return EINVAL
+        self._queue(thread, bdev)
+        return OK
+
+    async def _join_again(self, thread: SpdkThread, bdev: Bdev, entry: Entry) -> int:
+        """Make a bdev a member of the array that waits for it."""
+        record = self.record
+        if record.state != RaidState.CONFIGURING or record.slots[entry.slot].bdev:
+            return EEXIST
+        status = self.configuration.join(entry.slot, bdev.id, entry.data_offset)
+        return status or await self.configuration.configure(thread)
 
     def _supersedes(self, found: Superblock, own: Superblock) -> bool:
         """Return whether the array assembled so far is older than this superblock, and not yet online."""
@@ -143,9 +161,11 @@ class Examine:
 
     def _assemble(self, thread: SpdkThread, found: Superblock) -> None:
         self.configuration.assemble(thread, found)
-        # Other members may have been examined before there was an array to join.
-        for number in self.layer.bdevs:
-            self._again(thread, number)
+        # Other members may have been examined before there was an array to join. As in SPDK, no other disk is looked at.
+        members = [entry.uuid for entry in found.entries if entry.state is EntryState.CONFIGURED]
+        for number, bdev in self.layer.bdevs.items():
+            if bdev_uuid(bdev.record.identity) in members:
+                self._again(thread, number)
 
     def _again(self, thread: SpdkThread, number: int) -> None:
         bdev = self.layer.bdevs[number]
@@ -198,7 +218,7 @@ def _is_usable(found: Superblock) -> bool:
         and found.strip_size == 0
         and found.block_size == BLOCK_SIZE
         and 2 <= found.num_base_bdevs <= SLOTS_MAX
-        and found.raid_size > 0
+        and 0 < len(found.name.encode(errors=NOT_UTF8)) < NAME_BYTES
         and found.seq_number <= SEQUENCE_MAX
         and NO_UUID not in (found.uuid, *(entry.uuid for entry in found.entries))
         and sorted(entry.slot for entry in found.entries) == list(range(found.num_base_bdevs))

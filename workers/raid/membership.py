@@ -12,7 +12,7 @@ from workers.errors import EBUSY, EEXIST, EINVAL, ENODEV, EPERM, OK
 from workers.raid.array import RaidBdev, is_serviceable
 from workers.raid.metadata import DATA_OFFSET, Metadata
 from workers.raid.slots import Slots
-from workers.raid.superblock import EntryState, Superblock, is_newer
+from workers.raid.superblock import NO_UUID, EntryState, Superblock, is_newer
 from workers.raid.uuids import bdev_uuid
 from workers.services import EngineCore
 from workers.shared import ProcessState, RaidState
@@ -42,6 +42,7 @@ class Membership:
         self.waiters = Waiters()
         self._removals = 0
         self._growths = 0
+        self._has_grown = False  # a member, during a rebuild
 
     @property
     def is_changing(self) -> bool:
@@ -56,12 +57,21 @@ class Membership:
     # Adding; each returns 0 or a negative errno.
 
     async def add(self, thread: SpdkThread, bdev: int) -> int:
-        """Put a bdev into a free slot and rebuild it; return when the rebuild has started."""
+        """Put a bdev into a free slot and rebuild it; return when the rebuild has started.
+
+        An array that isn't online takes only a member that it waits for.
+        """
+        if self.record.state == RaidState.CONFIGURING:
+            return await self._add_awaited(thread, bdev)
         status = self._may_add(bdev)
         if status != OK:
             return status
         status, found = await self.read_superblock(thread, bdev)
-        return self.admit(thread, bdev, status, found)
+        first = next((slot for slot in self.raid.slots if not slot.bdev), None)
+        status = self.admit(thread, bdev, status, found)
+        if first is not None and not first.bdev:
+            first.data_offset = 0  # as in SPDK, which tries the first free slot
+        return status
 
     def place_for(self, bdev: int) -> tuple[int, int] | None:
         """Return a new member's slot and data offset, its former ones if they are free; None if no slot is free."""
@@ -90,26 +100,99 @@ class Membership:
         own = self.metadata.superblock
         if found is not None and (own is None or found.uuid != own.uuid):
             return EEXIST
-        if found is not None and own is not None and is_newer(found, own):
-            return EBUSY  # as in SPDK; the disk has what the array lacks, and must be wiped first
+        if found is not None and own is not None:
+            if is_newer(found, own):
+                return (
+                    EBUSY  # as in SPDK; the disk has what the array lacks, and must be wiped first
+                )
+            if own.entry_of(bdev_uuid(self.layer.bdevs[bdev].record.identity)) is None:
+                return EINVAL  # another disk has its slot by now, or it is a copy
         place = self.place_for(bdev)
         return EINVAL if place is None else self.rebuild_onto(thread, bdev, *place)
 
+    async def _add_awaited(self, thread: SpdkThread, bdev: int) -> int:
+        """Add a member to an array that waits for it.
+
+        EPERM: it has no superblock, but the array has data. SPDK takes it as in sync, so that acknowledged data reads as zeros.
+        """
+        status, place = self._may_join(bdev)
+        if status != OK:
+            return status
+        status, found = await self.read_superblock(thread, bdev)
+        own = self.metadata.superblock
+        again, place = self._may_join(bdev)
+        if again != OK:
+            return again
+        if own is not None and found is None and status == OK:
+            return EPERM
+        # As in SPDK, the slot is kept for the bdev from now on, even if it is refused.
+        slot = self.raid.slots[place]
+        slot.identity, slot.data_offset = self.layer.bdevs[bdev].record.identity, 0
+        if status != OK:
+            return status
+        if found is not None and (own is None or found.uuid != own.uuid):
+            return EEXIST
+        if found is not None:
+            return await self.reactor.services.examine.decide(thread, self.layer.bdevs[bdev], found)
+        configuration = self.reactor.services.configuration
+        offset = DATA_OFFSET if self.record.has_superblock else 0
+        return configuration.join(place, bdev, offset) or await configuration.configure(thread)
+
+    def _may_join(self, bdev: int) -> tuple[int, int]:
+        """Check a slot and the bdev, in SPDK's order; return 0 or a negative errno, and the slot."""
+        if self.record.state != RaidState.CONFIGURING:
+            return ENODEV, 0
+        place = self._kept_for(bdev)
+        if place is None:
+            return EINVAL, 0
+        if not self.layer.is_ready(bdev):
+            self.raid.slots[place].expected = bdev + 1  # as in SPDK, the slot keeps its name
+            return ENODEV, 0
+        if self.is_busy or self.layer.claims[bdev] is not None or bdev == self.bdev.id:
+            return EPERM, 0
+        return OK, place
+
+    def _kept_for(self, bdev: int) -> int | None:
+        """Return the slot of an array that isn't online which is kept for this bdev's UUID, or for none."""
+        own = self.metadata.superblock
+        free = None
+        identity = self.layer.bdevs[bdev].record.identity if self.layer.is_ready(bdev) else 0
+        for number, slot in enumerate(self.raid.slots):
+            if slot.bdev or slot.expected:
+                continue
+            kept = NO_UUID
+            if slot.identity:
+                kept = bdev_uuid(slot.identity)
+            elif own is not None and self.metadata.state_of(number) is EntryState.CONFIGURED:
+                kept = self.metadata.uuid_of(number)
+            if kept == bdev_uuid(identity):
+                return number
+            if kept == NO_UUID and free is None:
+                free = number
+        return free
+
     def _may_add(self, bdev: int) -> int:
         """Check, in SPDK's order, the array, a free slot and the bdev; return 0 or a negative errno."""
-        if self.record.state != RaidState.ONLINE:
+        is_online = self.record.state == RaidState.ONLINE
+        if not is_online and self.record.state != RaidState.OFFLINE:
             return ENODEV
-        if self.is_held_up():
+        if self.reactor.services.rebuild.is_under_way:
             return EPERM
-        if not self.raid.has_source():
+        if is_online and not self.raid.has_source():
             return ENODEV  # its last member is being removed: there is no source for a rebuild
-        if self.place_for(bdev) is None:
+        if self.place_for(bdev) is None or self._has_promised_all():
             return EINVAL
+        if self.is_busy:
+            return EPERM
         if not self.layer.is_ready(bdev):
             return ENODEV
         if bdev == self.bdev.id or any(slot.bdev == bdev + 1 for slot in self.raid.slots):
             return EPERM
-        return OK
+        return OK if is_online else ENODEV
+
+    def _has_promised_all(self) -> bool:
+        """Return whether the only free slot is for a member whose superblock is being read."""
+        return self.is_adding and sum(not slot.bdev for slot in self.raid.slots) == 1
 
     def is_held_up(self) -> bool:
         """Return whether another rebuild, or another change of the array, has to end first."""
@@ -161,9 +244,12 @@ class Membership:
             thread.emit("raid.removing_member", number, self.raid.disk_in(slot))
             status = await self._take_out(thread, number)
         self._removals -= 1
+        gone = None
         if not self._is_serviceable() and record.state == RaidState.ONLINE:
-            self.reactor.services.configuration.go_offline(thread)
+            gone = self.reactor.services.configuration.go_offline(thread)
         self.waiters.wake()
+        if gone is not None:
+            await gone  # as in SPDK, the last removal is answered when the array is gone
         return status
 
     def _is_serviceable(self) -> bool:
@@ -256,19 +342,26 @@ class Membership:
             await self.remove_slot(thread, number)
 
     async def base_bdev_resized(self, thread: SpdkThread) -> None:
-        """Grow the array if all members have grown and no rebuild runs (message)."""
-        if self.is_growing_held_up():
+        """Grow the array if all members have grown (message)."""
+        if self.record.state != RaidState.ONLINE:
             return
+        if self.is_growing_held_up():
+            self._has_grown = True
+            return
+        self._has_grown = False
         blocks = self.slots.smallest()
         if blocks <= self.bdev.record.num_blocks:
             return
         self._growths += 1
         lock = await self.bdev.quiesce(thread)
         blocks = self.slots.smallest()
-        if not self.is_growing_held_up() and blocks > self.bdev.record.num_blocks:
+        self._has_grown = self.is_growing_held_up()
+        if not self._has_grown and blocks > self.bdev.record.num_blocks:
             self.metadata.set_size(blocks)
             status = await self.metadata.write(thread)
-            if status == OK and self.record.state == RaidState.ONLINE:
+            # A rebuild may have copied its last window meanwhile.
+            self._has_grown = self.is_growing_held_up()
+            if status == OK and not self._has_grown:
                 self.layer.resize(thread, self.bdev, blocks)
                 thread.emit("raid.grown", blocks)
         await self.bdev.unquiesce_range(thread, lock)
@@ -276,6 +369,18 @@ class Membership:
         self.waiters.wake()
         self.reactor.services.examine.serve_returning(thread)
 
+    async def rebuild_ended(self, thread: SpdkThread) -> None:
+        """Grow the array if members have grown during the rebuild (message)."""
+        if self._has_grown:
+            await self.base_bdev_resized(thread)
+
     def is_growing_held_up(self) -> bool:
-        """Return whether the array can't grow now; the end of a rebuild asks again."""
-        return self.record.state != RaidState.ONLINE or self.reactor.services.rebuild.is_under_way
+        """Return whether the array can't grow now; the end of a rebuild asks again.
+
+        A rebuild that is under way copies what has come. One that has begun to end must end first.
+        """
+        is_ending = (
+            self.reactor.services.rebuild.is_under_way
+            and self.record.process_state not in (ProcessState.INIT, ProcessState.RUNNING)
+        )
+        return self.record.state != RaidState.ONLINE or is_ending

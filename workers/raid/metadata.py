@@ -59,15 +59,20 @@ class Metadata:
         """Return the state of the member in a slot."""
         return self._entry(slot).state
 
+    def uuid_of(self, slot: int) -> bytes:
+        """Return the UUID of the member in a slot."""
+        return self._entry(slot).uuid
+
     def set_state(self, slot: int, state: EntryState) -> None:
         """Change a member's state; durable only after :meth:`write`."""
         if self.superblock is not None and self._entry(slot).state != state:
             self._replace(msgspec.structs.replace(self._entry(slot), state=state))
 
-    def set_member(self, slot: int, identity: int, data_offset: int, data_size: int) -> Entry:
+    def set_member(self, slot: int, identity: int, data_offset: int) -> Entry:
         """Put a device into the slot, as CONFIGURED; return the slot's former entry."""
         former = self._entry(slot)
-        uuid = bdev_uuid(identity)
+        assert self.superblock is not None, "an array without superblock has no entries"
+        uuid, data_size = bdev_uuid(identity), self.superblock.raid_size
         self._replace(Entry(uuid, data_offset, data_size, EntryState.CONFIGURED, slot))
         return former
 
@@ -175,13 +180,15 @@ class Metadata:
         return written, failed
 
     def recipients(self) -> list[int]:
-        """Return the slots whose members get the superblock."""
+        """Return the slots whose members get the superblock; those on their way out only if there are no others."""
         assert self.superblock is not None, "the array has no superblock"
-        return [
+        there = [
             entry.slot
             for entry in self.superblock.entries
             if entry.state is EntryState.CONFIGURED and self.channels[entry.slot] is not None
         ]
+        staying = [number for number in there if not self.raid.slots[number].remove_scheduled]
+        return staying or there
 
     async def _write_to(
         self, thread: SpdkThread, numbers: list[int], io: BdevIo

@@ -108,9 +108,9 @@ class Rebuild:
         # before its acknowledgement, and the quiesce has waited for all writes.
         status = record.process_status or (EIO if slot.is_failed else OK)
         if status == OK:
-            whole = self.bdev.record.num_blocks
-            assert record.window_offset >= whole, "a rebuild ends with success before its end"
-            status = await self._write_down(thread, number)
+            # It may just have grown, where reactors run at the same time.
+            is_whole = record.window_offset >= self.bdev.record.num_blocks
+            status = await self._write_down(thread, number) if is_whole else EIO
         record.process_state = ProcessState.NONE
         slot.is_process_target = 0
         if status != OK:
@@ -130,7 +130,7 @@ class Rebuild:
             await thread.call(record.process_thread - 1, "rebuild.exit")
             record.process_thread = 0
         self.is_under_way = False
-        thread.send(thread.id, "membership.base_bdev_resized")
+        thread.send(thread.id, "membership.rebuild_ended")
         self.reactor.services.examine.serve_returning(thread)
         ended, self._ended = self._ended, []
         for future in ended:
@@ -143,8 +143,7 @@ class Rebuild:
         # Until here the slot is still its former member's, which is taken in again if the superblocks can't be written.
         slot = self.record.slots[number]
         identity = self.raid.base_bdev(slot).record.identity
-        blocks = self.bdev.record.num_blocks
-        former = self.metadata.set_member(number, identity, slot.data_offset, blocks)
+        former = self.metadata.set_member(number, identity, slot.data_offset)
         status = await self.metadata.write(thread)
         if status != OK:
             self.metadata.restore(former)

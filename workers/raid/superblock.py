@@ -18,6 +18,7 @@ VERSION_MAJOR, VERSION_MINOR = 1, 0
 LEVEL_RAID1 = 1
 LENGTH_MAX = 256 + 255 * 64
 NAME_BYTES = 64
+NOT_UTF8 = "surrogateescape"  # any bytes are a name, and stay what they are
 UUID_BYTES = 16
 NO_UUID = bytes(UUID_BYTES)
 
@@ -26,7 +27,7 @@ NO_UUID = bytes(UUID_BYTES)
 _HEADER = struct.Struct("<8sHHIII16s64sQIIIIQB118sB")
 # uuid, data offset, data size, state, flags, slot, reserved
 _ENTRY = struct.Struct("<16sQQIIB23s")
-_CRC_OFFSET = 16
+_LENGTH_OFFSET, _CRC_OFFSET = 12, 16
 _INVERTED = 0xFFFFFFFF
 assert (_HEADER.size, _ENTRY.size) == (256, 64), "the superblock's layout has changed"
 
@@ -70,10 +71,11 @@ class Superblock(msgspec.Struct, frozen=True):
     state: int = 0  # unused
     flags: int = 0
     version: tuple[int, int] = (VERSION_MAJOR, VERSION_MINOR)
+    odd_length: int = 0  # as it was read, in bytes, where it isn't what header and entries need
 
     @property
     def length(self) -> int:
-        """The length on disk, in bytes."""
+        """The length that header and entries need, in bytes."""
         return _HEADER.size + _ENTRY.size * len(self.entries)
 
     def entry_of(self, uuid: bytes) -> Entry | None:
@@ -95,9 +97,9 @@ def stored_checksum(data: bytes) -> int:
 
 def encode(superblock: Superblock) -> bytes:
     """Encode a superblock, with its checksum."""
-    name = superblock.name.encode()
-    if len(name) >= NAME_BYTES:
-        raise ValueError(f"an array's name has at most {NAME_BYTES - 1} bytes")
+    name = superblock.name.encode(errors=NOT_UTF8)
+    if len(name) > NAME_BYTES:
+        raise ValueError(f"an array's name has at most {NAME_BYTES} bytes")
     header = _HEADER.pack(
         SIGNATURE,
         *superblock.version,
@@ -128,8 +130,15 @@ def encode(superblock: Superblock) -> bytes:
         )
         for entry in superblock.entries
     ]
-    whole = bytearray(b"".join([header, *entries]))
-    struct.pack_into("<I", whole, _CRC_OFFSET, checksum(bytes(whole)))
+    return sealed(b"".join([header, *entries]))
+
+
+def sealed(data: bytes) -> bytes:
+    """Return these bytes with the checksum of as many of them as their length says."""
+    whole = bytearray(data)
+    length: int = struct.unpack_from("<I", whole, _LENGTH_OFFSET)[0]
+    struct.pack_into("<I", whole, _CRC_OFFSET, 0)
+    struct.pack_into("<I", whole, _CRC_OFFSET, checksum(bytes(whole[:length])))
     return bytes(whole)
 
 
@@ -143,10 +152,16 @@ def decode(data: bytes) -> Superblock:
     if signature != SIGNATURE:
         raise SuperblockError("the signature is not SPDKRAID")
     # A fork that has taken a field of one byte out of the reserved ones has the count a byte earlier, and one of padding.
-    count = count or data[_HEADER.size - 2]
-    if length != _HEADER.size + _ENTRY.size * count:
+    earlier = data[_HEADER.size - 2]
+    if not count and length == _HEADER.size + _ENTRY.size * earlier:
+        count = earlier
+    if not _HEADER.size <= length <= LENGTH_MAX:
+        raise SuperblockError(f"a length of {length} bytes is impossible")
+    needed = _HEADER.size + _ENTRY.size * count
+    # As in SPDK, entries are taken for true even where the length, and so the checksum, doesn't cover them.
+    if length < needed and count != members:
         raise SuperblockError(f"a length of {length} bytes is wrong for {count} entries")
-    if length > len(data):
+    if max(length, needed) > len(data):
         raise SuperblockError(f"{len(data)} bytes are too few for its length of {length}")
     body = bytearray(data[:length])
     struct.pack_into("<I", body, _CRC_OFFSET, 0)
@@ -168,6 +183,7 @@ def decode(data: bytes) -> Superblock:
         state=state,
         flags=flags,
         version=(major, minor),
+        odd_length=length if length != needed else 0,
     )
 
 
@@ -184,13 +200,7 @@ def _entry(data: bytes, number: int, members: int) -> Entry:
 
 
 def _text(name: bytes) -> str:
-    text, end, _ = name.partition(b"\0")
-    if not end:
-        raise SuperblockError(f"the name fills all its {NAME_BYTES} bytes and has no end")
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        raise SuperblockError("the name is no UTF-8 text") from None
+    return name.partition(b"\0")[0].decode(errors=NOT_UTF8)
 
 
 def is_newer(found: Superblock, own: Superblock) -> bool:

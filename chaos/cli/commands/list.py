@@ -22,6 +22,7 @@ TOPICS = {
     "probes": "events that the engine emits",
     "drivers": "ways to run the engine",
     "strategies": "ways in which seeds search",
+    "differences": "where the engine answers otherwise than SPDK",
 }
 SINGULAR = {
     "experiments": "an experiment",
@@ -35,6 +36,7 @@ SINGULAR = {
     "probes": "an event",
     "drivers": "a driver",
     "strategies": "a strategy",
+    "differences": "a declared difference",
 }
 
 

@@ -191,6 +191,11 @@ class NativeDriver:
         match service:
             case "rpc":
                 self._operate(message, method, outcome)
+            case "jsonrpc":
+                # Any request of the target's own, answered as the target answers it.
+                self._requests[message.token] = message
+                request = (method, json.loads(message.args[0]))
+                self._call(outcome, host.RPC, message.token, data=requests.encoded(request))
             case "bdev":
                 self._change_disk(message, method, outcome)
             case _:
@@ -365,8 +370,11 @@ class NativeDriver:
                 self.send(follows)
                 outcome.posted.append(Deliver(follows.reactor, follows.sender, follows.receiver))
             return
+        service, _, method = message.handler.partition(".")
+        if service == "jsonrpc":
+            outcome.replies.append(Reply(message.sender, message.token, status, 0, data))
+            return
         errno = requests.status_of(status, data)
-        method = message.handler.partition(".")[2]
         if method == Rpc.BDEV_RAID_CREATE and errno:
             self._array.is_being_created = False
         if not errno:

@@ -124,6 +124,8 @@ def io(op: int, args: tuple[int | bytes, ...]) -> list[Command]:
         case Opcode.WRITE:
             dword = count | (FUA if fua else 0)
             return [Command(_entry(opcode, op, *place, dword, nsid=nsid, length=size), data)]
+        case Opcode.COMPARE:
+            return [Command(_entry(opcode, op, *place, count, nsid=nsid, length=size), expected)]
         case Opcode.WRITE_ZEROES:
             return [Command(_entry(opcode, op, *place, count, nsid=nsid))]
         case Opcode.DATASET_MANAGEMENT:

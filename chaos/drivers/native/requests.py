@@ -33,6 +33,8 @@ NO_DELAY = dict.fromkeys(
 ERROR_TYPES = {ErrorType.FAILURE: "failure", ErrorType.PENDING: "pending", ErrorType.NOMEM: "nomem"}
 # An errno is the status where the message is the text of one, as SPDK's handlers answer.
 ERRNOS = {os.strerror(number): -number for number in errno.errorcode}
+# A target that can be asked at any time to examine a bdev has the usual RPC for it.
+AT_ANY_TIME: dict[str, str] = {Rpc.BDEV_EXAMINE_AGAIN: Rpc.BDEV_EXAMINE}
 JSON_RPC_ERRORS = range(-32768, -31999)
 Request = tuple[str, dict[str, Any]]  # method and parameters
 
@@ -104,8 +106,8 @@ def request_of(layout: Layout, method: str, args: tuple[Argument, ...], clears: 
             return method, {"name": ARRAY} | ({"clear_sb": bool(args[0])} if clears else {})
         case Rpc.BDEV_RAID_ADD_BASE_BDEV:
             return method, {"raid_bdev": ARRAY, "base_bdev": name}
-        case Rpc.BDEV_RAID_REMOVE_BASE_BDEV | Rpc.BDEV_EXAMINE:
-            return method, {"name": name}
+        case Rpc.BDEV_RAID_REMOVE_BASE_BDEV | Rpc.BDEV_EXAMINE | Rpc.BDEV_EXAMINE_AGAIN:
+            return AT_ANY_TIME.get(method, method), {"name": name}
         case Rpc.BDEV_RESET:
             return "raidstorm_bdev_reset", {"name": name}
         case Rpc.BDEV_RAID_START_DEGRADED:

@@ -72,6 +72,7 @@ EFFECTS = (
     ("disk_grow", "target_kill", "nvmf.namespace_resized", 20, 1),
     ("array_recreate", "channel_failures", "raid.deleted", 6, 2),
     ("array_recreate", "wrong_requests", "raid.deleted", 4, 2),
+    ("array_recreate", "superblock_errors", "raid.deleted", 4, 3),
     ("last_member_removal", "wrong_requests", "raid.deleted", 4, 2),
     ("channel_failures", "poll_group_create", "raid.member_removed", 20, 1),
     ("member_removal", "disk_pull", Rpc.BDEV_RAID_ADD_BASE_BDEV, 10, 1),

@@ -139,7 +139,8 @@ class DiskFaults:
             return self.stream.choice(spare)
         members = [number for number in able if self.model.disks[number].member]
         if not self.model.disks.members():
-            members = able  # there is no array just now
+            # There is no array just now. The next one is made of disks with the data.
+            members = [number for number in able if self.model.disks[number].is_sound] or able
         return self.stream.choice(members) if members else None
 
     def _keep_image(self, disk: int, planned: Planned, now_permille: int) -> Inject:

@@ -39,6 +39,10 @@ class PlannedOperations:
         self.stream = stream
         self.waiting = [planned for planned in self.plan.planned if planned.kind in OPERATIONS]
         self.resets: list[int] = []  # bdevs to be reset soon, in addition to other work
+        # An array with superblocks is mostly degraded when its turn comes. In half of the runs it has to be whole, so that it
+        # is created anew and not only assembled. An item of a sequence takes what there is.
+        recreates = any(planned.kind == "array_recreate" for planned in self.waiting)
+        self._waits_until_whole = recreates and not self.plan.sequence and stream.chance(1, 2)
         subjects: dict[Subject, Begin] = {
             Subject.MEMBERS: self._change_members,
             Subject.RESET: self._reset,
@@ -142,10 +146,12 @@ class PlannedOperations:
         return len(members) == self.plan.members and self.model.array.rebuild is None
 
     def _may_be_recreated(self, members: list[int]) -> bool:
-        return self._is_whole(members) or bool(members and self.plan.superblock)
+        may_be_assembled = self.plan.superblock and not self._waits_until_whole
+        return self._is_whole(members) or bool(members and may_be_assembled)
 
     def _recreate(self, members: list[int]) -> Operate:
-        if self.plan.superblock and (not self._is_whole(members) or self.stream.chance(1, 2)):
+        is_assembled = not self._is_whole(members) or self.stream.chance(1, 4)
+        if self.plan.superblock and is_assembled:
             # The array is assembled again when its disks are examined.
             return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
         self.repair.recreate_from = members

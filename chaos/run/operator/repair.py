@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaos.base.prng import Stream
-from chaos.plan.rpcs import Rpc
+from chaos.plan.rpcs import Rpc, RpcCall
 from chaos.run.array_view import Cause
 from chaos.run.operator.last_means import LastMeans
 from chaos.run.operator.rpc_queue import RpcQueue
@@ -12,6 +12,8 @@ from workers.errors import EBUSY, EEXIST, EINVAL, ENODEV, OK
 
 REFUSALS_MAX = 3  # of a disk, until it is wiped before it is tried again
 IMPATIENT_ONE_IN = 25  # turns, while disks are late
+HASTY_ONE_IN = 4  # turns, while the array waits for its members
+RECONSIDERED_ONE_IN = 8  # creations that are followed by a deletion at once
 KEEP_SUPERBLOCK, CLEAR_SUPERBLOCK = 0, 1
 
 
@@ -88,7 +90,11 @@ class Repair:
             self._is_ghost = self._is_mistake = False
             self._looked_at.clear()
             return self.queue.call(Rpc.BDEV_RAID_DELETE, KEEP_SUPERBLOCK)
-        step = self._examine(sorted(there, key=lambda number: not disks[number].is_sound))
+        is_hasty = array.is_configuring and self.last_means is None
+        # Some operators give it any disk that is free. It must refuse those that don't belong to it.
+        step = self._fill_slot() if is_hasty and self.stream.chance(1, HASTY_ONE_IN) else None
+        if step is None:
+            step = self._examine(sorted(there, key=lambda number: not disks[number].is_sound))
         if step is not None:
             return step
         is_early = array.is_configuring and any(disk.is_late for disk in disks)
@@ -105,7 +111,7 @@ class Repair:
         if unseen is None:
             return None
         self._looked_at.append(unseen)
-        return self.queue.call_for(Rpc.BDEV_EXAMINE, unseen)
+        return self.queue.call_for(Rpc.BDEV_EXAMINE_AGAIN, unseen)
 
     def _start_degraded(self, trusted: list[int]) -> Operate | None:
         """Start it without other disks once one with all acknowledged data is there."""
@@ -132,14 +138,18 @@ class Repair:
         sound = [number for number in self.recreate_from if is_first or disks[number].is_sound]
         if len(sound) < self.plan.members or any(number not in there for number in sound):
             return None
-        method, args = self.queue.creation(sound)
-        return self.queue.call(method, *args)
+        creation = self.queue.creation(sound)
+        if self.last_means is None and self.stream.chance(1, RECONSIDERED_ONE_IN):
+            deletion: RpcCall = (Rpc.BDEV_RAID_DELETE, (CLEAR_SUPERBLOCK,))
+            return self.queue.run([creation, deletion], hasty=True)
+        return self.queue.run([creation])
 
     # The answers.
 
     def answered(self, step: Operate, status: int) -> None:
         """Handle an answer; the next repair comes after a drawn number of turns."""
-        if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and status in (EBUSY, EEXIST, EINVAL):
+        is_refused = self.model.array.is_online and status in (EBUSY, EEXIST, EINVAL)
+        if step.method == Rpc.BDEV_RAID_ADD_BASE_BDEV and is_refused:
             self._refused(step.args[0], status)
         if step.method == Rpc.BDEV_RAID_CREATE and status != OK:
             self._not_created(step, status)
@@ -148,7 +158,7 @@ class Repair:
             self._is_mistake = len(set(step.args[2:])) < len(step.args[2:])
         self._is_ghost = step.method == Rpc.BDEV_RAID_START_DEGRADED and status == ENODEV
         # There is no pause between the examination of one disk and the next.
-        is_looking = step.method == Rpc.BDEV_EXAMINE
+        is_looking = step.method == Rpc.BDEV_EXAMINE_AGAIN
         self._patience = 0 if is_looking else self.stream.between(*self.plan.repair_delay)
 
     def _not_created(self, step: Operate, status: int) -> None:
@@ -169,8 +179,8 @@ class Repair:
                 self._refusals[number] += 1
                 is_for_good = status in (EBUSY, EEXIST) or self._refusals[number] >= REFUSALS_MAX
                 others = [other for other in self.model.disks.sound() if other != number]
-                # The engine refuses one for good only with EBUSY: foreign disks are replaced when everything is healed.
-                needs_wiping = self.plan.target is not None or status == EBUSY
+                # The engine doesn't refuse one for good with EEXIST: foreign disks are replaced when everything is healed.
+                needs_wiping = self.plan.target is not None or status != EEXIST
                 may_be_wiped = needs_wiping and self.model.array.is_online
                 is_wiped_first = may_be_wiped and is_for_good and not disk.member and bool(others)
                 if is_wiped_first:

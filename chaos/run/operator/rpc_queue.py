@@ -49,8 +49,20 @@ class RpcQueue:
         return self.send_next(script)
 
     def go_on(self) -> Operate | None:
-        """Send the next RPC of an operation that takes several."""
-        is_ready = self.script and (self._is_hasty or not self.in_flight)
+        """Send the next RPC of an operation that takes several.
+
+        The last removal is answered when the array is gone, and an addition that comes while it goes is one of its own.
+        A deletion follows a creation only while that is under way: the disks of an array that is online may be harmed.
+        """
+        if not self.script:
+            return None
+        method, _ = self.script[0]
+        if method == Rpc.BDEV_RAID_DELETE and self.model.array.is_online:
+            self.script = []
+            return None
+        is_addition = method == Rpc.BDEV_RAID_ADD_BASE_BDEV
+        is_going = is_addition and not self.model.disks.members()
+        is_ready = self._is_hasty or not self.in_flight or is_going
         return self.send_next(self.script) if is_ready else None
 
     def send_next(self, calls: list[RpcCall]) -> Operate:

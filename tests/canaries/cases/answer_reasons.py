@@ -12,6 +12,7 @@ from chaos.checkers.request import Request
 from chaos.checkers.target_facts import TargetFacts
 from chaos.plan.plan import Plan
 from chaos.plan.rpcs import Rpc
+from chaos.steps.history import Written
 from chaos.steps.schedule import Operate
 from tests.canaries.cases import Case
 from tests.canaries.cases.facts import WITH
@@ -29,6 +30,7 @@ ABSENT, ASSEMBLING, OFFLINE, ONLINE = (
     ("state", 3),
     ("state", 2),
 )
+CONFIGURING = ("state", 1)
 SOURCE, FREE = ("source",), ("free slot",)
 READY = [("ready", disk) for disk in range(3)]
 # Its array has two partitions.
@@ -90,6 +92,11 @@ def case(
     return Case(name, ask, [str(expected)])
 
 
+def kept(*, array: int, blank: bool = False) -> dict[str, object]:
+    """Have a superblock on disk 0."""
+    return {"superblocks": {0: Written(1, 0, True, 1, array, 1, blank)}}
+
+
 CASES = [
     case("is_absent", ADD, (6,), False, holds=[("ready", 2)]),
     case("is_absent", ADD, (6,), True, over=[("ready", 2)]),
@@ -146,6 +153,12 @@ CASES = [
     case("has_hurt_disk", CREATE, NEW, True, holds=READY[:2]),
     case("has_hurt_disk", CREATE, NEW, True, holds=READY, came=[("harmed", 2)]),
     case("has_hurt_disk", CREATE, NEW, True, holds=READY, came=[("raid.superblock_ended", -5)]),
+    # Disk 0 has the superblock of the array that wasn't created, and disk 2 is hurt; then another one's, or a wiped one.
+    case("has_hurt_disk", CREATE, NEW, False, holds=READY[:2], fields=kept(array=5)),
+    case("has_hurt_disk", CREATE, NEW, True, holds=READY[:2], fields=kept(array=0)),
+    case("has_hurt_disk", CREATE, NEW, True, holds=READY[:2], fields=kept(array=1)),
+    case("has_hurt_disk", CREATE, NEW, True, holds=READY[:2], fields=kept(array=5, blank=True)),
+    case("has_hurt_disk", CREATE, NEW, True, holds=READY[1:], fields=kept(array=5)),
     case("has_failed_member_channel", CREATE, NEW, True, came=[("disk.channel_failed", 2)]),
     case("has_failed_member_channel", CREATE, NEW, False, came=[("disk.channel_failed", 1)]),
     case("can_not_start", START, (0,), False, holds=[ASSEMBLING]),
@@ -159,6 +172,8 @@ CASES = [
     case("has_no_array", DELETE, (0,), True, over=[ABSENT]),
     case("has_no_array", DELETE, (0,), True, holds=[OFFLINE]),
     case("has_no_array", DELETE, (0,), False, over=[ONLINE]),
+    case("has_rival", DELETE, (0,), True, over=[("several", "array")]),
+    case("has_rival", DELETE, (0,), False),
     # Members.
     case("has_no_way_to_add", ADD, (6,), False, holds=[ONLINE, SOURCE, *READY]),
     case("has_no_way_to_add", ADD, (6,), True, holds=[SOURCE, *READY], over=[ONLINE]),
@@ -166,6 +181,7 @@ CASES = [
     case("has_no_way_to_add", ADD, (6,), True, holds=[ONLINE, SOURCE, *READY[:2]]),
     case("is_held_up", ADD, (6,), False),
     case("is_held_up", ADD, (6,), True, over=[("rebuild",)]),
+    case("is_held_up", ADD, (6,), True, over=[CONFIGURING]),
     case("is_held_up", ADD, (6,), True, over=[("several", "addition")]),
     case("is_held_up", ADD, (6,), True, fields=CHANGES),
     case("is_held_up", ADD, (6,), True, over=[("slot", 6)]),
@@ -173,6 +189,9 @@ CASES = [
     case("has_no_room", ADD, (6,), False, holds=[FREE]),
     case("has_no_room", ADD, (6,), True, over=[FREE]),
     case("has_no_room", ADD, (6,), True, holds=[FREE], came=[("raid.member_too_small", 6)]),
+    case("has_no_room", ADD, (6,), True, holds=[FREE], over=[("superblock", 2)]),
+    case("has_no_room", ADD, (6,), False, holds=[FREE], over=[("superblock", 1)]),
+    case("has_no_room", ADD, (6,), True, holds=[FREE], over=[CONFIGURING]),
     case("has_newer_superblock", ADD, (6,), True, over=[("newer superblock", 2)]),
     case("has_newer_superblock", ADD, (6,), False, holds=[("superblock", 2)]),
     case("has_other_superblock", ADD, (6,), True, over=[("other superblock", 2)]),

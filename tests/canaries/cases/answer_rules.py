@@ -18,13 +18,14 @@ def ask(module: ModuleType) -> list[str]:
 
 EXPECTED = [
     "framework_start_init: ; 0",
-    "bdev_examine: ENODEV; 1",
+    "bdev_examine: EINVAL; 1",
+    "bdev_examine_again: ENODEV; 1",
     "bdev_wait_for_examine: ; 1",
     "bdev_reset: ENODEV ENOMEM; 1",
     "bdev_error_inject_error: ENODEV; 1",
     "bdev_delay_update_latency: ENODEV EINVAL; 1",
     "bdev_raid_create: EEXIST EINVAL EPERM EIO ENOMEM; 2",
-    "bdev_raid_delete: ENODEV; 2",
+    "bdev_raid_delete: ENODEV EALREADY; 2",
     "bdev_raid_add_base_bdev: ENODEV EPERM EINVAL EEXIST EBUSY EIO ENOMEM; 1",
     "bdev_raid_remove_base_bdev: ENODEV EIO; 1",
     "bdev_raid_start_degraded: EPERM ENODEV EIO EINVAL; 1",

@@ -35,7 +35,7 @@ from tests.stories import ENGINE_STEP, Story, observed
 from workers.bdev.io import IoType
 from workers.bdev.split import partition_id
 
-EXAMINE, WAIT, GET = Rpc.BDEV_EXAMINE, Rpc.BDEV_WAIT_FOR_EXAMINE, Rpc.BDEV_RAID_GET_BDEVS
+EXAMINE, WAIT, GET = Rpc.BDEV_EXAMINE_AGAIN, Rpc.BDEV_WAIT_FOR_EXAMINE, Rpc.BDEV_RAID_GET_BDEVS
 
 
 def members(story: Story, value: int) -> Story:
@@ -79,28 +79,28 @@ CASES = [
             EXAMINE,
             partition_id(DIVIDED.layout, 1),
         ),
-        "INVALID answers/promise/bdev_examine OK, ops 9",
-        "7: bdev_examine(15) was answered with OK, which promises that the bdev is there; that did not hold at any moment from its sending to its answer",
+        "INVALID answers/promise/bdev_examine_again OK, ops 9",
+        "7: bdev_examine_again(15) was answered with OK, which promises that the bdev is there; that did not hold at any moment from its sending to its answer",
     ),
     # Errors.
     case("an error with its reason", ask(ready(), 9, ADD, 6, status=-19)),
     case(
         "an error without its reason",
         ask(ready(), 9, EXAMINE, 6, status=-19),
-        "INVALID answers/code/bdev_examine ENODEV, ops 9",
-        "7: bdev_examine(6) was answered with ENODEV, which is right only if the bdev can't be opened; that did not hold at any moment from its sending to its answer",
+        "INVALID answers/code/bdev_examine_again ENODEV, ops 9",
+        "7: bdev_examine_again(6) was answered with ENODEV, which is right only if the bdev can't be opened; that did not hold at any moment from its sending to its answer",
     ),
     case(
         "an error that never comes",
         ask(ready(), 9, EXAMINE, 6, status=-5),
-        "INVALID answers/code/bdev_examine EIO, ops 9",
-        "7: bdev_examine(6) was answered with EIO, which this request never gets",
+        "INVALID answers/code/bdev_examine_again EIO, ops 9",
+        "7: bdev_examine_again(6) was answered with EIO, which this request never gets",
     ),
     case(
         "an error of no name",
         ask(ready(), 9, EXAMINE, 6, status=-999),
-        "INVALID answers/code/bdev_examine an unknown error, ops 9",
-        "7: bdev_examine(6) was answered with an unknown error, which this request never gets",
+        "INVALID answers/code/bdev_examine_again an unknown error, ops 9",
+        "7: bdev_examine_again(6) was answered with an unknown error, which this request never gets",
     ),
     case(
         "of the last request",
@@ -169,7 +169,7 @@ CASES = [
         "an addition after another one",
         ask(ask(online(), 8, ADD, 0, status=-1), 9, ADD, 1, status=-1),
         "INVALID answers/code/bdev_raid_add_base_bdev EPERM, ops 9",
-        "5: bdev_raid_add_base_bdev(1) was answered with EPERM, which is right only if the array is being changed, or the bdev is claimed; that did not hold at any moment from its sending to its answer",
+        "5: bdev_raid_add_base_bdev(1) was answered with EPERM, which is right only if the array waits or is being changed, or the bdev is claimed; that did not hold at any moment from its sending to its answer",
     ),
     case(
         "an addition after two at the same time",
@@ -181,7 +181,7 @@ CASES = [
             status=-1,
         ),
         "INVALID answers/code/bdev_raid_add_base_bdev EPERM, ops 9",
-        "7: bdev_raid_add_base_bdev(1) was answered with EPERM, which is right only if the array is being changed, or the bdev is claimed; that did not hold at any moment from its sending to its answer",
+        "7: bdev_raid_add_base_bdev(1) was answered with EPERM, which is right only if the array waits or is being changed, or the bdev is claimed; that did not hold at any moment from its sending to its answer",
     ),
     case(
         "a reset ends beside an addition that began before a channel failed",
@@ -195,7 +195,7 @@ CASES = [
         "an addition beside a removal",
         ask(send(online(), 8, REMOVE, 0), 9, ADD, 1, status=-1),
         "INVALID answers/code/bdev_raid_add_base_bdev EPERM, ops 9",
-        "4: bdev_raid_add_base_bdev(1) was answered with EPERM, which is right only if the array is being changed, or the bdev is claimed; that did not hold at any moment from its sending to its answer",
+        "4: bdev_raid_add_base_bdev(1) was answered with EPERM, which is right only if the array waits or is being changed, or the bdev is claimed; that did not hold at any moment from its sending to its answer",
     ),
     case(
         "two poll groups",
@@ -227,8 +227,8 @@ CASES = [
             EXAMINE,
             6,
         ).answer(9, status=-19),
-        "INVALID answers/code/bdev_examine ENODEV, ops 9",
-        "12: bdev_examine(6) was answered with ENODEV, which is right only if the bdev can't be opened; that did not hold at any moment from its sending to its answer",
+        "INVALID answers/code/bdev_examine_again ENODEV, ops 9",
+        "12: bdev_examine_again(6) was answered with ENODEV, which is right only if the bdev can't be opened; that did not hold at any moment from its sending to its answer",
     ),
     # The death of a target.
     case("answered by no target", killed(send(online(), 9, REMOVE, 6)).answer(9)),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from chaos.steps.schedule import Inject, Operate
-from tests.canaries.cases import leaving, removals
+from tests.canaries.cases import failing_bdevs, leaving, removals
 from tests.canaries.cases.removals import case, hurt, online, remove
 from tests.stories import ERROR, MISCOMPARE, Story, observed
 
 CASES = [
     *removals.CASES,
     *leaving.CASES,
+    *failing_bdevs.CASES,
     case(
         "no error",
         online(0, 1).write(1).read(2, 1).execution(),

@@ -107,7 +107,7 @@ CASES = [
     ),
     case(
         "another request",
-        Story(WITH).add(Operate(1, Rpc.BDEV_EXAMINE, (0,))).answer(1),
+        Story(WITH).add(Operate(1, Rpc.BDEV_EXAMINE_AGAIN, (0,))).answer(1),
         "holds: state 0",
     ),
     case(

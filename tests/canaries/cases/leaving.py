@@ -33,6 +33,24 @@ CASES = [
         "5: read op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
     ),
     case(
+        "a member waits to be removed, and the other one fails every I/O",
+        hurt(online(0, 1), (0, "disk_failure"))
+        .add(remove(1))
+        .send_write(1)
+        .answer(1, status=ERROR)
+        .execution(),
+    ),
+    case(
+        "the removal of a disk that is no member waits, and the only member fails every I/O",
+        hurt(online(0), (0, "disk_failure"))
+        .add(remove(1))
+        .send_write(1)
+        .answer(1, status=ERROR)
+        .execution(),
+        "INVALID availability/error/write, ops 1",
+        "5: write op 1 of host 0 ended with Internal Device Error, though a member with all acknowledged data works",
+    ),
+    case(
         "its removal was refused",
         hurt(online(0, 1), (0, "write_errors"))
         .add(remove(1))

@@ -29,7 +29,7 @@ def requests(count: int) -> Story:
     """Send requests and answer all except the last."""
     story = Story().add(Mark("heal")).happen("nvmf.namespace_attached", 1)
     for op in range(1, count + 1):
-        story.add(Operate(op, "bdev_examine", (0,)))
+        story.add(Operate(op, "bdev_examine_again", (0,)))
         if op < count:
             story.answer(op)
     return story
@@ -192,25 +192,25 @@ CASES = [
     case(
         "one of many requests alike",
         stuck(requests(9)),
-        "LIVENESS liveness/stuck/array-absent+poll-groups-missing+repeated-bdev_examine, ops 9",
-        f"19: not finished after healing, and no step is possible any more: bdev_examine (op 9); {MISSING}; there is no array; bdev_examine was sent 9 times since healing began",
-        "  bdev_examine (op 9)",
+        "LIVENESS liveness/stuck/array-absent+poll-groups-missing+repeated-bdev_examine_again, ops 9",
+        f"19: not finished after healing, and no step is possible any more: bdev_examine_again (op 9); {MISSING}; there is no array; bdev_examine_again was sent 9 times since healing began",
+        "  bdev_examine_again (op 9)",
         "    nothing in the target is known to work on it",
     ),
     case(
         "one of some requests alike",
         stuck(requests(8)),
-        "LIVENESS liveness/stuck/bdev_examine, ops 8",
-        "17: not finished after healing, and no step is possible any more: bdev_examine (op 8)",
-        "  bdev_examine (op 8)",
+        "LIVENESS liveness/stuck/bdev_examine_again, ops 8",
+        "17: not finished after healing, and no step is possible any more: bdev_examine_again (op 8)",
+        "  bdev_examine_again (op 8)",
         "    nothing in the target is known to work on it",
     ),
     case(
         "a write, beside many requests alike",
         stuck(requests(9).send_write(10)),
-        "LIVENESS liveness/stuck/repeated-bdev_examine+write, ops 9 10",
-        "20: not finished after healing, and no step is possible any more: bdev_examine (op 9); write of host 0 (op 10, block 0); bdev_examine was sent 9 times since healing began",
-        "  bdev_examine (op 9)",
+        "LIVENESS liveness/stuck/repeated-bdev_examine_again+write, ops 9 10",
+        "20: not finished after healing, and no step is possible any more: bdev_examine_again (op 9); write of host 0 (op 10, block 0); bdev_examine_again was sent 9 times since healing began",
+        "  bdev_examine_again (op 9)",
         "    nothing in the target is known to work on it",
         "  write of host 0 (op 10, block 0)",
         "    nothing in the target is known to work on it",

@@ -45,7 +45,34 @@ def unasked(step: int, disk: int = 1) -> tuple[str, str]:
     )
 
 
+def last(step: int, disk: int = 1) -> tuple[str, str]:
+    return (
+        "INVALID availability/removal/last member, ops none",
+        f"{step}: disk {disk} was failed for a write, though no other member is left to serve the acknowledged data",
+    )
+
+
+def failed(story: Story, disk: int) -> Story:
+    return story.happen("raid.member_failed", 5, disk)
+
+
 CASES = [
+    case("the only member failed", observed(failed(online(1), 1).execution()), *last(2)),
+    case("one of two failed", observed(failed(online(0, 1), 1).execution())),
+    case("both failed", observed(failed(failed(online(0, 1), 0), 1).execution()), *last(3)),
+    case(
+        "both failed, where the order was not observed",
+        failed(failed(online(0, 1), 0), 1).execution(),
+    ),
+    case(
+        "the other one is being removed",
+        observed(
+            failed(online(0, 1).add(remove(0)).happen("raid.removing_member", 0, 0), 1).execution()
+        ),
+        *last(4),
+    ),
+    case("a disk that is no member failed", observed(failed(online(0), 1).execution())),
+    case("a spare failed where there is no member", observed(failed(online(), 1).execution())),
     case("taken out for nothing", removed(online(0, 1)), *unasked(2)),
     case("the first disk taken out for nothing", removed(online(0, 1), 0), *unasked(2, 0)),
     case(

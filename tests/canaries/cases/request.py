@@ -14,7 +14,7 @@ from tests.canaries.cases.answer_reasons import ADD, CREATE, GROUP, NEW, READY
 from tests.canaries.cases.facts import WITH
 from tests.stories import Story
 
-EXAMINE, INIT = Rpc.BDEV_EXAMINE, Rpc.FRAMEWORK_START_INIT
+EXAMINE, INIT = Rpc.BDEV_EXAMINE_AGAIN, Rpc.FRAMEWORK_START_INIT
 
 
 def case(
@@ -122,7 +122,7 @@ CASES = [
         "examined",
         EXAMINE,
         (6,),
-        "family several bdev_examine, rival False",
+        "family several bdev_examine_again, rival False",
         "value 0, answered in 0",
         "unhurt [0, 1, 2], ready [0, 1, 2, 6]",
         "examines [6]",
@@ -133,7 +133,7 @@ CASES = [
         "examined, not ready throughout",
         EXAMINE,
         (6,),
-        "family several bdev_examine, rival False",
+        "family several bdev_examine_again, rival False",
         "value 0, answered in 0",
         "unhurt [], ready []",
         "examines []",
@@ -144,7 +144,7 @@ CASES = [
         "examined below",
         EXAMINE,
         (2,),
-        "family several bdev_examine, rival False",
+        "family several bdev_examine_again, rival False",
         "value 0, answered in 0",
         "unhurt [0, 1, 2], ready [0, 1, 2, 6]",
         "examines []",
@@ -155,7 +155,7 @@ CASES = [
         "examined as a member",
         EXAMINE,
         (6,),
-        "family several bdev_examine, rival False",
+        "family several bdev_examine_again, rival False",
         "value 0, answered in 0",
         "unhurt [0, 1, 2], ready [0, 1, 2, 6]",
         "examines []",

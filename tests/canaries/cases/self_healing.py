@@ -366,7 +366,7 @@ ARRAYS = [
     case("found after a creation was refused", found(created(-22), 0, 1), *not_up(9, BOTH)),
     case(
         "found after another request",
-        found(online().kill().operate(5, Rpc.BDEV_EXAMINE, 0).answer(5), 0, 1),
+        found(online().kill().operate(5, Rpc.BDEV_EXAMINE_AGAIN, 0).answer(5), 0, 1),
         *not_up(9, BOTH),
     ),
     case(

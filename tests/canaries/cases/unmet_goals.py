@@ -185,10 +185,12 @@ CASES = [
     case(
         "requests that bring nothing",
         ask(
-            ask(ask(healing(0), "bdev_raid_add_base_bdev", 9), "bdev_examine", 10), "bdev_reset", 8
+            ask(ask(healing(0), "bdev_raid_add_base_bdev", 9), "bdev_examine_again", 10),
+            "bdev_reset",
+            8,
         ),
         LEFT,
-        "repeated-bdev_examine: bdev_examine was sent 10 times since healing began",
+        "repeated-bdev_examine_again: bdev_examine_again was sent 10 times since healing began",
         "repeated-bdev_raid_add_base_bdev: bdev_raid_add_base_bdev was sent 9 times since healing began",
     ),
     case("requests before healing", ask(Story(), "bdev_reset", 9).add(Mark("audit")), NOTHING),

@@ -51,7 +51,7 @@ STORIES = {
     ),
     "both-removed-superblock-skipped": (
         SWARM,
-        91,
+        19,
         (
             "The operator removes",
             "is written to no disk, as all its members are being removed",
@@ -62,7 +62,7 @@ STORIES = {
     ),
     "read-correction-overwrites-new-write": (
         EXPERIMENTS["bad-blocks"],
-        27,
+        92,
         (
             "fails on disk0",
             "it is read from disk1 instead, which holds",
@@ -316,8 +316,8 @@ def test_hang_is_explained_to_its_end():
 def test_hang_that_has_hit_its_bound_hits_it_again():
     """Replay a hang that has hit its bound: all steps of the last phase are there, so the recording is not cut off."""
     defect = DefectSource("superblock-failure-leaves-quiesced")
-    plan = resolve(SWARM, 2)
-    execution = Controller(plan, SimDriver(), (defect,)).explore(2)
+    plan = resolve(SWARM, 4)
+    execution = Controller(plan, SimDriver(), (defect,)).explore(4)
     assert execution.settle_bound_hit
     again = Controller(plan, SimDriver(), (defect,)).replay(execution.schedule)
     assert again.settle_bound_hit

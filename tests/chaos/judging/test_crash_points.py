@@ -51,12 +51,12 @@ from workers.raid.examine import Examine
 from workers.raid.metadata import DATA_OFFSET
 
 class Defective(Examine):
-    async def _decide(self, thread, bdev, found):
+    async def decide(self, thread, bdev, found):
         if bdev.id == 0:
             channel = thread.get_io_channel(bdev)
             await channel.submit(BdevIo(IoType.WRITE, DATA_OFFSET, 1, bytes(BLOCK_SIZE)))
             thread.put_io_channel(channel)
-        await super()._decide(thread, bdev, found)
+        return await super().decide(thread, bdev, found)
 """
 
 

@@ -28,7 +28,7 @@ STORIES = {
         "over the data of op 172 and op 177, which is newer",
         "it gets the data of op 175, op 172 and op 166 from disk0",
     ),
-    ("swarm", 10, "write-failure-keeps-stale-member"): (
+    ("swarm", 11, "write-failure-keeps-stale-member"): (
         "are made to fail",
         "it reaches disk",
         "it fails on disk",
@@ -40,10 +40,14 @@ STORIES = {
         "still lists it as CONFIGURED",
         "it is acknowledged",
     ),
-    ("swarm", 10, "offline-array-resurrected"): (
+    ("swarm", 19, "offline-array-resurrected"): (
         "the array goes offline",
         "the operator adds disk",
         "a rebuild begins without a member to copy from",
+    ),
+    ("swarm", 108, "array-becomes-its-own-member"): (
+        "the operator adds the array to the array",
+        "was answered with OK, which promises that a rebuild of the disk begins",
     ),
 }
 

@@ -87,7 +87,7 @@ def test_nothing_is_asked_for_while_a_rebuild_runs_and_each_run_settles(name):
     assert reach["connects"] > SEEDS
 
 
-@pytest.mark.parametrize("method", ["bdev_raid_add_base_bdev", "bdev_examine"])
+@pytest.mark.parametrize("method", ["bdev_raid_add_base_bdev", "bdev_examine_again"])
 def test_channels_wait_for_the_answer_to_a_request_that_may_start_a_rebuild(method):
     name = "connect-during-rebuild"
     model, usual = (Model(resolve(one, 1)) for one in (avoiding(name), EXPERIMENTS[name]))

@@ -1,4 +1,8 @@
-"""Capsules from before ``chaos/`` had packages must keep working: that is the promise of a capsule."""
+"""Capsules from before ``chaos/`` had packages must keep working: that is the promise of a capsule.
+
+Their steps apply as long as the engine takes the same ones. It no longer looks for growth when an array goes online, so the
+delivery of that message was taken out of both.
+"""
 
 import json
 from pathlib import Path
