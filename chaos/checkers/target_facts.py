@@ -109,7 +109,7 @@ class TargetFacts:
         self.disks = {member_bdev_id(layout, disk): disk for disk in range(layout.disks)}
         self.ready = _readiness(layout)  # of each bdev, the fact that it can be opened
         self.superblocks: dict[int, Written] = {}
-        self.array = NO_ARRAY  # the number of the array whose superblock was written last
+        self.array = NO_ARRAY  # the number of the array that was assembled, or whose superblock was written, last
         self.sequence = 0  # of the superblock that the target wrote last
         self.sizes_differ = False
         self.members: tuple[int, ...] = ()  # the disks with which an array went online last
@@ -176,6 +176,16 @@ class TargetFacts:
         self._rebuild_thread = entry.process_thread
         self._slots = entry.bdevs
         self._replace_seen(_facts_of(entry))
+        if entry.state == RaidState.CONFIGURING:
+            self._take_for_array(entry.bdevs)
+
+    def _take_for_array(self, bdevs: list[int]) -> None:
+        """Take for the array's number that of its members' superblocks, as it may be assembled from other disks than before."""
+        for disk in (self.disks[bdev] for bdev in bdevs if bdev in self.disks):
+            written = self.superblocks.get(disk, NO_SUPERBLOCK)
+            if written.array > NO_ARRAY:
+                self.array = written.array
+                self._note_superblocks()
 
     def _replace_seen(self, facts: dict[Fact, None]) -> None:
         self.moments.replace(self._seen, facts)

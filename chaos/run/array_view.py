@@ -95,6 +95,8 @@ class ArrayView:
         self.rebuilds_started = 0
         # A request that creates it is in flight: its disks are assumed to be equal, so they must stay so.
         self.is_being_created = False
+        # It is being assembled from superblocks that were found; else it is a new one.
+        self.is_found = False
         # A disk whose superblock can't be written while there is no array: that costs nothing before there is one.
         self.unwritable: int | None = None
 
@@ -102,6 +104,7 @@ class ArrayView:
         """Change state and intent; no other function does."""
         self.state = _STATES.get(cause, {}).get(self.state, self.state)
         self.intent = _INTENTS.get(cause, {}).get(self.intent, self.intent)
+        self.is_found = self.state is CONFIGURING and (self.is_found or cause is Cause.FOUND)
 
     @property
     def is_online(self) -> bool:
@@ -120,8 +123,8 @@ class ArrayView:
 
     @property
     def is_to_be_created_again(self) -> bool:
-        """Return whether it is gone, and its disks are to become a new one."""
-        return self.is_to_be_recreated and self.state is ABSENT
+        """Return whether it is gone, and its disks are to become a new one, which isn't online yet."""
+        return self.is_to_be_recreated and self.state is not ONLINE and not self.is_found
 
     @property
     def must_stay_whole(self) -> bool:

@@ -227,11 +227,11 @@ def test_member_comes_back_by_itself_after_a_replacement_that_came_to_nothing():
 def test_array_whose_last_disk_is_pulled_waits_on_until_it_is_deleted():
     """swarm, seed 1653: an array with all its members didn't come up after a restart.
 
-    A foreign disk had come first, and its array waited in the only place. As in SPDK, it waits on when that disk is pulled:
-    both arrays have one name. An operator has to delete it; the others' disks are then examined again.
+    A foreign disk had come first, and its array waited in the only place. As in SPDK, it waits on when that disk is pulled,
+    if both arrays have one name. An operator has to delete it; the others' disks are then examined again.
     """
     rig = rig_with_data()
-    make_foreign(rig, 2)
+    make_foreign(rig, 2, name="raid0")
     rig.restart(2)
     assert rig.block.raid.state == RaidState.CONFIGURING
     rig.plug(0)
@@ -303,3 +303,21 @@ def test_deletion_that_comes_while_an_array_is_created_waits_until_it_is_online(
     assert len(rig.named("raid.created")) == 1
     assert rig.block.raid.state == RaidState.ABSENT
     assert (block_of(rig, 0, 0), block_of(rig, 1, 0)) == (NOTHING, NOTHING)
+
+
+def test_array_that_waits_gives_way_to_another_one_when_it_has_lost_its_disks():
+    """swarm, seed 8017293: the array didn't come up, though all its disks were there.
+
+    A disk of another array was found first, and that array waited. It waited on when its disk was pulled out, and the
+    disks that had been refused meanwhile were never looked at again.
+    """
+    rig = rig_with_data()
+    make_foreign(rig, 2)
+    rig.restart(2, 0, 1)
+    assert rig.block.raid.state == RaidState.CONFIGURING
+    assert members(rig) == [2]
+
+    rig.pull(2)
+    rig.settle()
+    assert online(rig)
+    assert rig.named("raid.assembled")[-1].args == (0, 1)

@@ -266,11 +266,11 @@ def test_stale_member_that_comes_first_gives_way_to_the_newer_superblock():
     assert rig.named("rebuild.finished")[0].args == (0, 0, 0)
 
 
-def make_foreign(rig, disk, *, uuid=None):
+def make_foreign(rig, disk, *, uuid=None, name="other"):
     """Put the superblock of another array on a disk, which that array knows (or not: it is the copy of one)."""
     foreign = Superblock(
         uuid=array_uuid(77),
-        name="other",
+        name=name,
         raid_size=16,
         block_size=BLOCK_SIZE,
         seq_number=99,

@@ -211,6 +211,8 @@ class Configuration:
         elif generations == [slot.generation for slot in self.raid.slots]:
             self._drop_unwritten()
             self._go_online(thread, blocks, fresh=fresh)
+        else:
+            self.reactor.services.examine.make_way(thread)
         return status
 
     def _drop_unwritten(self) -> None:

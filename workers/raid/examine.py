@@ -26,7 +26,7 @@ from workers.raid.superblock import (
 from workers.raid.uuids import bdev_uuid
 from workers.services import EngineCore
 from workers.shared import SLOTS_MAX, WORD_MAX, RaidState, Slot
-from workers.thread import SpdkThread, Wait, Waiters
+from workers.thread import SpdkThread, Wait, Waiters, run_flow
 
 
 class Examine:
@@ -49,12 +49,12 @@ class Examine:
         self._looking = 0
         self._waiters = Waiters()
 
-    async def look_at(self, thread: SpdkThread, bdev: Bdev) -> None:
-        """Read a bdev's superblock and act on it."""
+    async def look_at(self, thread: SpdkThread, bdev: Bdev, passing: bytes = NO_UUID) -> None:
+        """Read a bdev's superblock and act on it, unless it is that of the array with the UUID ``passing``."""
         self._looking += 1
         status, found = await self.read(thread, bdev)
         is_free = self.layer.is_ready(bdev.id) and not self.layer.claims[bdev.id]
-        if found is not None and is_free:
+        if found is not None and is_free and found.uuid != passing:
             await self.decide(thread, bdev, found)
         elif status == OK and is_free and self._is_expected(bdev):
             await self._join_expected(thread, bdev)
@@ -122,7 +122,10 @@ class Examine:
         if record.state == RaidState.OFFLINE or not _is_usable(found):
             return EINVAL
         if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
-            return EINVAL  # it is another array's member, or the array here has no superblock
+            if not self._gives_way() or own is None or own.name == found.name:
+                return EINVAL  # it is another array's member, or the array here has no superblock
+            self.configuration.dismiss(thread)
+            own = None
         uuid = bdev_uuid(bdev.record.identity)
         if own is not None and is_newer(found, own) and record.state == RaidState.ONLINE:
             return EBUSY  # the array came up without this disk, from what it was before
@@ -159,6 +162,11 @@ class Examine:
             and not self.configuration.is_configuring
         )
 
+    def _gives_way(self) -> bool:
+        """Return whether the array only waits, and has no member here: SPDK has room for both arrays, if their names differ."""
+        is_waiting = self.record.state == RaidState.CONFIGURING and not self.record.discovered
+        return is_waiting and not self.configuration.is_configuring
+
     def _assemble(self, thread: SpdkThread, found: Superblock) -> None:
         self.configuration.assemble(thread, found)
         # Other members may have been examined before there was an array to join. As in SPDK, no other disk is looked at.
@@ -182,6 +190,14 @@ class Examine:
         for number in self.layer.bdevs:
             if not self.layer.claims[number]:
                 self._again(thread, number)
+
+    def make_way(self, thread: SpdkThread) -> None:
+        """Let an array that waits without any member give way to another one whose disks are here."""
+        own = self.metadata.superblock
+        if own is not None and self._gives_way():
+            for number, bdev in self.layer.bdevs.items():
+                if self.layer.is_ready(number) and self.layer.is_for_raid(bdev):
+                    run_flow(self.look_at(thread, bdev, passing=own.uuid))
 
     def _queue(self, thread: SpdkThread, bdev: Bdev) -> None:
         if bdev.id not in self.returning:

@@ -225,6 +225,7 @@ class Membership:
         if record.state == RaidState.CONFIGURING:
             configuration = self.reactor.services.configuration
             configuration.lose_unconfigured(number)
+            self.reactor.services.examine.make_way(thread)
             return await configuration.configure(thread)
         if record.state != RaidState.ONLINE or slot.remove_scheduled or not slot.is_configured:
             return ENODEV

@@ -5,6 +5,10 @@ from __future__ import annotations
 from chaos.plan.rpcs import Rpc
 from chaos.steps.schedule import Operate
 from tests.canaries.cases.facts import (
+    CONFIGURING,
+    EMPTY,
+    MEMBER,
+    ONLINE,
     WITH,
     WITHOUT,
     case,
@@ -12,10 +16,17 @@ from tests.canaries.cases.facts import (
     killed,
     online,
     pull,
+    saw,
     started,
     wrote,
 )
 from tests.stories import Story
+
+
+def foreign() -> Story:
+    """Write the array's superblock to disk 0, and find another array's on disk 1."""
+    return wrote(wrote(Story(WITH), 0), 1, array=6, by_target=False)
+
 
 CASES = [
     # Superblocks.
@@ -68,6 +79,28 @@ CASES = [
         wrote(wrote(Story(WITH), 0), 1, array=6),
         "holds: state 0, superblock 0, superblock 1, other superblock 0",
         "array 6",
+    ),
+    case(
+        "an array that is assembled from a foreign disk",
+        saw(foreign(), CONFIGURING, (EMPTY, -1), (MEMBER, 1)),
+        "holds: state 1, source, free slot, members 2, slot 1, removable 1, superblock 0, superblock 1, other superblock 0",
+        "held: state 0, other superblock 1",
+        "array 6",
+    ),
+    case(
+        "an array that is online with a foreign disk",
+        saw(foreign(), ONLINE, (EMPTY, -1), (MEMBER, 1)),
+        "holds: state 2, source, free slot, members 2, slot 1, removable 1, superblock 0, superblock 1, other superblock 1",
+        "held: state 0",
+        "array 5",
+    ),
+    case(
+        "an array that waits, of a disk without a superblock and an unreadable one",
+        saw(wrote(foreign(), 2, array=-1, sequence=-1), CONFIGURING, (MEMBER, 3), (MEMBER, 6)),
+        "holds: state 1, source, slot 3, slot 6, removable 3, removable 6, superblock 0, superblock 1, superblock 2, "
+        "other superblock 1, other superblock 2",
+        "held: state 0",
+        "array 5",
     ),
     case(
         "a foreign disk",

@@ -23,7 +23,7 @@ from workers.protocol import DefectSource
     [
         (CREATE, "baseline", 4, "not assembled, though it was created on disk 0", Operate),
         (REMOVE, "rebuild-under-load", 4, "as a member, though it was removed", Operate),
-        (DELETE, "namespace-churn", 9, "though its array was deleted and wiped", Operate),
+        (DELETE, "namespace-churn", 4, "though its array was deleted and wiped", Operate),
         (REPORTS_THE_SIZE_FIRST, "grow", 9, "blocks, though Identify has reported", Admin),
         (ACKNOWLEDGES_FUA_FIRST, "power-loss", 26, "was acknowledged", Write),
     ],
