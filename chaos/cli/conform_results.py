@@ -181,7 +181,9 @@ class SuperblocksCompared:
                         raise InterruptedRunError
                     image = damaged(self._cases.untouched.hex, case)
                     player = played.player(SETUP, 1)
-                    self._comparisons.append(compare_superblock(image, case, player))
+                    self._comparisons.append(
+                        compare_superblock(image, case, player, is_engine=target is None)
+                    )
                     bar.advance(case.name)
         finally:
             played.driver.close()

@@ -43,10 +43,10 @@ def run(arguments: WalkArguments) -> int:
                 if interrupt.requested:
                     raise InterruptedRunError
                 found = walk(seed, spdk, engine)
+                walks.append(found)
                 if not found.is_equal:
                     bar.describe(f"walk {seed}: shrinking")
-                    found = shrink(found, spdk, engine, interrupt)
-                walks.append(found)
+                    walks[-1] = found = shrink(found, spdk, engine, interrupt)
                 bar.advance("")
                 if screen.prints_text:
                     _show(screen, found)

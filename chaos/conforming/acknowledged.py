@@ -6,6 +6,7 @@ from msgspec import UNSET
 
 from chaos.conforming.player import Player
 from chaos.conforming.scenario import Operation, Step
+from workers.errors import OK
 
 CHANGES = ("write", "zeroes", "unmap")
 
@@ -21,8 +22,13 @@ class Acknowledged:
     def take(self, operation: Operation, got: Step) -> None:
         """Take in an operation and its answer."""
         name, *args = operation
-        if name == "create":
-            self._texts.clear()
+        requests = (
+            zip(args, got.code, strict=True)
+            if isinstance(got.code, list)
+            else [(operation, got.code)]
+        )
+        if any(one[0] == "create" and code == OK for one, code in requests):
+            self._texts.clear()  # a new array, with other blocks
         if name != "io" or got.status is UNSET:
             return
         kind, command = args

@@ -77,7 +77,11 @@ def compare_engine(scenario: Scenario, player: Player) -> Comparison:
         partings.append(_parting(number, step, got, differences, topic, sentence))
         if topic is None:
             return Comparison(scenario, Verdict.DIFFERENT, partings)
-        if got.state != step.state:
+        if step.state is not UNSET and got.state != step.state:
+            # What follows grew out of it, and can't be compared.
+            if sentence := _worse(scenario.steps[number:], got, player, acknowledged):
+                partings[-1] = msgspec.structs.replace(partings[-1], sentence=sentence)
+                return Comparison(scenario, Verdict.DIFFERENT, partings)
             break
         before = before if step.state is UNSET else step.state
     return Comparison(scenario, Verdict.DECLARED if partings else Verdict.EQUAL, partings)

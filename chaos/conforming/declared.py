@@ -10,12 +10,15 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET
 
-from chaos.conforming.scenario import ARRAY, CRASH, Setup, State, Status, Step
+from chaos.conforming.mistakes import ARRAY
+from chaos.conforming.scenario import CRASH, HANG, NOT_PLAYED, BaseBdev, Setup, State, Status, Step
 from workers.errors import EIO, EPERM, OK
 
 FAILED = Status(sct=0, sc=6, dnr=False)  # internal device error
 SUCCESS = Status(sct=0, sc=0, dnr=False)
 PLUGS = ("plug", "replug")
+ANSWERS = ("code", "status", "data", "members")
+COUNTS = ("num_base_bdevs_discovered", "num_base_bdevs_operational", "process_target")
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -47,28 +50,42 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def topic_of(case: Case) -> Declared | None:
-    """Return the declared difference that a step shows, if it shows one."""
+    """Return the declared difference that a step shows, if it shows one; an engine that comes to its end shows none."""
+    if case.got.code in (CRASH, HANG, NOT_PLAYED):
+        return None
     return next((row for row in DECLARED if row.holds(case)), None)
 
 
 # The conditions. Each looks at one step.
 
 
+def _changed(case: Case) -> list[tuple[BaseBdev, BaseBdev]] | None:
+    """Return the slots that differ in an array that is online on both sides; None: something else differs as well."""
+    theirs, ours = case.step.state, case.got.state
+    if not (isinstance(theirs, State) and isinstance(ours, State)):
+        return None
+    slots, others = theirs.base_bdevs_list, ours.base_bdevs_list
+    if slots is UNSET or others is UNSET or len(slots) != len(others):
+        return None
+    # The numbers of members, and which of them is being rebuilt, follow from the slots.
+    follows = {name: getattr(theirs, name) for name in (*COUNTS, "base_bdevs_list")}
+    is_online = theirs.state == "online"
+    is_rest_equal = all(getattr(case.step, name) == getattr(case.got, name) for name in ANSWERS)
+    if not (is_online and is_rest_equal and msgspec.structs.replace(ours, **follows) == theirs):
+        return None
+    return [pair for pair in zip(slots, others, strict=True) if pair[0] != pair[1]]
+
+
 def _takes_members_back(case: Case) -> bool:
-    """Return whether the array came online, and the engine has members in slots that SPDK left empty.
+    """Return whether the engine has members in slots that SPDK left empty.
 
     A data offset in an empty slot shows that SPDK has just made the array of a superblock.
     """
-    theirs, ours = case.step.state, case.got.state
-    if not (isinstance(theirs, State) and isinstance(ours, State) and case.setup.superblock):
+    changed = _changed(case) if case.setup.superblock else None
+    if changed is None:
         return False
-    is_online = theirs.state == ours.state == "online"
-    if not is_online or case.step.code != case.got.code:
-        return False
-    slots, others = theirs.base_bdevs_list, ours.base_bdevs_list
-    assert slots is not UNSET
-    assert others is not UNSET
-    changed = [pair for pair in zip(slots, others, strict=True) if pair[0] != pair[1]]
+    theirs = case.step.state
+    assert isinstance(theirs, State), "slots are those of a state"
     taken = [
         (a.data_offset or a.uuid) and b.is_configured and not a.is_configured for a, b in changed
     ]
@@ -79,23 +96,17 @@ def _takes_members_back(case: Case) -> bool:
 
 def _reads_again(case: Case) -> bool:
     is_read = case.step.operation == "io" and case.step.do[1] == "read"
-    return is_read and case.step.status == FAILED and case.got.status == SUCCESS
+    if not (is_read and case.step.status == FAILED and case.got.status == SUCCESS):
+        return False
+    return case.before is None or case.got.state == case.before
 
 
 def _lacks(case: Case) -> list[str | None]:
     """Return the members that only SPDK has, after a step that may rebuild one over error bdevs; nothing else differs."""
-    theirs, ours = case.step.state, case.got.state
     can_rebuild = case.step.operation in ("add", "settle", *PLUGS) and case.setup.error_bdevs
-    if not (can_rebuild and isinstance(theirs, State) and isinstance(ours, State)):
-        return []
-    if case.step.code != OK or case.got.code != OK or not theirs.state == ours.state == "online":
-        return []
-    slots, others = theirs.base_bdevs_list, ours.base_bdevs_list
-    assert slots is not UNSET
-    assert others is not UNSET
-    changed = [pair for pair in zip(slots, others, strict=True) if pair[0] != pair[1]]
-    is_lacking = all(a.is_configured and not b.is_configured for a, b in changed)
-    return [a.name for a, _ in changed] if is_lacking else []
+    changed = _changed(case) if can_rebuild and case.step.code == OK else None
+    is_lacking = all(a.is_configured and not b.is_configured for a, b in changed or ())
+    return [a.name for a, _ in changed or ()] if is_lacking else []
 
 
 def _fails_the_last_flush(case: Case) -> bool:
@@ -142,7 +153,7 @@ def _is_unwritten(case: Case) -> bool:
     is_pair = _is_pair(case, "remove", "remove") or _is_pair(case, "remove", "delete")
     is_removal = is_pair and case.step.code == [OK, OK]
     if is_removal and case.setup.superblock and isinstance(theirs, State):
-        return theirs.state is None
+        return theirs.state is None and case.got.code == [OK, OK] and case.got.state == theirs
     return (
         case.step.operation in PLUGS
         and case.step.spdk_is_wrong is not UNSET
@@ -166,6 +177,7 @@ def _keeps_the_last_member(case: Case) -> bool:
         and case.state == "online"
         and theirs.state is None
         and ours.state == "online"
+        and case.got.status in (FAILED, UNSET)
     )
 
 
@@ -208,7 +220,7 @@ DECLARED = (
         engine="The target is flushed before the superblocks call it CONFIGURED; if that fails, the rebuild has failed.",
         why="What a superblock calls CONFIGURED must be on the medium.",
         is_spdk_wrong=False,
-        scenarios=(),
+        scenarios=("err_flush_at_rebuild_end",),
         holds=_fails_the_last_flush,
     ),
     Declared(
@@ -218,7 +230,7 @@ DECLARED = (
         engine="It fails, and the others' superblocks say so.",
         why="A restart might take the older superblock for the array's.",
         is_spdk_wrong=False,
-        scenarios=(),
+        scenarios=("err_sb_at_rebuild_end",),
         holds=_fails_for_its_superblock,
     ),
     Declared(
@@ -326,7 +338,7 @@ DECLARED = (
         engine="The array takes its size from its superblock when it comes online.",
         why="No disk may end the target.",
         is_spdk_wrong=True,
-        scenarios=(),
+        scenarios=("waiting_grow",),
         holds=_grows_while_waiting,
     ),
 )

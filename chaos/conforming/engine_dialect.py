@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from chaos.conforming.dialect import Call
+from chaos.conforming.mistakes import ARRAY, UNKNOWN_DISK
 from chaos.conforming.observe import Sizes, state_of
-from chaos.conforming.scenario import ARRAY, CannotPlayError, Operation, Setup, State
+from chaos.conforming.scenario import CannotPlayError, Operation, Setup, State
 from chaos.conforming.stepped_target import SteppedTarget
 from chaos.drivers.sim import SimDriver
 from chaos.showing.rpc_state import raid_bdevs
@@ -81,12 +82,15 @@ class EngineDialect:
         if disk == ARRAY:
             return raid_bdev_id(self._layout)
         number = int(disk)
-        return member_bdev_id(self._layout, number) if number < self._layout.disks else number
+        # No bdev of so few disks has this number.
+        return number if number == UNKNOWN_DISK else member_bdev_id(self._layout, number)
 
     def _injection(self, disk: int, io_type: str, kind: str, count: int) -> tuple[int, ...]:
         types = ALL_IO if io_type in ("all", "clear") else (IoType[io_type.upper()],)
         mask = sum(1 << one for one in types)
-        bdev = stacked_bdev_id(self._layout, Stack.ERROR, disk)
+        bdev = UNKNOWN_DISK
+        if self._layout.stacks and disk != UNKNOWN_DISK:
+            bdev = stacked_bdev_id(self._layout, Stack.ERROR, disk)
         if kind.upper() not in ErrorType.__members__:
             raise CannotPlayError(f"the engine's error bdevs have no error type {kind!r}")
         return bdev, int(ErrorType[kind.upper()]), mask, 0 if io_type == "clear" else count

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import UNSET
 
-from chaos.conforming.scenario import UNKNOWN_DISK, BaseBdev, State
+from chaos.conforming.mistakes import UNKNOWN_DISK
+from chaos.conforming.scenario import BaseBdev, State
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 

@@ -10,12 +10,12 @@ from msgspec import UNSET, UnsetType
 
 from chaos.conforming.dialect import Call, Dialect
 from chaos.conforming.host import Host, status_of, text_of
+from chaos.conforming.mistakes import REQUESTS, UNKNOWN_DISK
 from chaos.conforming.observe import Sizes
 from chaos.conforming.scenario import (
     CRASH,
     HANG,
     NOT_PLAYED,
-    REQUESTS,
     WITHOUT_CODE,
     CannotPlayError,
     Operation,
@@ -59,10 +59,11 @@ class Player:
         self._host: Host | None = None
         self._is_connected = False
         self._glances: list[State] = []
+        self._tokens: list[int] = []  # of the step's requests
         self.end = ""  # how the target has ended, if it has
         for disk in self._target.disks:
             disk.header.num_blocks = sizes.blocks_of(setup.sizes.get(disk.number, 1))
-        self._begin(setup.present)
+        self._to_begin: list[int] | None = setup.present  # with the first step
 
     def _begin(self, present: list[int]) -> None:
         for call in self._dialect.opening(self._setup):
@@ -70,7 +71,7 @@ class Player:
         for disk in self._target.disks:
             disk.header.present = 0
         for number in present:
-            self._plug(number)()
+            self._last(self._plug(number))
 
     @property
     def disks(self) -> list[Disk]:
@@ -91,7 +92,10 @@ class Player:
             return Step(step.do, code=NOT_PLAYED)
 
     def _played(self, step: Step) -> Step:
-        self._glances = []
+        if self._to_begin is not None:
+            present, self._to_begin = self._to_begin, None
+            self._begin(present)
+        self._glances, self._tokens = [], []
         self._target.after_step = None if step.settled else self._glance
         try:
             got = self._carried_out(step)
@@ -104,9 +108,15 @@ class Player:
 
     def _glance(self) -> None:
         """Note the state: an unsettled one was recorded at some moment between the answer and rest."""
-        self._glances.append(
-            self._dialect.glance(self._target, self._setup, namespaces=self._has_subsystem)
-        )
+        if self._target.has_answered(self._tokens):
+            self._glances.append(
+                self._dialect.glance(self._target, self._setup, namespaces=self._has_subsystem)
+            )
+
+    def _last(self, end: Pending) -> int:
+        """End one of several requests; only what is seen after the last one counts."""
+        self._glances.clear()
+        return end()
 
     def _carried_out(self, step: Step) -> Step:
         name, *args = step.do
@@ -124,6 +134,7 @@ class Player:
                 members = self._members(*args)
             case "sleep":
                 self._target.sleep(round(args[0] * US_PER_SECOND))
+                self._glances.clear()  # what was recorded is what was there in the end
             case _:
                 code = self._start(step.do)()
         if step.settled:
@@ -162,6 +173,7 @@ class Player:
                 return self._pull(args[0])
             case "replug":
                 code = self._pull(args[0])()
+                self._glances.clear()
                 return (lambda: code) if code else self._plug(args[0])
             case "connect":
                 self._host = Host(self._target)
@@ -170,6 +182,10 @@ class Player:
                 self._target.settle()
             case "restart":
                 self._restart(args[0])
+            case "grow" if not self._is_present(args[0]):
+                if args[0] != UNKNOWN_DISK:
+                    self._change_file("truncate", *args)
+                return lambda: ENODEV
             case _:
                 self._change_file(name, *args)
         return lambda: OK
@@ -178,6 +194,7 @@ class Player:
         handler, args = self._dialect.request(self._setup, operation)
         target = self._target
         token = target.send(APP_THREAD, OPERATOR, handler, *args)
+        self._tokens.append(token)
         target.deliver(APP_THREAD, OPERATOR)
         return lambda: self._dialect.code(operation, target.answer(token))
 
@@ -205,10 +222,13 @@ class Player:
 
         return end
 
+    def _is_present(self, number: int) -> bool:
+        return number != UNKNOWN_DISK and bool(self._target.disks[number].header.present)
+
     def _pull(self, number: int) -> Pending:
-        disk = self._target.disks[number]
-        if not disk.header.present:
+        if not self._is_present(number):
             return lambda: ENODEV
+        disk = self._target.disks[number]
         disk.pull()
         self._target.send(APP_THREAD, NEMESIS, "bdev.hot_remove", number)
         self._target.deliver(APP_THREAD, NEMESIS)
@@ -246,6 +266,7 @@ class Player:
 
     def _members(self, lba: int, numbers: list[int]) -> list[str]:
         offset = self._dialect.sizes.data_offset if self._setup.superblock else 0
+        lba, _ = self._place(lba, 1)
         return [text_of(self._target.disks[number].block(offset + lba)) for number in numbers]
 
     # The host.

@@ -12,41 +12,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from chaos.conforming.mistakes import mistake_in
+
 FORMAT = 1
-UNKNOWN_DISK = 99  # stands for a bdev that isn't there
-ARRAY = "raid"  # stands for the array's own bdev
 CRASH = "crash"  # a step's code if the target died in it
 HANG = "hang"  # a step's code if a request of it is never answered
 NOT_PLAYED = "not played"  # a step's code if the target can't carry out the operation
 WITHOUT_CODE = ("io", "members", "sleep")  # operations that are no RPC
-ARGUMENTS: dict[str, tuple[type | tuple[type, ...], ...]] = {
-    "create": (bool, list),
-    "delete": (bool,),
-    "add": ((int, str),),
-    "remove": ((int, str),),
-    "plug": (int,),
-    "pull": (int,),
-    "replug": (int,),
-    "examine": (int,),
-    "both": (list, list),
-    "inject": (int, str, str, int),
-    "grow": (int, (int, float)),
-    "truncate": (int, (int, float)),
-    "blank": (int,),
-    "copy": (int, int),
-    "restart": (list,),
-    "addns": (int,),
-    "rmns": (int,),
-    "connect": (),
-    "io": (str, dict),
-    "members": (int, list),
-    "sleep": ((int, float),),
-    "settle": (),
-}
-REQUESTS = ("create", "delete", "add", "remove", "examine", "inject", "addns", "rmns")
-# The first argument of these is a disk of the scenario.
-DISKS_FIRST = ("plug", "pull", "replug", "inject", "grow", "truncate", "blank", "copy")
-Operation = list[Any]  # its name and its arguments, as in ARGUMENTS
+Operation = list[Any]  # its name and its arguments, as in mistakes.ARGUMENTS
 
 
 class ScenarioError(Exception):
@@ -136,7 +109,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def size_max(self) -> float:
         """The size of the largest disk, in disks."""
         factors = [1.0, *self.setup.sizes.values()]
-        factors += [step.do[2] for step in self.steps if step.operation in ("grow", "truncate")]
+        operations = [step.do for step in self.steps]
+        factors += [one[2] for one in operations if one[0] in ("grow", "truncate")]
         return max(factors)
 
 
@@ -178,32 +152,10 @@ def read_recording(data: bytes, path: Path) -> Recording:
         raise ScenarioError(f"{path} is no file of scenarios: {error}") from None
     if recording.format != FORMAT:
         raise ScenarioError(f"{path} has format {recording.format}, and raidstorm reads {FORMAT}")
+    if not recording.scenarios:
+        raise ScenarioError(f"{path} has no scenarios")
     for scenario in recording.scenarios:
-        if sentence := _mistake_in(scenario):
+        setup, operations = scenario.setup, [step.do for step in scenario.steps]
+        if sentence := mistake_in(setup.disks, setup.present, setup.sizes, operations):
             raise ScenarioError(f"{path}, scenario {scenario.name}: {sentence}")
     return recording
-
-
-def _mistake_in(scenario: Scenario) -> str:
-    if not 0 < scenario.setup.disks <= UNKNOWN_DISK:
-        return f"{scenario.setup.disks} disks are too few or too many"
-    for number, step in enumerate(scenario.steps, 1):
-        for operation in step.do[1:] if step.do[:1] == ["both"] else [step.do]:
-            if sentence := _mistake(operation, scenario.setup):
-                return f"step {number}: {sentence}"
-    return ""
-
-
-def _mistake(operation: Any, setup: Setup) -> str:
-    if not isinstance(operation, list) or not operation or operation[0] not in ARGUMENTS:
-        return f"there is no operation {operation!r}"
-    types, given = ARGUMENTS[operation[0]], operation[1:]
-    fits = len(types) == len(given) and all(map(isinstance, given, types))
-    if not fits:
-        return f"{operation[0]} can't have the arguments {given!r}"
-    disks = [value for value in given[:1] if isinstance(value, int) and operation[0] in DISKS_FIRST]
-    if operation[0] == "restart":
-        disks = given[0]
-    if any(disk >= setup.disks for disk in disks):
-        return f"{operation[0]} is about a disk that the scenario doesn't have"
-    return ""

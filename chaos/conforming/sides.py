@@ -48,10 +48,12 @@ def engine_side(
     return Side(stepped_driver(None, gives_up), EngineDialect(), units, defects)
 
 
-def engine_on_spdk_disks(gives_up: Callable[[], bool] = never) -> Side:
+def engine_on_spdk_disks(
+    gives_up: Callable[[], bool] = never, defects: tuple[DefectSource, ...] = ()
+) -> Side:
     """Return the engine with disks as large as SPDK's, which can have superblocks that SPDK has written."""
     sizes = Sizes(UNITS.disk_blocks, UNITS.data_offset_blocks)
-    return Side(stepped_driver(None, gives_up), EngineDialect(sizes), UNITS)
+    return Side(stepped_driver(None, gives_up), EngineDialect(sizes), UNITS, defects)
 
 
 def spdk_side(target: TargetId, units: Units, gives_up: Callable[[], bool] = never) -> Side:

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from chaos.conforming.dialect import Call
+from chaos.conforming.mistakes import ARRAY, UNKNOWN_DISK
 from chaos.conforming.observe import Sizes, state_of
-from chaos.conforming.scenario import ARRAY, UNKNOWN_DISK, Operation, Setup, State
+from chaos.conforming.scenario import Operation, Setup, State
 from chaos.conforming.stepped_target import SteppedTarget
 from chaos.drivers.native.driver import NativeDriver
 from chaos.drivers.native.nvme import SUBSYSTEM

@@ -47,6 +47,7 @@ class SteppedTarget:
         self.layout = layout
         self._agenda = Agenda()
         self._replies: dict[int, Reply] = {}
+        self._unanswered: set[int] = set()  # tokens; only looked up
         self._last_token = 0
         self._clock_us = 0
         self._steps = 0
@@ -64,15 +65,21 @@ class SteppedTarget:
         self.driver.restart()
         self._agenda.clear()
         self._replies.clear()
+        self._unanswered.clear()
         self._registered.clear()
         self._clock_us = self._steps = 0
 
     def send(self, thread: int, sender: int, handler: str, *args: object, reactor: int = 0) -> int:
         """Send a message to a thread; return the token of its answer."""
         self._last_token += 1
+        self._unanswered.add(self._last_token)
         self.driver.send(Message(reactor, sender, thread, handler, self._last_token, args))
         self._agenda.post(Deliver(reactor, sender, thread))
         return self._last_token
+
+    def has_answered(self, tokens: list[int]) -> bool:
+        """Return whether all these messages are answered."""
+        return self._unanswered.isdisjoint(tokens)
 
     def deliver(self, thread: int, sender: int) -> None:
         """Let a thread take the oldest message from this sender before anything else happens."""
@@ -155,6 +162,7 @@ class SteppedTarget:
         self._agenda.absorb(outcome)
         for reply in outcome.replies:
             self._replies[reply.token] = reply
+            self._unanswered.discard(reply.token)
         for event in outcome.events:
             if event.name == "bdev.registered":
                 self._registered.add(event.args[0])

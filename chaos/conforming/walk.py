@@ -13,8 +13,9 @@ from msgspec import UNSET
 from chaos.base.prng import Stream
 from chaos.conforming.compare import Difference, differences_of
 from chaos.conforming.declared import Case, topic_of
+from chaos.conforming.mistakes import ARRAY, UNKNOWN_DISK
 from chaos.conforming.player import Player
-from chaos.conforming.scenario import CRASH, HANG, UNKNOWN_DISK, Operation, Setup, State, Step
+from chaos.conforming.scenario import CRASH, HANG, Operation, Setup, State, Step
 from chaos.conforming.sides import Side
 
 DISKS = 4
@@ -145,7 +146,9 @@ def _judge(case: Case, end: str) -> tuple[str, list[Difference]]:
     if declared is not None:
         return declared.topic, []
     differences = list(differences_of(case.step, case.got))
-    if case.step.code in (CRASH, HANG) and case.got.code not in (CRASH, HANG):
+    if case.got.code in (CRASH, HANG):
+        return "", differences or [Difference("code", "an answer", case.got.code)]
+    if case.step.code in (CRASH, HANG):
         return f"{SPDK_ENDS}: {end}", []
     return "", differences
 
@@ -191,7 +194,8 @@ def _draw(name: str, stream: Stream, present: list[int], *, superblock: bool) ->
         case "delete":
             return [name, superblock and stream.chance(1, 3)]
         case "add" | "remove" | "examine":
-            return [name, disk]
+            is_array = name == "add" and stream.chance(1, 30)
+            return [name, ARRAY if is_array else disk]
         case "both":
             two = stream.shuffled(disks)[:2]
             return [name, *([["remove", one] for one in two])]

@@ -12,15 +12,18 @@ from workers.protocol import DefectSource
 FOLDER = Path(__file__).parent / "recorded"
 SCENARIOS = FOLDER / "v26.05.json"
 SUPERBLOCKS = FOLDER / "superblock_cases.json"
+STEPPED = FOLDER / "v26.05-stepped.json"  # played on SPDK's own code in raidstorm's process
 RECORDING: Recording = read_recording(read_bytes(SCENARIOS), SCENARIOS)
+ALL = [*RECORDING.scenarios, *read_recording(read_bytes(STEPPED), STEPPED).scenarios]
 
 
 def scenario(name: str) -> Scenario:
     """Return a recorded scenario."""
-    return next(one for one in RECORDING.scenarios if one.name == name)
+    return next(one for one in ALL if one.name == name)
 
 
-def compared(played: Scenario, *defects: str) -> Comparison:
+def compared(played: Scenario, *defects: str | DefectSource) -> Comparison:
     """Return the comparison of a scenario with an engine that has these defects."""
-    side = engine_side(RECORDING.units, defects=tuple(map(DefectSource, defects)))
+    sources = [DefectSource(one) if isinstance(one, str) else one for one in defects]
+    side = engine_side(RECORDING.units, defects=tuple(sources))
     return compare_engine(played, side.player(played.setup, played.size_max))

@@ -8,8 +8,9 @@ import pytest
 from chaos.conforming.compare import Verdict
 from chaos.conforming.declared import DECLARED
 from chaos.conforming.scenario import Scenario, Step
-from tests.chaos.conforming.recordings import RECORDING, compared, scenario
+from tests.chaos.conforming.recordings import ALL, compared, scenario
 from workers.defects.loader import known_defects
+from workers.protocol import DefectSource
 
 # A difference that is declared where SPDK is right should be rare.
 DECLARED_WHERE_SPDK_IS_RIGHT_MAX = 20
@@ -29,7 +30,7 @@ def with_step(name: str, number: int, step: Step) -> Scenario:
     return msgspec.structs.replace(original, steps=[*original.steps[: number - 1], step])
 
 
-@pytest.mark.parametrize("name", [one.name for one in RECORDING.scenarios])
+@pytest.mark.parametrize("name", [one.name for one in ALL])
 def test_recorded_scenario_is_equal_or_differs_as_declared(name):
     comparison = compared(scenario(name))
     topics = {row.topic for row in DECLARED if name in row.scenarios}
@@ -90,6 +91,79 @@ def test_unsettled_state_is_that_of_some_moment_after_the_answer():
     assert compared(unsettled).verdict is Verdict.EQUAL
     before = unsettled.steps[number - 2].state
     assert compared(changed(unsettled.name, number, state=before)).verdict is Verdict.DIFFERENT
+
+
+def test_unsettled_state_of_the_time_before_an_operation_ended_is_a_difference():
+    """The disks come one after the other; what the target shows between them doesn't count."""
+    online = scenario("sb_create2").steps[0].state
+    first = with_step("sb_create2", 2, Step(["restart", [0]], code=0, settled=True, state=online))
+    between = compared(first).partings[-1].got.state
+    assert between.state == "configuring"
+    both = Step(["restart", [0, 1]], code=0, state=online)
+    assert compared(with_step("sb_create2", 2, both)).verdict is Verdict.EQUAL
+    early = msgspec.structs.replace(both, state=between)
+    assert compared(with_step("sb_create2", 2, early)).verdict is Verdict.DIFFERENT
+
+
+STAYS_ONLINE = """
+from workers.raid import membership
+
+
+class Membership(membership.Membership):
+    async def remove_slot(self, thread, number):
+        return 0 if number else await super().remove_slot(thread, number)
+"""
+DIES_AT_REMOVALS = """
+from workers.raid import membership
+
+
+class Membership(membership.Membership):
+    async def remove_slot(self, thread, number):
+        raise AssertionError("boom")
+"""
+DIES_AT_ADDITIONS = """
+from workers.raid import membership
+
+
+class Membership(membership.Membership):
+    async def add(self, thread, bdev):
+        raise AssertionError("boom")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sb_remove_both_at_once", STAYS_ONLINE),
+        ("sb_remove_both_at_once", DIES_AT_REMOVALS),
+        ("add_itself", DIES_AT_ADDITIONS),
+        ("as_stale_alone", DIES_AT_REMOVALS),
+    ],
+)
+def test_engine_that_does_otherwise_than_declared_is_reported(name, text):
+    comparison = compared(scenario(name), DefectSource("wrong", text))
+    assert comparison.verdict is Verdict.DIFFERENT
+
+
+def test_engine_that_ends_after_a_declared_difference_is_reported():
+    original = scenario("as_stale_alone")
+    assert compared(original).partings[-1].number == len(original.steps)
+    steps = [*original.steps, Step(["add", 0], code=-17)]
+    longer = msgspec.structs.replace(original, steps=steps)
+    assert compared(longer).verdict is Verdict.DECLARED
+    died = compared(longer, DefectSource("dies", DIES_AT_ADDITIONS))
+    assert died.verdict is Verdict.DIFFERENT
+    assert "the engine comes to its end" in died.partings[-1].sentence
+
+
+def test_target_that_dies_when_it_finds_its_disks_has_crashed_in_the_first_step():
+    text = STAYS_ONLINE.replace("membership", "examine").replace("Membership", "Examine")
+    text = text.partition("    async def")[0] + (
+        "    async def look_at(self, thread, bdev, passing=b''):\n        raise AssertionError('boom')\n"
+    )
+    comparison = compared(scenario("create2"), DefectSource("dies", text))
+    assert (comparison.verdict, comparison.partings[0].number) == (Verdict.DIFFERENT, 1)
+    assert comparison.partings[0].got.code == "crash"
 
 
 def test_engine_with_a_mistake_of_spdk_no_longer_differs():

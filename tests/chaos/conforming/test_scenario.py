@@ -57,6 +57,25 @@ def test_file_is_read_and_written_back_alike():
         ({"step": {"do": ["both", ["add", 0], ["ad", 1]]}}, "there is no operation ['ad', 1]"),
         ({"step": {"do": ["settle"], "stat": 1}}, "is no file of scenarios"),
         ({"setup": {"disks": 0, "present": []}}, "0 disks are too few or too many"),
+        ({"setup": {"disks": 2, "present": [0, 7]}}, "the set-up names a disk twice, or one that"),
+        ({"setup": {"disks": 2, "present": [0, 0]}}, "the set-up names a disk twice, or one that"),
+        ({"setup": {"disks": 99, "present": []}}, "99 disks are too few or too many"),
+        ({"setup": {"disks": 2, "present": [], "sizes": {"0": 1e12}}}, "a disk's size isn't above"),
+        ({"step": {"do": ["restart", ["a"]]}}, "restart is about a disk that the scenario"),
+        ({"step": {"do": ["create", False, ["a", 1]]}}, "create is about a disk that the scenario"),
+        ({"step": {"do": ["members", 0, [9]]}}, "members is about a disk that the scenario"),
+        ({"step": {"do": ["add", "foo"]}}, "add is about a disk that the scenario doesn't have"),
+        ({"step": {"do": ["add", 2]}}, "add is about a disk that the scenario doesn't have"),
+        ({"step": {"do": ["plug", -1]}}, "plug is about a disk that the scenario doesn't have"),
+        ({"step": {"do": ["plug", 99]}}, "plug is about a disk that the scenario doesn't have"),
+        ({"step": {"do": ["plug", True]}}, "plug can't have the arguments [True]"),
+        ({"step": {"do": ["grow", 0, -1]}}, "grow can't have the arguments [0, -1]"),
+        ({"step": {"do": ["inject", 0, "wipe", "failure", 1]}}, "inject can't have the arguments"),
+        ({"step": {"do": ["both", ["add", 0], ["settle"]]}}, "settle can't be one of both"),
+        ({"step": {"do": ["io", "read", {"nsid": 1}]}}, "there is an io, and no connect before it"),
+        ({"step": {"do": ["io", "read", {"lba": 0}]}}, "io can't have the arguments"),
+        ({"step": {"do": ["io", "read", {"nsid": 1, "lba": "0"}]}}, "io can't have the arguments"),
+        ({"step": {"do": ["io", "peek", {"nsid": 1}]}}, "io can't have the arguments ['peek'"),
         ({"format": 2}, "has format 2, and raidstorm reads 1"),
     ],
 )
@@ -65,6 +84,26 @@ def test_mistake_is_named(changes, sentence):
         read_recording(changed(**changes), FILE)
     assert sentence in str(mistake.value)
     assert "mine.json" in str(mistake.value)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        ["add", 99],
+        ["inject", 99, "read", "failure", 1],
+        ["pull", 99],
+        ["grow", 99, 2],
+        ["examine", "raid"],
+    ],
+)
+def test_operation_may_be_about_a_bdev_that_is_not_there_or_the_array(operation):
+    (read,) = read_recording(changed(step={"do": operation}), FILE).scenarios
+    assert read.steps[0].do == operation
+
+
+def test_file_without_scenarios_is_a_mistake():
+    with pytest.raises(ScenarioError, match="has no scenarios"):
+        read_recording(changed().replace(b'"scenarios":[', b'"scenarios":[],"rest":['), FILE)
 
 
 def test_file_that_is_not_there_or_no_json_is_a_mistake(tmp_path):

@@ -6,9 +6,9 @@ import pytest
 
 from chaos.base.interrupt import never
 from chaos.conforming.compare import compare_engine
-from chaos.conforming.scenario import Scenario
+from chaos.conforming.scenario import CRASH, Scenario
 from chaos.conforming.sides import UNITS, Side, engine_side
-from chaos.conforming.walk import STEPS_MAX, STEPS_MIN, shrink, walk
+from chaos.conforming.walk import SPDK_ENDS, STEPS_MAX, STEPS_MIN, shrink, walk
 from workers.protocol import DefectSource
 
 KEEPS_SLOT_1 = DefectSource(
@@ -69,9 +69,24 @@ def test_declared_difference_is_taken_back_and_the_walk_goes_on():
     assert "stale-member-first" in topics
 
 
+DIES_AT_REMOVALS = DefectSource(
+    "dies_at_removals",
+    KEEPS_SLOT_1.source.replace(
+        "return 0 if number == 1 else await super().remove_slot(thread, number)",
+        'raise AssertionError("boom")',
+    ),
+)
+
+
 def test_side_at_its_end_is_taken_back_unless_it_is_the_engine():
-    crashing, sound = engine(DefectSource("array-becomes-its-own-member")), engine()
-    assert all(walk(seed, crashing, sound).is_equal for seed in range(3))
+    walked = [walk(seed, engine(DIES_AT_REMOVALS), engine()) for seed in range(3)]
+    assert all(one.is_equal for one in walked)
+    assert any(passed.topic.startswith(SPDK_ENDS) for one in walked for passed in one.passed)
+    for spdk in (engine(), engine(DIES_AT_REMOVALS)):
+        walked = [walk(seed, spdk, engine(DIES_AT_REMOVALS)) for seed in range(3)]
+        ended = [one for one in walked if not one.is_equal]
+        assert ended
+        assert all(one.got.code == CRASH for one in ended)
 
 
 @pytest.mark.parametrize("seed", range(5))
