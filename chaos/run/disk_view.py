@@ -79,6 +79,9 @@ class DiskView:
     refused: bool = False  # the operator has learned that the array refuses it
     is_deleted: bool = False  # only its bdev is away
     flush_failed: bool = False  # since the target began
+    fails_later: bool = (
+        False  # it was hurt as the only member, which costs it nothing until there is another one
+    )
     has_missed: bool = False  # a write, as the array has said, and was not rebuilt since
     superblock: SuperblockView = field(default_factory=SuperblockView)
 
@@ -128,6 +131,7 @@ class DiskView:
             self.is_deleted = fault == "bdev_delete"
         elif fault == "disk_heal":
             self.health = WELL
+            self.fails_later = False
         elif fault == "disk_image":
             self.superblock.imaged = True
             self.superblock.image_claims_sole = self.superblock.claims_sole
@@ -141,7 +145,7 @@ class DiskView:
             self.superblock.returned_stale = True
         elif HEALS[fault].replaces:
             self.health = WELL
-            self.good = self.refused = False
+            self.good = self.refused = self.fails_later = False
             self.foreign = fault == "disk_return_foreign"
             self.superblock.forget_claims()
             self.superblock.returned_stale = self.superblock.imaged = False

@@ -154,6 +154,7 @@ class Model:
             self.array.unwritable = step.disk  # it harms the new array at most
             return
         if step.fault in ("superblock_errors", "write_errors") and self.array.is_alone(step.disk):
+            disk.fails_later = True
             return  # the engine keeps its only member, which takes no harm
         if step.fault in PULLS and self.plan.target is None:
             self._pulls[step.op] = step.disk

@@ -143,7 +143,8 @@ class PlannedOperations:
         return self.queue.run(script, hasty=not then_add and self.stream.chance(1, 2))
 
     def _is_whole(self, members: list[int]) -> bool:
-        return len(members) == self.plan.members and self.model.array.rebuild is None
+        is_complete = len(members) == self.plan.members and self.model.array.rebuild is None
+        return is_complete and not any(self.model.disks[number].fails_later for number in members)
 
     def _may_be_recreated(self, members: list[int]) -> bool:
         may_be_assembled = self.plan.superblock and not self._waits_until_whole
