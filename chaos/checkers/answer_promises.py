@@ -89,8 +89,9 @@ def was_wiped(request: Request) -> bool:
 
 
 def was_added(request: Request) -> bool:
-    """Return whether a rebuild of the disk began, or the array waited for it."""
-    return request.met("rebuild.started", request.disk) or request.met(*CONFIGURING)
+    """Return whether a rebuild of the disk began, or an array that waited for it has it now."""
+    has_joined = request.met(*CONFIGURING) and request.met("slot", request.subject)
+    return request.met("rebuild.started", request.disk) or has_joined
 
 
 def was_removed(request: Request) -> bool:

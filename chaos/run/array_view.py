@@ -154,7 +154,9 @@ class ArrayView:
         # Without superblocks, the next array is created from its disks as they are, so they must be equal.
         is_kept_in_disks = self.is_online or self.plan.superblock
         may_change = self.intent is KEEP and is_kept_in_disks and not self.is_being_created
-        return may_change and any(other != number for other in self.disks.sound())
+        return may_change and any(
+            other != number and not self.disks[other].fails_later for other in self.disks.sound()
+        )
 
     def may_fail_creation(self, number: int) -> bool:
         """Return whether no other disk has errors that may outlast the creation of the next array."""

@@ -103,7 +103,7 @@ class DiskView:
     @property
     def faulted(self) -> bool:
         """Return whether a fault is active on it."""
-        return self.health is not WELL
+        return self.health is not WELL or self.fails_later
 
     @property
     def unfit(self) -> bool:

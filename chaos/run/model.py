@@ -152,6 +152,7 @@ class Model:
             self.trouble = max(0, step.args[0] - self.plan.data_offset)
         if step.fault == "superblock_errors" and self.array.is_to_be_created_again:
             self.array.unwritable = step.disk  # it harms the new array at most
+            disk.fails_later = True
             return
         if step.fault in ("superblock_errors", "write_errors") and self.array.is_alone(step.disk):
             disk.fails_later = True

@@ -260,7 +260,7 @@ class BdevLayer:
         there = [disk for disk in disks if self._disk(disk).header.present and disk in self.bdevs]
         for disk in there:
             self._register_disk(disk)
-        for disk in there:
+        for disk in there if self.layout.auto_examine else ():
             self.examine(thread, self.bdevs[disk])
         return OK
 

@@ -156,7 +156,7 @@ class Configuration:
     def join(self, place: int, bdev: int, data_offset: int) -> int:
         """Add a member for which the CONFIGURING array waits; EINVAL: it has become too small."""
         slot, record = self.record.slots[place], self.layer.bdevs[bdev].record
-        if data_offset + slot.data_size > record.num_blocks:
+        if data_offset + max(slot.data_size, 1) > record.num_blocks:
             slot.expected = slot.data_offset = 0
             return EINVAL
         status = self.slots.occupy(place, bdev, data_offset)
@@ -197,7 +197,7 @@ class Configuration:
         self.metadata.is_durable = False
         # The array must not be visible before its superblock is on the medium.
         status = await self.metadata.write(thread)
-        if fresh and not status and any(slot.is_failed for slot in self.raid.slots):
+        if fresh and not status and not self.metadata.lists_all():
             status = EIO  # as in SPDK, a new array has all its members or isn't created
         if status != OK and fresh:
             # Without its members another array could begin meanwhile, and would be wiped.
@@ -230,6 +230,7 @@ class Configuration:
         self.reactor.io_devices.register(self.raid.raid1_device)
         self.record.state = RaidState.ONLINE
         self.raid.check_counts()
+        self.reactor.services.membership.forget_growth()
         self.layer.register(self.bdev, blocks, self.reactor.layout.disks + 1)
         opened = self.layer.open(
             self.bdev, OWNER, lambda app: app.send(APP_THREAD, "configuration.array_removed")

@@ -42,7 +42,9 @@ class Membership:
         self.waiters = Waiters()
         self._removals = 0
         self._growths = 0
-        self._has_grown = False  # a member, during a rebuild
+        self._has_grown = (
+            False  # a member, and the array can't yet; the end of a rebuild asks again
+        )
 
     @property
     def is_changing(self) -> bool:
@@ -350,33 +352,49 @@ class Membership:
             self._has_grown = True
             return
         self._has_grown = False
-        blocks = self.slots.smallest()
-        if blocks <= self.bdev.record.num_blocks:
+        if self.slots.smallest() <= self.bdev.record.num_blocks:
             return
         self._growths += 1
         lock = await self.bdev.quiesce(thread)
-        blocks = self.slots.smallest()
-        self._has_grown = self.is_growing_held_up()
-        if not self._has_grown and blocks > self.bdev.record.num_blocks:
-            self.metadata.set_size(blocks)
-            status = await self.metadata.write(thread)
-            # A rebuild may have copied its last window meanwhile.
-            self._has_grown = self.is_growing_held_up()
-            if status == OK and not self._has_grown:
-                self.layer.resize(thread, self.bdev, blocks)
-                thread.emit("raid.grown", blocks)
+        is_done = await self._grow(thread)
+        self._has_grown = not is_done and self.record.state == RaidState.ONLINE
         await self.bdev.unquiesce_range(thread, lock)
         self._growths -= 1
         self.waiters.wake()
         self.reactor.services.examine.serve_returning(thread)
 
+    async def _grow(self, thread: SpdkThread) -> bool:
+        """Grow, the superblocks first; return False where that can't be done now."""
+        former, blocks = self.bdev.record.num_blocks, self.slots.smallest()
+        if self.is_growing_held_up():
+            return False
+        if blocks <= former:
+            return True
+        self.metadata.set_size(blocks)
+        status = await self.metadata.write(thread)
+        # A rebuild may have copied its last window meanwhile.
+        if status == OK and not self.is_growing_held_up():
+            self.layer.resize(thread, self.bdev, blocks)
+            thread.emit("raid.grown", blocks)
+            return True
+        # A member of the old size may join next. No superblock may call it larger than it is.
+        self.metadata.set_size(former)
+        if status == OK:
+            await self.metadata.write(thread)
+        return False
+
     async def rebuild_ended(self, thread: SpdkThread) -> None:
         """Grow the array if members have grown during the rebuild (message)."""
-        if self._has_grown:
+        has_grown, self._has_grown = self._has_grown, False
+        if has_grown:
             await self.base_bdev_resized(thread)
 
+    def forget_growth(self) -> None:
+        """Forget that members of an earlier array have grown."""
+        self._has_grown = False
+
     def is_growing_held_up(self) -> bool:
-        """Return whether the array can't grow now; the end of a rebuild asks again.
+        """Return whether the array can't grow now.
 
         A rebuild that is under way copies what has come. One that has begun to end must end first.
         """

@@ -63,6 +63,11 @@ class Metadata:
         """Return the UUID of the member in a slot."""
         return self._entry(slot).uuid
 
+    def lists_all(self) -> bool:
+        """Return whether each member is CONFIGURED, as in an array without superblock."""
+        entries = () if self.superblock is None else self.superblock.entries
+        return all(entry.state is EntryState.CONFIGURED for entry in entries)
+
     def set_state(self, slot: int, state: EntryState) -> None:
         """Change a member's state; durable only after :meth:`write`."""
         if self.superblock is not None and self._entry(slot).state != state:

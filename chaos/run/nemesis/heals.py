@@ -8,7 +8,7 @@ from chaos.plan.faults import IMPAIRMENTS
 from chaos.plan.injection import SMALLER_BY
 from chaos.plan.plan import Plan
 from chaos.plan.planned import Planned
-from chaos.run.disk_view import ARRIVED, WELL
+from chaos.run.disk_view import ARRIVED
 from chaos.run.model import Model
 from chaos.run.nemesis.steps import NemesisStep, inject, set_latency
 from chaos.steps.schedule import Impair
@@ -75,7 +75,7 @@ class Heals:
             if disk.presence is not ARRIVED:
                 heal = "bdev_create" if disk.is_deleted else "disk_return"
                 return inject(self.model, "disk_arrive" if disk.present else heal, number)
-            if disk.health is not WELL:
+            if disk.faulted:
                 return inject(self.model, "disk_heal", number)
             if disk.unfit and not disk.member:
                 return inject(self.model, "disk_pull", number)

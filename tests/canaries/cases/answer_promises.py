@@ -142,7 +142,9 @@ CASES = [
     # Members.
     case("was_added", ADD, (6,), True, came=[("rebuild.started", 2)]),
     case("was_added", ADD, (6,), False, came=[("rebuild.started", 1)]),
-    case("was_added", ADD, (6,), True, over=[CONFIGURING]),
+    case("was_added", ADD, (6,), True, over=[CONFIGURING], holds=[("slot", 6)]),
+    case("was_added", ADD, (6,), False, over=[CONFIGURING], holds=[("slot", 5)]),
+    case("was_added", ADD, (6,), False, holds=[("slot", 6)]),
     case("was_removed", REMOVE, (6,), True, came=[("left", 6)]),
     case("was_removed", REMOVE, (6,), False, came=[("left", 0)]),
     case("was_removed", REMOVE, (6,), True, holds=[("state", 3)]),
