@@ -55,6 +55,8 @@ class RebuildService(Protocol):
 class MembershipService(Protocol):
     """See :class:`workers.raid.membership.Membership`."""
 
+    has_grown: bool
+
     @property
     def is_changing(self) -> bool: ...
 
@@ -62,8 +64,6 @@ class MembershipService(Protocol):
     def waiters(self) -> Waiters: ...
 
     def is_held_up(self) -> bool: ...
-
-    def forget_growth(self) -> None: ...
 
     def rebuild_onto(self, thread: SpdkThread, bdev: int, number: int, data_offset: int) -> int: ...
 

@@ -79,7 +79,7 @@ def is_message(step):
 
 
 def test_growth_that_meets_the_end_of_a_rebuild_is_taken_back_in_the_superblocks():
-    """A small disk waits for its own rebuild, which is next."""
+    """Let a small disk wait for its own rebuild, which is next."""
     rig = Rig(blocks=SMALL, capacity_blocks=LARGE, disks=4, rebuild_blocks_per_ms=1)
     rig.configure(members=3, superblock=True)
     for disk in (2, 1):

@@ -230,7 +230,7 @@ class Configuration:
         self.reactor.io_devices.register(self.raid.raid1_device)
         self.record.state = RaidState.ONLINE
         self.raid.check_counts()
-        self.reactor.services.membership.forget_growth()
+        self.reactor.services.membership.has_grown = False  # that was an earlier array's
         self.layer.register(self.bdev, blocks, self.reactor.layout.disks + 1)
         opened = self.layer.open(
             self.bdev, OWNER, lambda app: app.send(APP_THREAD, "configuration.array_removed")

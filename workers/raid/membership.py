@@ -42,9 +42,7 @@ class Membership:
         self.waiters = Waiters()
         self._removals = 0
         self._growths = 0
-        self._has_grown = (
-            False  # a member, and the array can't yet; the end of a rebuild asks again
-        )
+        self.has_grown = False  # a member, and the array can't yet; the end of a rebuild asks again
 
     @property
     def is_changing(self) -> bool:
@@ -349,15 +347,15 @@ class Membership:
         if self.record.state != RaidState.ONLINE:
             return
         if self.is_growing_held_up():
-            self._has_grown = True
+            self.has_grown = True
             return
-        self._has_grown = False
+        self.has_grown = False
         if self.slots.smallest() <= self.bdev.record.num_blocks:
             return
         self._growths += 1
         lock = await self.bdev.quiesce(thread)
         is_done = await self._grow(thread)
-        self._has_grown = not is_done and self.record.state == RaidState.ONLINE
+        self.has_grown = not is_done and self.record.state == RaidState.ONLINE
         await self.bdev.unquiesce_range(thread, lock)
         self._growths -= 1
         self.waiters.wake()
@@ -385,19 +383,12 @@ class Membership:
 
     async def rebuild_ended(self, thread: SpdkThread) -> None:
         """Grow the array if members have grown during the rebuild (message)."""
-        has_grown, self._has_grown = self._has_grown, False
+        has_grown, self.has_grown = self.has_grown, False
         if has_grown:
             await self.base_bdev_resized(thread)
 
-    def forget_growth(self) -> None:
-        """Forget that members of an earlier array have grown."""
-        self._has_grown = False
-
     def is_growing_held_up(self) -> bool:
-        """Return whether the array can't grow now.
-
-        A rebuild that is under way copies what has come. One that has begun to end must end first.
-        """
+        """Return whether the array can't grow now: a rebuild that runs copies what comes, one that ends must end first."""
         is_ending = (
             self.reactor.services.rebuild.is_under_way
             and self.record.process_state not in (ProcessState.INIT, ProcessState.RUNNING)

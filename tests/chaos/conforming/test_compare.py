@@ -94,7 +94,7 @@ def test_unsettled_state_is_that_of_some_moment_after_the_answer():
 
 
 def test_unsettled_state_of_the_time_before_an_operation_ended_is_a_difference():
-    """The disks come one after the other; what the target shows between them doesn't count."""
+    """Plug disks in one after the other: what the target shows between them doesn't count."""
     online = scenario("sb_create2").steps[0].state
     first = with_step("sb_create2", 2, Step(["restart", [0]], code=0, settled=True, state=online))
     between = compared(first).partings[-1].got.state
