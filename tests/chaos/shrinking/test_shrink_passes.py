@@ -113,7 +113,7 @@ def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
 @pytest.mark.slow
 def test_hang_among_keep_alives_shrinks_to_few_steps_without_any():
     sources = (DefectSource("aer-accounting-blocks-pause"),)
-    seed, plan, execution = first_hang(sources, 245)
+    seed, plan, execution = first_hang(sources, 299)
     capsule = Capsule(
         raidstorm_version=tool_version(),
         experiment=SWARM,
