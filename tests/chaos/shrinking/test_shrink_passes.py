@@ -100,7 +100,7 @@ def first_hang(sources, first):
 
 def test_hang_of_a_run_too_short_to_finish_is_no_failure_of_the_defect():
     sources = (DefectSource("iteration-vs-exit-or-recreate"),)
-    _, plan, execution = first_hang(sources, 45)
+    _, plan, execution = first_hang(sources, 1_972)
     shrinker = Shrinker(judge(execution)[0], sources, (), lambda: False)
     first = first_case(shrinker, plan, execution.schedule)
     for settle_steps, is_taken in ((5, False), (40, True)):
