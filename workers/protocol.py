@@ -139,9 +139,7 @@ class Layout(msgspec.Struct, frozen=True, array_like=True):
         1  # more than one: each is a partition of the array (see workers/bdev/split.py)
     )
     partition_blocks: int = 0  # of each partition but the last
-    auto_examine: bool = (
-        True  # bdevs are examined as they come, not only by RPC (bdev_auto_examine)
-    )
+    auto_examine: bool = True  # bdevs are examined as they come, not only by RPC
 
     @property
     def capacity(self) -> int:

@@ -26,9 +26,9 @@ MEMBERS_MIN = 2
 # Of several RPCs.
 
 
-def has_rival(request: Request) -> bool:
-    """Return whether another request of its family was in flight at some moment."""
-    return request.met_rival()
+def has_twin(request: Request) -> bool:
+    """Return whether another request of the same method was in flight at some moment."""
+    return request.met("twin", request.step.method)
 
 
 def is_absent(request: Request) -> bool:

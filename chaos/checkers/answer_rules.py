@@ -84,7 +84,7 @@ RULES: dict[str, Rule] = {
     Rpc.BDEV_RAID_DELETE: Rule(
         {
             ENODEV: ("there is no array, or it goes already", reasons.has_no_array),
-            EALREADY: ("another request deletes it", reasons.has_rival),
+            EALREADY: ("another request deletes it", reasons.has_twin),
         },
         (
             ("the array goes", promises.was_deleted),

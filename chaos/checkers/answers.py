@@ -119,6 +119,8 @@ class _Requests:
         # For as long as one of them is in flight, so until the next one is sent.
         has_rival = any(other.family == request.family for other in self.waiting.values())
         self.facts.moments.change(request.family, holds=has_rival)
+        has_twin = any(other.step.method == step.method for other in self.waiting.values())
+        self.facts.moments.change(("twin", step.method), holds=has_twin)
         self.waiting[step.op] = request
 
     def answered(self, entry: Completed) -> Finding | None:

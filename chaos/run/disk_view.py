@@ -79,9 +79,7 @@ class DiskView:
     refused: bool = False  # the operator has learned that the array refuses it
     is_deleted: bool = False  # only its bdev is away
     flush_failed: bool = False  # since the target began
-    fails_later: bool = (
-        False  # it was hurt as the only member, which costs it nothing until there is another one
-    )
+    fails_later: bool = False  # what it was hurt by costs it nothing before there is another member
     has_missed: bool = False  # a write, as the array has said, and was not rebuilt since
     superblock: SuperblockView = field(default_factory=SuperblockView)
 

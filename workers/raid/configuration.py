@@ -75,9 +75,8 @@ class Configuration:
         status = await self._refuse_owned(thread) or refusal
         self.is_configuring = False
         if status == OK:
-            return await self.configure(
-                thread
-            )  # only then may a deletion go on that has come meanwhile
+            # Only then may a deletion go on that has come meanwhile.
+            return await self.configure(thread)
         thread.emit("raid.creation_failed", status, len(self.slots.occupied()))
         self.dismiss(thread)
         self.waiters.wake()
@@ -189,9 +188,7 @@ class Configuration:
         superblock = self.metadata.superblock
         blocks = min(slot.data_size for slot in self.raid.slots)
         if superblock is not None and superblock.raid_size != blocks:
-            return (
-                EINVAL  # a superblock that contradicts itself: as in SPDK, the array waits for good
-            )
+            return EINVAL  # it contradicts itself: as in SPDK, the array waits for good
         generations = [slot.generation for slot in self.raid.slots]
         self.is_configuring = True
         self.metadata.is_durable = False

@@ -122,8 +122,9 @@ class Examine:
         if record.state == RaidState.OFFLINE or not _is_usable(found):
             return EINVAL
         if record.state != RaidState.ABSENT and (own is None or own.uuid != found.uuid):
-            if not self._gives_way() or own is None or own.name == found.name:
+            if own is None or own.name == found.name or not self._has_no_member_here():
                 return EINVAL  # it is another array's member, or the array here has no superblock
+            # SPDK has room for both, as their names differ.
             self.configuration.dismiss(thread)
             own = None
         uuid = bdev_uuid(bdev.record.identity)
@@ -162,8 +163,8 @@ class Examine:
             and not self.configuration.is_configuring
         )
 
-    def _gives_way(self) -> bool:
-        """Return whether the array only waits, and has no member here: SPDK has room for both arrays, if their names differ."""
+    def _has_no_member_here(self) -> bool:
+        """Return whether the array waits, and none of its disks is here."""
         is_waiting = self.record.state == RaidState.CONFIGURING and not self.record.discovered
         return is_waiting and not self.configuration.is_configuring
 
@@ -194,7 +195,7 @@ class Examine:
     def make_way(self, thread: SpdkThread) -> None:
         """Let an array that waits without any member give way to another one whose disks are here."""
         own = self.metadata.superblock
-        if own is not None and self._gives_way():
+        if own is not None and self._has_no_member_here():
             for number, bdev in self.layer.bdevs.items():
                 if self.layer.is_ready(number) and self.layer.is_for_raid(bdev):
                     run_flow(self.look_at(thread, bdev, passing=own.uuid))

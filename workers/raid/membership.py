@@ -42,7 +42,9 @@ class Membership:
         self.waiters = Waiters()
         self._removals = 0
         self._growths = 0
-        self.has_grown = False  # a member, and the array can't yet; the end of a rebuild asks again
+        self.has_grown = (
+            False  # members have, and the array can't yet: asked again when a rebuild ends
+        )
 
     @property
     def is_changing(self) -> bool:
@@ -102,9 +104,7 @@ class Membership:
             return EEXIST
         if found is not None and own is not None:
             if is_newer(found, own):
-                return (
-                    EBUSY  # as in SPDK; the disk has what the array lacks, and must be wiped first
-                )
+                return EBUSY  # as in SPDK; it has what the array lacks, and must be wiped first
             if own.entry_of(bdev_uuid(self.layer.bdevs[bdev].record.identity)) is None:
                 return EINVAL  # another disk has its slot by now, or it is a copy
         place = self.place_for(bdev)

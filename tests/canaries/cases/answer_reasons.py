@@ -172,8 +172,10 @@ CASES = [
     case("has_no_array", DELETE, (0,), True, over=[ABSENT]),
     case("has_no_array", DELETE, (0,), True, holds=[OFFLINE]),
     case("has_no_array", DELETE, (0,), False, over=[ONLINE]),
-    case("has_rival", DELETE, (0,), True, over=[("several", "array")]),
-    case("has_rival", DELETE, (0,), False),
+    case("has_twin", DELETE, (0,), True, over=[("twin", "bdev_raid_delete")]),
+    case(
+        "has_twin", DELETE, (0,), False, over=[("several", "array"), ("twin", "bdev_raid_create")]
+    ),
     # Members.
     case("has_no_way_to_add", ADD, (6,), False, holds=[ONLINE, SOURCE, *READY]),
     case("has_no_way_to_add", ADD, (6,), True, holds=[SOURCE, *READY], over=[ONLINE]),

@@ -11,6 +11,7 @@ from tests.canaries.cases import armed_bdevs
 from tests.canaries.cases.answer_reasons import (
     ADD,
     CREATE,
+    DELETE,
     DIVIDED,
     GROUP,
     NEW,
@@ -34,6 +35,7 @@ from tests.canaries.cases.facts import (
 from tests.stories import ENGINE_STEP, Story, observed
 from workers.bdev.io import IoType
 from workers.bdev.split import partition_id
+from workers.errors import EALREADY
 
 EXAMINE, WAIT, GET = Rpc.BDEV_EXAMINE_AGAIN, Rpc.BDEV_WAIT_FOR_EXAMINE, Rpc.BDEV_RAID_GET_BDEVS
 
@@ -62,6 +64,17 @@ def old(story: Story) -> Execution:
 CASES = [
     *armed_bdevs.CASES,
     case("nothing", Story(WITH)),
+    case(
+        "two deletions at once",
+        send(send(online(), 8, DELETE, 0), 9, DELETE, 0).answer(9, status=EALREADY),
+    ),
+    case(
+        "a deletion beside a creation",
+        send(send(online(), 8, CREATE, 1, 5, 0, 6), 9, DELETE, 0).answer(9, status=EALREADY),
+        "INVALID answers/code/bdev_raid_delete EALREADY, ops 9",
+        "4: bdev_raid_delete(0) was answered with EALREADY, which is right only if another request deletes it; "
+        "that did not hold at any moment from its sending to its answer",
+    ),
     case(
         "a partition of the array is examined",
         ask(
